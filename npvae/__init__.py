@@ -1,0 +1,3 @@
+"""The variational autoencoder, by hand, in NumPy."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,170 @@
+"""Where a model's numbers live: one flat vector with named views, on one device.
+
+This is the one room that knows devices. Everything else calls NumPy's functions on the
+arrays it is given, and those follow the arrays to wherever they live.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from npvae.errors import InputError
+
+Array: TypeAlias = NDArray[Any]
+Seed: TypeAlias = int | np.random.Generator
+
+
+class Device(Protocol):
+    """What npvae asks of a place where arrays live; everything else NumPy dispatches."""
+
+    name: str
+
+    def zeros(self, size: int, dtype: DTypeLike) -> Array:
+        """Return a vector of `size` zeros on this device."""
+
+    def asarray(self, array: Array, dtype: DTypeLike = None) -> Array:
+        """Return `array`, from the host or already here, on this device."""
+
+    def to_host(self, array: Array) -> Array:
+        """Return `array` as a NumPy array."""
+
+    def generator(self, seed: Seed) -> np.random.Generator:
+        """Return a generator whose draws live on this device; a generator is passed through."""
+
+
+class Cpu:
+    """The host's memory and NumPy."""
+
+    name = "cpu"
+
+    def zeros(self, size: int, dtype: DTypeLike) -> Array:
+        return np.zeros(size, dtype)
+
+    def asarray(self, array: Array, dtype: DTypeLike = None) -> Array:
+        return np.asarray(array, dtype)
+
+    def to_host(self, array: Array) -> Array:
+        return array
+
+    def generator(self, seed: Seed) -> np.random.Generator:
+        return np.random.default_rng(seed)
+
+
+CPU = Cpu()
+
+
+def named_parameters(thing: object, name: str = "") -> Iterator[tuple[str, object, str]]:
+    """Find every parameter of a layer, a model, or a list or dictionary of them.
+
+    The convention is the whole protocol: a float array `W` is a parameter if its gradient `dW`,
+    of the same shape, lies beside it.
+
+    Parameters
+    ----------
+    thing : object whose attributes are looked through; layers inside it are followed
+    name : put before every name
+
+    Yields
+    ------
+    name, owner, attribute : `encoder.0.W`, the layer that holds it, and `W`
+
+    >>> class Scale:
+    ...     def __init__(self):
+    ...         self.w, self.dw, self.other = np.ones(3), np.zeros(3), np.ones(3)
+    >>> [name for name, _, _ in named_parameters({"decoder": [Scale(), Scale()]})]
+    ['decoder.0.w', 'decoder.1.w']
+    """
+    if isinstance(thing, Mapping):
+        inside = list(thing.items())
+    elif isinstance(thing, Sequence):
+        inside = list(enumerate(thing))
+    else:
+        inside = list(getattr(thing, "__dict__", {}).items())
+    for key, value in inside:
+        gradient = getattr(thing, f"d{key}", None)
+        if _is_float_array(value):
+            if _is_float_array(gradient) and gradient.shape == value.shape:
+                yield _join(name, key), thing, str(key)
+        elif _holds_layers(value):
+            yield from named_parameters(value, name if key == "layers" else _join(name, key))
+
+
+def _is_float_array(value: Any) -> bool:
+    return hasattr(value, "shape") and getattr(value, "dtype", np.dtype("O")).kind == "f"
+
+
+def _holds_layers(value: object) -> bool:
+    return isinstance(value, Mapping | list | tuple) or hasattr(value, "__dict__")
+
+
+def _join(name: str, key: object) -> str:
+    return f"{name}.{key}" if name else str(key)
+
+
+class Parameters:
+    """All numbers that a model learns in one flat vector, their gradient in another.
+
+    The parts keep their attributes (`layer.W`, `layer.dW`), which become views: whoever changes
+    `flat` changes every layer, and every layer's backward fills its piece of `grad`.
+
+    Parameters
+    ----------
+    parts : the model's layers by name; a parameter is an array `W` with its gradient `dW` beside it
+    dtype : float32 to train, float64 to check gradients
+    device : where the numbers live
+
+    Attributes
+    ----------
+    flat, grad : (size,) float arrays
+    values, gradients : the named views of both
+
+    >>> class Scale:
+    ...     def __init__(self):
+    ...         self.w, self.dw = np.ones(3), np.zeros(3)
+    >>> scale = Scale()
+    >>> params = Parameters({"scale": scale}, dtype=np.float64)
+    >>> params.flat[1] = 5
+    >>> scale.w
+    array([1., 5., 1.])
+    """
+
+    def __init__(
+        self, parts: Mapping[str, object], dtype: DTypeLike = np.float32, device: Device = CPU
+    ) -> None:
+        self.dtype, self.device = np.dtype(dtype), device
+        if self.dtype not in (np.float32, np.float64):
+            raise InputError(f"dtype is {self.dtype}; npvae computes in float32 or float64")
+        found = list(named_parameters(parts))
+        _refuse_sharing(found)
+        size = sum(getattr(owner, attribute).size for _, owner, attribute in found)
+        self.flat, self.grad = device.zeros(size, self.dtype), device.zeros(size, self.dtype)
+        self.values: dict[str, Array] = {}
+        self.gradients: dict[str, Array] = {}
+        start = 0
+        for name, owner, attribute in found:
+            initial = getattr(owner, attribute)
+            piece = slice(start, start := start + initial.size)
+            self.values[name] = self.flat[piece].reshape(initial.shape)
+            self.gradients[name] = self.grad[piece].reshape(initial.shape)
+            self.values[name][...] = device.asarray(initial, self.dtype)
+            setattr(owner, attribute, self.values[name])
+            setattr(owner, f"d{attribute}", self.gradients[name])
+
+    @property
+    def size(self) -> int:
+        """How many numbers there are to learn."""
+        return int(self.flat.size)
+
+
+def _refuse_sharing(found: list[tuple[str, object, str]]) -> None:
+    """Two backwards through one layer would overwrite each other's gradient."""
+    first: dict[tuple[int, str], str] = {}
+    for name, owner, attribute in found:
+        before = first.setdefault((id(owner), attribute), name)
+        if before != name:
+            raise InputError(
+                f"{before} and {name} are the same layer; gradients are overwritten, not summed, "
+                "so give each place a layer of its own"
+            )

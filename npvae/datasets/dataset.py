@@ -1,0 +1,92 @@
+"""What a dataset is: examples in rows, in three parts that never mix."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from npvae.arrays import Array, Device
+
+
+@dataclass(frozen=True)
+class Split:
+    """One part of a dataset: some rows of an array that the parts may share.
+
+    Attributes
+    ----------
+    x : (N, n_x) array in memory or memory-mapped; uint8 pixels, or floats
+    rows : (n,) int array, the rows of `x` that belong to this part
+    labels : (n,) int array, or None
+    factors : what each example was drawn with, by name, (n,) arrays; empty where nobody knows
+    """
+
+    x: Array
+    rows: Array
+    labels: Array | None = None
+    factors: Mapping[str, Array] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, chosen: Any) -> Array:
+        """Return the examples numbered `chosen` (a slice or an index array) within this part.
+
+        Returns
+        -------
+        (len(chosen), n_x) array, as stored
+
+        >>> Split(np.arange(8).reshape(4, 2), rows=np.array([3, 1])).take(slice(0, 1))
+        array([[6, 7]])
+        """
+        taken = self.x[self.rows[chosen]]
+        return np.asarray(taken) if isinstance(taken, np.memmap) else taken
+
+    def to(self, device: Device) -> "Split":
+        """Return this part with its examples and row numbers on `device`."""
+        return replace(self, x=device.asarray(self.x), rows=device.asarray(self.rows))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Training, validation and test examples, and what they are.
+
+    Attributes
+    ----------
+    name : as given to `load_dataset`
+    train, validation, test : the parts; nothing that trains or selects sees the test part
+    shape : of one example: (28, 28), (32, 32, 3), or (n_x,) for a table
+    kind : "pixels" (uint8 as 0..255, or floats in [0, 1]) or "real" (any numbers)
+    source : where it came from, for people: a folder, a file, or how it was made
+    classes : name of each label; empty without labels
+    columns : name of each column of a table; empty otherwise
+    remark : what the reader should know about how the data were understood, or ""
+    """
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    shape: tuple[int, ...]
+    kind: Literal["pixels", "real"]
+    source: str
+    classes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    remark: str = ""
+
+    @property
+    def n_x(self) -> int:
+        """Numbers in one example."""
+        return int(np.prod(self.shape))
+
+
+def split_by_seed(n: int, seed: int) -> tuple[Array, Array, Array]:
+    """Return the row numbers of an 80 / 10 / 10 split: train, validation, test, each ascending.
+
+    >>> [len(part) for part in split_by_seed(50, seed=0)]
+    [40, 5, 5]
+    """
+    order = np.random.default_rng(seed).permutation(n)
+    tenth = n // 10
+    parts = order[2 * tenth :], order[tenth : 2 * tenth], order[:tenth]
+    return np.sort(parts[0]), np.sort(parts[1]), np.sort(parts[2])

@@ -1,0 +1,87 @@
+"""From the numbers in a file to the numbers a model sees, and back: when a batch is drawn."""
+
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from npvae.arrays import Array
+from npvae.errors import InputError
+
+Binarize = Literal["dynamic", "threshold", "none"]
+
+
+class Scaling(Protocol):
+    """Both directions between a dataset's rows and a model's x."""
+
+    def encode(self, rows: Array, rng: np.random.Generator, dtype: DTypeLike) -> Array:
+        """Return (B, n_x) floats for the model, from rows as stored."""
+
+    def decode(self, x: Array) -> Array:
+        """Return what the model makes, in the units of the data."""
+
+
+class Pixels:
+    """Pixels as floats in [0, 1], or as zeros and ones.
+
+    Parameters
+    ----------
+    binarize : "dynamic" draws each pixel anew, on with probability v / 255 (Salakhutdinov & Murray
+        2008; Burda et al. 2015); "threshold" turns v >= 128 on; "none" leaves the pixel grey,
+        v / 255, which is no binary datum, so that its Bernoulli loss is not a likelihood
+
+    Notes
+    -----
+    A byte v is on when r < v with r uniform over 0..254, which happens with probability exactly
+    v / 255. Stored floats in [0, 1] are taken as they are, and on when a uniform float is below.
+
+    >>> rows = np.array([[0, 127, 128, 255]], np.uint8)
+    >>> Pixels("threshold").encode(rows, np.random.default_rng(0), np.float32)
+    array([[0., 0., 1., 1.]], dtype=float32)
+    """
+
+    def __init__(self, binarize: Binarize = "dynamic") -> None:
+        if binarize not in ("dynamic", "threshold", "none"):
+            raise InputError(f"binarize is {binarize!r}; choose dynamic, threshold or none")
+        self.binarize = binarize
+
+    def encode(self, rows: Array, rng: np.random.Generator, dtype: DTypeLike) -> Array:
+        bytes_ = rows.dtype == np.uint8
+        if self.binarize == "dynamic":
+            if bytes_:
+                on = rng.integers(0, 255, size=rows.shape, dtype=np.uint8) < rows
+            else:
+                on = rng.random(size=rows.shape) < rows
+            return on.astype(dtype)
+        if self.binarize == "threshold":
+            return (rows >= (128 if bytes_ else 0.5)).astype(dtype)
+        grey = rows.astype(dtype)
+        if bytes_:
+            grey *= 1 / 255
+        return grey
+
+    def decode(self, x: Array) -> Array:
+        return x
+
+
+class Standardized:
+    """Real-valued columns with mean 0 and standard deviation 1 over the training part.
+
+    Parameters
+    ----------
+    mean, std : (n_x,) float arrays, in the units of the data; std is positive
+
+    >>> inches = Standardized(mean=np.array([70.0]), std=np.array([4.0]))
+    >>> inches.encode(np.array([[74.0]]), np.random.default_rng(0), np.float64)
+    array([[1.]])
+    """
+
+    def __init__(self, mean: Array, std: Array) -> None:
+        self.mean, self.std = mean, std
+
+    def encode(self, rows: Array, rng: np.random.Generator, dtype: DTypeLike) -> Array:
+        standard = (rows - self.mean) / self.std
+        return standard.astype(dtype)
+
+    def decode(self, x: Array) -> Array:
+        return x * self.std + self.mean

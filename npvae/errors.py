@@ -1,0 +1,23 @@
+"""npvae's own exceptions: each carries one plain message that says what was given,
+what was expected and what to do.
+"""
+
+
+class NpvaeError(Exception):
+    """Anything that npvae refuses; the command line prints it without a traceback."""
+
+
+class InputError(NpvaeError, ValueError):
+    """An argument, a flag or an array that does not fit."""
+
+
+class DataError(NpvaeError, ValueError):
+    """A dataset or a file that cannot be read as what it claims to be."""
+
+
+class DataUnavailableError(DataError):
+    """A dataset that is neither on disk nor to be had from any of its mirrors."""
+
+
+class TrainingError(NpvaeError, ArithmeticError):
+    """A training that cannot go on, such as one whose loss is no longer a number."""
