@@ -4,7 +4,7 @@ This is the one room that knows devices. Everything else calls NumPy's functions
 arrays it is given, and those follow the arrays to wherever they live.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -24,7 +24,7 @@ class Device(Protocol):
     def zeros(self, size: int, dtype: DTypeLike) -> Array:
         """Return a vector of `size` zeros on this device."""
 
-    def asarray(self, array: Array, dtype: DTypeLike = None) -> Array:
+    def asarray(self, array: Array, dtype: DTypeLike | None = None) -> Array:
         """Return `array`, from the host or already here, on this device."""
 
     def to_host(self, array: Array) -> Array:
@@ -42,7 +42,7 @@ class Cpu:
     def zeros(self, size: int, dtype: DTypeLike) -> Array:
         return np.zeros(size, dtype)
 
-    def asarray(self, array: Array, dtype: DTypeLike = None) -> Array:
+    def asarray(self, array: Array, dtype: DTypeLike | None = None) -> Array:
         return np.asarray(array, dtype)
 
     def to_host(self, array: Array) -> Array:
@@ -55,52 +55,75 @@ class Cpu:
 CPU = Cpu()
 
 
-def named_parameters(thing: object, name: str = "") -> Iterator[tuple[str, object, str]]:
+def walk(thing: object, name: str = "") -> Iterator[tuple[str, object]]:
+    """Visit a layer or a model and everything inside it that is differentiated by hand.
+
+    Yields
+    ------
+    name, object : "encoder.0" and the layer that is there; a `layers` list adds no name of its own
+    """
+    yield name, thing
+    if isinstance(thing, Mapping):
+        inside = list(thing.items())
+    elif isinstance(thing, list | tuple):
+        inside = list(enumerate(thing))
+    else:
+        inside = list(getattr(thing, "__dict__", {}).items())
+    for key, value in inside:
+        is_part = hasattr(value, "backward") or hasattr(value, "loss_and_grad")
+        if is_part or isinstance(value, Mapping | list | tuple):
+            yield from walk(value, name if key == "layers" else _join(name, key))
+
+
+def named_parameters(thing: object) -> Iterator[tuple[str, object, str]]:
     """Find every parameter of a layer, a model, or a list or dictionary of them.
 
     The convention is the whole protocol: a float array `W` is a parameter if its gradient `dW`,
     of the same shape, lies beside it.
 
-    Parameters
-    ----------
-    thing : object whose attributes are looked through; layers inside it are followed
-    name : put before every name
-
     Yields
     ------
-    name, owner, attribute : `encoder.0.W`, the layer that holds it, and `W`
+    name, owner, attribute : "encoder.0.W", the layer that holds it, and "W"
 
     >>> class Scale:
     ...     def __init__(self):
     ...         self.w, self.dw, self.other = np.ones(3), np.zeros(3), np.ones(3)
+    ...
+    ...     def backward(self, dy): ...
     >>> [name for name, _, _ in named_parameters({"decoder": [Scale(), Scale()]})]
     ['decoder.0.w', 'decoder.1.w']
     """
-    if isinstance(thing, Mapping):
-        inside = list(thing.items())
-    elif isinstance(thing, Sequence):
-        inside = list(enumerate(thing))
-    else:
-        inside = list(getattr(thing, "__dict__", {}).items())
-    for key, value in inside:
-        gradient = getattr(thing, f"d{key}", None)
-        if _is_float_array(value):
-            if _is_float_array(gradient) and gradient.shape == value.shape:
-                yield _join(name, key), thing, str(key)
-        elif _holds_layers(value):
-            yield from named_parameters(value, name if key == "layers" else _join(name, key))
+    for name, owner in walk(thing):
+        arrays = {k: v for k, v in getattr(owner, "__dict__", {}).items() if _is_float_array(v)}
+        for attribute, value in arrays.items():
+            gradient = arrays.get(f"d{attribute}")
+            if gradient is not None and gradient.shape == value.shape:
+                yield _join(name, attribute), owner, attribute
 
 
 def _is_float_array(value: Any) -> bool:
     return hasattr(value, "shape") and getattr(value, "dtype", np.dtype("O")).kind == "f"
 
 
-def _holds_layers(value: object) -> bool:
-    return isinstance(value, Mapping | list | tuple) or hasattr(value, "__dict__")
-
-
 def _join(name: str, key: object) -> str:
     return f"{name}.{key}" if name else str(key)
+
+
+def require_batch(x: Array, n: int, name: str = "x") -> None:
+    """Refuse what is not a (B, n) float array, in words that help.
+
+    >>> require_batch(np.zeros((2, 3)), 4)
+    Traceback (most recent call last):
+        ...
+    npvae.errors.InputError: x has shape (2, 3), expected (B, 4): one row an example
+    """
+    if getattr(x, "ndim", None) != 2 or x.shape[1] != n:
+        given = f"shape {x.shape}" if hasattr(x, "shape") else f"type {type(x).__name__}"
+        raise InputError(f"{name} has {given}, expected (B, {n}): one row an example")
+    if x.dtype.kind != "f":
+        raise InputError(
+            f"{name} holds {x.dtype}, expected floats; for pixels 0..255 give {name} / 255"
+        )
 
 
 class Parameters:
@@ -123,6 +146,8 @@ class Parameters:
     >>> class Scale:
     ...     def __init__(self):
     ...         self.w, self.dw = np.ones(3), np.zeros(3)
+    ...
+    ...     def backward(self, dy): ...
     >>> scale = Scale()
     >>> params = Parameters({"scale": scale}, dtype=np.float64)
     >>> params.flat[1] = 5
@@ -133,7 +158,8 @@ class Parameters:
     def __init__(
         self, parts: Mapping[str, object], dtype: DTypeLike = np.float32, device: Device = CPU
     ) -> None:
-        self.dtype, self.device = np.dtype(dtype), device
+        self.dtype: np.dtype[Any] = np.dtype(dtype)
+        self.device = device
         if self.dtype not in (np.float32, np.float64):
             raise InputError(f"dtype is {self.dtype}; npvae computes in float32 or float64")
         found = list(named_parameters(parts))

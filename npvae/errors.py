@@ -1,5 +1,6 @@
-"""npvae's own exceptions: each carries one plain message that says what was given,
-what was expected and what to do.
+"""npvae's own exceptions, one plain message each.
+
+A message says what was given, what was expected and what to do.
 """
 
 

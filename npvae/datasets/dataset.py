@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from npvae.arrays import Array, Device
+from npvae.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -80,13 +81,83 @@ class Dataset:
         return int(np.prod(self.shape))
 
 
-def split_by_seed(n: int, seed: int) -> tuple[Array, Array, Array]:
+def whole(
+    x: Array, labels: Array | None = None, factors: Mapping[str, Array] | None = None
+) -> Split:
+    """Return all examples as one part.
+
+    Parameters
+    ----------
+    x : (N, ...) array; each example becomes a row
+    labels, factors : (N,) arrays, as in `Split`
+    """
+    return Split(x.reshape(len(x), -1), np.arange(len(x)), labels, factors or {})
+
+
+def hold_out_last(
+    x: Array,
+    labels: Array,
+    validation: int | None = None,
+    factors: Mapping[str, Array] | None = None,
+) -> tuple[Split, Split]:
+    """Return a training part and a validation part, which is the last examples.
+
+    Parameters
+    ----------
+    x, labels, factors : as for `whole`
+    validation : how many to hold out; None for one in twelve, which is MNIST's usual 5,000
+
+    Raises
+    ------
+    InputError : `validation` is negative, or leaves nothing to train on
+
+    >>> train, held_out = hold_out_last(np.zeros((60, 4)), np.arange(60))
+    >>> len(train), held_out.labels
+    (55, array([55, 56, 57, 58, 59]))
+    """
+    n = len(x)
+    n_train = n - (n // 12 if validation is None else validation)
+    if not 1 <= n_train <= n:
+        raise InputError(
+            f"validation is {validation}; choose a number from 0 to {n - 1}, since there are {n} "
+            "training examples"
+        )
+    everything = whole(x, labels, factors)
+    return _part(everything, slice(0, n_train)), _part(everything, slice(n_train, n))
+
+
+def _part(split: Split, part: slice) -> Split:
+    """Return consecutive examples of a split, everything aligned."""
+    labels = None if split.labels is None else split.labels[part]
+    factors = {name: values[part] for name, values in split.factors.items()}
+    return Split(split.x, split.rows[part], labels, factors)
+
+
+def split_by_seed(
+    n: int, seed: int, validation: int | None = None
+) -> tuple[Array, Array, Array]:
     """Return the row numbers of an 80 / 10 / 10 split: train, validation, test, each ascending.
+
+    Parameters
+    ----------
+    n : number of rows
+    seed : which tenth is the test part, and which the validation part
+    validation : number of rows in the validation part, if not a tenth; the test part stays
+
+    Raises
+    ------
+    InputError : `validation` is negative, or leaves nothing to train on
 
     >>> [len(part) for part in split_by_seed(50, seed=0)]
     [40, 5, 5]
     """
     order = np.random.default_rng(seed).permutation(n)
     tenth = n // 10
-    parts = order[2 * tenth :], order[tenth : 2 * tenth], order[:tenth]
+    held_out = tenth if validation is None else validation
+    if not 0 <= held_out < n - tenth:
+        raise InputError(
+            f"validation is {validation}; choose a number from 0 to {n - tenth - 1}, since {tenth} "
+            f"of the {n} examples are the test part"
+        )
+    parts = order[tenth + held_out :], order[tenth : tenth + held_out], order[:tenth]
     return np.sort(parts[0]), np.sort(parts[1]), np.sort(parts[2])

@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from npvae.arrays import Array
+from npvae.datasets.dataset import Dataset
 from npvae.errors import InputError
 
+CHUNK = 8192  # rows read at a time
 Binarize = Literal["dynamic", "threshold", "none"]
 
 
@@ -85,3 +87,23 @@ class Standardized:
 
     def decode(self, x: Array) -> Array:
         return x * self.std + self.mean
+
+
+def scaling_for(dataset: Dataset, binarize: Binarize = "dynamic") -> Scaling:
+    """Return what turns the rows of `dataset` into a model's x.
+
+    Pixels are binarised as asked; real-valued columns are standardised by the training part, one
+    chunk of rows at a time. A column that never varies there keeps its unit: its std is taken as 1.
+    """
+    if dataset.kind == "pixels":
+        return Pixels(binarize)
+    n = len(dataset.train)
+    total, squares = np.zeros(dataset.n_x), np.zeros(dataset.n_x)
+    for start in range(0, n, CHUNK):
+        total += dataset.train.take(slice(start, start + CHUNK)).sum(axis=0, dtype=np.float64)
+    mean = total / n
+    for start in range(0, n, CHUNK):
+        away = dataset.train.take(slice(start, start + CHUNK)) - mean
+        squares += (away * away).sum(axis=0)
+    std = np.sqrt(squares / n)
+    return Standardized(mean, np.where(std > 0, std, 1.0))

@@ -1,0 +1,174 @@
+"""Gaussians with diagonal covariance: each value beside its gradient.
+
+The reparameterized draw, the KL divergence from N(0, I), and the log density.
+"""
+
+from math import log, pi
+
+import numpy as np
+
+from npvae.arrays import Array
+
+LOG_2PI = log(2 * pi)
+
+
+def reparameterize(mu: Array, logvar: Array, eps: Array) -> Array:
+    """A draw z of N(mu, exp(logvar)), made from a draw eps of N(0, I).
+
+    z = mu + sigma eps,  sigma = exp(logvar / 2)
+
+    Parameters
+    ----------
+    mu, logvar, eps : (B, n_z) float arrays
+
+    Returns
+    -------
+    (B, n_z) float array
+
+    References
+    ----------
+    Kingma & Welling 2013, arXiv:1312.6114, section 2.4.
+
+    >>> reparameterize(np.array([[1.0]]), np.log([[4.0]]), eps=np.array([[3.0]]))
+    array([[7.]])
+    """
+    z = np.exp(logvar * 0.5)
+    z *= eps
+    z += mu
+    return z
+
+
+def reparameterize_backward(dz: Array, logvar: Array, eps: Array) -> tuple[Array, Array]:
+    """Gradients with respect to mu and logvar, from the gradient with respect to z.
+
+    dz/dmu = 1,  dz/dlogvar = sigma eps / 2
+
+    Parameters
+    ----------
+    dz, logvar, eps : (B, n_z) float arrays; eps as in the forward
+
+    Returns
+    -------
+    dmu, dlogvar : (B, n_z) float arrays
+
+    >>> _, dlogvar = reparameterize_backward(np.ones((1, 1)), np.log([[4.0]]), np.array([[3.0]]))
+    >>> dlogvar
+    array([[3.]])
+    """
+    dlogvar = np.exp(logvar * 0.5)
+    dlogvar *= eps
+    dlogvar *= dz
+    dlogvar *= 0.5
+    return dz, dlogvar
+
+
+def kl_per_latent(mu: Array, logvar: Array) -> Array:
+    """KL divergence from N(0, 1) of N(mu, exp(logvar)), in nats, for each latent.
+
+    KL = 1/2 (exp(logvar) - 1 - logvar + mu²)
+
+    Parameters
+    ----------
+    mu, logvar : (B, n_z) float arrays
+
+    Returns
+    -------
+    (B, n_z) float array, never negative: `expm1` keeps the digits that exp(logvar) - 1 loses
+    near zero, and what its last rounding leaves below zero is cut off
+
+    References
+    ----------
+    Kingma & Welling 2013, arXiv:1312.6114, appendix B.
+    """
+    kl = np.expm1(logvar)
+    kl -= logvar
+    np.maximum(kl, 0, out=kl)
+    kl += mu * mu
+    kl *= 0.5
+    return kl
+
+
+def kl_standard_normal(mu: Array, logvar: Array) -> Array:
+    """KL divergence from N(0, I) of N(mu, exp(logvar)), in nats, summed over the latents.
+
+    KL = 1/2 sum(exp(logvar) - 1 - logvar + mu²)
+
+    Parameters
+    ----------
+    mu, logvar : (B, n_z) float arrays
+
+    Returns
+    -------
+    (B,) float array, never negative
+
+    >>> kl_standard_normal(np.ones((1, 2)), np.zeros((1, 2)))
+    array([1.])
+    """
+    return kl_per_latent(mu, logvar).sum(axis=1)
+
+
+def kl_and_grad(mu: Array, logvar: Array) -> tuple[Array, Array, Array]:
+    """KL divergence from N(0, I), in nats an example (mean over the batch), and its gradients.
+
+    dKL/dmu = mu / B,  dKL/dlogvar = (exp(logvar) - 1) / 2B
+
+    Parameters
+    ----------
+    mu, logvar : (B, n_z) float arrays
+
+    Returns
+    -------
+    kl : 0-d float
+    dmu, dlogvar : (B, n_z) float arrays
+
+    >>> kl, dmu, dlogvar = kl_and_grad(np.ones((4, 1)), np.zeros((4, 1)))
+    >>> float(kl), float(dmu[0, 0]), float(dlogvar[0, 0])
+    (0.5, 0.25, 0.0)
+    """
+    n = len(mu)
+    kl = kl_per_latent(mu, logvar).sum() / n
+    return kl, mu / n, np.expm1(logvar) * (0.5 / n)
+
+
+def log_density(x: Array, mu: Array, logvar: Array) -> Array:
+    """Log density of N(mu, exp(logvar)) at x, in nats, summed over the columns.
+
+    log N(x) = -1/2 sum(log 2 pi + logvar + (x - mu)² exp(-logvar))
+
+    Parameters
+    ----------
+    x, mu, logvar : float arrays that broadcast to (B, n)
+
+    Returns
+    -------
+    (B,) float array
+
+    >>> log_density(np.zeros((1, 1)), np.zeros((1, 1)), np.zeros((1, 1)))
+    array([-0.91893853])
+    """
+    return log_density_and_grad(x, mu, logvar)[0]
+
+
+def log_density_and_grad(x: Array, mu: Array, logvar: Array) -> tuple[Array, Array, Array, Array]:
+    """Log density of N(mu, exp(logvar)) at x for each example, and its gradients.
+
+    With r = (x - mu) exp(-logvar): d/dx = -r, d/dmu = r, d/dlogvar = (r (x - mu) - 1) / 2
+
+    Parameters
+    ----------
+    x, mu, logvar : float arrays that broadcast to (B, n)
+
+    Returns
+    -------
+    log_density : (B,) float array, in nats
+    dx, dmu, dlogvar : (B, n) float arrays, of the sum over the batch
+
+    >>> _, dx, _, _ = log_density_and_grad(*np.array([[[3.0]], [[1.0]], [[0.0]]]))
+    >>> dx
+    array([[-2.]])
+    """
+    away = x - mu
+    r = away * np.exp(-logvar)
+    square = r * away
+    value = -0.5 * (square + logvar + LOG_2PI).sum(axis=1)
+    return value, -r, r, 0.5 * (square - 1)

@@ -1,0 +1,259 @@
+"""Is a hand-written gradient right? Compare it with what the forward says, in float64.
+
+    numeric = (f(p + h d) - f(p - h d)) / 2h
+
+along single coordinates d and along random directions of every array. A forward that is itself
+wrong passes: only values known by hand and moments of random draws can catch that.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from npvae.arrays import Array, named_parameters, walk
+from npvae.errors import InputError
+
+MOST_SKIPPED = 0.05  # share of probes that may fall on a kink
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One comparison: where, the gradient by hand, the numeric one, and their relative error."""
+
+    where: str
+    analytic: float
+    numeric: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was found for one array: its worst probe, how many were made, how many skipped."""
+
+    name: str
+    shape: tuple[int, ...]
+    worst: Probe
+    checked: int
+    skipped: int
+
+    def ok(self, tolerance: float) -> bool:
+        """Whether every probe agrees and few enough fell on a kink."""
+        few_skipped = self.skipped <= MOST_SKIPPED * (self.checked + self.skipped)
+        return self.worst.error < tolerance and few_skipped
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `check` found; printed, a table with a line for each array.
+
+    Attributes
+    ----------
+    subject : name of what was checked
+    rows : one for each array
+    tolerance : largest relative error that passes
+    """
+
+    subject: str
+    rows: tuple[Row, ...]
+    tolerance: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether every row is."""
+        return all(row.ok(self.tolerance) for row in self.rows)
+
+    @property
+    def error(self) -> float:
+        """Largest relative error of any probe."""
+        return max(row.worst.error for row in self.rows)
+
+    def __str__(self) -> str:
+        widths = "{:<24} {:<12} {:>7} {:>7}  {:<20} {:>13} {:>13} {:>8}  {}"
+        head = widths.format(
+            "array", "shape", "checked", "skipped", "worst at", "by hand", "numeric", "error", ""
+        )
+        lines = [
+            widths.format(
+                row.name,
+                "x".join(map(str, row.shape)) or "scalar",
+                row.checked,
+                row.skipped,
+                row.worst.where,
+                f"{row.worst.analytic:.6g}",
+                f"{row.worst.numeric:.6g}",
+                f"{row.worst.error:.1e}",
+                "ok" if row.ok(self.tolerance) else "WRONG",
+            ).rstrip()
+            for row in self.rows
+        ]
+        verdict = "all agree" if self.ok else "NOT the gradient of the forward"
+        title = f"{self.subject}: {verdict} (relative error below {self.tolerance:g} asked)"
+        return "\n".join([title, head.rstrip(), *lines])
+
+
+def check(
+    thing: Any,
+    *inputs: Array,
+    h: float = 1e-5,
+    tolerance: float = 1e-6,
+    coordinates: int = 100,
+    directions: int = 3,
+    seed: int = 0,
+) -> Report:
+    """Compare a hand-written gradient with central differences of its forward.
+
+    Parameters
+    ----------
+    thing : one of
+
+        - a layer, with `forward(x)` and `backward(dy)`: the gradients by x and by every parameter
+          are checked, through the loss sum(r * y) with a fixed random r
+        - a model or a likelihood, with `loss_and_grad(*inputs)`
+        - a function that returns a value and its gradients by its first arguments
+
+        A parameter is a float array `W` with its gradient `dW` beside it
+    inputs : float arrays, as the forward takes them; noise is one of them, so it stays frozen
+    h : step of the central difference
+    tolerance : largest relative error |a - n| / max(|a|, |n|, max|g| / 100) that passes, with g the
+        whole gradient of that array
+    coordinates : how many of each array's numbers to try (all, if it has no more)
+    directions : how many random directions to try for each array
+    seed : of r and of the choices
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    InputError : if `thing` has no gradient, computes in float32, changes its input, or replaces
+        its gradient arrays instead of writing into them
+
+    Notes
+    -----
+    A layer with a kink, such as ReLU, may say on which side each number was by an attribute
+    `pattern`: probes that change it have no derivative to find, and are skipped and counted. More
+    than 5 % of them fail.
+
+    >>> print(check(lambda x: (np.sum(x**3), 3 * x**2), np.array([1.0, 2.0])))  # doctest: +ELLIPSIS
+    <lambda>: all agree (relative error below 1e-06 asked)
+    array  shape  checked skipped  worst at ...
+    x      2            5       0 ...  ok
+    """
+    rng = np.random.default_rng(seed)
+    inputs = tuple(np.array(array, dtype=np.float64) for array in inputs)
+    value, gradients, arrays = _differentiate(thing, inputs, rng)
+
+    def probe(array: Array, gradient: Array, direction: Array) -> Probe | None:
+        before = array.copy()
+        array[...] = before + h * direction
+        above, pattern_above = value(), _patterns(thing)
+        array[...] = before - h * direction
+        below, pattern_below = value(), _patterns(thing)
+        array[...] = before
+        if pattern_above != pattern_below:
+            return None
+        analytic, numeric = float(np.vdot(gradient, direction)), (above - below) / (2 * h)
+        scale = max(abs(analytic), abs(numeric), 1e-2 * float(np.abs(gradient).max()))
+        return Probe("", analytic, numeric, abs(analytic - numeric) / scale if scale else 0.0)
+
+    rows = []
+    for name, array in arrays.items():
+        probes, skipped = [], 0
+        for where, direction in _directions(array, coordinates, directions, rng):
+            found = probe(array, gradients[name], direction)
+            if found is None:
+                skipped += 1
+            else:
+                probes.append(Probe(where, found.analytic, found.numeric, found.error))
+        nothing = Probe("every one skipped", np.nan, np.nan, np.inf)
+        worst = max(probes, key=_error_or_inf, default=nothing)
+        rows.append(Row(name, array.shape, worst, len(probes), skipped))
+    return Report(_name(thing), tuple(rows), tolerance)
+
+
+def _differentiate(
+    thing: Any, inputs: tuple[Array, ...], rng: np.random.Generator
+) -> tuple[Callable[[], float], dict[str, Array], dict[str, Array]]:
+    """Return f as a function of its arrays' present content, the gradients by hand, the arrays."""
+    parameters = {name: getattr(owner, key) for name, owner, key in named_parameters(thing)}
+    holders = {
+        name: (owner, f"d{key}", getattr(owner, f"d{key}"))
+        for name, owner, key in named_parameters(thing)
+    }
+    for name, array in parameters.items():
+        if array.dtype != np.float64:
+            raise InputError(
+                f"{name} is {array.dtype}, which has too few digits for finite differences; "
+                "build it with dtype=np.float64"
+            )
+    kept = [array.copy() for array in inputs]
+    if hasattr(thing, "forward") and hasattr(thing, "backward"):
+        y = thing.forward(*inputs)
+        r = rng.standard_normal(np.shape(y))
+        by_input = {"x": thing.backward(r.copy())}
+
+        def value() -> float:
+            return float(np.vdot(r, thing.forward(*inputs)))
+    else:
+        function = getattr(thing, "loss_and_grad", thing)
+        if not callable(function):
+            raise InputError(
+                f"{_name(thing)} has no gradient to check; give an object with forward and "
+                "backward, one with loss_and_grad, or a function that returns value and gradients"
+            )
+        result = function(*inputs)
+        names = list(inspect.signature(function).parameters)
+        by_input = {} if hasattr(thing, "params") else dict(zip(names, result[1:], strict=False))
+
+        def value() -> float:
+            return float(np.sum(function(*inputs)[0]))
+
+    if any((array != copy).any() for array, copy in zip(inputs, kept, strict=True)):
+        raise InputError(f"{_name(thing)} changes its input in place; compute into a new array")
+    for name, (owner, key, gradient) in holders.items():
+        if getattr(owner, key) is not gradient:
+            raise InputError(
+                f"{key} of {name} was replaced by a new array, which a model's flat gradient would "
+                f"not see; write into it: {key}[...] = ..."
+            )
+    gradients = {name: np.array(gradient) for name, (_, _, gradient) in holders.items()}
+    gradients |= {name: np.array(gradient) for name, gradient in by_input.items()}
+    arrays = parameters | dict(zip(by_input, inputs, strict=False))
+    for name, array in arrays.items():
+        if gradients[name].shape != array.shape:
+            raise InputError(
+                f"the gradient by {name} has shape {gradients[name].shape}, expected {array.shape}"
+            )
+    return value, gradients, arrays
+
+
+def _directions(
+    array: Array, coordinates: int, directions: int, rng: np.random.Generator
+) -> Iterator[tuple[str, Array]]:
+    """Some coordinate axes, drawn without repetition, then some random unit vectors."""
+    for index in np.sort(rng.permutation(array.size)[:coordinates]):
+        axis = np.zeros(array.shape)
+        axis.flat[index] = 1
+        place = ", ".join(str(int(i)) for i in np.unravel_index(index, array.shape))
+        yield f"[{place}]", axis
+    for _ in range(directions):
+        direction = rng.standard_normal(array.shape)
+        yield "a random direction", direction / np.linalg.norm(direction)
+
+
+def _patterns(thing: Any) -> list[bytes]:
+    """On which side of its kinks the last forward was, for everything inside `thing`."""
+    return [np.packbits(p.pattern).tobytes() for _, p in walk(thing) if hasattr(p, "pattern")]
+
+
+def _error_or_inf(probe: Probe) -> float:
+    """A gradient that is not a number is the worst of all."""
+    return probe.error if np.isfinite(probe.error) else np.inf
+
+
+def _name(thing: Any) -> str:
+    return getattr(thing, "__name__", type(thing).__name__)

@@ -1,0 +1,168 @@
+"""The trainer: a generator of updates, and a generator of epochs made of them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from math import isfinite
+from time import perf_counter
+from typing import Any, NamedTuple, Protocol
+
+from npvae.arrays import Array, Seed
+from npvae.autoencoder import Loss
+from npvae.datasets.dataset import Dataset, Split
+from npvae.datasets.scaling import Scaling, scaling_for
+from npvae.errors import InputError, TrainingError
+from npvae.evaluation import Evaluation, Measurable, evaluate
+from npvae.optimizers import Adam, Optimizer
+
+EVALUATION_SEED = 0  # the held-out examples meet the same noise after every epoch
+
+
+class Model(Measurable, Protocol):
+    """What training asks of a model."""
+
+    def loss_and_grad(self, x: Array, eps: Any, /) -> Loss:
+        """Return the loss of a batch, having filled `params.grad`."""
+
+
+class Step(NamedTuple):
+    """One update: of which epoch (from 1), on how many examples, and its loss before it."""
+
+    epoch: int
+    n: int
+    loss: Loss
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What one epoch did, in nats an example.
+
+    Attributes
+    ----------
+    epoch : from 1
+    train_loss, train_elbo, train_reconstruction, train_kl : averages over the epoch's batches,
+        each taken before its update; the loss weighs the KL by beta, the ELBO does not
+    held_out : the validation part after the epoch, or None where there is none
+    seconds : of training, the evaluation not counted
+    """
+
+    epoch: int
+    train_loss: float
+    train_elbo: float
+    train_reconstruction: float
+    train_kl: float
+    held_out: Evaluation | None
+    seconds: float
+
+
+def steps(
+    model: Model,
+    split: Split,
+    scaling: Scaling,
+    optimizer: Optimizer,
+    *,
+    epochs: int = 10,
+    batch_size: int = 128,
+    rng: Seed = 0,
+) -> Iterator[Step]:
+    """Train, and yield after every update.
+
+    Each epoch goes once through `split` in a fresh order; the last batch may be smaller. The losses
+    stay on the model's device: reading one as a float waits for it.
+
+    Parameters
+    ----------
+    model : anything with `params`, `draw_noise` and `loss_and_grad`
+    split : the examples
+    scaling : how they become x, anew for every batch
+    optimizer : changes `model.params` in place
+    epochs, batch_size : at least 1
+    rng : generator or seed of orders and noise
+
+    Yields
+    ------
+    Step
+    """
+    device, dtype = model.params.device, model.params.dtype
+    rng = device.generator(rng)
+    split = split.to(device)
+    for epoch in range(1, epochs + 1):
+        order = rng.permutation(len(split))
+        for start in range(0, len(split), batch_size):
+            x = scaling.encode(split.take(order[start : start + batch_size]), rng, dtype)
+            loss = model.loss_and_grad(x, model.draw_noise(rng, len(x)))
+            optimizer.step(model.params)
+            yield Step(epoch, len(x), loss)
+
+
+def fit(
+    model: Model,
+    dataset: Dataset,
+    *,
+    scaling: Scaling | None = None,
+    optimizer: Optimizer | None = None,
+    epochs: int = 10,
+    batch_size: int = 128,
+    rng: Seed = 0,
+    watch: Callable[[Iterator[Step]], Iterator[Step]] = iter,
+) -> Iterator[EpochRecord]:
+    """Train on the training part, and yield one record an epoch.
+
+    Parameters
+    ----------
+    model : a VAE or an autoencoder
+    dataset : its training part is learned, its validation part evaluated after every epoch
+    scaling : how examples become x; by default `scaling_for(dataset)`
+    optimizer : by default Adam with its own defaults
+    epochs, batch_size : at least 1
+    rng : generator or seed; the same seed gives the same bits
+    watch : sees the updates as they pass, a progress bar for instance
+
+    Yields
+    ------
+    EpochRecord
+
+    Raises
+    ------
+    TrainingError : if the loss is no longer a number
+    """
+    if epochs < 1 or batch_size < 1:
+        raise InputError(f"epochs={epochs}, batch_size={batch_size}; both are at least 1")
+    scaling = scaling or scaling_for(dataset)
+    updates = steps(
+        model,
+        dataset.train,
+        scaling,
+        optimizer or Adam(),
+        epochs=epochs,
+        batch_size=batch_size,
+        rng=rng,
+    )
+    begin = perf_counter()
+    for epoch, group in groupby(watch(updates), key=lambda step: step.epoch):
+        loss, reconstruction, kl = _averages(group)
+        seconds = perf_counter() - begin
+        if not isfinite(loss):
+            raise TrainingError(
+                f"the loss is {loss} in epoch {epoch}; try a smaller learning rate, and check that "
+                "the data fit the likelihood (Bernoulli: in [0, 1])"
+            )
+        held_out = None
+        if len(dataset.validation):
+            held_out = evaluate(model, dataset.validation, scaling, EVALUATION_SEED)
+        yield EpochRecord(epoch, loss, -reconstruction - kl, reconstruction, kl, held_out, seconds)
+        begin = perf_counter()
+
+
+def _averages(group: Iterator[Step]) -> tuple[float, float, float]:
+    """Mean loss, reconstruction and KL over examples; the device is waited for once."""
+    n = 0
+    loss: Any = 0.0
+    reconstruction: Any = 0.0
+    kl: Any = 0.0
+    for step in group:
+        n += step.n
+        loss = loss + step.n * step.loss.loss
+        reconstruction = reconstruction + step.n * step.loss.reconstruction
+        kl = kl + step.n * step.loss.kl
+    return float(loss) / n, float(reconstruction) / n, float(kl) / n
