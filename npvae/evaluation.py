@@ -8,11 +8,13 @@ import numpy as np
 from npvae.arrays import Array, Parameters, Seed
 from npvae.autoencoder import Terms
 from npvae.datasets.dataset import Split
-from npvae.datasets.scaling import Scaling
+from npvae.datasets.scaling import Pixels, Scaling, Standardized
 from npvae.errors import InputError
+from npvae.likelihoods import Bernoulli, Likelihood
 
 ACTIVE_VARIANCE = 0.01  # Burda et al. 2015, section 5.2
 CHUNK = 1000  # examples at a time
+EVALUATION_SEED = 0  # examples that are held out always meet the same noise
 
 
 class Measurable(Protocol):
@@ -92,3 +94,31 @@ def evaluate(model: Measurable, split: Split, scaling: Scaling, rng: Seed = 0) -
         active_units=int((device.to_host(variance) > ACTIVE_VARIANCE).sum()),
         n=n,
     )
+
+
+def protocol(likelihood: Likelihood, scaling: Scaling, n: int, seed: int) -> dict[str, str]:
+    """Say in words what a test figure is: the formula, the split, the draws, the binarisation."""
+    told = {
+        "formula": "ELBO = E_q[log p(x | z)] - KL(q(z | x), N(0, I)), in nats, summed over pixels "
+        "and latents, mean over examples",
+        "split": f"the test part, {n} examples",
+        "draws": f"one draw of z for each example, seed {seed}",
+    }
+    if isinstance(scaling, Standardized):
+        nats = float(np.log(scaling.std).sum())
+        told["data"] = (
+            "real values, standardised by the training part; in the units of the data the ELBO is "
+            f"{nats:.2f} nats lower"
+        )
+    elif isinstance(scaling, Pixels) and scaling.binarize == "dynamic":
+        told["data"] = f"binary pixels, each drawn with probability v / 255, seed {seed}"
+    elif isinstance(scaling, Pixels) and scaling.binarize == "threshold":
+        told["data"] = "binary pixels, on where v >= 128"
+    elif isinstance(likelihood, Bernoulli):
+        told["data"] = (
+            "grey pixels, v / 255: with them the Bernoulli loss is no likelihood, and the figure "
+            "compares only with others made in the same way"
+        )
+    else:
+        told["data"] = "grey pixels, v / 255, as real numbers"
+    return told

@@ -12,10 +12,8 @@ from npvae.autoencoder import Loss
 from npvae.datasets.dataset import Dataset, Split
 from npvae.datasets.scaling import Scaling, scaling_for
 from npvae.errors import InputError, TrainingError
-from npvae.evaluation import Evaluation, Measurable, evaluate
+from npvae.evaluation import EVALUATION_SEED, Evaluation, Measurable, evaluate
 from npvae.optimizers import Adam, Optimizer
-
-EVALUATION_SEED = 0  # the held-out examples meet the same noise after every epoch
 
 
 class Model(Measurable, Protocol):

@@ -133,9 +133,7 @@ def _part(split: Split, part: slice) -> Split:
     return Split(split.x, split.rows[part], labels, factors)
 
 
-def split_by_seed(
-    n: int, seed: int, validation: int | None = None
-) -> tuple[Array, Array, Array]:
+def split_by_seed(n: int, seed: int, validation: int | None = None) -> tuple[Array, Array, Array]:
     """Return the row numbers of an 80 / 10 / 10 split: train, validation, test, each ascending.
 
     Parameters

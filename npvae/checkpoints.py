@@ -1,0 +1,115 @@
+"""A trained model in one file: arrays by name and a JSON header, no pickle."""
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from npvae.arrays import CPU, Array, Device
+from npvae.autoencoder import Autoencoder
+from npvae.datasets.scaling import Pixels, Scaling, Standardized
+from npvae.errors import DataError, InputError
+from npvae.files import write_whole
+from npvae.vae import VAE
+
+FORMAT = 1
+Model: TypeAlias = Autoencoder | VAE
+MODELS: dict[str, type[Autoencoder] | type[VAE]] = {"autoencoder": Autoencoder, "vae": VAE}
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """A model with what it needs to be used on data.
+
+    Attributes
+    ----------
+    model : ready to encode, decode and sample
+    scaling : from the data's units to the model's x, and back
+    shape : of one example, such as (28, 28)
+    """
+
+    model: Model
+    scaling: Scaling
+    shape: tuple[int, ...]
+
+
+def save_model(path: str | Path, model: Model, scaling: Scaling, shape: tuple[int, ...]) -> None:
+    """Write a model that `dense` built; the same model gives the same bytes.
+
+    Raises
+    ------
+    InputError : if the model was put together from layers of one's own, whose code no file can hold
+    """
+    if not model.config:
+        raise InputError(
+            "this model was built from layers of your own, so a file cannot say how to build it "
+            "again; save `model.params.flat` with numpy.save and copy it back into a new model"
+        )
+    header = {
+        "format": FORMAT,
+        "model": model.config,
+        "scaling": {"kind": "standardized"}
+        if isinstance(scaling, Standardized)
+        else {"kind": "pixels", "binarize": getattr(scaling, "binarize", "none")},
+        "shape": list(shape),
+    }
+    to_host = model.params.device.to_host
+    arrays = {f"params/{name}": to_host(value) for name, value in model.params.values.items()}
+    if isinstance(scaling, Standardized):
+        arrays |= {"scaling/mean": scaling.mean, "scaling/std": scaling.std}
+    with write_whole(path) as file:
+        np.savez(file, header=np.array(json.dumps(header)), **arrays)  # type: ignore[arg-type]
+
+
+def load_model(
+    path: str | Path, *, dtype: DTypeLike = np.float32, device: Device = CPU
+) -> SavedModel:
+    """Read what `save_model` wrote.
+
+    Raises
+    ------
+    DataError : if there is no such file, or it is not such a file
+    """
+    arrays = _read(Path(path))
+    try:
+        header = json.loads(str(arrays["header"]))
+        if header["format"] != FORMAT:
+            raise DataError(
+                f"{path} has format {header['format']}; this npvae reads format {FORMAT}: "
+                "use the npvae that wrote it"
+            )
+        scaling = _scaling(header["scaling"], arrays)
+        config: dict[str, Any] = dict(header["model"])
+        model = MODELS[config.pop("model")].dense(**config, dtype=dtype, device=device)
+        for name, value in model.params.values.items():
+            stored = arrays[f"params/{name}"]
+            if stored.shape != value.shape:
+                raise DataError(f"{path}: {name} has shape {stored.shape}, expected {value.shape}")
+            value[...] = device.asarray(stored, model.params.dtype)
+        return SavedModel(model, scaling, tuple(int(side) for side in header["shape"]))
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(
+            f"{path} is no model that npvae saved ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _read(path: Path) -> dict[str, Array]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except FileNotFoundError as error:
+        raise DataError(f"there is no {path}; did its training finish?") from error
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} cannot be read as a saved model: {error}") from error
+
+
+def _scaling(header: dict[str, Any], arrays: dict[str, Array]) -> Scaling:
+    if header["kind"] == "pixels":
+        return Pixels(header["binarize"])
+    return Standardized(arrays["scaling/mean"], arrays["scaling/std"])

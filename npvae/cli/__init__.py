@@ -1,0 +1,56 @@
+"""The command line: `npvae train`, `evaluate`, `sample`, `reconstruct`, `datasets`, `gradcheck`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from npvae import __version__
+from npvae.cli import datasets, evaluate, gradcheck, reconstruct, sample, train
+from npvae.errors import NpvaeError
+
+VERBS = (train, evaluate, sample, reconstruct, datasets, gradcheck)
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser with every verb."""
+    parser = argparse.ArgumentParser(
+        prog="npvae", description="The variational autoencoder, by hand, in NumPy."
+    )
+    parser.add_argument("--version", action="version", version=f"npvae {__version__}")
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    for verb in VERBS:
+        name = verb.__name__.rpartition(".")[2]
+        subparser = verbs.add_parser(
+            name,
+            help=(verb.__doc__ or "").splitlines()[0],
+            description=verb.__doc__,
+            epilog=f"example:  {verb.EXAMPLE}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        verb.add_arguments(subparser)
+        subparser.set_defaults(run=verb.run)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status.
+
+    0 if it did what was asked, 1 if a check failed, 2 for bad input (one line says what is wrong),
+    130 after Ctrl-C.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that lacks a character shows another
+            stream.reconfigure(errors="replace")
+    options = build_parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except (NpvaeError, OSError, MemoryError) as error:
+        message = str(error) or type(error).__name__
+        print(f"npvae: {message}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("npvae: interrupted", file=sys.stderr)
+        return INTERRUPTED

@@ -1,0 +1,62 @@
+"""Numbers as the command line takes them: refused with what was expected."""
+
+import argparse
+from math import isfinite
+
+
+def natural(text: str) -> int:
+    """1, 2, 3, ..."""
+    return _integer(text, 1, "a whole number, at least 1")
+
+
+def whole(text: str) -> int:
+    """0, 1, 2, ..."""
+    return _integer(text, 0, "a whole number, at least 0")
+
+
+def positive(text: str) -> float:
+    """A number above zero."""
+    value = _real(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} given, expected a number above 0")
+    return value
+
+
+def non_negative(text: str) -> float:
+    """A number that is not below zero."""
+    value = _real(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} given, expected a number, at least 0")
+    return value
+
+
+def hidden_layers(text: str) -> tuple[int, ...]:
+    """400, or 500,300 for two layers, or none."""
+    if text in ("none", ""):
+        return ()
+    try:
+        return tuple(natural(size) for size in text.split(","))
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} given, expected sizes such as 400 or 500,300, or none"
+        ) from error
+
+
+def _integer(text: str, least: int, expected: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if value < least:
+        raise argparse.ArgumentTypeError(f"{text!r} given, expected {expected}")
+    return value
+
+
+def _real(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} given, expected a number")
+    return value

@@ -1,0 +1,56 @@
+"""Measure a trained run on its test part, with the protocol beside every number."""
+
+import argparse
+import json
+from typing import Any
+
+from npvae.checkpoints import Model
+from npvae.datasets.dataset import Dataset
+from npvae.datasets.scaling import Scaling
+from npvae.evaluation import EVALUATION_SEED, evaluate, protocol
+from npvae.runs import RunFolder
+
+EXAMPLE = "npvae evaluate runs/mnist-001 --json"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of `npvae evaluate`."""
+    parser.add_argument("folder", metavar="RUN", help="the folder of a run")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the test figures of a run; its files stay as they are."""
+    folder = RunFolder.open(options.folder)
+    saved = folder.load_model()
+    metrics = measure(saved.model, folder.load_data(), saved.scaling)
+    if options.json:
+        print(json.dumps(metrics, indent=2))
+    else:
+        print_metrics(metrics)
+    return 0
+
+
+def measure(model: Model, dataset: Dataset, scaling: Scaling) -> dict[str, Any]:
+    """Return the test figures and their protocol."""
+    found = evaluate(model, dataset.test, scaling, EVALUATION_SEED)
+    return {
+        "elbo": found.elbo,
+        "reconstruction": found.reconstruction,
+        "kl": found.kl,
+        "kl_per_latent": list(found.kl_per_latent),
+        "active_units": found.active_units,
+        "protocol": protocol(model.likelihood, scaling, found.n, EVALUATION_SEED),
+    }
+
+
+def print_metrics(metrics: dict[str, Any]) -> None:
+    """Print test figures as text."""
+    loss = -metrics["elbo"]
+    print(
+        f"test   -ELBO {loss:.2f} nats an example = reconstruction "
+        f"{metrics['reconstruction']:.2f} + KL {metrics['kl']:.2f}, "
+        f"{metrics['active_units']} of {len(metrics['kl_per_latent'])} latents active"
+    )
+    for key, text in metrics["protocol"].items():
+        print(f"       {key}: {text}")

@@ -1,0 +1,40 @@
+"""Check the gradient of every layer, likelihood and model against finite differences."""
+
+import argparse
+
+from npvae.cli.arguments import whole
+from npvae.gradcheck import check
+from npvae.selfcheck import SUBJECTS
+
+EXAMPLE = "npvae gradcheck --verbose"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of `npvae gradcheck`."""
+    parser.add_argument("--seed", type=whole, default=0, help="of shapes and numbers (default: 0)")
+    parser.add_argument("--verbose", action="store_true", help="a line for every array")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print a table; 1 if any gradient is wrong."""
+    head = f"{'what':<34} {'arrays':>6} {'checked':>8} {'skipped':>8} {'worst error':>12}"
+    if not options.verbose:
+        print(head)
+    reports = []
+    for name, make in SUBJECTS.items():
+        thing, inputs = make(options.seed)
+        report = check(thing, *inputs, seed=options.seed)
+        reports.append(report)
+        if options.verbose:
+            print(f"--- {name}\n{report}\n")
+            continue
+        checked = sum(row.checked for row in report.rows)
+        skipped = sum(row.skipped for row in report.rows)
+        verdict = "ok" if report.ok else "WRONG"
+        print(
+            f"{name:<34} {len(report.rows):6d} {checked:8d} {skipped:8d} {report.error:12.1e}  "
+            f"{verdict}"
+        )
+    wrong = sum(not report.ok for report in reports)
+    print(f"{len(reports) - wrong} of {len(reports)} agree with central differences")
+    return 1 if wrong else 0

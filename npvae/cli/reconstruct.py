@@ -1,0 +1,42 @@
+"""Show test examples beside what a trained run makes of them."""
+
+import argparse
+
+import numpy as np
+
+from npvae import figures
+from npvae.cli.arguments import whole
+from npvae.runs import RunFolder
+
+EXAMPLE = "npvae reconstruct runs/mnist-001"
+SHOWN = 16
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of `npvae reconstruct`."""
+    parser.add_argument("folder", metavar="RUN", help="the folder of a run")
+    parser.add_argument(
+        "--seed", type=whole, default=0, help="chooses the test examples (default: 0)"
+    )
+    parser.add_argument(
+        "--out", metavar="FILE", help="(default: reconstructions.png in the run folder)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write a picture of some test examples and their reconstructions, decoded from mu."""
+    folder = RunFolder.open(options.folder)
+    saved, dataset = folder.load_model(), folder.load_data()
+    rng = np.random.default_rng(options.seed)
+    chosen = rng.permutation(len(dataset.test))[:SHOWN]
+    x = saved.scaling.encode(dataset.test.take(chosen), rng, np.float32)
+    out = options.out or folder / "reconstructions.png"
+    figure = figures.reconstructions(
+        saved.scaling.decode(x),
+        saved.scaling.decode(saved.model.reconstruct(x)),
+        dataset.shape,
+        dataset.columns,
+    )
+    figures.save(figure, out)
+    print(f"{len(chosen)} test examples and their reconstructions in {out}")
+    return 0

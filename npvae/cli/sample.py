@@ -1,0 +1,53 @@
+"""Draw new examples from a trained run."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from npvae import figures
+from npvae.cli.arguments import natural, whole
+from npvae.errors import InputError
+from npvae.files import write_whole
+from npvae.runs import RunFolder
+from npvae.vae import VAE
+
+EXAMPLE = "npvae sample runs/mnist-001 -n 64 --out digits.png"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of `npvae sample`."""
+    parser.add_argument("folder", metavar="RUN", help="the folder of a run")
+    parser.add_argument("-n", type=natural, default=64, help="how many (default: 64)")
+    parser.add_argument("--seed", type=whole, default=0, help="of the draws (default: 0)")
+    parser.add_argument(
+        "--draw", action="store_true", help="draw x as well, instead of the mean of p(x | z)"
+    )
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        help="a .png picture, or numbers as .npy or .csv (default: samples.png in the run folder)",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write a picture or the numbers of n samples."""
+    folder = RunFolder.open(options.folder)
+    out = Path(options.out) if options.out else folder / "samples.png"
+    if out.suffix not in (".png", ".npy", ".csv"):
+        raise InputError(f"--out {out}: give a name that ends in .png, .npy or .csv")
+    saved = folder.load_model()
+    if not isinstance(saved.model, VAE):
+        raise InputError(f"{folder.path} holds an autoencoder, which has no prior to sample from")
+    x = saved.scaling.decode(saved.model.sample(options.n, options.seed, draw=options.draw))
+    columns = folder.columns()
+    if out.suffix == ".png":
+        figures.save(figures.samples(x, saved.shape, columns), out)
+    elif out.suffix == ".npy":
+        with write_whole(out) as file:
+            np.save(file, x.reshape(-1, *saved.shape))
+    else:
+        with write_whole(out, "w", encoding="utf-8") as file:
+            np.savetxt(file, x, fmt="%.6g", delimiter=",", header=",".join(columns), comments="")
+    print(f"{options.n} samples in {out}")
+    return 0

@@ -1,0 +1,197 @@
+"""MNIST and Fashion-MNIST: the official IDX files, found, verified, or downloaded."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from npvae.arrays import Array
+from npvae.datasets import places
+from npvae.datasets.dataset import Dataset, hold_out_last, whole
+from npvae.datasets.download import download
+from npvae.datasets.idx import read_idx
+from npvae.datasets.reading import reading
+from npvae.errors import DataError, DataUnavailableError
+from npvae.files import write_whole
+
+LARGEST_FILE = 1 << 26  # bytes; the largest official one has 26 million
+
+
+@dataclass(frozen=True)
+class IdxSet:
+    """A published dataset in the form that MNIST has.
+
+    Attributes
+    ----------
+    name : as `load_dataset` knows it, and the name of its folder
+    mirrors : addresses of folders that hold the files, each ending in a slash
+    checksums : of each of the four files, in the order training images, training labels, test
+        images, test labels
+    classes : name of each label
+    """
+
+    name: str
+    mirrors: tuple[str, ...]
+    checksums: Mapping[str, str]
+    classes: tuple[str, ...]
+
+
+MNIST = IdxSet(
+    name="mnist",
+    mirrors=(
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    ),
+    checksums={
+        "train-images-idx3-ubyte.gz": (
+            "sha256:440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"
+        ),
+        "train-labels-idx1-ubyte.gz": (
+            "sha256:3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"
+        ),
+        "t10k-images-idx3-ubyte.gz": (
+            "sha256:8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"
+        ),
+        "t10k-labels-idx1-ubyte.gz": (
+            "sha256:f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"
+        ),
+    },
+    classes=tuple("0123456789"),
+)
+
+FASHION_MNIST = IdxSet(
+    name="fashion-mnist",
+    mirrors=(
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+    ),
+    checksums={
+        "train-images-idx3-ubyte.gz": "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        "train-labels-idx1-ubyte.gz": "md5:25c81989df183df01b3e8a0aad5dffbe",
+        "t10k-images-idx3-ubyte.gz": "md5:bef4ecab320f06d8554ea6380940ec79",
+        "t10k-labels-idx1-ubyte.gz": "md5:bb300cfdad3c16e7a12a480ee83cd310",
+    },
+    classes=(
+        "T-shirt/top",
+        "trouser",
+        "pullover",
+        "dress",
+        "coat",
+        "sandal",
+        "shirt",
+        "sneaker",
+        "bag",
+        "ankle boot",
+    ),
+)
+
+
+def load_idx_set(which: IdxSet, *, validation: int | None = None, progress: bool = True) -> Dataset:
+    """Return a dataset of the MNIST family; every file's checksum is verified first.
+
+    Parameters
+    ----------
+    which : the set
+    validation : how many training images, from the last ones, to hold out; by default one in
+        twelve, which are MNIST's usual 5,000
+    progress : show a progress bar while downloading
+
+    Raises
+    ------
+    DataUnavailableError : a file is neither on disk nor to be had from any mirror
+    DataError : a file in the folder that `NPVAE_DATA` names is not the official one
+    InputError : `validation` is negative, or leaves nothing to train on
+    """
+    arrays, origins, remarks = [], [], []
+    for file, axes in zip(which.checksums, (3, 1, 3, 1), strict=True):
+        content, origin, remark = _obtain(which, file, progress)
+        arrays.append(read_idx(content, file, axes=axes))
+        origins.append(origin)
+        remarks.append(remark)
+    images, labels, test_images, test_labels = arrays
+    _check_pairs(which, images, labels)
+    _check_pairs(which, test_images, test_labels)
+    labels, test_labels = labels.astype(np.int64), test_labels.astype(np.int64)
+    train, held_out = hold_out_last(images, labels, validation)
+    return Dataset(
+        name=which.name,
+        train=train,
+        validation=held_out,
+        test=whole(test_images, test_labels),
+        shape=images.shape[1:],
+        kind="pixels",
+        source=", ".join(dict.fromkeys(origins)),
+        classes=which.classes,
+        remark=" ".join(dict.fromkeys(filter(None, remarks))),
+    )
+
+
+def _check_pairs(which: IdxSet, images: Array, labels: Array) -> None:
+    """The checksums vouch for the official files; this guards a set that is added later."""
+    fits = len(images) == len(labels) > 0 and images[0].size and images.dtype == np.uint8
+    if not fits or labels.dtype.kind not in "iu" or labels.max() >= len(which.classes):
+        raise DataError(
+            f"{which.name}: {images.dtype} images of shape {images.shape} with labels of shape "
+            f"{labels.shape}, which do not belong together; get the files again"
+        )
+
+
+def _obtain(which: IdxSet, file: str, progress: bool) -> tuple[bytes, str, str]:
+    """Return a verified file, where it came from, and a remark if it could not be kept."""
+    folders = places.data_folders(which.name)
+    cache = folders[-1]
+    for folder in folders:
+        path = folder / file
+        if not os.path.isfile(path):  # Path.is_file raises where a folder may not be entered
+            continue
+        content = _read_verified(path, which.checksums[file])
+        if content is not None:
+            return content, str(folder), ""
+        if folder != cache:
+            raise DataError(
+                f"{path} is not the official file: its checksum is not "
+                f"{which.checksums[file]}. What to do: remove it, and npvae downloads it, or put "
+                "the official file there."
+            )
+        # a damaged file in npvae's own cache is replaced by a fresh download
+    try:
+        content = download(file, which.mirrors, which.checksums[file], progress=progress)
+    except DataUnavailableError as error:
+        raise DataUnavailableError(_how_to_get(which, file, folders, str(error))) from error
+    try:
+        with write_whole(cache / file) as out:
+            out.write(content)
+    except OSError as error:
+        reason = error.strerror or error
+        remark = f"The download could not be kept in {cache} ({reason}): next time it comes again."
+        return content, "downloaded", remark
+    return content, str(cache), ""
+
+
+def _read_verified(path: Path, checksum: str) -> bytes | None:
+    """Return the content of a file, or None if its checksum is another."""
+    kind, _, digest = checksum.partition(":")
+    with reading(path, "a file", "see that you may read it, or remove it"):
+        if path.stat().st_size > LARGEST_FILE:
+            return None
+        content = path.read_bytes()
+    found = hashlib.new(kind, content, usedforsecurity=False).hexdigest()
+    return content if found == digest else None
+
+
+def _how_to_get(which: IdxSet, file: str, folders: list[Path], failures: str) -> str:
+    """Return what was looked for, where, what went wrong, and what to do; first line first."""
+    lines = [f"{which.name} is not on this machine, and no mirror could be reached or used."]
+    lines += [f"{file} was looked for in:", *(f"  {folder}" for folder in folders)]
+    unpacked = [folder for folder in folders if (folder / file.removesuffix(".gz")).exists()]
+    lines += [f"  (unpacked in {folder}: only the .gz has a known checksum)" for folder in unpacked]
+    lines += ["and downloaded from:", *(f"  {failure}" for failure in failures.splitlines())]
+    lines += [
+        f"What to do: try again with a network; or put the four .gz files into a folder "
+        f"{which.name}, and its parent's path into the environment variable {places.VARIABLE}; "
+        "or use the built-in set, glyphs, which needs no file.",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,28 @@
+"""Where data lie on this machine."""
+
+import os
+from pathlib import Path
+
+VARIABLE = "NPVAE_DATA"
+
+
+def cache_folder() -> Path:
+    """Return the folder where npvae keeps what it has downloaded or drawn; it may not exist yet.
+
+    It is where the platform wants such files: below `~/.cache` on Linux, `~/Library/Caches` on
+    macOS, `%LOCALAPPDATA%` on Windows.
+    """
+    import pooch
+
+    return Path(pooch.os_cache("npvae"))
+
+
+def data_folders(name: str) -> list[Path]:
+    """Return the folders in which to look for the files of the dataset `name`, in this order.
+
+    First the one below the folder that the environment variable `NPVAE_DATA` names, if it is set,
+    then the one below the cache folder.
+    """
+    named = os.environ.get(VARIABLE)
+    roots = [Path(named).expanduser()] if named else []
+    return [root / name for root in [*roots, cache_folder()]]

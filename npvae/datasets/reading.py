@@ -1,0 +1,146 @@
+"""What every reader here shares: foreign errors in npvae's words, and examples as found."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from npvae.arrays import Array
+from npvae.errors import DataError, NpvaeError
+
+CHUNK_BYTES = 1 << 24  # what a look through a large array holds in memory at a time
+
+
+@dataclass
+class Examples:
+    """What a reader found in the user's files, before it is split.
+
+    Attributes
+    ----------
+    x : (N, n_x) array, in memory or memory-mapped
+    shape : of one example
+    kind : "pixels" or "real", as in `Dataset`
+    labels : (N,) array of numbers or text as found, or None
+    columns : name of each column of a table with a header
+    remarks : sentences on how the data were understood
+    """
+
+    x: Array
+    shape: tuple[int, ...]
+    kind: Literal["pixels", "real"]
+    labels: Array | None = None
+    columns: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+@contextmanager
+def reading(path: str | Path, what: str, advice: str) -> Iterator[None]:
+    """Turn whatever a decoder raises on a broken file into a `DataError` that names the file.
+
+    A decoder of a damaged file may raise nearly anything (`struct.error`, `zlib.error`,
+    `MemoryError` over an absurd size, `SyntaxError` in a header), so nearly everything is caught;
+    keep the block down to the decoder.
+
+    >>> with reading("digits.gz", "a gzip file", "get it again"):
+    ...     raise EOFError("the end is missing")
+    Traceback (most recent call last):
+    npvae.errors.DataError: digits.gz cannot be read as a gzip file: the end is missing. What to do:
+    get it again.
+    """
+    try:
+        yield
+    except NpvaeError:
+        raise
+    except Exception as error:
+        # the system's own words without its number and path; a silent error by its name
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise DataError(
+            f"{path} cannot be read as {what}: {str(reason).rstrip('.')}. What to do: {advice}."
+        ) from error
+
+
+def find_range(x: Array, path: str | Path, *, progress: bool = False) -> tuple[float, float]:
+    """Return the lowest and the highest number of a table, looking at a few megabytes at a time.
+
+    Parameters
+    ----------
+    x : (N, n_x) array of numbers, in memory or memory-mapped
+    path : the file, for the error
+    progress : show a progress bar if this takes more than a second
+
+    Raises
+    ------
+    DataError : a number is NaN or infinite; names the first one's row and column
+
+    >>> find_range(np.array([[3, 1], [2, 5]]), "table.npy")
+    (1.0, 5.0)
+    """
+    from tqdm import tqdm
+
+    low, high = np.inf, -np.inf
+    step = max(1, CHUNK_BYTES // (x.itemsize * x.shape[1]))
+    starts = range(0, len(x), step)
+    for start in tqdm(starts, "looking through", disable=not progress, leave=False, delay=1):
+        part = np.asarray(x[start : start + step])
+        with np.errstate(invalid="ignore"):
+            lowest, highest = float(part.min()), float(part.max())
+        # a NaN makes both NaN; a finite longdouble beyond float64 counts as infinite
+        if not (np.isfinite(lowest) and np.isfinite(highest)):
+            with np.errstate(over="ignore"):
+                row, column = np.argwhere(~np.isfinite(part.astype(np.float64)))[0]
+            raise DataError(
+                f"{path}: row {start + row}, column {column} (both counted from 0) is "
+                f"{part[row, column]}, which is no finite number; fill it in or drop the row"
+            )
+        low, high = min(low, lowest), max(high, highest)
+    return low, high
+
+
+def encode_labels(labels: Array, n: int, path: str | Path) -> tuple[Array, tuple[str, ...]]:
+    """Return labels as numbers from 0 up, and the name of each.
+
+    Names are sorted: as numbers if all of them are numbers, else as text.
+
+    Parameters
+    ----------
+    labels : (n,) whole numbers, booleans or text
+    n : number of examples
+    path : the file, for the error
+
+    Returns
+    -------
+    codes : (n,) int64
+    classes : the names
+
+    Raises
+    ------
+    DataError : another number of labels, another shape, or another type
+
+    >>> encode_labels(np.array(["10", "9", "10"]), 3, "digits.csv")
+    (array([1, 0, 1]), ('9', '10'))
+    """
+    if labels.shape != (n,):
+        raise DataError(
+            f"{path}: the labels have the shape {labels.shape}; expected one for each of the {n} "
+            f"examples, ({n},)"
+        )
+    if labels.dtype.kind == "f" and (np.abs(labels) < 2**53).all() and (labels % 1 == 0).all():
+        labels = labels.astype(np.int64)
+    if labels.dtype.kind == "S":
+        with reading(path, "text labels in UTF-8", "save them as numbers or as str"):
+            labels = np.char.decode(labels, "utf-8")
+    if labels.dtype.kind not in "iubU":
+        raise DataError(
+            f"{path}: the labels are of type {labels.dtype}; expected whole numbers or text"
+        )
+    names, codes = np.unique(labels, return_inverse=True)
+    if names.dtype.kind == "U":
+        try:
+            order = np.argsort([float(name) for name in names], kind="stable")
+        except ValueError:
+            order = np.arange(len(names))
+        names, codes = names[order], np.argsort(order)[codes]
+    return codes.astype(np.int64), tuple(str(name) for name in names)

@@ -1,0 +1,126 @@
+"""Everything that npvae differentiates by hand, ready to be checked."""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from npvae.arrays import Array
+from npvae.autoencoder import Autoencoder
+from npvae.gaussian import (
+    kl_and_grad,
+    log_density_and_grad,
+    reparameterize,
+    reparameterize_backward,
+)
+from npvae.layers import ACTIVATIONS, INITIALIZERS, Dense, Sequential, dense_network
+from npvae.likelihoods import Bernoulli, Gaussian
+from npvae.vae import VAE
+
+LEAST = 1e-3
+"""Finite differences of a loss of a few nats do not see much smaller gradients for its rounding, so
+that networks in which they vanish (deep ones of width one, mostly) are drawn again."""
+
+Subject: TypeAlias = Callable[[int], tuple[Any, tuple[Array, ...]]]
+"""seed -> (thing, inputs), as `check(thing, *inputs)` takes them; the seed draws sizes, too"""
+
+
+def _sizes(rng: np.random.Generator, n: int) -> list[int]:
+    """Sizes from 1 to 6: one example, one latent and one pixel among them."""
+    return [int(size) for size in rng.integers(1, 7, n)]
+
+
+def _dense(init: str) -> Subject:
+    def make(seed: int) -> tuple[Any, tuple[Array, ...]]:
+        rng = np.random.default_rng(seed)
+        n, n_in, n_out = _sizes(rng, 3)
+        return Dense(n_in, n_out, rng, INITIALIZERS[init]), (rng.normal(0, 1, (n, n_in)),)
+
+    return make
+
+
+def _activation(name: str) -> Subject:
+    def make(seed: int) -> tuple[Any, tuple[Array, ...]]:
+        rng = np.random.default_rng(seed)
+        return ACTIVATIONS[name](), (rng.normal(0, 2, _sizes(rng, 2)),)
+
+    return make
+
+
+def _sequential(seed: int) -> tuple[Sequential, tuple[Array, ...]]:
+    rng = np.random.default_rng(seed)
+    n, *sizes = _sizes(rng, 5)
+    return dense_network(sizes, "tanh", rng), (rng.normal(0, 1, (n, sizes[0])),)
+
+
+def _bernoulli(seed: int) -> tuple[Bernoulli, tuple[Array, ...]]:
+    rng = np.random.default_rng(seed)
+    shape = _sizes(rng, 2)
+    x = rng.random(shape) if seed % 2 else rng.integers(0, 2, shape).astype(float)
+    return Bernoulli(), (rng.normal(0, 3, shape), x)
+
+
+def _gaussian(seed: int) -> tuple[Gaussian, tuple[Array, ...]]:
+    rng = np.random.default_rng(seed)
+    shape = _sizes(rng, 2)
+    return Gaussian(sigma=rng.uniform(0.1, 2)), (rng.normal(0, 1, shape), rng.normal(0, 1, shape))
+
+
+def _half_square_of_z(mu: Array, logvar: Array, eps: Array) -> tuple[Array, Array, Array]:
+    """sum(z²) / 2, whose gradient with respect to z is z, and its gradients by mu and logvar."""
+    z = reparameterize(mu, logvar, eps)
+    return 0.5 * (z * z).sum(), *reparameterize_backward(z, logvar, eps)
+
+
+def _of_gaussians(function: Callable[..., Any], n_inputs: int) -> Subject:
+    def make(seed: int) -> tuple[Any, tuple[Array, ...]]:
+        rng = np.random.default_rng(seed)
+        shape = _sizes(rng, 2)
+        return function, tuple(rng.normal(0, 1, shape) for _ in range(n_inputs))
+
+    return make
+
+
+def _model(
+    cls: type[Autoencoder] | type[VAE], activation: str, likelihood: str, **options: Any
+) -> Subject:
+    def make(seed: int) -> tuple[Any, tuple[Array, ...]]:
+        rng = np.random.default_rng(seed)
+        while True:
+            n, n_x, n_z = _sizes(rng, 3)
+            model: Any = cls.dense(
+                n_x,
+                _sizes(rng, int(rng.integers(0, 3))),
+                n_z,
+                activation=activation,
+                likelihood=likelihood,
+                dtype=np.float64,
+                **options,
+            )
+            model.params.flat[:] = rng.normal(0, 1, model.params.size)
+            x, eps = rng.random((n, n_x)), model.draw_noise(rng, n)
+            model.loss_and_grad(x, eps)
+            if min(np.abs(dp).max() for dp in model.params.gradients.values()) > LEAST:
+                return model, (x,) if eps is None else (x, eps)
+
+    return make
+
+
+SUBJECTS: dict[str, Subject] = {
+    **{f"Dense, {init} init": _dense(init) for init in INITIALIZERS},
+    **{name: _activation(name) for name in ACTIVATIONS},
+    "Sequential": _sequential,
+    "reparameterize": _of_gaussians(_half_square_of_z, 3),
+    "KL to N(0, I)": _of_gaussians(kl_and_grad, 2),
+    "Gaussian log density": _of_gaussians(log_density_and_grad, 3),
+    "Bernoulli likelihood": _bernoulli,
+    "Gaussian likelihood": _gaussian,
+    **{
+        f"{name}, {activation}, {likelihood}": _model(cls, activation, likelihood)
+        for name, cls in {"Autoencoder": Autoencoder, "VAE": VAE}.items()
+        for activation in ACTIVATIONS
+        for likelihood in ("bernoulli", "gaussian")
+    },
+    "VAE, beta 4": _model(VAE, "tanh", "bernoulli", beta=4.0),
+    "VAE, sigma 0.3": _model(VAE, "tanh", "gaussian", sigma=0.3),
+}

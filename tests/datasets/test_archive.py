@@ -1,0 +1,109 @@
+import io
+import zipfile
+
+import numpy as np
+import pytest
+
+from npvae.datasets import archive as module
+from npvae.datasets.archive import map_array, read_arrays
+from npvae.errors import DataError
+
+ARRAY = np.arange(60, dtype=np.float32).reshape(12, 5)
+
+
+def npy(array, **options):
+    buffer = io.BytesIO()
+    np.save(buffer, array, **options)
+    return buffer.getvalue()
+
+
+def test_an_npy_file_is_mapped_not_read(tmp_path):
+    np.save(tmp_path / "x.npy", ARRAY)
+    mapped = map_array(tmp_path / "x.npy")
+    assert isinstance(mapped, np.memmap)
+    assert not mapped.flags.writeable
+    np.testing.assert_array_equal(mapped, ARRAY)
+
+
+def damaged_npy():
+    sound = npy(ARRAY)
+    header = sound[10 : sound.index(b"\n") + 1]
+    huge = sound.replace(b"(12, 5)", b"(9**9**9, 5)")
+    return {
+        "empty": b"",
+        "magic only": sound[:6],
+        "header cut": sound[:40],
+        "cut short": sound[:-1],
+        "too long": sound + b"\0",
+        "two arrays": sound + sound,
+        "text": b"hello, I am no array",
+        "pickle": npy(np.array([{"a": 1}], dtype=object), allow_pickle=True),
+        "bare pickle": b"\x80\x04\x95\x00.",
+        "zip": b"PK\3\4" + bytes(30),
+        "syntax": sound.replace(b"{'descr'", b"{{{descr'"),
+        "dtype": sound.replace(b"'<f4'", b"'<zz'"),
+        "not a dict": sound[:10] + b"[1]".ljust(len(header) - 1) + b"\n",
+        "negative": sound.replace(b"(12, 5)", b"(-2, 5)"),
+        "huge": huge.replace(b"(9**9**9, 5)", b"(" + b"9" * 20 + b", 5)"),
+        "version": sound[:6] + b"\x09" + sound[7:],
+    }
+
+
+@pytest.mark.parametrize("name", damaged_npy())
+def test_a_damaged_npy_file_is_named(tmp_path, name):
+    path = tmp_path / "x.npy"
+    path.write_bytes(damaged_npy()[name])
+    with pytest.raises(DataError, match=r"x\.npy"):
+        map_array(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    for read in (map_array, read_arrays):
+        with pytest.raises(DataError, match=r"nothing\.npy cannot be read .+No such file"):
+            read(tmp_path / "nothing.npy")
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_an_npz_file(tmp_path, save):
+    save(tmp_path / "x.npz", x=ARRAY, labels=np.arange(12))
+    arrays = read_arrays(tmp_path / "x.npz")
+    assert list(arrays) == ["x", "labels"]
+    np.testing.assert_array_equal(arrays["x"], ARRAY)
+
+
+def test_every_flipped_byte_is_noticed_or_harmless(tmp_path):
+    path = tmp_path / "x.npz"
+    np.savez_compressed(path, x=ARRAY)
+    content = path.read_bytes()
+    for i in range(len(content)):
+        path.write_bytes(content[:i] + bytes([content[i] ^ 0xFF]) + content[i + 1 :])
+        try:
+            arrays = read_arrays(path)
+        except DataError as error:
+            assert "x.npz" in str(error)  # noqa: PT017
+        else:  # a byte of the archive's own notes, such as a date
+            for array in arrays.values():
+                np.testing.assert_array_equal(array, ARRAY)
+
+
+def test_an_npz_file_of_pickles_or_of_anything_else(tmp_path):
+    path = tmp_path / "x.npz"
+    np.savez(path, x=np.array([None]))
+    with pytest.raises(DataError, match="without pickled objects"):
+        read_arrays(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("notes.txt", "hello")
+    with pytest.raises(DataError, match=r"cannot be read as an \.npz"):
+        read_arrays(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", npy(ARRAY) + b"\0")
+    with pytest.raises(DataError, match="longer than its header"):
+        read_arrays(path)
+
+
+def test_a_small_archive_cannot_fill_the_memory(tmp_path, monkeypatch):
+    path = tmp_path / "x.npz"
+    np.savez_compressed(path, x=np.zeros(100_000))
+    monkeypatch.setattr(module, "LIMIT", 100_000)
+    with pytest.raises(DataError, match="unpacks to 800"):
+        read_arrays(path)
