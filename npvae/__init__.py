@@ -1,12 +1,13 @@
 """The variational autoencoder, by hand, in NumPy.
 
 Read in this order: `layers`, `gaussian`, `likelihoods`, `autoencoder`, `vae`, `optimizers`,
-`training`; then `gradcheck`, to see that the derivatives are right.
+`training`; then `gradcheck`, to see that the derivatives are right. Data come from
+`npvae.datasets.load_dataset`.
 """
 
 from npvae.autoencoder import Autoencoder, Loss
 from npvae.checkpoints import load_model, save_model
-from npvae.datasets import Dataset, Pixels, Split, Standardized, load_dataset, scaling_for
+from npvae.datasets import Dataset, Pixels, Split, Standardized, scaling_for
 from npvae.errors import DataError, InputError, NpvaeError, TrainingError
 from npvae.evaluation import Evaluation, evaluate
 from npvae.gradcheck import check
@@ -47,7 +48,6 @@ __all__ = [
     "check",
     "evaluate",
     "fit",
-    "load_dataset",
     "load_model",
     "save_model",
     "scaling_for",

@@ -1,7 +1,6 @@
 """A trained model in one file: arrays by name and a JSON header, no pickle."""
 
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -11,6 +10,7 @@ from numpy.typing import DTypeLike
 
 from npvae.arrays import CPU, Array, Device
 from npvae.autoencoder import Autoencoder
+from npvae.datasets.reading import reading
 from npvae.datasets.scaling import Pixels, Scaling, Standardized
 from npvae.errors import DataError, InputError
 from npvae.files import write_whole
@@ -74,15 +74,17 @@ def load_model(
     ------
     DataError : if there is no such file, or it is not such a file
     """
-    arrays = _read(Path(path))
-    try:
+    if not Path(path).is_file():
+        raise DataError(f"there is no {path}; did its training finish?")
+    with reading(path, "a model that npvae saved", "train again, or restore the file"):
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
         header = json.loads(str(arrays["header"]))
         if header["format"] != FORMAT:
             raise DataError(
                 f"{path} has format {header['format']}; this npvae reads format {FORMAT}: "
                 "use the npvae that wrote it"
             )
-        scaling = _scaling(header["scaling"], arrays)
         config: dict[str, Any] = dict(header["model"])
         model = MODELS[config.pop("model")].dense(**config, dtype=dtype, device=device)
         for name, value in model.params.values.items():
@@ -90,23 +92,8 @@ def load_model(
             if stored.shape != value.shape:
                 raise DataError(f"{path}: {name} has shape {stored.shape}, expected {value.shape}")
             value[...] = device.asarray(stored, model.params.dtype)
-        return SavedModel(model, scaling, tuple(int(side) for side in header["shape"]))
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(
-            f"{path} is no model that npvae saved ({type(error).__name__}: {error})"
-        ) from error
-
-
-def _read(path: Path) -> dict[str, Array]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except FileNotFoundError as error:
-        raise DataError(f"there is no {path}; did its training finish?") from error
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} cannot be read as a saved model: {error}") from error
+        shape = tuple(int(side) for side in header["shape"])
+        return SavedModel(model, _scaling(header["scaling"], arrays), shape)
 
 
 def _scaling(header: dict[str, Any], arrays: dict[str, Array]) -> Scaling:

@@ -70,7 +70,7 @@ def evaluate(model: Measurable, split: Split, scaling: Scaling, rng: Seed = 0) -
         raise InputError("there is no example to evaluate on; hold some out (--validation)")
     device, dtype = model.params.device, model.params.dtype
     rng = device.generator(rng)
-    split = split.to(device)
+    split, scaling = split.to(device), scaling.to(device)
     log_px: Any = 0.0
     kl: Any = 0.0
     mu_sum: Any = 0.0

@@ -32,10 +32,7 @@ def reparameterize(mu: Array, logvar: Array, eps: Array) -> Array:
     >>> reparameterize(np.array([[1.0]]), np.log([[4.0]]), eps=np.array([[3.0]]))
     array([[7.]])
     """
-    z = np.exp(logvar * 0.5)
-    z *= eps
-    z += mu
-    return z
+    return mu + np.exp(logvar / 2) * eps
 
 
 def reparameterize_backward(dz: Array, logvar: Array, eps: Array) -> tuple[Array, Array]:
@@ -55,11 +52,7 @@ def reparameterize_backward(dz: Array, logvar: Array, eps: Array) -> tuple[Array
     >>> dlogvar
     array([[3.]])
     """
-    dlogvar = np.exp(logvar * 0.5)
-    dlogvar *= eps
-    dlogvar *= dz
-    dlogvar *= 0.5
-    return dz, dlogvar
+    return dz, dz * np.exp(logvar / 2) * eps / 2
 
 
 def kl_per_latent(mu: Array, logvar: Array) -> Array:
@@ -80,12 +73,7 @@ def kl_per_latent(mu: Array, logvar: Array) -> Array:
     ----------
     Kingma & Welling 2013, arXiv:1312.6114, appendix B.
     """
-    kl = np.expm1(logvar)
-    kl -= logvar
-    np.maximum(kl, 0, out=kl)
-    kl += mu * mu
-    kl *= 0.5
-    return kl
+    return (np.maximum(np.expm1(logvar) - logvar, 0) + mu * mu) / 2
 
 
 def kl_standard_normal(mu: Array, logvar: Array) -> Array:
@@ -127,7 +115,7 @@ def kl_and_grad(mu: Array, logvar: Array) -> tuple[Array, Array, Array]:
     """
     n = len(mu)
     kl = kl_per_latent(mu, logvar).sum() / n
-    return kl, mu / n, np.expm1(logvar) * (0.5 / n)
+    return kl, mu / n, np.expm1(logvar) / (2 * n)
 
 
 def log_density(x: Array, mu: Array, logvar: Array) -> Array:

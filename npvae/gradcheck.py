@@ -159,6 +159,7 @@ def check(
     rng = np.random.default_rng(seed)
     inputs = tuple(np.array(array, dtype=np.float64) for array in inputs)
     value, gradients, arrays = _differentiate(thing, inputs, rng)
+    kinked = [part for _, part in walk(thing) if hasattr(part, "pattern")]
 
     def difference(array: Array, direction: Array, step: float) -> float | None:
         """The numeric derivative, or None where a kink lies between the four points."""
@@ -167,7 +168,7 @@ def check(
         for offset in (-2, -1, 1, 2):
             array[...] = before + offset * step * direction
             values.append(value())
-            patterns.append(_patterns(thing))
+            patterns.append([part.pattern.tobytes() for part in kinked])
         array[...] = before
         if any(pattern != patterns[0] for pattern in patterns):
             return None
@@ -273,11 +274,6 @@ def _directions(
     for _ in range(directions):
         direction = rng.standard_normal(array.shape)
         yield "a random direction", direction / np.linalg.norm(direction)
-
-
-def _patterns(thing: Any) -> list[bytes]:
-    """On which side of its kinks the last forward was, for everything inside `thing`."""
-    return [np.packbits(p.pattern).tobytes() for _, p in walk(thing) if hasattr(p, "pattern")]
 
 
 def _error_or_inf(probe: Probe) -> float:

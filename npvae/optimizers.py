@@ -54,7 +54,7 @@ class Adam:
     ----------
     lr : step size
     beta1, beta2 : decays of the averages of g and g², in [0, 1)
-    eps : added to the root, in the units of the gradient
+    eps : added to the root, in the units of the gradient; positive
 
     Notes
     -----
@@ -69,6 +69,8 @@ class Adam:
     def __init__(
         self, lr: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8
     ) -> None:
+        if not 0 < eps < float("inf"):
+            raise InputError(f"eps is {eps}; give a positive number, such as 1e-8")
         self.lr, self.eps = require_rate(lr), float(eps)
         self.beta1, self.beta2 = require_decay("beta1", beta1), require_decay("beta2", beta2)
         self.M: Array | None = None

@@ -13,56 +13,51 @@ from npvae.gaussian import (
     reparameterize,
     reparameterize_backward,
 )
-from npvae.layers import ACTIVATIONS, INITIALIZERS, Dense, Sequential, dense_network
+from npvae.layers import ACTIVATIONS, INITIALIZERS, Dense, dense_network
 from npvae.likelihoods import Bernoulli, Gaussian
 from npvae.vae import VAE
 
 LEAST = 1e-3
-"""Finite differences of a loss of a few nats do not see much smaller gradients for its rounding, so
-that networks in which they vanish (deep ones of width one, mostly) are drawn again."""
+"""Of the loss: a finite difference sees no much smaller gradient for the loss's rounding, so that
+networks in which one vanishes (deep ones of width one, mostly) are drawn again."""
 
-Subject: TypeAlias = Callable[[int], tuple[Any, tuple[Array, ...]]]
-"""seed -> (thing, inputs), as `check(thing, *inputs)` takes them; the seed draws sizes, too"""
+Checkable: TypeAlias = tuple[Any, tuple[Array, ...]]
+"""(thing, inputs), as `check(thing, *inputs)` takes them"""
 
+Sizes: TypeAlias = Callable[[], int]
+"""Draws the next size, of a batch or a layer: who calls decides how"""
 
-def _sizes(rng: np.random.Generator, n: int) -> list[int]:
-    """Sizes from 1 to 6: one example, one latent and one pixel among them."""
-    return [int(size) for size in rng.integers(1, 7, n)]
+Subject: TypeAlias = Callable[[Sizes, np.random.Generator], Checkable]
 
 
 def _dense(init: str) -> Subject:
-    def make(seed: int) -> tuple[Any, tuple[Array, ...]]:
-        rng = np.random.default_rng(seed)
-        n, n_in, n_out = _sizes(rng, 3)
+    def make(size: Sizes, rng: np.random.Generator) -> Checkable:
+        n, n_in, n_out = size(), size(), size()
         return Dense(n_in, n_out, rng, INITIALIZERS[init]), (rng.normal(0, 1, (n, n_in)),)
 
     return make
 
 
 def _activation(name: str) -> Subject:
-    def make(seed: int) -> tuple[Any, tuple[Array, ...]]:
-        rng = np.random.default_rng(seed)
-        return ACTIVATIONS[name](), (rng.normal(0, 2, _sizes(rng, 2)),)
+    def make(size: Sizes, rng: np.random.Generator) -> Checkable:
+        return ACTIVATIONS[name](), (rng.normal(0, 2, (size(), size())),)
 
     return make
 
 
-def _sequential(seed: int) -> tuple[Sequential, tuple[Array, ...]]:
-    rng = np.random.default_rng(seed)
-    n, *sizes = _sizes(rng, 5)
+def _sequential(size: Sizes, rng: np.random.Generator) -> Checkable:
+    n, *sizes = (size() for _ in range(5))
     return dense_network(sizes, "tanh", rng), (rng.normal(0, 1, (n, sizes[0])),)
 
 
-def _bernoulli(seed: int) -> tuple[Bernoulli, tuple[Array, ...]]:
-    rng = np.random.default_rng(seed)
-    shape = _sizes(rng, 2)
-    x = rng.random(shape) if seed % 2 else rng.integers(0, 2, shape).astype(float)
+def _bernoulli(size: Sizes, rng: np.random.Generator) -> Checkable:
+    shape = size(), size()
+    x = rng.random(shape) if rng.random() < 0.5 else rng.integers(0, 2, shape).astype(float)
     return Bernoulli(), (rng.normal(0, 3, shape), x)
 
 
-def _gaussian(seed: int) -> tuple[Gaussian, tuple[Array, ...]]:
-    rng = np.random.default_rng(seed)
-    shape = _sizes(rng, 2)
+def _gaussian(size: Sizes, rng: np.random.Generator) -> Checkable:
+    shape = size(), size()
     return Gaussian(sigma=rng.uniform(0.1, 2)), (rng.normal(0, 1, shape), rng.normal(0, 1, shape))
 
 
@@ -73,9 +68,8 @@ def _half_square_of_z(mu: Array, logvar: Array, eps: Array) -> tuple[Array, Arra
 
 
 def _of_gaussians(function: Callable[..., Any], n_inputs: int) -> Subject:
-    def make(seed: int) -> tuple[Any, tuple[Array, ...]]:
-        rng = np.random.default_rng(seed)
-        shape = _sizes(rng, 2)
+    def make(size: Sizes, rng: np.random.Generator) -> Checkable:
+        shape = size(), size()
         return function, tuple(rng.normal(0, 1, shape) for _ in range(n_inputs))
 
     return make
@@ -84,13 +78,12 @@ def _of_gaussians(function: Callable[..., Any], n_inputs: int) -> Subject:
 def _model(
     cls: type[Autoencoder] | type[VAE], activation: str, likelihood: str, **options: Any
 ) -> Subject:
-    def make(seed: int) -> tuple[Any, tuple[Array, ...]]:
-        rng = np.random.default_rng(seed)
+    def make(size: Sizes, rng: np.random.Generator) -> Checkable:
         while True:
-            n, n_x, n_z = _sizes(rng, 3)
+            n, n_x, n_z = size(), size(), size()
             model: Any = cls.dense(
                 n_x,
-                _sizes(rng, int(rng.integers(0, 3))),
+                [size() for _ in range(rng.integers(0, 3))],
                 n_z,
                 activation=activation,
                 likelihood=likelihood,
@@ -99,8 +92,8 @@ def _model(
             )
             model.params.flat[:] = rng.normal(0, 1, model.params.size)
             x, eps = rng.random((n, n_x)), model.draw_noise(rng, n)
-            model.loss_and_grad(x, eps)
-            if min(np.abs(dp).max() for dp in model.params.gradients.values()) > LEAST:
+            loss = abs(model.loss_and_grad(x, eps).loss)
+            if min(np.abs(dp).max() for dp in model.params.gradients.values()) > LEAST * loss:
                 return model, (x,) if eps is None else (x, eps)
 
     return make

@@ -80,10 +80,18 @@ def steps(
     Yields
     ------
     Step
+
+    Raises
+    ------
+    InputError : if there is nothing to train on, or a number below 1; with the first step
     """
+    if epochs < 1 or batch_size < 1:
+        raise InputError(f"epochs={epochs}, batch_size={batch_size}; both are at least 1")
+    if len(split) == 0:
+        raise InputError("there is no example to train on")
     device, dtype = model.params.device, model.params.dtype
     rng = device.generator(rng)
-    split = split.to(device)
+    split, scaling = split.to(device), scaling.to(device)
     for epoch in range(1, epochs + 1):
         order = rng.permutation(len(split))
         for start in range(0, len(split), batch_size):
@@ -124,8 +132,6 @@ def fit(
     ------
     TrainingError : if the loss is no longer a number
     """
-    if epochs < 1 or batch_size < 1:
-        raise InputError(f"epochs={epochs}, batch_size={batch_size}; both are at least 1")
     scaling = scaling or scaling_for(dataset)
     updates = steps(
         model,

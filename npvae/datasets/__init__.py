@@ -4,9 +4,13 @@
 turn stored numbers into what a model sees.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from npvae.datasets.dataset import Dataset, Split, split_by_seed
-from npvae.datasets.load import NAMES, Entry, catalogue, default_dataset, load_dataset
 from npvae.datasets.scaling import Binarize, Pixels, Scaling, Standardized, scaling_for
+
+if TYPE_CHECKING:
+    from npvae.datasets.load import NAMES, Entry, catalogue, default_dataset, load_dataset
 
 __all__ = [
     "NAMES",
@@ -23,3 +27,12 @@ __all__ = [
     "scaling_for",
     "split_by_seed",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the readers of files with the first use: they take as long as the rest of npvae."""
+    if name in __all__:
+        from npvae.datasets import load
+
+        return getattr(load, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import DTypeLike
 
-from npvae.arrays import Array
+from npvae.arrays import Array, Device
 from npvae.datasets.dataset import Dataset
 from npvae.errors import InputError
 
@@ -21,6 +21,9 @@ class Scaling(Protocol):
 
     def decode(self, x: Array) -> Array:
         """Return what the model makes, in the units of the data."""
+
+    def to(self, device: Device) -> "Scaling":
+        """Return this scaling with its numbers on `device`."""
 
 
 class Pixels:
@@ -65,6 +68,9 @@ class Pixels:
     def decode(self, x: Array) -> Array:
         return x
 
+    def to(self, device: Device) -> "Pixels":
+        return self
+
 
 class Standardized:
     """Real-valued columns with mean 0 and standard deviation 1 over the training part.
@@ -87,6 +93,9 @@ class Standardized:
 
     def decode(self, x: Array) -> Array:
         return x * self.std + self.mean
+
+    def to(self, device: Device) -> "Standardized":
+        return Standardized(device.asarray(self.mean), device.asarray(self.std))
 
 
 def scaling_for(dataset: Dataset, binarize: Binarize = "dynamic") -> Scaling:

@@ -2,8 +2,6 @@
 
 import gzip
 import hashlib
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,15 +21,6 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture
 def no_data_folder(monkeypatch):
     monkeypatch.delenv(places.VARIABLE, raising=False)
-
-
-@pytest.fixture
-def mnist_folder():
-    """The folder that `NPVAE_DATA` names, if the MNIST files are in it."""
-    folder = Path(os.environ.get(places.VARIABLE, ""), "mnist")
-    if not (folder / "train-images-idx3-ubyte.gz").is_file():
-        pytest.skip(f"no MNIST files: set {places.VARIABLE} to the folder that holds mnist/")
-    return folder
 
 
 def idx(array):

@@ -1,0 +1,139 @@
+"""The checker itself: does it find what is wrong, and say where?"""
+
+import numpy as np
+import pytest
+
+from npvae.errors import InputError
+from npvae.gradcheck import check
+from npvae.layers import Dense, ReLU, Sequential
+from npvae.vae import VAE
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((4, 5))
+
+
+class Scale:
+    """A reader's own layer, as the README shows it."""
+
+    def __init__(self, n):
+        self.w, self.dw = np.ones(n), np.zeros(n)
+
+    def forward(self, x):
+        self.x = x
+        return x * self.w
+
+    def backward(self, dy):
+        self.dw[...] = (dy * self.x).sum(axis=0)
+        return dy * self.w
+
+
+def test_a_readers_layer_passes_with_its_parameter_and_its_input():
+    report = check(Scale(5), X)
+    assert report.ok
+    assert [row.name for row in report.rows] == ["w", "x"]
+
+
+def test_a_readers_layer_learns_inside_a_vae():
+    vae = VAE(Sequential(Scale(5), Dense(5, 4, 0)), Dense(2, 5, 1), n_x=5, n_z=2, dtype=np.float64)
+    assert "encoder.0.w" in vae.params.values
+    assert check(vae, RNG.random((3, 5)), RNG.standard_normal((3, 2))).ok
+
+
+def test_report_names_array_index_and_both_values():
+    class Wrong(Scale):
+        def backward(self, dy):
+            dx = super().backward(dy)
+            self.dw[3] += 0.25
+            return dx
+
+    report = check(Wrong(5), X, directions=0)
+    (row, other) = report.rows
+    assert not report.ok
+    assert other.ok(report.tolerance)
+    assert row.name == "w"
+    assert row.worst.where == "[3]"
+    assert row.worst.analytic - row.worst.numeric == pytest.approx(0.25)
+    assert all(word in str(report) for word in ("NOT the gradient", "w ", "[3]", "WRONG"))
+
+
+def test_relative_error_is_as_documented():
+    """Gradients 1 and 100, the first wrong by 0.01: 0.01 / max(1.01, 1, 100 / 100)."""
+    report = check(lambda x: (np.sum(x * [1, 100]), np.array([1.01, 100.0])), np.ones(2))
+    assert report.rows[0].worst.where == "[0]"
+    assert report.error == pytest.approx(0.01 / 1.01, rel=1e-6)
+
+
+def test_kinks_are_skipped_and_counted():
+    x = RNG.standard_normal((10, 10)) + 3
+    x[0, 0] = 1e-6
+    (row,) = check(ReLU(), x, directions=0).rows
+    assert row.skipped == 1
+    assert row.checked == 99
+    assert row.ok(1e-6)
+
+
+def test_too_many_kinks_fail():
+    x = RNG.standard_normal((10, 10)) + 3
+    x[0] = 0
+    report = check(ReLU(), x)
+    assert not report.ok
+    assert "kink" in str(report)
+
+
+def test_a_gradient_that_is_not_a_number_fails():
+    assert not check(lambda x: (np.sum(x), x * np.nan), np.ones(3)).ok
+
+
+def test_a_forgotten_parameter_gradient_fails():
+    class Forgotten(Scale):
+        def backward(self, dy):
+            return dy * self.w
+
+    report = check(Forgotten(5), X)
+    assert [row.ok(1e-6) for row in report.rows] == [False, True]
+
+
+def test_numbers_are_put_back():
+    layer, x = Dense(5, 3, 0), X.copy()
+    W = layer.W.copy()
+    check(layer, x)
+    np.testing.assert_array_equal(layer.W, W)
+    np.testing.assert_array_equal(x, X)
+
+
+@pytest.mark.parametrize(
+    ("thing", "words"),
+    [
+        (VAE.dense(5, 3, 2), "float64"),
+        (object(), "no gradient to check"),
+    ],
+)
+def test_what_cannot_be_checked_is_refused(thing, words):
+    with pytest.raises(InputError, match=words):
+        check(thing, X, RNG.standard_normal((4, 2)))
+
+
+def test_replacing_the_gradient_array_is_refused():
+    class Replacing(Scale):
+        def backward(self, dy):
+            self.dw = (dy * self.x).sum(axis=0)
+            return dy * self.w
+
+    with pytest.raises(InputError, match="write into it"):
+        check(Replacing(5), X)
+
+
+def test_changing_the_input_is_refused():
+    class InPlace(Scale):
+        def forward(self, x):
+            self.x = x.copy()
+            x *= self.w * 2
+            return x
+
+    with pytest.raises(InputError, match="in place"):
+        check(InPlace(5), X)
+
+
+def test_a_gradient_of_another_shape_is_refused():
+    with pytest.raises(InputError, match="shape"):
+        check(lambda x: (np.sum(x), np.ones(2)), np.ones(3))

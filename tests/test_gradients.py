@@ -1,0 +1,79 @@
+"""Every hand-written gradient against central differences, over shapes and seeds that vary.
+
+`pytest -k gradient` runs this file and closes with a table of what was checked.
+"""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from npvae.gradcheck import check
+from npvae.selfcheck import SUBJECTS
+from npvae.vae import VAE
+
+TOLERANCE = 1e-6
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_gradient(name, gradients_checked):
+    @settings(max_examples=100, database=None)
+    @given(data=st.data(), seed=st.integers(0, 2**32 - 1))
+    def over_shapes_and_seeds(data, seed):
+        def size():
+            return data.draw(st.integers(1, 6), label="size")
+
+        thing, inputs = SUBJECTS[name](size, np.random.default_rng(seed))
+        report = check(thing, *inputs, coordinates=3, directions=1, tolerance=TOLERANCE, seed=seed)
+        assert report.ok, report
+        gradients_checked.add(name, report)
+
+    over_shapes_and_seeds()
+
+
+@pytest.mark.parametrize("activation", ["softplus", "tanh", "relu"])
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+def test_gradient_at_full_width(activation, likelihood, gradients_checked):
+    """784 pixels and 20 latents, where the loss is hundreds of nats and its rounding weighs."""
+    vae = VAE.dense(
+        784, 50, 20, activation=activation, likelihood=likelihood, dtype=np.float64, seed=0
+    )
+    rng = np.random.default_rng(0)
+    x, eps = rng.random((3, 784)), rng.standard_normal((3, 20))
+    report = check(vae, x, eps, coordinates=20, tolerance=TOLERANCE)
+    assert report.ok, report
+    gradients_checked.add(f"VAE 784-50-20-50-784, {activation}, {likelihood}", report)
+
+
+def test_gradient_of_a_deep_vae(gradients_checked):
+    vae = VAE.dense(9, (8, 7, 6), 2, activation="tanh", init="he", dtype=np.float64, seed=0)
+    rng = np.random.default_rng(0)
+    report = check(vae, rng.random((5, 9)), rng.standard_normal((5, 2)))
+    assert report.ok, report
+    gradients_checked.add("VAE 9-8-7-6-2-6-7-8-9, tanh, bernoulli", report)
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_gradient_check_sees_a_wrong_gradient(name, monkeypatch):
+    """The same subjects with one gradient scaled by 1.001: the check must go red on each."""
+    thing, inputs = SUBJECTS[name](lambda: 3, np.random.default_rng(0))
+    if hasattr(thing, "backward"):
+        right = thing.backward
+        monkeypatch.setattr(thing, "backward", lambda dy: 1.001 * right(dy))
+    elif hasattr(thing, "params"):
+        loss_and_grad = thing.loss_and_grad
+
+        def wrong(*arguments):
+            loss = loss_and_grad(*arguments)
+            thing.params.gradients["decoder.0.b"][...] *= 1.001
+            return loss
+
+        monkeypatch.setattr(thing, "loss_and_grad", wrong)
+    else:
+        function = getattr(thing, "loss_and_grad", thing)
+
+        def thing(*arguments):
+            value, first, *rest = function(*arguments)
+            return value, 1.001 * first, *rest
+
+    assert not check(thing, *inputs, tolerance=TOLERANCE).ok
