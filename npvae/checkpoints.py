@@ -76,24 +76,32 @@ def load_model(
     """
     if not Path(path).is_file():
         raise DataError(f"there is no {path}; did its training finish?")
-    with reading(path, "a model that npvae saved", "train again, or restore the file"):
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        header = json.loads(str(arrays["header"]))
-        if header["format"] != FORMAT:
-            raise DataError(
-                f"{path} has format {header['format']}; this npvae reads format {FORMAT}: "
-                "use the npvae that wrote it"
-            )
-        config: dict[str, Any] = dict(header["model"])
-        model = MODELS[config.pop("model")].dense(**config, dtype=dtype, device=device)
-        for name, value in model.params.values.items():
-            stored = arrays[f"params/{name}"]
-            if stored.shape != value.shape:
-                raise DataError(f"{path}: {name} has shape {stored.shape}, expected {value.shape}")
-            value[...] = device.asarray(stored, model.params.dtype)
-        shape = tuple(int(side) for side in header["shape"])
-        return SavedModel(model, _scaling(header["scaling"], arrays), shape)
+    try:
+        with reading(path, "a model that npvae saved", "train again, or restore the file"):
+            return _read(path, dtype, device)
+    except InputError as error:  # a size or a name in its header that a new model would refuse
+        raise DataError(f"{path} cannot be read as a model that npvae saved: {error}") from error
+
+
+def _read(path: str | Path, dtype: DTypeLike, device: Device) -> SavedModel:
+    # opened here, since np.load leaves a file open that is no zip file
+    with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    header = json.loads(str(arrays["header"]))
+    if header["format"] != FORMAT:
+        raise DataError(
+            f"{path} has format {header['format']}; this npvae reads format {FORMAT}: "
+            "use the npvae that wrote it"
+        )
+    config: dict[str, Any] = dict(header["model"])
+    model = MODELS[config.pop("model")].dense(**config, dtype=dtype, device=device)
+    for name, value in model.params.values.items():
+        stored = arrays[f"params/{name}"]
+        if stored.shape != value.shape:
+            raise DataError(f"{path}: {name} has shape {stored.shape}, expected {value.shape}")
+        value[...] = device.asarray(stored, model.params.dtype)
+    shape = tuple(int(side) for side in header["shape"])
+    return SavedModel(model, _scaling(header["scaling"], arrays), shape)
 
 
 def _scaling(header: dict[str, Any], arrays: dict[str, Array]) -> Scaling:

@@ -108,7 +108,7 @@ def protocol(likelihood: Likelihood, scaling: Scaling, n: int, seed: int) -> dic
         nats = float(np.log(scaling.std).sum())
         told["data"] = (
             "real values, standardised by the training part; in the units of the data the ELBO is "
-            f"{nats:.2f} nats lower"
+            f"{abs(nats):.2f} nats {'lower' if nats > 0 else 'higher'}"
         )
     elif isinstance(scaling, Pixels) and scaling.binarize == "dynamic":
         told["data"] = f"binary pixels, each drawn with probability v / 255, seed {seed}"

@@ -56,11 +56,11 @@ def tile(images: Array, shape: Sequence[int], columns: int) -> Array:
 
     Returns
     -------
-    (rows * (H + 1) + 1, columns * (W + 1) + 1[, C]) array; where no image is, mid-grey
+    (rows * (H + 1) + 1, columns * (W + 1) + 1[, C]) array; white where no image is
     """
     height, width, *channels = shape
     rows = -(-len(images) // columns)
-    grid = np.full((rows * (height + 1) + 1, columns * (width + 1) + 1, *channels), 0.5)
+    grid = np.ones((rows * (height + 1) + 1, columns * (width + 1) + 1, *channels))
     for i, image in enumerate(images):
         top, left = (i // columns) * (height + 1) + 1, (i % columns) * (width + 1) + 1
         grid[top : top + height, left : left + width] = image.reshape(shape)
@@ -74,7 +74,7 @@ def reconstructions(
 
     Parameters
     ----------
-    x, x_hat : (N, n_x) arrays in the units of the data; images in [0, 1]
+    x, x_hat : (N, n_x) arrays as the model sees them: images in [0, 1], standardised columns
     shape : of one example; a table's rows are drawn as lines over its columns
     columns : names of a table's columns
     """
@@ -93,7 +93,7 @@ def reconstructions(
         chosen = slice(half * 8, min(half * 8 + 8, n))
         pairs = np.concatenate([x[chosen], x_hat[chosen]])
         _show(ax, tile(pairs, shape, columns=max(len(x[chosen]), 1)))
-        ax.set_title("above: given, below: reconstructed", loc="left")
+        ax.set_title("above: as given to the model, below: reconstructed from mu", loc="left")
     return figure
 
 
@@ -102,14 +102,14 @@ def samples(x: Array, shape: Sequence[int], columns: Sequence[str] = ()) -> "Fig
 
     Parameters
     ----------
-    x : (N, n_x) array in the units of the data; images in [0, 1]
+    x : (N, n_x) array as the model sees it: images in [0, 1], standardised columns
     shape : of one example; a table's rows are drawn as lines over its columns
     columns : names of a table's columns
     """
     if not is_image(shape):
         figure = new_figure(8, 4)
         (ax,) = figure.axes
-        ax.plot(x.T, color=BLUE, alpha=max(0.08, 4 / len(x)), linewidth=1)
+        ax.plot(x.T, color=BLUE, alpha=min(1, max(0.08, 4 / len(x))), linewidth=1)
         ax.plot(np.median(x, axis=0), "o-", color=ORANGE, label="median")
         _name_columns(ax, columns, x.shape[1])
         ax.set_title(f"{len(x)} samples, one line each")
@@ -169,4 +169,4 @@ def _name_columns(ax: "Axes", columns: Sequence[str], n: int) -> None:
         ax.set_xticks(range(n), columns, rotation=45, ha="right")
     else:
         ax.set_xlabel("column")
-    ax.set_ylabel("value")
+    ax.set_ylabel("standard deviations from the mean")

@@ -72,9 +72,9 @@ class Bernoulli:
         """
         n = len(x)
         c = x - 0.5
-        t = np.tanh(logits * 0.5)
-        nats = np.abs(logits)
-        nats *= 0.5
+        half = logits * 0.5
+        t = np.tanh(half)
+        nats = np.abs(half)
         nats -= c * logits
         factors = np.abs(t)
         factors += 1
@@ -124,8 +124,11 @@ class Gaussian:
     """
 
     def __init__(self, sigma: float = 1.0) -> None:
-        if not 0 < sigma < float("inf"):
-            raise InputError(f"sigma is {sigma}; a standard deviation is a positive number")
+        if not 1e-15 < sigma < 1e15:  # so that float32 can hold its square
+            raise InputError(
+                f"sigma is {sigma}; a standard deviation is a positive number, not below 1e-15 or "
+                "above 1e15"
+            )
         self.sigma = float(sigma)
         self.precision = 1 / self.sigma**2
         self.log_normalizer = 0.5 * log(2 * pi * self.sigma**2)

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, fields
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import npvae
 from npvae.checkpoints import SavedModel, load_model
 from npvae.datasets import NAMES
 from npvae.datasets.dataset import Dataset
+from npvae.datasets.reading import reading
 from npvae.errors import DataError, InputError
 from npvae.files import write_whole
 from npvae.settings import Settings, load_data
@@ -66,7 +68,7 @@ class RunFolder:
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Write a JSON file with every number that is not one (NaN) as null."""
         with write_whole(self / name, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=2, allow_nan=False)
+            json.dump(_finite(content), file, indent=2, allow_nan=False)
             file.write("\n")
 
     def write_config(self, settings: Settings, dataset: Dataset, n_parameters: int) -> None:
@@ -131,7 +133,11 @@ class RunFolder:
         """Load the data of the run again, and refuse data that have changed since."""
         dataset = load_data(self.settings())
         if (self / "split.npz").exists():
-            with np.load(self / "split.npz", allow_pickle=False) as stored:
+            with (
+                reading(self / "split.npz", "a run's split", "train again, or restore the file"),
+                open(self / "split.npz", "rb") as opened,
+                np.load(opened, allow_pickle=False) as stored,
+            ):
                 parts = {name: stored[name] for name in ("train", "validation", "test")}
             for name, rows in parts.items():
                 if not np.array_equal(rows, getattr(dataset, name).rows):
@@ -148,6 +154,15 @@ class RunFolder:
             writer = csv.DictWriter(file, fieldnames=list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)
+
+
+def _finite(content: Any) -> Any:
+    """Return JSON content with None in place of each NaN and infinity, which JSON does not have."""
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not isfinite(content) else content
 
 
 def history_row(record: EpochRecord) -> dict[str, Any]:

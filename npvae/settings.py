@@ -58,13 +58,16 @@ def load_data(settings: Settings) -> Dataset:
 
 
 def resolve(settings: Settings, dataset: Dataset) -> Settings:
-    """Fill in what follows from the data: Bernoulli for pixels, Gaussian for real values.
+    """Fill in what follows from the data: Bernoulli for grey pixels, Gaussian for all else.
+
+    A grey pixel can be read as the probability of being on; a colour or a real number cannot.
 
     Raises
     ------
     InputError : if the likelihood or the binarisation that was asked for does not fit the data
     """
-    likelihood = settings.likelihood or ("bernoulli" if dataset.kind == "pixels" else "gaussian")
+    grey = dataset.kind == "pixels" and len(dataset.shape) < 3
+    likelihood = settings.likelihood or ("bernoulli" if grey else "gaussian")
     if likelihood == "bernoulli" and dataset.kind == "real":
         low, high = _range(dataset.train)
         if low < 0 or high > 1:
@@ -72,7 +75,8 @@ def resolve(settings: Settings, dataset: Dataset) -> Settings:
                 f"the Bernoulli likelihood takes data in [0, 1], and {dataset.name} goes from "
                 f"{low:g} to {high:g}; use --likelihood gaussian"
             )
-    if likelihood == "gaussian" and dataset.kind == "real" and settings.binarize:
+    binarizes = settings.binarize in ("dynamic", "threshold")
+    if likelihood == "gaussian" and dataset.kind == "real" and binarizes:
         raise InputError(
             f"--binarize {settings.binarize} is for pixels, and {dataset.name} is real-valued; "
             "leave it away"

@@ -1,6 +1,7 @@
 """The command line: `npvae train`, `evaluate`, `sample`, `reconstruct`, `datasets`, `gradcheck`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -47,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         return int(options.run(options))
+    except BrokenPipeError:  # nobody reads any more: `npvae ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (NpvaeError, OSError, MemoryError) as error:
         message = str(error) or type(error).__name__
         print(f"npvae: {message}", file=sys.stderr)

@@ -31,12 +31,7 @@ def run(options: argparse.Namespace) -> int:
     chosen = rng.permutation(len(dataset.test))[:SHOWN]
     x = saved.scaling.encode(dataset.test.take(chosen), rng, np.float32)
     out = options.out or folder / "reconstructions.png"
-    figure = figures.reconstructions(
-        saved.scaling.decode(x),
-        saved.scaling.decode(saved.model.reconstruct(x)),
-        dataset.shape,
-        dataset.columns,
-    )
-    figures.save(figure, out)
+    made = saved.model.reconstruct(x)
+    figures.save(figures.reconstructions(x, made, dataset.shape, dataset.columns), out)
     print(f"{len(chosen)} test examples and their reconstructions in {out}")
     return 0

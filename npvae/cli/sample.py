@@ -1,6 +1,7 @@
 """Draw new examples from a trained run."""
 
 import argparse
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         metavar="FILE",
-        help="a .png picture, or numbers as .npy or .csv (default: samples.png in the run folder)",
+        help="a .png picture, or numbers in the units of the data as .npy or .csv "
+        "(default: samples.png in the run folder)",
     )
 
 
@@ -39,15 +41,17 @@ def run(options: argparse.Namespace) -> int:
     saved = folder.load_model()
     if not isinstance(saved.model, VAE):
         raise InputError(f"{folder.path} holds an autoencoder, which has no prior to sample from")
-    x = saved.scaling.decode(saved.model.sample(options.n, options.seed, draw=options.draw))
+    x = saved.model.sample(options.n, options.seed, draw=options.draw)
     columns = folder.columns()
     if out.suffix == ".png":
         figures.save(figures.samples(x, saved.shape, columns), out)
     elif out.suffix == ".npy":
         with write_whole(out) as file:
-            np.save(file, x.reshape(-1, *saved.shape))
+            np.save(file, saved.scaling.decode(x).reshape(-1, *saved.shape))
     else:
-        with write_whole(out, "w", encoding="utf-8") as file:
-            np.savetxt(file, x, fmt="%.6g", delimiter=",", header=",".join(columns), comments="")
+        with write_whole(out, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerows([columns] if columns else [])
+            writer.writerows(saved.scaling.decode(x).tolist())
     print(f"{options.n} samples in {out}")
     return 0

@@ -85,7 +85,8 @@ def run(options: argparse.Namespace) -> int:
     folder.write_config(settings, dataset, model.params.size)
     watch = Watch(len(dataset.train), settings.batch_size, settings.epochs)
     records = []
-    with closing(watch):
+    # a loss that is no number ends the training in npvae's words, not in NumPy's warnings
+    with closing(watch), np.errstate(over="ignore", invalid="ignore"):
         for record in _fit(model, dataset, scaling, settings, rng, watch):
             records.append(record)
             folder.write_history(records)
@@ -189,11 +190,8 @@ def _draw(folder: RunFolder, model: VAE, dataset: Dataset, scaling: Scaling) -> 
     """Write reconstructions.png, samples.png and history.png."""
     rng = np.random.default_rng(EVALUATION_SEED)
     x = scaling.encode(dataset.test.take(slice(0, 16)), rng, model.params.dtype)
-    given, made = scaling.decode(x), scaling.decode(model.reconstruct(x))
-    shape, columns = dataset.shape, dataset.columns
-    figures.save(
-        figures.reconstructions(given, made, shape, columns), folder / "reconstructions.png"
-    )
-    drawn = scaling.decode(model.sample(64, rng))
-    figures.save(figures.samples(drawn, shape, columns), folder / "samples.png")
+    shown = figures.reconstructions(x, model.reconstruct(x), dataset.shape, dataset.columns)
+    figures.save(shown, folder / "reconstructions.png")
+    shown = figures.samples(model.sample(64, rng), dataset.shape, dataset.columns)
+    figures.save(shown, folder / "samples.png")
     figures.save(figures.history(history_columns(folder / "history.csv")), folder / "history.png")

@@ -1,5 +1,6 @@
 """What happens around the training loop: a progress bar, and a Ctrl-C that loses nothing."""
 
+import os
 import signal
 import sys
 import threading
@@ -42,9 +43,12 @@ class Watch:
                 return
 
     def say(self, line: str) -> None:
-        """Print a line above the bar."""
-        self.bar.write(line, file=sys.stdout)
-        sys.stdout.flush()
+        """Print a line above the bar; if nobody reads any more (`| head`), train on in silence."""
+        try:
+            self.bar.write(line, file=sys.stdout)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115, lasts as long as the process
 
     def close(self) -> None:
         """Remove the bar, and give Ctrl-C back its meaning."""

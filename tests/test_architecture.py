@@ -1,0 +1,131 @@
+"""The house: imports point one way, and nothing heavy is imported before it is used."""
+
+import ast
+import io
+import subprocess
+import sys
+import tokenize
+from pathlib import Path
+
+import pytest
+
+import npvae
+
+PACKAGE = Path(npvae.__file__).parent
+ORDER = """
+    errors files arrays layers gaussian likelihoods autoencoder vae datasets evaluation optimizers
+    checkpoints training settings runs gradcheck selfcheck figures cli __main__
+""".split()  # noqa: SIM905
+ONLY = {
+    "datasets": {"errors", "files", "arrays", "datasets"},
+    "gradcheck": {"errors", "arrays"},
+}
+HEAVY = {"matplotlib", "PIL", "pooch", "requests", "tqdm", "scipy", "torch", "cupy"}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def name_of(path):
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def modules():
+    return pytest.mark.parametrize("path", FILES, ids=name_of)
+
+
+def room(path):
+    """The first name below npvae: "vae" for npvae/vae.py, "datasets" for npvae/datasets/idx.py."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path):
+    """Every module that a file imports, wherever in it, by its full name."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            for alias in node.names:
+                inner = PACKAGE.parent / node.module.replace(".", "/") / alias.name
+                is_module = inner.is_dir() or inner.with_suffix(".py").is_file()
+                yield f"{node.module}.{alias.name}" if is_module else node.module
+
+
+def rooms_imported(path):
+    """The rooms of npvae that a file imports from; "npvae" for the package itself."""
+    names = (name.split(".") for name in imported(path))
+    return {parts[1] if parts[1:] else "npvae" for parts in names if parts[0] == "npvae"}
+
+
+def test_every_room_has_its_place_in_the_order():
+    assert {room(path) for path in FILES} == {*ORDER, "__init__"}
+
+
+@modules()
+def test_imports_point_one_way(path):
+    here = room(path)
+    if here == "__init__":
+        assert rooms_imported(path) <= set(ORDER[: ORDER.index("runs")]) | {"gradcheck"}
+        return
+    below = set(ORDER[: ORDER.index(here)])
+    own = {here} if path.parent != PACKAGE else set()
+    itself = {"npvae"} if here in ("runs", "cli") else set()  # for the version
+    assert rooms_imported(path) <= below | own | itself
+
+
+@pytest.mark.parametrize("here", ONLY)
+def test_the_checker_and_the_datasets_stand_on_little(here):
+    files = [path for path in FILES if room(path) == here]
+    assert set().union(*map(rooms_imported, files)) <= ONLY[here]
+
+
+@modules()
+def test_nothing_heavy_is_imported_at_module_level(path):
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        names = [alias.name for alias in getattr(node, "names", [])]
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [node.module] if isinstance(node, ast.ImportFrom) else names
+            assert not {name.partition(".")[0] for name in names} & HEAVY
+
+
+@pytest.mark.parametrize("module", ["npvae", "npvae.cli", "npvae.figures", "npvae.datasets"])
+def test_importing_is_light(module):
+    code = f"import {module}, sys; print(*sorted({HEAVY} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def docstring_lines(tree):
+    """The line numbers that docstrings, or strings that stand alone, take."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            yield from range(node.lineno, node.end_lineno + 1)
+
+
+@modules()
+def test_a_file_has_one_job(path):
+    text = path.read_text(encoding="utf-8")
+    blank = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+    code = {
+        line
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type not in (*blank, tokenize.ENDMARKER)
+        for line in range(token.start[0], token.end[0] + 1)
+    }
+    assert len(code - set(docstring_lines(ast.parse(text)))) <= 200
+
+
+def test_there_is_no_drawer_for_everything():
+    assert not {path.stem for path in FILES} & {"utils", "util", "helpers", "common", "misc"}
+
+
+@modules()
+def test_every_file_opens_with_what_it_is_for(path):
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    assert docstring
+    assert docstring.splitlines()[0].endswith((".", "?"))
+
+
+def test_all_public_names_are_there():
+    assert sorted(npvae.__all__) == sorted(set(npvae.__all__))
+    for name in npvae.__all__:
+        assert hasattr(npvae, name)

@@ -1,0 +1,69 @@
+"""The README tells the truth: its Python runs, its files exist, its flags are the parser's."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from npvae.cli import build_parser
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def block(name):
+    """The code block below <!-- name -->."""
+    return re.search(rf"<!-- {name} -->\n```\w+\n(.*?)```", README, re.DOTALL)[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "printed"),
+    [
+        ("tour", ["epoch 3: train -", "-ELBO ", "VAE: all agree"]),
+        ("own layer", ["Scale: all agree"]),
+    ],
+)
+def test_the_python_runs(name, printed, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", block(name)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert all(text in done.stdout for text in printed), done.stdout
+
+
+def test_the_tour_has_twenty_lines():
+    code = [line for line in block("tour").splitlines() if line.strip()]
+    assert len(code) <= 20
+
+
+def test_a_layer_of_ones_own_takes_six_lines():
+    layer = block("own layer").partition("\n\n\n")[2].splitlines()
+    assert len([line for line in layer if line.strip()]) <= 6
+
+
+@pytest.mark.parametrize(
+    "path", sorted(set(re.findall(r"`((?:npvae|tests|benchmarks)/[^` ]*)`", README)))
+)
+def test_files_exist(path):
+    assert (ROOT / path).exists()
+
+
+def test_commands_parse():
+    commands = re.findall(
+        r"^(?:`|)npvae ((?:train|evaluate|sample|reconstruct|datasets|gradcheck)[^#\n`]*)",
+        README,
+        re.M,
+    )
+    assert len(commands) >= 6
+    for command in commands:
+        build_parser().parse_args(command.split())
+
+
+def test_the_picture_is_small():
+    assert (ROOT / "README.png").stat().st_size <= 200_000

@@ -1,0 +1,207 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from npvae import VAE, DataError, Evaluation, InputError, Pixels, save_model
+from npvae.runs import RunFolder, history_columns, peak_memory_mb, versions
+from npvae.settings import Settings, load_data, resolve
+from npvae.training import EpochRecord
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Every test works in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+
+def save_own(n=40, seed=0, path="own.npy"):
+    np.save(path, np.random.default_rng(seed).normal(10, 3, (n, 4)))
+    return path
+
+
+def make_run(**options):
+    """A run's folder with its config, as `npvae train` writes it before it trains."""
+    settings = Settings(data=save_own(), latent=2, hidden=(5, 3), seed=3, **options)
+    dataset = load_data(settings)
+    settings = resolve(settings, dataset)
+    folder = RunFolder.create("run", dataset.name)
+    folder.write_config(settings, dataset, 123)
+    return folder, settings, dataset
+
+
+# ---- the folder ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "folders"),
+    [
+        ("mnist", ["mnist-001", "mnist-002"]),
+        ("fashion-mnist", ["fashion-mnist-001", "fashion-mnist-002"]),
+        ("data/My Faces (2).npy", ["my-faces-2-001", "my-faces-2-002"]),
+        ("/some/folder/", ["folder-001", "folder-002"]),
+        (".", ["data-001", "data-002"]),
+        ("../..", ["data-001", "data-002"]),
+        ("数.csv", ["data-001", "data-002"]),
+    ],
+)
+def test_without_out_the_folder_is_a_fresh_one_under_runs(tmp_path, name, folders):
+    made = [RunFolder.create(None, name).path for _ in folders]
+    assert [path.as_posix() for path in made] == [f"runs/{folder}" for folder in folders]
+    assert all((tmp_path / path).is_dir() for path in made)
+
+
+def test_a_gap_is_filled_without_touching_what_is_there(tmp_path):
+    old = tmp_path / "runs" / "mnist-002"
+    old.mkdir(parents=True)
+    (old / "model.npz").write_bytes(b"dear")
+    made = [RunFolder.create(None, "mnist").path.name for _ in range(2)]
+    assert made == ["mnist-001", "mnist-003"]
+    assert (old / "model.npz").read_bytes() == b"dear"
+
+
+def test_out_may_be_new_or_empty(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for out in ("empty", "new/and/deep"):
+        assert RunFolder.create(out, "mnist").path.is_dir()
+
+
+def test_out_that_holds_anything_is_refused(tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "config.json").write_text("{}")
+    (tmp_path / "file").write_text("")
+    for out in ("full", "file"):
+        with pytest.raises(InputError, match=f"--out {out} already exists .* choose another"):
+            RunFolder.create(out, "mnist")
+    assert (tmp_path / "full" / "config.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize("path", ["nothing", "own.npy", "."])
+def test_what_is_no_run_is_refused(path):
+    save_own()
+    with pytest.raises(InputError, match=r"is no run: it has no config\.json"):
+        RunFolder.open(path)
+
+
+# ---- what is in it -------------------------------------------------------------------------------
+
+
+def test_the_config_is_enough_to_run_it_again():
+    folder, settings, dataset = make_run(beta=0.5)
+    assert RunFolder.open("run").settings() == settings
+    again = load_data(RunFolder.open("run").settings())
+    for part in ("train", "validation", "test"):
+        np.testing.assert_array_equal(getattr(again, part).rows, getattr(dataset, part).rows)
+    config = json.loads((folder / "config.json").read_text())
+    assert config["data"]["shape"] == [4]
+    assert (config["data"]["train"], config["data"]["test"]) == (32, 4)
+    assert config["parameters"] == 123
+    assert set(config["versions"]) == set(versions()) >= {"npvae", "numpy", "python"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "no JSON",
+        "[]",
+        "{}",
+        '{"settings": 1}',
+        '{"settings": {}}',
+        '{"settings": {"hidden": 3}}',
+    ],
+)
+def test_a_damaged_config(content):
+    folder, _, _ = make_run()
+    (folder / "config.json").write_text(content)
+    with pytest.raises(DataError, match=r"config\.json"):
+        folder.settings()
+
+
+def test_json_has_no_number_that_is_none():
+    folder, _, _ = make_run()
+    bad = {"elbo": float("nan"), "kl_per_latent": [1.0, float("inf")], "more": {"kl": -np.inf}}
+    folder.write_json("metrics.json", bad)
+    expected = {"elbo": None, "kl_per_latent": [1.0, None], "more": {"kl": None}}
+    assert json.loads((folder / "metrics.json").read_text()) == expected
+
+
+def record(epoch, held_out=True):
+    measured = Evaluation(-80.5, 70.0, 10.5, (10.0, 0.5), 1, 99) if held_out else None
+    return EpochRecord(epoch, 103.0, -102.0, 90.0, 12.0, measured, 1.23456)
+
+
+def test_history_has_a_line_an_epoch():
+    folder, _, _ = make_run()
+    folder.write_history([record(1)])
+    folder.write_history([record(1), record(2)])
+    with open(folder / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == [
+        "epoch",
+        "train_loss",
+        "train_elbo",
+        "train_reconstruction",
+        "train_kl",
+        "validation_elbo",
+        "validation_reconstruction",
+        "validation_kl",
+        "validation_active_units",
+        "validation_kl_1",
+        "validation_kl_2",
+        "seconds",
+    ]
+    columns = history_columns(folder / "history.csv")
+    assert columns["epoch"] == [1, 2]
+    assert columns["validation_elbo"] == [-80.5, -80.5]
+    assert (columns["validation_kl_1"][0], columns["validation_kl_2"][0]) == (10, 0.5)
+    assert columns["seconds"] == [1.235, 1.235]
+
+
+def test_history_without_a_validation_part():
+    folder, _, _ = make_run()
+    folder.write_history([record(1, held_out=False)])
+    columns = history_columns(folder / "history.csv")
+    assert not [name for name in columns if name.startswith("validation")]
+    assert columns["train_elbo"] == [-102]
+
+
+def test_the_model_comes_back():
+    folder, _, _ = make_run()
+    with pytest.raises(DataError, match="did its training finish"):
+        folder.load_model()
+    model = VAE.dense(4, 3, 2)
+    save_model(folder / "model.npz", model, Pixels(), (2, 2))
+    np.testing.assert_array_equal(folder.load_model().model.params.flat, model.params.flat)
+
+
+# ---- the data of the run -------------------------------------------------------------------------
+
+
+def test_the_rows_of_ones_own_split_are_kept():
+    folder, _, dataset = make_run()
+    with np.load(folder / "split.npz") as stored:
+        assert set(stored.files) == {"train", "validation", "test"}
+        np.testing.assert_array_equal(stored["test"], dataset.test.rows)
+    np.testing.assert_array_equal(folder.load_data().test.rows, dataset.test.rows)
+
+
+def test_data_that_have_changed_are_refused():
+    folder, _, _ = make_run()
+    save_own(n=41)
+    with pytest.raises(DataError, match=r"own\.npy.* has changed since this run was trained"):
+        folder.load_data()
+
+
+def test_a_damaged_split():
+    folder, _, _ = make_run()
+    for content in (b"", b"PK\x03\x04", (folder / "split.npz").read_bytes()[:200]):
+        (folder / "split.npz").write_bytes(content)
+        with pytest.raises(DataError, match=r"split\.npz cannot be read"):
+            folder.load_data()
+
+
+def test_peak_memory_is_in_megabytes():
+    peak = peak_memory_mb()
+    assert peak is None or 20 < peak < 100_000

@@ -1,0 +1,106 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from npvae import Dataset, Gaussian, InputError, Pixels, Split, Standardized
+from npvae.settings import Settings, build_model, load_data, resolve, scaling_of
+
+
+def dataset(x, kind, shape=(4,)):
+    part = Split(x, np.arange(len(x)))
+    return Dataset("mine.npy", part, part, part, shape, kind, "a test")
+
+
+RNG = np.random.default_rng(0)
+PIXELS = dataset(RNG.integers(0, 256, (20, 4), dtype=np.uint8), "pixels")
+COLOUR = dataset(RNG.integers(0, 256, (20, 12), dtype=np.uint8), "pixels", (2, 2, 3))
+REAL = dataset(RNG.normal(100, 15, (20, 4)), "real")
+UNIT = dataset(RNG.random((20, 4)), "real")
+
+
+@pytest.mark.parametrize(
+    ("data", "asked", "likelihood", "binarize", "sigma"),
+    [
+        (PIXELS, {}, "bernoulli", "dynamic", 0.1),
+        (PIXELS, {"binarize": "threshold"}, "bernoulli", "threshold", 0.1),
+        (PIXELS, {"binarize": "none"}, "bernoulli", "none", 0.1),
+        (PIXELS, {"likelihood": "gaussian"}, "gaussian", "none", 0.1),
+        (PIXELS, {"likelihood": "gaussian", "sigma": 0.3}, "gaussian", "none", 0.3),
+        (COLOUR, {}, "gaussian", "none", 0.1),
+        (COLOUR, {"likelihood": "bernoulli"}, "bernoulli", "dynamic", 0.1),
+        (REAL, {}, "gaussian", "none", 0.5),
+        (REAL, {"sigma": 2.0}, "gaussian", "none", 2.0),
+        (UNIT, {}, "gaussian", "none", 0.5),
+        (UNIT, {"likelihood": "bernoulli"}, "bernoulli", "dynamic", 0.5),
+    ],
+)
+def test_what_was_not_asked_follows_from_the_data(data, asked, likelihood, binarize, sigma):
+    asked = Settings(data="x", **asked)
+    settings = resolve(asked, data)
+    assert (settings.likelihood, settings.binarize, settings.sigma) == (likelihood, binarize, sigma)
+    unchanged = {"likelihood": None, "binarize": None, "sigma": None}
+    assert dataclasses.replace(settings, **unchanged) == dataclasses.replace(asked, **unchanged)
+
+
+def test_settings_that_were_resolved_can_be_resolved_again():
+    """As when a run is repeated from its config.json."""
+    for data in (PIXELS, COLOUR, REAL, UNIT):
+        settings = resolve(Settings(data="x"), data)
+        assert resolve(settings, data) == settings
+
+
+def test_bernoulli_refuses_what_is_outside_0_to_1():
+    with pytest.raises(InputError, match=r"takes data in \[0, 1\], and mine\.npy goes from .* to "):
+        resolve(Settings(data="x", likelihood="bernoulli"), REAL)
+    below = dataset(np.array([[0.5, -0.1]] * 20), "real", (2,))
+    with pytest.raises(InputError, match="use --likelihood gaussian"):
+        resolve(Settings(data="x", likelihood="bernoulli"), below)
+
+
+def test_real_values_are_not_binarised():
+    with pytest.raises(InputError, match="--binarize dynamic is for pixels"):
+        resolve(Settings(data="x", binarize="dynamic"), REAL)
+
+
+def test_the_scaling_fits_the_likelihood():
+    assert isinstance(scaling_of(resolve(Settings(data="x"), REAL), REAL), Standardized)
+    for data, asked in ((PIXELS, {}), (UNIT, {"likelihood": "bernoulli"})):
+        scaling = scaling_of(resolve(Settings(data="x", **asked), data), data)
+        assert isinstance(scaling, Pixels)
+        assert scaling.binarize == "dynamic"
+    grey = resolve(Settings(data="x", likelihood="gaussian"), PIXELS)
+    assert scaling_of(grey, PIXELS).binarize == "none"
+
+
+def test_the_model_is_the_one_that_was_asked_for():
+    settings = Settings(
+        data="x", latent=3, hidden=(7, 5), activation="tanh", init="fan-in", beta=2.5, sigma=0.25
+    )
+    model = build_model(resolve(settings, REAL), 4, np.random.default_rng(0))
+    assert model.config == {
+        "model": "vae",
+        "n_x": 4,
+        "n_h": [7, 5],
+        "n_z": 3,
+        "activation": "tanh",
+        "likelihood": "gaussian",
+        "sigma": 0.25,
+        "beta": 2.5,
+    }
+    assert isinstance(model.likelihood, Gaussian)
+    assert model.likelihood.sigma == 0.25
+    b = model.params.values["encoder.0.b"]
+    assert (b != 0).all()  # of the initialisers only fan-in starts there, within 1 / sqrt(4)
+    assert np.abs(b).max() < 0.5
+
+
+def test_the_seed_splits_ones_own_data(tmp_path):
+    np.save(tmp_path / "mine.npy", RNG.normal(0, 1, (40, 3)))
+    one, same, other = (
+        load_data(Settings(data=str(tmp_path / "mine.npy"), seed=seed, validation=7))
+        for seed in (1, 1, 2)
+    )
+    assert len(one.validation) == 7
+    np.testing.assert_array_equal(one.test.rows, same.test.rows)
+    assert (one.test.rows != other.test.rows).any()
