@@ -6,7 +6,7 @@ import platform
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 import npvae
 from npvae.checkpoints import SavedModel, load_model
 from npvae.datasets import NAMES
-from npvae.datasets.dataset import Dataset
+from npvae.datasets.dataset import Dataset, checksum
 from npvae.datasets.reading import reading
 from npvae.errors import DataError, InputError
 from npvae.files import write_whole
@@ -72,7 +72,10 @@ class RunFolder:
             file.write("\n")
 
     def write_config(self, settings: Settings, dataset: Dataset, n_parameters: int) -> None:
-        """Write what is needed to run it again, and the row numbers of a split made by seed."""
+        """Write what is needed to run it again; of own data the checksum and each part's rows."""
+        own = settings.data not in NAMES
+        if own:  # so that the run can be evaluated from any folder
+            settings = replace(settings, data=str(Path(settings.data).expanduser().resolve()))
         self.write_json(
             "config.json",
             {
@@ -87,12 +90,13 @@ class RunFolder:
                     "validation": len(dataset.validation),
                     "test": len(dataset.test),
                     "remark": dataset.remark,
+                    "crc32": checksum(dataset.train.x) if own else None,
                 },
                 "parameters": n_parameters,
                 "versions": versions(),
             },
         )
-        if settings.data not in NAMES:
+        if own:
             with write_whole(self / "split.npz") as file:
                 np.savez(
                     file,
@@ -132,7 +136,11 @@ class RunFolder:
     def load_data(self) -> Dataset:
         """Load the data of the run again, and refuse data that have changed since."""
         dataset = load_data(self.settings())
+        changed = f"{dataset.source} has changed since this run was trained"
+        advice = "restore the file, or train again"
         if (self / "split.npz").exists():
+            if self._config("data").get("crc32") != checksum(dataset.train.x):
+                raise DataError(f"{changed}: it holds other numbers; {advice}")
             with (
                 reading(self / "split.npz", "a run's split", "train again, or restore the file"),
                 open(self / "split.npz", "rb") as opened,
@@ -141,10 +149,7 @@ class RunFolder:
                 parts = {name: stored[name] for name in ("train", "validation", "test")}
             for name, rows in parts.items():
                 if not np.array_equal(rows, getattr(dataset, name).rows):
-                    raise DataError(
-                        f"{dataset.source} has changed since this run was trained: its {name} part "
-                        "has other rows; restore the file, or train again"
-                    )
+                    raise DataError(f"{changed}: its {name} part has other rows; {advice}")
         return dataset
 
     def write_history(self, records: Sequence[EpochRecord]) -> None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from npvae.datasets import load_dataset
-from npvae.datasets.dataset import Dataset, Split
-from npvae.datasets.scaling import CHUNK, Binarize, Pixels, Scaling, scaling_for
+from npvae.datasets.dataset import CHUNK, Dataset, Split
+from npvae.datasets.scaling import Binarize, Pixels, Scaling, scaling_for
 from npvae.errors import InputError
 from npvae.vae import VAE
 
@@ -101,7 +101,7 @@ def build_model(settings: Settings, n_x: int, rng: np.random.Generator) -> VAE:
         n_z=settings.latent,
         activation=settings.activation,
         likelihood=settings.likelihood or "bernoulli",
-        sigma=settings.sigma or 1.0,
+        sigma=1.0 if settings.sigma is None else settings.sigma,
         beta=settings.beta,
         init=settings.init,
         seed=rng,

@@ -38,6 +38,7 @@ class EpochRecord:
     Attributes
     ----------
     epoch : from 1
+    examples : trained on in this epoch; all of them, unless it was interrupted
     train_loss, train_elbo, train_reconstruction, train_kl : averages over the epoch's batches,
         each taken before its update; the loss weighs the KL by beta, the ELBO does not
     held_out : the validation part after the epoch, or None where there is none
@@ -45,6 +46,7 @@ class EpochRecord:
     """
 
     epoch: int
+    examples: int
     train_loss: float
     train_elbo: float
     train_reconstruction: float
@@ -144,22 +146,29 @@ def fit(
     )
     begin = perf_counter()
     for epoch, group in groupby(watch(updates), key=lambda step: step.epoch):
-        loss, reconstruction, kl = _averages(group)
+        n, loss, reconstruction, kl = _averages(group)
         seconds = perf_counter() - begin
-        if not isfinite(loss):
-            raise TrainingError(
-                f"the loss is {loss} in epoch {epoch}; try a smaller learning rate, and check that "
-                "the data fit the likelihood (Bernoulli: in [0, 1])"
-            )
+        require_finite(f"the training loss of epoch {epoch}", loss)
         held_out = None
         if len(dataset.validation):
             held_out = evaluate(model, dataset.validation, scaling, EVALUATION_SEED)
-        yield EpochRecord(epoch, loss, -reconstruction - kl, reconstruction, kl, held_out, seconds)
+            require_finite(f"the validation ELBO after epoch {epoch}", held_out.elbo)
+        elbo = -reconstruction - kl
+        yield EpochRecord(epoch, n, loss, elbo, reconstruction, kl, held_out, seconds)
         begin = perf_counter()
 
 
-def _averages(group: Iterator[Step]) -> tuple[float, float, float]:
-    """Mean loss, reconstruction and KL over examples; the device is waited for once."""
+def require_finite(what: str, value: float) -> None:
+    """Refuse a loss or an ELBO that is no longer a number."""
+    if not isfinite(value):
+        raise TrainingError(
+            f"{what} is {value}; try a smaller learning rate, and check that the data fit the "
+            "likelihood (Bernoulli: in [0, 1])"
+        )
+
+
+def _averages(group: Iterator[Step]) -> tuple[int, float, float, float]:
+    """How many examples, and their mean loss, reconstruction and KL, summed on the device."""
     n = 0
     loss: Any = 0.0
     reconstruction: Any = 0.0
@@ -169,4 +178,4 @@ def _averages(group: Iterator[Step]) -> tuple[float, float, float]:
         loss = loss + step.n * step.loss.loss
         reconstruction = reconstruction + step.n * step.loss.reconstruction
         kl = kl + step.n * step.loss.kl
-    return float(loss) / n, float(reconstruction) / n, float(kl) / n
+    return n, float(loss) / n, float(reconstruction) / n, float(kl) / n

@@ -44,7 +44,8 @@ class GradientsChecked:
         self.reports.setdefault(name, []).append(report)
 
     def lines(self):
-        yield f"{'what':<42} {'shapes, seeds':>13} {'probes':>7} {'on a kink':>9} {'worst error':>11}"
+        counts = f"{'shapes, seeds':>13} {'probes':>7} {'on a kink':>9}"
+        yield f"{'what':<42} {counts} {'worst error':>11}"
         for name, reports in self.reports.items():
             rows = [row for report in reports for row in report.rows]
             checked, skipped = sum(row.checked for row in rows), sum(row.skipped for row in rows)

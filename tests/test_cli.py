@@ -4,12 +4,13 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from npvae import Adam, fit, load_model
+from npvae import Adam, fit, load_model, training
 from npvae.cli import VERBS, main, train
 from npvae.cli.watching import Watch
 from npvae.datasets import load_dataset, places
@@ -482,7 +483,7 @@ def test_data_that_changed_or_went_are_refused(tmp_path, capsys, monkeypatch, fi
     assert_one_clear_message(capsys.readouterr(), "has changed since this run was trained")
     os.unlink("own.npy")
     assert run("evaluate", copy_run_of) == 2
-    assert_one_clear_message(capsys.readouterr(), "no file 'own.npy'")
+    assert_one_clear_message(capsys.readouterr(), "there is no dataset and no file")
 
 
 def test_a_training_that_diverges_ends_in_npvaes_words(tmp_path):
@@ -492,6 +493,23 @@ def test_a_training_that_diverges_ends_in_npvaes_words(tmp_path):
     assert len(done.stderr.splitlines()) == 1
     assert "try a smaller learning rate" in done.stderr
     assert (tmp_path / "run" / "config.json").is_file()
+
+
+def test_a_training_that_diverges_keeps_its_last_good_epoch(tmp_path, capsys, monkeypatch, files):
+    """The second epoch's validation ELBO is no number: the model after the first is saved."""
+    real, evaluated = training.evaluate, []
+
+    def evaluate(model, *arguments):
+        evaluated.append(model.params.flat.copy())
+        measured = real(model, *arguments)
+        return measured if len(evaluated) == 1 else replace(measured, elbo=float("nan"))
+
+    monkeypatch.setattr(training, "evaluate", evaluate)
+    out = tmp_path / "run"
+    assert run("train", "--data", files / "own.npy", *SMALL, "--epochs", "5", "--out", out) == 2
+    assert_one_clear_message(capsys.readouterr(), "the model after epoch 1 is in")
+    np.testing.assert_array_equal(load_model(out / "model.npz").model.params.flat, evaluated[0])
+    assert len((out / "history.csv").read_text().splitlines()) == 2
 
 
 def test_as_a_program():

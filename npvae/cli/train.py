@@ -17,12 +17,13 @@ from npvae.cli.watching import Watch
 from npvae.datasets import default_dataset
 from npvae.datasets.dataset import Dataset
 from npvae.datasets.scaling import Scaling
+from npvae.errors import TrainingError
 from npvae.evaluation import EVALUATION_SEED
 from npvae.layers import ACTIVATIONS, INITIALIZERS
 from npvae.optimizers import Adam
 from npvae.runs import RunFolder, history_columns, peak_memory_mb
 from npvae.settings import Settings, build_model, load_data, resolve, scaling_of
-from npvae.training import EpochRecord, fit
+from npvae.training import EpochRecord, fit, require_finite
 from npvae.vae import VAE
 
 EXAMPLE = "npvae train --data mnist --latent 2 --epochs 5 --out runs/two-latents"
@@ -85,20 +86,33 @@ def run(options: argparse.Namespace) -> int:
     folder.write_config(settings, dataset, model.params.size)
     watch = Watch(len(dataset.train), settings.batch_size, settings.epochs)
     records = []
+    good = model.params.flat.copy()
     # a loss that is no number ends the training in npvae's words, not in NumPy's warnings
     with closing(watch), np.errstate(over="ignore", invalid="ignore"):
-        for record in _fit(model, dataset, scaling, settings, rng, watch):
-            records.append(record)
-            folder.write_history(records)
-            watch.say(epoch_line(record, settings.epochs))
-    save_model(folder / "model.npz", model, scaling, dataset.shape)
-    metrics: dict[str, Any] = {
-        "epochs": len(records) - watch.interrupted,
-        "interrupted": watch.interrupted,
-        "train_seconds": round(sum(record.seconds for record in records), 2),
-    }
+        try:
+            for record in _fit(model, dataset, scaling, settings, rng, watch):
+                records.append(record)
+                good[:] = model.params.flat
+                folder.write_history(records)
+                watch.say(epoch_line(record, settings.epochs))
+            metrics: dict[str, Any] = {
+                "epochs": sum(record.examples == len(dataset.train) for record in records),
+                "interrupted": watch.interrupted,
+                "train_seconds": round(sum(record.seconds for record in records), 2),
+            }
+            if not watch.interrupted:
+                metrics["test"] = measure(model, dataset, scaling)
+                require_finite("the test ELBO", metrics["test"]["elbo"])
+        except TrainingError as error:
+            if not records:
+                raise
+            kept = f"the model after epoch {records[-1].epoch} is in {folder.path}"
+            raise TrainingError(f"{error}; {kept}") from error
+        finally:
+            if records:
+                model.params.flat[:] = good
+                save_model(folder / "model.npz", model, scaling, dataset.shape)
     if not watch.interrupted:
-        metrics["test"] = measure(model, dataset, scaling)
         _draw(folder, model, dataset, scaling)
     metrics |= {
         "seconds": round(perf_counter() - begin, 2),

@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from npvae.arrays import Array, Device
-from npvae.datasets.dataset import Dataset
+from npvae.datasets.dataset import CHUNK, Dataset
 from npvae.errors import InputError
 
-CHUNK = 8192  # rows read at a time
 Binarize = Literal["dynamic", "threshold", "none"]
 
 
