@@ -14,8 +14,6 @@ from npvae.arrays import Array
 from npvae.errors import InputError
 from npvae.layers import sigmoid, softplus
 
-LOG_2 = log(2)
-
 
 class Likelihood(Protocol):
     """p(x | z), given what the decoder puts out."""
@@ -61,28 +59,28 @@ class Bernoulli:
 
         Notes
         -----
-        The one expensive function is t = tanh(a / 2); loss and gradient are both made of it.
-        With x and p counted from the middle, c = x - 1/2 and p - 1/2 = t / 2, so that the gradient
-        is t / 2 - c. And 1 + |t| = 2 / (1 + exp(-|a|)), so that
+        The one expensive function is e = exp(-|a|); loss and gradient are both made of it:
 
-            softplus(a) - x a = (a + |a|) / 2 + log(1 + exp(-|a|)) - x a
-                              = |a| / 2 - c a + log 2 - log(1 + |t|)
+            softplus(a) = max(a, 0) + log(1 + e),  sigmoid(a) = (e if a < 0 else 1) / (1 + e)
 
-        Every factor 1 + |t| lies in [1, 2], so 64 of them are multiplied before one log is taken.
+        Neither overflows, and a small p keeps all its digits: Adam divides a gradient by its own
+        size, so that even one of 1e-12 counts. Every factor 1 + e lies in [1, 2], so 64 of them
+        are multiplied before one log is taken.
         """
         n = len(x)
-        c = x - 0.5
-        half = logits * 0.5
-        t = np.tanh(half)
-        nats = np.abs(half)
-        nats -= c * logits
-        factors = np.abs(t)
-        factors += 1
-        loss = (nats.sum() + LOG_2 * x.size - _sum_of_logs(factors)) / n
-        t *= 0.5
-        t -= c
-        t *= 1 / n
-        return loss, t
+        e = np.abs(logits)
+        nats = e + logits
+        nats *= 0.5  # max(a, 0)
+        nats -= x * logits
+        np.negative(e, out=e)
+        np.exp(e, out=e)
+        factors = e + 1
+        loss = (nats.sum() + _sum_of_logs(factors)) / n
+        p = np.maximum(e, logits > 0)
+        p /= factors
+        p -= x
+        p *= 1 / n
+        return loss, p
 
     def log_prob(self, logits: Array, x: Array) -> Array:
         per_pixel = x * logits

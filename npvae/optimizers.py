@@ -75,11 +75,14 @@ class Adam:
         self.beta1, self.beta2 = require_decay("beta1", beta1), require_decay("beta2", beta2)
         self.M: Array | None = None
         self.V: Array | None = None
+        self.change: Array | None = None  # of the parameters; kept only to save its allocation
         self.t = 0
 
     def step(self, params: Parameters) -> None:
-        if self.M is None or self.V is None:
-            self.M, self.V = np.zeros_like(params.grad), np.zeros_like(params.grad)
+        if self.M is None or self.V is None or self.change is None:
+            self.M, self.V, self.change = (
+                params.device.zeros(params.size, params.dtype) for _ in range(3)
+            )
         self.t += 1
         s = sqrt((1 - self.beta2) / (1 - self.beta2**self.t))
         a = self.lr * (1 - self.beta1) / (1 - self.beta1**self.t) / s
@@ -87,7 +90,7 @@ class Adam:
         self.M *= self.beta1
         self.M += g
         self.V *= self.beta2
-        change = g * g
+        change = np.multiply(g, g, out=self.change)
         self.V += change
         np.sqrt(self.V, out=change)
         change += self.eps / s

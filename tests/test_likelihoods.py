@@ -76,6 +76,13 @@ def test_bernoulli_at_extreme_logits(on, dtype):
     assert Bernoulli().log_prob(logits, x)[0] == pytest.approx(-expected.sum(), rel=1e-6)
 
 
+def test_a_tiny_probability_keeps_its_digits_in_float32():
+    """Adam divides a gradient by its own size: rounded to 0 at 1e-8, a dark pixel stops learning."""
+    logits = np.array([[-10, -20, -40, -80]], np.float32)
+    _, dlogits = Bernoulli().loss_and_grad(logits, np.zeros_like(logits))
+    np.testing.assert_allclose(dlogits, 1 / (1 + np.exp(-logits.astype(float))), rtol=1e-6)
+
+
 @pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=lambda one: type(one).__name__)
 def test_float32_agrees_with_float64(likelihood):
     """Within a thousandth of a nat on a whole MNIST batch with confident logits."""
