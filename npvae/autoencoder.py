@@ -105,10 +105,8 @@ class Autoencoder:
         saved model can be built again.
         """
         n_h = hidden_sizes(n_h)
-        rng = np.random.default_rng(seed)
         model = cls(
-            dense_network([n_x, *n_h, n_z], activation, rng, init),
-            dense_network([n_z, *reversed(n_h), n_x], activation, rng, init),
+            *mirrored_networks(n_x, n_h, n_z, n_z, activation, init, seed),
             n_x=n_x,
             n_z=n_z,
             likelihood=make_likelihood(likelihood, sigma),
@@ -154,6 +152,24 @@ class Autoencoder:
         """Return log p(x | z) and the code of each example; every KL is zero."""
         z = self.encode(x)
         return Terms(self.likelihood.log_prob(self.decoder.forward(z), x), z * 0, z)
+
+
+def mirrored_networks(
+    n_x: int,
+    n_h: Sequence[int],
+    n_code: int,
+    n_z: int,
+    activation: str,
+    init: str,
+    seed: Seed,
+) -> tuple[Layer, Layer]:
+    """Return an encoder n_x - n_h - n_code and a decoder n_z - n_h in reverse - n_x.
+
+    n_code is what the encoder says about z: n_z numbers, or 2 n_z for mu beside logvar.
+    """
+    rng = np.random.default_rng(seed)
+    encoder = dense_network([n_x, *n_h, n_code], activation, rng, init)
+    return encoder, dense_network([n_z, *reversed(n_h), n_x], activation, rng, init)
 
 
 def hidden_sizes(n_h: int | Sequence[int]) -> tuple[int, ...]:

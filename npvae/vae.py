@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from npvae.arrays import CPU, Array, Device, Parameters, Seed, require_batch
-from npvae.autoencoder import Loss, Terms, hidden_sizes
+from npvae.autoencoder import Loss, Terms, hidden_sizes, mirrored_networks
 from npvae.errors import InputError
 from npvae.gaussian import kl_and_grad, kl_per_latent, reparameterize, reparameterize_backward
-from npvae.layers import Layer, backward_parameters, dense_network
+from npvae.layers import Layer, backward_parameters
 from npvae.likelihoods import Bernoulli, Likelihood, make_likelihood
 
 
@@ -86,10 +86,8 @@ class VAE:
         saved model can be built again.
         """
         n_h = hidden_sizes(n_h)
-        rng = np.random.default_rng(seed)
         model = cls(
-            dense_network([n_x, *n_h, 2 * n_z], activation, rng, init),
-            dense_network([n_z, *reversed(n_h), n_x], activation, rng, init),
+            *mirrored_networks(n_x, n_h, 2 * n_z, n_z, activation, init, seed),
             n_x=n_x,
             n_z=n_z,
             likelihood=make_likelihood(likelihood, sigma),
