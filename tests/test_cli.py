@@ -22,6 +22,14 @@ SMALL = ["--latent", "2", "--hidden", "8", "--epochs", "2", "--batch-size", "16"
 NAMES = [verb.__name__.rpartition(".")[2] for verb in VERBS]
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_is_heard():
+    """As in a terminal, also where the tests themselves run in the background of a script."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def save_files(folder):
     """Save small data of every form: pictures, a table, numbers in a file."""
     rng = np.random.default_rng(0)
@@ -551,6 +559,14 @@ def test_ctrl_c_in_the_middle_keeps_what_was_learned(tmp_path, capsys):
     assert epochs == list(range(1, metrics["epochs"] + 2))  # the last one in part
     assert run("evaluate", out, "--json") == 0
     assert json.loads(capsys.readouterr().out)["elbo"] < 0
+
+
+def test_where_ctrl_c_is_ignored_it_stays_so():
+    """As in the background of a script: `npvae train &`."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    watch = Watch(10, 1, 1)
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    watch.close()
 
 
 def test_the_first_ctrl_c_lets_the_step_end_and_the_second_does_not():

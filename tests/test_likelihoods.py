@@ -77,7 +77,7 @@ def test_bernoulli_at_extreme_logits(on, dtype):
 
 
 def test_a_tiny_probability_keeps_its_digits_in_float32():
-    """Adam divides a gradient by its own size: rounded to 0 at 1e-8, a dark pixel stops learning."""
+    """Adam divides a gradient by its own size, so that a tiny one must not be rounded to zero."""
     logits = np.array([[-10, -20, -40, -80]], np.float32)
     _, dlogits = Bernoulli().loss_and_grad(logits, np.zeros_like(logits))
     np.testing.assert_allclose(dlogits, 1 / (1 + np.exp(-logits.astype(float))), rtol=1e-6)

@@ -30,7 +30,8 @@ class Watch:
         # disable=None: a bar on a terminal, none in a file
         self.bar = tqdm(total=total, unit="step", disable=None, leave=False, dynamic_ncols=True)
         self._before: Any = None
-        if threading.current_thread() is threading.main_thread():
+        heard = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN  # a script's `npvae ... &`
+        if heard and threading.current_thread() is threading.main_thread():
             self._before = signal.signal(signal.SIGINT, self._on_interrupt)
 
     def __call__(self, updates: Iterator[Step]) -> Iterator[Step]:
