@@ -65,6 +65,7 @@ def evaluate(model: Measurable, split: Split, scaling: Scaling, rng: Seed = 0) -
     -------
     Evaluation
     """
+    require_fitting(model, scaling)
     n = len(split)
     if n == 0:
         raise InputError("there is no example to evaluate on; hold some out (--validation)")
@@ -80,8 +81,9 @@ def evaluate(model: Measurable, split: Split, scaling: Scaling, rng: Seed = 0) -
         terms = model.terms(x, model.draw_noise(rng, len(x)))
         log_px = log_px + terms.log_px.sum(dtype=np.float64)
         kl = kl + terms.kl.sum(axis=0, dtype=np.float64)
-        mu_sum = mu_sum + terms.mu.sum(axis=0, dtype=np.float64)
-        mu_squares = mu_squares + (terms.mu * terms.mu).sum(axis=0, dtype=np.float64)
+        mu = terms.mu.astype(np.float64)
+        mu_sum = mu_sum + mu.sum(axis=0)
+        mu_squares = mu_squares + (mu * mu).sum(axis=0)
     variance = mu_squares / n - (mu_sum / n) ** 2
     reconstruction = -float(log_px) / n
     kl_per_latent = device.to_host(kl / n)
@@ -94,6 +96,17 @@ def evaluate(model: Measurable, split: Split, scaling: Scaling, rng: Seed = 0) -
         active_units=int((device.to_host(variance) > ACTIVE_VARIANCE).sum()),
         n=n,
     )
+
+
+def require_fitting(model: Any, scaling: Scaling) -> None:
+    """Refuse standardised data under the Bernoulli likelihood, which takes x in [0, 1]."""
+    if isinstance(getattr(model, "likelihood", None), Bernoulli) and isinstance(
+        scaling, Standardized
+    ):
+        raise InputError(
+            "the Bernoulli likelihood takes x in [0, 1], and these data are real-valued and "
+            "standardised; build the model with likelihood='gaussian'"
+        )
 
 
 def protocol(likelihood: Likelihood, scaling: Scaling, n: int, seed: int) -> dict[str, str]:

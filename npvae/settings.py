@@ -69,7 +69,9 @@ def resolve(settings: Settings, dataset: Dataset) -> Settings:
     grey = dataset.kind == "pixels" and len(dataset.shape) < 3
     likelihood = settings.likelihood or ("bernoulli" if grey else "gaussian")
     if likelihood == "bernoulli" and dataset.kind == "real":
-        low, high = _range(dataset.train)
+        parts = [part for part in (dataset.train, dataset.validation, dataset.test) if len(part)]
+        low = min(_range(part)[0] for part in parts)
+        high = max(_range(part)[1] for part in parts)
         if low < 0 or high > 1:
             raise InputError(
                 f"the Bernoulli likelihood takes data in [0, 1], and {dataset.name} goes from "

@@ -2,18 +2,28 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import count, islice
 from math import isfinite
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
+
+import numpy as np
 
 from npvae.arrays import Array, Seed
 from npvae.autoencoder import Loss
 from npvae.datasets.dataset import Dataset, Split
 from npvae.datasets.scaling import Scaling, scaling_for
 from npvae.errors import InputError, TrainingError
-from npvae.evaluation import EVALUATION_SEED, Evaluation, Measurable, evaluate
+from npvae.evaluation import (
+    EVALUATION_SEED,
+    Evaluation,
+    Measurable,
+    evaluate,
+    require_fitting,
+)
 from npvae.optimizers import Adam, Optimizer
+
+MADE_IN_ORDER = ("reconstruction", "kl", "loss")  # of a step: the first that is no number is named
 
 
 class Model(Measurable, Protocol):
@@ -132,30 +142,63 @@ def fit(
 
     Raises
     ------
-    TrainingError : if the loss is no longer a number
+    TrainingError : if a loss is no longer a number; names the epoch, the step and the quantity
+    InputError : if the data do not fit the likelihood, or a number does not make sense
     """
     scaling = scaling or scaling_for(dataset)
-    updates = steps(
-        model,
-        dataset.train,
-        scaling,
-        optimizer or Adam(),
-        epochs=epochs,
-        batch_size=batch_size,
-        rng=rng,
+    require_fitting(model, scaling)
+    updates = watch(
+        steps(
+            model,
+            dataset.train,
+            scaling,
+            optimizer or Adam(),
+            epochs=epochs,
+            batch_size=batch_size,
+            rng=rng,
+        )
     )
-    begin = perf_counter()
-    for epoch, group in groupby(watch(updates), key=lambda step: step.epoch):
-        n, loss, reconstruction, kl = _averages(group)
+    per_epoch = -(-len(dataset.train) // max(batch_size, 1))
+    for epoch in count(1):
+        begin = perf_counter()
+        n, loss, reconstruction, kl = _one_epoch(
+            model, islice(updates, per_epoch), per_epoch, epoch
+        )
+        if n == 0:
+            return
         seconds = perf_counter() - begin
-        require_finite(f"the training loss of epoch {epoch}", loss)
         held_out = None
         if len(dataset.validation):
             held_out = evaluate(model, dataset.validation, scaling, EVALUATION_SEED)
-            require_finite(f"the validation ELBO after epoch {epoch}", held_out.elbo)
+            require_finite(f"after epoch {epoch} the validation ELBO", held_out.elbo)
         elbo = -reconstruction - kl
         yield EpochRecord(epoch, n, loss, elbo, reconstruction, kl, held_out, seconds)
-        begin = perf_counter()
+
+
+def _one_epoch(
+    model: Model, updates: Iterator[Step], per_epoch: int, epoch: int
+) -> tuple[int, float, float, float]:
+    """Run the updates of one epoch; return how many examples, and their mean `Loss`.
+
+    The losses gather on the device, and are read from it once.
+    """
+    device, dtype = model.params.device, model.params.dtype
+    gathered = device.zeros(per_epoch * len(Loss._fields), dtype).reshape(per_epoch, -1)
+    sizes = []
+    for i, step in enumerate(updates):
+        for j, value in enumerate(step.loss):
+            gathered[i, j] = value
+        sizes.append(step.n)
+    losses = device.to_host(gathered)[: len(sizes)].astype(np.float64)
+    bad = np.flatnonzero(~np.isfinite(losses).all(axis=1))
+    for i in bad[:1]:
+        for name in MADE_IN_ORDER:
+            value = losses[i, Loss._fields.index(name)]
+            require_finite(f"in epoch {epoch}, step {i + 1}, the {name}", value)
+    require_finite(f"after epoch {epoch} the sum of the parameters", float(model.params.flat.sum()))
+    n = sum(sizes)
+    loss, reconstruction, kl = (np.array(sizes) @ losses / max(n, 1)).tolist()
+    return n, loss, reconstruction, kl
 
 
 def require_finite(what: str, value: float) -> None:
@@ -165,17 +208,3 @@ def require_finite(what: str, value: float) -> None:
             f"{what} is {value}; try a smaller learning rate, and check that the data fit the "
             "likelihood (Bernoulli: in [0, 1])"
         )
-
-
-def _averages(group: Iterator[Step]) -> tuple[int, float, float, float]:
-    """How many examples, and their mean loss, reconstruction and KL, summed on the device."""
-    n = 0
-    loss: Any = 0.0
-    reconstruction: Any = 0.0
-    kl: Any = 0.0
-    for step in group:
-        n += step.n
-        loss = loss + step.n * step.loss.loss
-        reconstruction = reconstruction + step.n * step.loss.reconstruction
-        kl = kl + step.n * step.loss.kl
-    return n, float(loss) / n, float(reconstruction) / n, float(kl) / n

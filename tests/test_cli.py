@@ -554,9 +554,9 @@ def test_ctrl_c_in_the_middle_keeps_what_was_learned(tmp_path, capsys):
     assert {"model.npz", "history.csv", "metrics.json"} <= set(RunFolder.open(out).names())
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["interrupted"] is True
-    assert metrics["epochs"] in range(1, 1_000_000)
     epochs = history_columns(out / "history.csv")["epoch"]
-    assert epochs == list(range(1, metrics["epochs"] + 2))  # the last one in part
+    assert epochs == list(range(1, len(epochs) + 1))
+    assert metrics["epochs"] in (len(epochs) - 1, len(epochs))  # the last one may be a part
     assert run("evaluate", out, "--json") == 0
     assert json.loads(capsys.readouterr().out)["elbo"] < 0
 

@@ -15,6 +15,7 @@ from npvae import (
     Loss,
     Pixels,
     Split,
+    Standardized,
     TrainingError,
     evaluate,
     fit,
@@ -217,3 +218,45 @@ def test_a_loss_that_is_no_number_ends_the_training(bad):
     assert next(records).epoch == 1
     with pytest.raises(TrainingError, match="epoch 2"):
         next(records)
+
+
+def test_an_epoch_is_recorded_before_the_next_begins():
+    """The held-out figures belong to the model at the epoch's end, not one update later."""
+    adam = Adam()
+    records = fit(VAE.dense(6, 4, 2), dataset(), optimizer=adam, epochs=3, batch_size=16)
+    seen = [(record.epoch, adam.t) for record in records]
+    per_epoch = -(-len(dataset().train) // 16)
+    assert seen == [(epoch, epoch * per_epoch) for epoch in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("quantity", ["reconstruction", "kl"])
+def test_a_loss_that_is_no_number_is_named_with_its_epoch_and_step(quantity):
+    vae, made = VAE.dense(6, 4, 2), []
+    loss_and_grad = vae.loss_and_grad
+    per_epoch = -(-len(dataset().train) // 16)
+
+    def ruined(x, eps):
+        made.append(loss_and_grad(x, eps))
+        if len(made) == per_epoch + 2:
+            inf = {quantity: np.float32(np.inf), "loss": np.float32(np.inf)}
+            return made[-1]._replace(**inf)
+        return made[-1]
+
+    vae.loss_and_grad = ruined
+    with pytest.raises(TrainingError, match=f"in epoch 2, step 2, the {quantity} is inf"):
+        list(fit(vae, dataset(), epochs=5, batch_size=16))
+
+
+def test_parameters_that_are_no_numbers_end_the_training():
+    """One update of an epoch ruins the model: its loss, taken before, cannot tell."""
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(TrainingError, match="after epoch 1 the sum of the parameters"),
+    ):
+        list(fit(VAE.dense(6, 4, 2), dataset(), optimizer=SGD(1e38), epochs=1, batch_size=10**6))
+
+
+def test_standardised_data_need_the_gaussian_likelihood():
+    standardized = Standardized(np.zeros(6), np.ones(6))
+    with pytest.raises(InputError, match=r"in \[0, 1\].*likelihood='gaussian'"):
+        next(fit(VAE.dense(6, 4, 2), dataset(), scaling=standardized))

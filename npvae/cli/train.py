@@ -104,14 +104,11 @@ def run(options: argparse.Namespace) -> int:
                 metrics["test"] = measure(model, dataset, scaling)
                 require_finite("the test ELBO", metrics["test"]["elbo"])
         except TrainingError as error:
-            if not records:
-                raise
-            kept = f"the model after epoch {records[-1].epoch} is in {folder.path}"
-            raise TrainingError(f"{error}; {kept}") from error
+            kept = f"after epoch {len(records)}" if records else "before training"
+            raise TrainingError(f"{error}; the model {kept} is in {folder.path}") from error
         finally:
-            if records:
-                model.params.flat[:] = good
-                save_model(folder / "model.npz", model, scaling, dataset.shape)
+            model.params.flat[:] = good
+            save_model(folder / "model.npz", model, scaling, dataset.shape)
     if not watch.interrupted:
         _draw(folder, model, dataset, scaling)
     metrics |= {
