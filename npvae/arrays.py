@@ -35,6 +35,9 @@ class Device(Protocol):
     def generator(self, seed: Seed) -> np.random.Generator:
         """Return a generator whose draws live on this device; a generator is passed through."""
 
+    def permutation(self, rng: np.random.Generator, n: int) -> Array:
+        """Return 0 .. n - 1 in a random order (CuPy's generators have no method for it)."""
+
 
 class Cpu:
     """The host's memory and NumPy."""
@@ -56,6 +59,9 @@ class Cpu:
 
     def generator(self, seed: Seed) -> np.random.Generator:
         return np.random.default_rng(seed)
+
+    def permutation(self, rng: np.random.Generator, n: int) -> Array:
+        return rng.permutation(n)
 
 
 CPU = Cpu()
@@ -170,19 +176,30 @@ class Parameters:
             raise InputError(f"dtype is {self.dtype}; npvae computes in float32 or float64")
         found = list(named_parameters(parts))
         _refuse_sharing(found)
-        size = sum(getattr(owner, attribute).size for _, owner, attribute in found)
+        initial = [getattr(owner, attribute) for _, owner, attribute in found]
+        size = sum(value.size for value in initial)
         self.flat, self.grad = device.zeros(size, self.dtype), device.zeros(size, self.dtype)
+        self._found = [(*place, value.shape) for place, value in zip(found, initial, strict=True)]
+        self._lend()
+        for view, value in zip(self.values.values(), initial, strict=True):
+            view[...] = device.asarray(value, self.dtype)
+
+    def _lend(self) -> None:
+        """Give every layer its pieces of `flat` and `grad`, as views."""
         self.values: dict[str, Array] = {}
         self.gradients: dict[str, Array] = {}
         start = 0
-        for name, owner, attribute in found:
-            initial = getattr(owner, attribute)
-            piece = slice(start, start := start + initial.size)
-            self.values[name] = self.flat[piece].reshape(initial.shape)
-            self.gradients[name] = self.grad[piece].reshape(initial.shape)
-            self.values[name][...] = device.asarray(initial, self.dtype)
+        for name, owner, attribute, shape in self._found:
+            piece = slice(start, start := start + int(np.prod(shape)))
+            self.values[name] = self.flat[piece].reshape(shape)
+            self.gradients[name] = self.grad[piece].reshape(shape)
             setattr(owner, attribute, self.values[name])
             setattr(owner, f"d{attribute}", self.gradients[name])
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Let the layers of a copied model borrow from the copied vector."""
+        self.__dict__.update(state)
+        self._lend()
 
     @property
     def size(self) -> int:

@@ -115,12 +115,12 @@ class Autoencoder:
         )
         model.config = {
             "model": "autoencoder",
-            "n_x": n_x,
+            "n_x": int(n_x),
             "n_h": list(n_h),
-            "n_z": n_z,
+            "n_z": int(n_z),
             "activation": activation,
             "likelihood": likelihood,
-            "sigma": sigma,
+            "sigma": float(sigma),
         }
         return model
 
@@ -174,7 +174,7 @@ def mirrored_networks(
 
 def hidden_sizes(n_h: int | Sequence[int]) -> tuple[int, ...]:
     """Return the hidden sizes as a tuple: 400 and (400,) say the same; () has no hidden layer."""
-    sizes = (n_h,) if isinstance(n_h, int) else tuple(n_h)
+    sizes = (int(n_h),) if isinstance(n_h, int | np.integer) else tuple(map(int, n_h))
     if any(size < 1 for size in sizes):
         raise InputError(f"hidden sizes are {sizes}; each layer has at least one number")
     return sizes

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,7 +13,7 @@ from npvae.arrays import CPU, Array, Device
 from npvae.autoencoder import Autoencoder
 from npvae.datasets.reading import reading
 from npvae.datasets.scaling import Pixels, Scaling, Standardized
-from npvae.errors import DataError, InputError
+from npvae.errors import DataError, InputError, NpvaeError
 from npvae.files import write_whole
 from npvae.vae import VAE
 
@@ -51,7 +52,7 @@ def save_model(path: str | Path, model: Model, scaling: Scaling, shape: tuple[in
         )
     header = {
         "format": FORMAT,
-        "model": model.config,
+        "model": model.config | ({"beta": model.beta} if isinstance(model, VAE) else {}),
         "scaling": {"kind": "standardized"}
         if isinstance(scaling, Standardized)
         else {"kind": "pixels", "binarize": getattr(scaling, "binarize", "none")},
@@ -79,7 +80,9 @@ def load_model(
     try:
         with reading(path, "a model that npvae saved", "train again, or restore the file"):
             return _read(path, dtype, device)
-    except InputError as error:  # a size or a name in its header that a new model would refuse
+    except NpvaeError as error:  # raised inside, where the file's name is not known
+        if str(path) in str(error):
+            raise
         raise DataError(f"{path} cannot be read as a model that npvae saved: {error}") from error
 
 
@@ -96,15 +99,28 @@ def _read(path: str | Path, dtype: DTypeLike, device: Device) -> SavedModel:
     config: dict[str, Any] = dict(header["model"])
     model = MODELS[config.pop("model")].dense(**config, dtype=dtype, device=device)
     for name, value in model.params.values.items():
-        stored = arrays[f"params/{name}"]
-        if stored.shape != value.shape:
-            raise DataError(f"{path}: {name} has shape {stored.shape}, expected {value.shape}")
+        stored = _numbers(arrays, f"params/{name}", value.shape)
         value[...] = device.asarray(stored, model.params.dtype)
     shape = tuple(int(side) for side in header["shape"])
-    return SavedModel(model, _scaling(header["scaling"], arrays), shape)
+    if prod(shape) != model.n_x:
+        raise DataError(f"examples of shape {shape} do not have {model.n_x} numbers")
+    return SavedModel(model, _scaling(header["scaling"], arrays, model.n_x), shape)
 
 
-def _scaling(header: dict[str, Any], arrays: dict[str, Array]) -> Scaling:
+def _numbers(arrays: dict[str, Array], name: str, shape: tuple[int, ...]) -> Array:
+    """Return a stored array, if it is what it should be."""
+    stored = arrays[name]
+    if stored.shape != shape:
+        raise DataError(f"{name} has shape {stored.shape}, expected {shape}")
+    if stored.dtype.kind != "f" or not np.isfinite(stored).all():
+        raise DataError(f"{name} ({stored.dtype}) holds something that is no finite float")
+    return stored
+
+
+def _scaling(header: dict[str, Any], arrays: dict[str, Array], n_x: int) -> Scaling:
     if header["kind"] == "pixels":
         return Pixels(header["binarize"])
-    return Standardized(arrays["scaling/mean"], arrays["scaling/std"])
+    mean, std = (_numbers(arrays, f"scaling/{name}", (n_x,)) for name in ("mean", "std"))
+    if (std <= 0).any():
+        raise DataError("scaling/std holds a standard deviation that is not positive")
+    return Standardized(mean, std)

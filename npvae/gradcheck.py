@@ -237,8 +237,10 @@ def _differentiate(
                 "backward, one with loss_and_grad, or a function that returns value and gradients"
             )
         result = function(*inputs)
-        names = list(inspect.signature(function).parameters)
+        names = _input_names(function, len(inputs))
         by_input = {} if hasattr(thing, "params") else dict(zip(names, result[1:], strict=False))
+        if not by_input and not parameters:
+            raise InputError(f"{_name(thing)} returned a value but no gradient to check")
 
         def value() -> float:
             return float(np.sum(function(*inputs)[0]))
@@ -260,6 +262,14 @@ def _differentiate(
                 f"the gradient by {name} has shape {gradients[name].shape}, expected {array.shape}"
             )
     return value, gradients, arrays
+
+
+def _input_names(function: Callable[..., Any], n: int) -> list[str]:
+    """Return the names of a function's n inputs; numbers where `*args` hides them."""
+    parameters = inspect.signature(function).parameters.values()
+    if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
+        return [f"input {i}" for i in range(n)]
+    return [parameter.name for parameter in parameters][:n]
 
 
 def _directions(

@@ -68,7 +68,7 @@ class RunFolder:
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Write a JSON file with every number that is not one (NaN) as null."""
         with write_whole(self / name, "w", encoding="utf-8") as file:
-            json.dump(_finite(content), file, indent=2, allow_nan=False)
+            json.dump(finite(content), file, indent=2, allow_nan=False)
             file.write("\n")
 
     def write_config(self, settings: Settings, dataset: Dataset, n_parameters: int) -> None:
@@ -161,12 +161,12 @@ class RunFolder:
             writer.writerows(rows)
 
 
-def _finite(content: Any) -> Any:
+def finite(content: Any) -> Any:
     """Return JSON content with None in place of each NaN and infinity, which JSON does not have."""
     if isinstance(content, dict):
-        return {key: _finite(value) for key, value in content.items()}
+        return {key: finite(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
-        return [_finite(value) for value in content]
+        return [finite(value) for value in content]
     return None if isinstance(content, float) and not isfinite(content) else content
 
 
@@ -201,6 +201,11 @@ def versions() -> dict[str, str]:
 
 def peak_memory_mb() -> float | None:
     """Return the most memory this process has held, in MB; None where the system does not say."""
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux, whose ru_maxrss starts from the parent's
+        peaks = re.findall(r"^VmHWM:\s*(\d+) kB", status.read_text(encoding="utf-8"), re.MULTILINE)
+        if peaks:
+            return round(int(peaks[0]) * 1024 / 1e6, 1)
     try:
         import resource
     except ImportError:  # Windows

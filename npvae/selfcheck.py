@@ -21,6 +21,8 @@ LEAST = 1e-3
 """Of the loss: a finite difference sees no much smaller gradient for the loss's rounding, so that
 networks in which one vanishes (deep ones of width one, mostly) are drawn again."""
 
+MOST_DRAWS = 100  # then the last one: a gradient that is always zero is a bug to be found
+
 Checkable: TypeAlias = tuple[Any, tuple[Array, ...]]
 """(thing, inputs), as `check(thing, *inputs)` takes them"""
 
@@ -79,7 +81,7 @@ def _model(
     cls: type[Autoencoder] | type[VAE], activation: str, likelihood: str, **options: Any
 ) -> Subject:
     def make(size: Sizes, rng: np.random.Generator) -> Checkable:
-        while True:
+        for _ in range(MOST_DRAWS):
             n, n_x, n_z = size(), size(), size()
             model: Any = cls.dense(
                 n_x,
@@ -94,7 +96,8 @@ def _model(
             x, eps = rng.random((n, n_x)), model.draw_noise(rng, n)
             loss = abs(model.loss_and_grad(x, eps).loss)
             if min(np.abs(dp).max() for dp in model.params.gradients.values()) > LEAST * loss:
-                return model, (x,) if eps is None else (x, eps)
+                break
+        return model, (x,) if eps is None else (x, eps)
 
     return make
 

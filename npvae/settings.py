@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from npvae.datasets import load_dataset
-from npvae.datasets.dataset import CHUNK, Dataset, Split
+from npvae.datasets.dataset import Dataset, Split, chunks
 from npvae.datasets.scaling import Binarize, Pixels, Scaling, scaling_for
 from npvae.errors import InputError
 from npvae.vae import VAE
@@ -111,5 +111,5 @@ def build_model(settings: Settings, n_x: int, rng: np.random.Generator) -> VAE:
 
 
 def _range(split: Split) -> tuple[float, float]:
-    chunks = [split.take(slice(start, start + CHUNK)) for start in range(0, len(split), CHUNK)]
-    return float(min(c.min() for c in chunks)), float(max(c.max() for c in chunks))
+    extremes = [(x.min(), x.max()) for x in map(split.take, chunks(len(split), split.x))]
+    return float(min(low for low, _ in extremes)), float(max(high for _, high in extremes))

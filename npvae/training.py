@@ -105,7 +105,7 @@ def steps(
     rng = device.generator(rng)
     split, scaling = split.to(device), scaling.to(device)
     for epoch in range(1, epochs + 1):
-        order = rng.permutation(len(split))
+        order = device.permutation(rng, len(split))
         for start in range(0, len(split), batch_size):
             x = scaling.encode(split.take(order[start : start + batch_size]), rng, dtype)
             loss = model.loss_and_grad(x, model.draw_noise(rng, len(x)))

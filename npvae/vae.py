@@ -97,13 +97,13 @@ class VAE:
         )
         model.config = {
             "model": "vae",
-            "n_x": n_x,
+            "n_x": int(n_x),
             "n_h": list(n_h),
-            "n_z": n_z,
+            "n_z": int(n_z),
             "activation": activation,
             "likelihood": likelihood,
-            "sigma": sigma,
-            "beta": beta,
+            "sigma": float(sigma),
+            "beta": float(beta),
         }
         return model
 
@@ -121,7 +121,10 @@ class VAE:
     def reconstruct(self, x: Array, eps: Array | None = None) -> Array:
         """Return the means decoded from mu or, given noise eps (B, n_z), from a draw of z."""
         mu, logvar = self.encode(x)
-        return self.decode(mu if eps is None else reparameterize(mu, logvar, eps))
+        if eps is None:
+            return self.decode(mu)
+        require_noise(eps, mu)
+        return self.decode(reparameterize(mu, logvar, eps))
 
     def sample(self, n: int, rng: Seed = 0, *, draw: bool = False) -> Array:
         """Return n new examples, (n, n_x): z drawn from the prior, then the means of p(x | z).
@@ -154,6 +157,7 @@ class VAE:
         Loss in nats an example, batch means
         """
         mu, logvar = self.encode(x)
+        require_noise(eps, mu)
         z = reparameterize(mu, logvar, eps)
         reconstruction, doutputs = self.likelihood.loss_and_grad(self.decoder.forward(z), x)
         kl, dmu_kl, dlogvar_kl = kl_and_grad(mu, logvar)
@@ -168,5 +172,15 @@ class VAE:
     def terms(self, x: Array, eps: Array) -> Terms:
         """Return log p(x | z), the KL of each latent, and mu, for each example of a batch."""
         mu, logvar = self.encode(x)
+        require_noise(eps, mu)
         outputs = self.decoder.forward(reparameterize(mu, logvar, eps))
         return Terms(self.likelihood.log_prob(outputs, x), kl_per_latent(mu, logvar), mu)
+
+
+def require_noise(eps: Array, mu: Array) -> None:
+    """Refuse noise that is not one number for each latent of each example."""
+    if len(mu) == 0:
+        raise InputError("x has no row: there is no example to take the mean over")
+    if getattr(eps, "shape", None) != mu.shape:
+        given = getattr(eps, "shape", type(eps).__name__)
+        raise InputError(f"eps has shape {given}, expected {mu.shape}: a number for each latent")

@@ -144,9 +144,6 @@ class StrictGenerator:
     def integers(self, low, high, *, size, dtype) -> StrictArray:
         return StrictArray(self._rng.integers(low, high, size=size, dtype=dtype))
 
-    def permutation(self, n: int) -> StrictArray:
-        return StrictArray(self._rng.permutation(n))
-
 
 class StrictDevice:
     """The `Device` of these arrays."""
@@ -170,3 +167,6 @@ class StrictDevice:
         if isinstance(seed, np.random.Generator):
             raise Refused("a host's generator draws on the host")
         return seed if isinstance(seed, StrictGenerator) else StrictGenerator(seed)
+
+    def permutation(self, rng, n) -> StrictArray:
+        return StrictArray(rng._rng.permutation(n))

@@ -8,7 +8,7 @@ from npvae.checkpoints import Model
 from npvae.datasets.dataset import Dataset
 from npvae.datasets.scaling import Scaling
 from npvae.evaluation import EVALUATION_SEED, evaluate, protocol
-from npvae.runs import RunFolder
+from npvae.runs import RunFolder, finite
 
 EXAMPLE = "npvae evaluate runs/mnist-001 --json"
 
@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     saved = folder.load_model()
     metrics = measure(saved.model, folder.load_data(), saved.scaling)
     if options.json:
-        print(json.dumps(metrics, indent=2))
+        print(json.dumps(finite(metrics), indent=2, allow_nan=False))
     else:
         print_metrics(metrics)
     return 0

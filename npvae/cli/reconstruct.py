@@ -1,11 +1,13 @@
 """Show test examples beside what a trained run makes of them."""
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 
 from npvae import figures
 from npvae.cli.arguments import whole
+from npvae.errors import InputError
 from npvae.runs import RunFolder
 
 EXAMPLE = "npvae reconstruct runs/mnist-001"
@@ -26,11 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write a picture of some test examples and their reconstructions, decoded from mu."""
     folder = RunFolder.open(options.folder)
+    out = Path(options.out) if options.out else folder / "reconstructions.png"
+    if out.suffix != ".png":
+        raise InputError(f"--out {out}: give a name that ends in .png")
     saved, dataset = folder.load_model(), folder.load_data()
     rng = np.random.default_rng(options.seed)
     chosen = rng.permutation(len(dataset.test))[:SHOWN]
     x = saved.scaling.encode(dataset.test.take(chosen), rng, np.float32)
-    out = options.out or folder / "reconstructions.png"
     made = saved.model.reconstruct(x)
     figures.save(figures.reconstructions(x, made, dataset.shape, dataset.columns), out)
     print(f"{len(chosen)} test examples and their reconstructions in {out}")

@@ -27,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         metavar="FILE",
-        help="a .png picture, or numbers in the units of the data as .npy or .csv "
-        "(default: samples.png in the run folder)",
+        help="a .png picture, or numbers as .npy or .csv: pixels in [0, 1], columns of a table in "
+        "the units of the data (default: samples.png in the run folder)",
     )
 
 

@@ -1,7 +1,7 @@
 """What a dataset is: examples in rows, in three parts that never mix."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ import numpy as np
 from npvae.arrays import Array, Device
 from npvae.errors import InputError
 
-CHUNK = 8192  # rows read at a time
+CHUNK_BYTES = 1 << 24  # what a pass over an array that may not fit into memory reads at a time
 
 
 @dataclass(frozen=True)
@@ -136,6 +136,16 @@ def _part(split: Split, part: slice) -> Split:
     return Split(split.x, split.rows[part], labels, factors)
 
 
+def chunks(n: int, x: Array) -> Iterator[slice]:
+    """Cut n rows like those of `x` into consecutive pieces of a few megabytes.
+
+    >>> list(chunks(5, np.zeros((5, 1_000_000))))
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 6, None)]
+    """
+    step = max(1, CHUNK_BYTES // (x.itemsize * x.shape[1]))
+    return (slice(start, start + step) for start in range(0, n, step))
+
+
 def checksum(x: Array) -> str:
     """Return the CRC-32 of an array's numbers, a chunk of rows at a time.
 
@@ -143,8 +153,8 @@ def checksum(x: Array) -> str:
     '8bb98613'
     """
     crc = 0
-    for start in range(0, len(x), CHUNK):
-        crc = zlib.crc32(x[start : start + CHUNK].tobytes(), crc)
+    for chunk in chunks(len(x), x):
+        crc = zlib.crc32(x[chunk].tobytes(), crc)
     return f"{crc:08x}"
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from npvae.arrays import Array
 from npvae.datasets.array_files import read_npy, read_npz
-from npvae.datasets.dataset import Dataset, Split, split_by_seed
+from npvae.datasets.dataset import Dataset, Split, chunks, split_by_seed
 from npvae.datasets.image_folder import read_image_folder
 from npvae.datasets.reading import Examples, encode_labels
 from npvae.datasets.table import read_table
@@ -49,6 +49,11 @@ def load_own(
             f"{path} holds {n} examples; at least {FEWEST} are needed to split them into training, "
             "validation and test"
         )
+    if _constant(x):
+        raise DataError(
+            f"{path}: every number in it is {x[0, 0]}; a constant has nothing to learn, so give "
+            "examples that differ"
+        )
     labels: Array | None = None
     classes: tuple[str, ...] = ()
     if examples.labels is not None:
@@ -83,3 +88,8 @@ def _read(path: Path, label_column: str | int | None, progress: bool) -> Example
         case ".csv":
             return read_table(path, label_column=label_column)
     raise InputError(f"{path} is of no form that npvae reads; it reads {FORMS}")
+
+
+def _constant(x: Array) -> bool:
+    """Whether all numbers are the same; looks no further than the first chunk that says no."""
+    return all(bool((x[chunk] == x[0, 0]).all()) for chunk in chunks(len(x), x))

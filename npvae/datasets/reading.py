@@ -9,9 +9,8 @@ from typing import Literal
 import numpy as np
 
 from npvae.arrays import Array
+from npvae.datasets.dataset import chunks
 from npvae.errors import DataError, NpvaeError
-
-CHUNK_BYTES = 1 << 24  # what a look through a large array holds in memory at a time
 
 
 @dataclass
@@ -81,10 +80,9 @@ def find_range(x: Array, path: str | Path, *, progress: bool = False) -> tuple[f
     from tqdm import tqdm
 
     low, high = np.inf, -np.inf
-    step = max(1, CHUNK_BYTES // (x.itemsize * x.shape[1]))
-    starts = range(0, len(x), step)
-    for start in tqdm(starts, "looking through", disable=not progress, leave=False, delay=1):
-        part = np.asarray(x[start : start + step])
+    pieces = list(chunks(len(x), x))
+    for piece in tqdm(pieces, "looking through", disable=not progress, leave=False, delay=1):
+        start, part = piece.start, np.asarray(x[piece])
         with np.errstate(invalid="ignore"):
             lowest, highest = float(part.min()), float(part.max())
         # a NaN makes both NaN; a finite longdouble beyond float64 counts as infinite

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from npvae.arrays import Array, Device
-from npvae.datasets.dataset import CHUNK, Dataset
+from npvae.datasets.dataset import Dataset, chunks
 from npvae.errors import InputError
 
 Binarize = Literal["dynamic", "threshold", "none"]
@@ -19,7 +19,7 @@ class Scaling(Protocol):
         """Return (B, n_x) floats for the model, from rows as stored."""
 
     def decode(self, x: Array) -> Array:
-        """Return what the model makes, in the units of the data."""
+        """Return what the model makes: pixels in [0, 1], columns in the units of the data."""
 
     def to(self, device: Device) -> "Scaling":
         """Return this scaling with its numbers on `device`."""
@@ -101,17 +101,18 @@ def scaling_for(dataset: Dataset, binarize: Binarize = "dynamic") -> Scaling:
     """Return what turns the rows of `dataset` into a model's x.
 
     Pixels are binarised as asked; real-valued columns are standardised by the training part, one
-    chunk of rows at a time. A column that never varies there keeps its unit: its std is taken as 1.
+    chunk of rows at a time. A column that never varies there, but for rounding, keeps its unit: its
+    std is taken as 1.
     """
     if dataset.kind == "pixels":
         return Pixels(binarize)
-    n = len(dataset.train)
+    train, n = dataset.train, len(dataset.train)
     total, squares = np.zeros(dataset.n_x), np.zeros(dataset.n_x)
-    for start in range(0, n, CHUNK):
-        total += dataset.train.take(slice(start, start + CHUNK)).sum(axis=0, dtype=np.float64)
+    for chunk in chunks(n, train.x):
+        total += train.take(chunk).sum(axis=0, dtype=np.float64)
     mean = total / n
-    for start in range(0, n, CHUNK):
-        away = dataset.train.take(slice(start, start + CHUNK)) - mean
+    for chunk in chunks(n, train.x):
+        away = train.take(chunk) - mean
         squares += (away * away).sum(axis=0)
     std = np.sqrt(squares / n)
-    return Standardized(mean, np.where(std > 0, std, 1.0))
+    return Standardized(mean, np.where(std > 1e-12 * np.abs(mean), std, 1.0))

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from npvae.datasets import reading as module
 from npvae.datasets.reading import encode_labels, find_range, reading
 from npvae.errors import DataError, InputError
 
@@ -27,7 +26,7 @@ def test_npvae_s_own_errors_and_interrupts_pass(error):
 @pytest.mark.parametrize("dtype", ["u1", "<i4", ">f8", "f2", "g"])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_range_over_chunks(monkeypatch, dtype, order):
-    monkeypatch.setattr(module, "CHUNK_BYTES", 64)
+    monkeypatch.setattr("npvae.datasets.dataset.CHUNK_BYTES", 64)
     x = np.array(np.random.default_rng(0).integers(3, 200, (50, 7)), dtype, order=order)
     x[33, 2], x[49, 6] = 1, 250
     assert find_range(x, "x.npy") == (1, 250)
@@ -35,7 +34,7 @@ def test_range_over_chunks(monkeypatch, dtype, order):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_the_first_number_that_is_not_finite_is_named(monkeypatch, bad):
-    monkeypatch.setattr(module, "CHUNK_BYTES", 64)
+    monkeypatch.setattr("npvae.datasets.dataset.CHUNK_BYTES", 64)
     x = np.zeros((50, 7), np.float32)
     x[33, 2] = x[34, 0] = bad
     with pytest.raises(DataError, match=r"x\.npy: row 33, column 2 .+ is -?(nan|inf)"):
