@@ -133,5 +133,5 @@ def protocol(likelihood: Likelihood, scaling: Scaling, n: int, seed: int) -> dic
             "compares only with others made in the same way"
         )
     else:
-        told["data"] = "grey pixels, v / 255, as real numbers"
+        told["data"] = "pixels in [0, 1] as real numbers"
     return told

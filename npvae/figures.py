@@ -147,11 +147,12 @@ def history(columns: Mapping[str, Sequence[float]]) -> "Figure":
                 ax.plot(epochs, values, color=colour, marker=marker, markersize=3.5, label=part)
         ax.set_title(title, loc="left")
         ax.set_xlabel("epoch")
+        ax.set_xlim(0.5, max(epochs) + 0.5)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         if not ax.lines:
             ax.text(0.5, 0.5, "no validation part", ha="center", transform=ax.transAxes)
             ax.set_yticks([])
-    figure.axes[-1].set_ylim(bottom=0)
+    figure.axes[-1].set_ylim(0, max([1, *columns.get("validation_active_units", [])]) * 1.05)
     figure.axes[-1].yaxis.set_major_locator(MaxNLocator(integer=True))
     figure.axes[0].legend(loc="lower right", frameon=False)
     return figure
@@ -168,5 +169,8 @@ def _name_columns(ax: "Axes", columns: Sequence[str], n: int) -> None:
     if columns and n <= 20:
         ax.set_xticks(range(n), columns, rotation=45, ha="right")
     else:
+        from matplotlib.ticker import MaxNLocator
+
         ax.set_xlabel("column")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylabel("standard deviations from the mean")

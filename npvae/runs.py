@@ -6,7 +6,9 @@ import platform
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, fields, replace
+from itertools import count
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -36,23 +38,15 @@ class RunFolder:
 
         Raises
         ------
-        InputError : if `out` already holds anything
+        InputError : if `out` already holds anything, or the folder cannot be made
         """
-        if out is not None:
-            path = Path(out)
-            if path.exists() and (not path.is_dir() or any(path.iterdir())):
-                raise InputError(f"--out {path} already exists and is not empty; choose another")
-            path.mkdir(parents=True, exist_ok=True)
-            return cls(path)
-        slug = re.sub(r"[^A-Za-z0-9]+", "-", Path(name).stem or name).strip("-").lower() or "data"
-        for number in range(1, 1_000_000):
-            path = Path("runs") / f"{slug}-{number:03d}"
-            try:
-                path.mkdir(parents=True)
-            except FileExistsError:
-                continue
-            return cls(path)
-        raise InputError(f"there are a million runs named {slug}; give --out")
+        try:
+            return cls(_make_folder(out, name))
+        except OSError as error:
+            given = f"--out {out}" if out is not None else "a folder under runs/ here"
+            raise InputError(
+                f"{given} cannot be made ({error.strerror}); choose another place with --out"
+            ) from error
 
     @classmethod
     def open(cls, path: str | Path) -> "RunFolder":
@@ -135,7 +129,12 @@ class RunFolder:
 
     def load_data(self) -> Dataset:
         """Load the data of the run again, and refuse data that have changed since."""
-        dataset = load_data(self.settings())
+        settings = self.settings()
+        if settings.data not in NAMES and not Path(settings.data).exists():
+            raise DataError(
+                f"this run was trained on {settings.data}, which is no longer there; bring it back"
+            )
+        dataset = load_data(settings)
         changed = f"{dataset.source} has changed since this run was trained"
         advice = "restore the file, or train again"
         if (self / "split.npz").exists():
@@ -168,6 +167,23 @@ def finite(content: Any) -> Any:
     if isinstance(content, list | tuple):
         return [finite(value) for value in content]
     return None if isinstance(content, float) and not isfinite(content) else content
+
+
+def _make_folder(out: str | Path | None, name: str) -> Path:
+    """Make `out`, if it is not there or empty, or the next free `runs/name-001`."""
+    if out is not None:
+        path = Path(out)
+        if not str(out) or path.is_file() or (path.exists() and any(path.iterdir())):
+            raise InputError(f"--out {path} already exists and is not empty; choose another")
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", Path(name).stem or name).strip("-").lower() or "data"
+    for number in count(1):
+        path = Path("runs") / f"{slug}-{number:03d}"
+        with suppress(FileExistsError):
+            path.mkdir(parents=True)
+            break
+    return path
 
 
 def history_row(record: EpochRecord) -> dict[str, Any]:

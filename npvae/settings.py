@@ -83,8 +83,15 @@ def resolve(settings: Settings, dataset: Dataset) -> Settings:
             f"--binarize {settings.binarize} is for pixels, and {dataset.name} is real-valued; "
             "leave it away"
         )
+    if likelihood == "bernoulli" and settings.sigma is not None:
+        raise InputError(
+            f"--sigma {settings.sigma:g} is for the Gaussian likelihood, and this one is "
+            "Bernoulli; leave it away, or add --likelihood gaussian"
+        )
     binarize = settings.binarize or ("dynamic" if likelihood == "bernoulli" else "none")
-    sigma = SIGMA[dataset.kind] if settings.sigma is None else settings.sigma
+    sigma = settings.sigma
+    if likelihood == "gaussian" and sigma is None:
+        sigma = SIGMA[dataset.kind]
     return replace(settings, likelihood=likelihood, binarize=binarize, sigma=sigma)
 
 

@@ -491,7 +491,7 @@ def test_data_that_changed_or_went_are_refused(tmp_path, capsys, monkeypatch, fi
     assert_one_clear_message(capsys.readouterr(), "has changed since this run was trained")
     os.unlink("own.npy")
     assert run("evaluate", copy_run_of) == 2
-    assert_one_clear_message(capsys.readouterr(), "there is no dataset and no file")
+    assert_one_clear_message(capsys.readouterr(), "which is no longer there")
 
 
 def test_a_training_that_diverges_ends_in_npvaes_words(tmp_path):

@@ -137,7 +137,7 @@ def test_nothing_to_evaluate_on():
         (Bernoulli(), Pixels("dynamic"), "binary .* drawn with probability v / 255, seed 3"),
         (Bernoulli(), Pixels("threshold"), "binary pixels, on where v >= 128"),
         (Bernoulli(), Pixels("none"), "grey pixels, .*the Bernoulli loss is no likelihood"),
-        (Gaussian(), Pixels("none"), "grey pixels, v / 255, as real numbers"),
+        (Gaussian(), Pixels("none"), r"pixels in \[0, 1\] as real numbers"),
         (Gaussian(), Standardized(np.zeros(2), np.array([1.0, 10.0])), "ELBO is 2.30 nats lower"),
         (Gaussian(), Standardized(np.zeros(1), np.array([0.1])), "ELBO is 2.30 nats higher"),
     ],

@@ -134,6 +134,20 @@ def test_changing_the_input_is_refused():
         check(InPlace(5), X)
 
 
+def test_gradients_behind_star_arguments_are_all_checked():
+    def product(*factors):
+        x, y = factors
+        return np.sum(x * y), y, 99 * x
+
+    report = check(product, np.ones(2), np.full(2, 3.0))
+    assert [row.ok(1e-6) for row in report.rows] == [True, False]
+
+
+def test_a_value_without_a_gradient_is_refused():
+    with pytest.raises(InputError, match="no gradient"):
+        check(lambda x: (np.sum(x),), np.ones(3))
+
+
 def test_a_gradient_of_another_shape_is_refused():
     with pytest.raises(InputError, match="shape"):
         check(lambda x: (np.sum(x), np.ones(2)), np.ones(3))

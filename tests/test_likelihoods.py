@@ -76,6 +76,13 @@ def test_bernoulli_at_extreme_logits(on, dtype):
     assert Bernoulli().log_prob(logits, x)[0] == pytest.approx(-expected.sum(), rel=1e-6)
 
 
+def test_products_of_many_rows_do_not_overflow_in_float32():
+    """At logit 0 every factor is 2: 200 of them in one product would be infinite."""
+    zeros = np.zeros((200, 3), np.float32)
+    loss, _ = Bernoulli().loss_and_grad(zeros, zeros)
+    assert loss == pytest.approx(3 * np.log(2), rel=1e-6)
+
+
 def test_a_tiny_probability_keeps_its_digits_in_float32():
     """Adam divides a gradient by its own size, so that a tiny one must not be rounded to zero."""
     logits = np.array([[-10, -20, -40, -80]], np.float32)

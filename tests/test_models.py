@@ -1,9 +1,14 @@
 """The autoencoder and the VAE: losses against formulas, and what the methods return."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
 from npvae.autoencoder import Autoencoder
+from npvae.checkpoints import load_model, save_model
+from npvae.datasets import Pixels
 from npvae.errors import InputError
 from npvae.layers import Dense
 from npvae.optimizers import Adam
@@ -163,6 +168,32 @@ def test_ten_images_can_be_overfitted():
     np.testing.assert_array_equal(vae.reconstruct(x) > 0.5, x == 1)
 
 
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_a_copy_learns_on_its_own(copied):
+    """The copy's layers borrow from the copy's vector, not from one that nobody updates."""
+    vae, (x, eps) = make(VAE), batch()
+    twin = copied(vae)
+    before = vae.params.flat.copy()
+    twin.params.flat[:] = 0
+    assert (twin.encode(x)[0] == 0).all()
+    twin.loss_and_grad(x, eps)
+    assert (twin.params.grad != 0).any()
+    np.testing.assert_array_equal(vae.params.flat, before)
+
+
+def test_numpy_numbers_are_as_good_as_pythons(tmp_path):
+    vae = VAE.dense(np.int64(6), np.int64(5), np.int32(2), beta=np.float32(2))
+    save_model(tmp_path / "m.npz", vae, Pixels("none"), (2, 3))
+    assert load_model(tmp_path / "m.npz").model.config == vae.config
+
+
+def test_a_beta_that_was_changed_is_saved(tmp_path):
+    vae = make(VAE)
+    vae.beta = 4.0
+    save_model(tmp_path / "m.npz", vae, Pixels("none"), (6,))
+    assert load_model(tmp_path / "m.npz").model.beta == 4
+
+
 def test_own_parts():
     vae = VAE(Dense(6, 4, 0), Dense(2, 6, 1), n_x=6, n_z=2)
     assert vae.params.size == 6 * 4 + 4 + 2 * 6 + 6
@@ -178,6 +209,10 @@ def test_own_parts():
         (lambda vae: vae.encode(np.zeros((3, 6), np.uint8)), "uint8, expected floats.*/ 255"),
         (lambda vae: vae.decode(np.zeros((3, 6))), r"z has shape \(3, 6\), expected \(B, 2\)"),
         (lambda vae: vae.sample(0), "at least one"),
+        (lambda vae: vae.loss_and_grad(np.zeros((3, 6)), np.zeros((1, 2))), r"\(1, 2\), expected"),
+        (lambda vae: vae.terms(np.zeros((3, 6)), 0.0), "eps has shape float, expected"),
+        (lambda vae: vae.reconstruct(np.zeros((3, 6)), np.zeros(2)), r"eps has shape \(2,\)"),
+        (lambda vae: vae.loss_and_grad(np.zeros((0, 6)), np.zeros((0, 2))), "no example"),
         (lambda vae: make(VAE, beta=-1), "beta is -1"),
         (lambda vae: make(VAE, beta=float("nan")), "beta is nan"),
         (lambda vae: VAE.dense(6, (5, 0), 2), "at least one number"),

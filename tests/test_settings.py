@@ -22,17 +22,17 @@ UNIT = dataset(RNG.random((20, 4)), "real")
 @pytest.mark.parametrize(
     ("data", "asked", "likelihood", "binarize", "sigma"),
     [
-        (PIXELS, {}, "bernoulli", "dynamic", 0.1),
-        (PIXELS, {"binarize": "threshold"}, "bernoulli", "threshold", 0.1),
-        (PIXELS, {"binarize": "none"}, "bernoulli", "none", 0.1),
+        (PIXELS, {}, "bernoulli", "dynamic", None),
+        (PIXELS, {"binarize": "threshold"}, "bernoulli", "threshold", None),
+        (PIXELS, {"binarize": "none"}, "bernoulli", "none", None),
         (PIXELS, {"likelihood": "gaussian"}, "gaussian", "none", 0.1),
         (PIXELS, {"likelihood": "gaussian", "sigma": 0.3}, "gaussian", "none", 0.3),
         (COLOUR, {}, "gaussian", "none", 0.1),
-        (COLOUR, {"likelihood": "bernoulli"}, "bernoulli", "dynamic", 0.1),
+        (COLOUR, {"likelihood": "bernoulli"}, "bernoulli", "dynamic", None),
         (REAL, {}, "gaussian", "none", 0.5),
         (REAL, {"sigma": 2.0}, "gaussian", "none", 2.0),
         (UNIT, {}, "gaussian", "none", 0.5),
-        (UNIT, {"likelihood": "bernoulli"}, "bernoulli", "dynamic", 0.5),
+        (UNIT, {"likelihood": "bernoulli"}, "bernoulli", "dynamic", None),
     ],
 )
 def test_what_was_not_asked_follows_from_the_data(data, asked, likelihood, binarize, sigma):
@@ -104,3 +104,14 @@ def test_the_seed_splits_ones_own_data(tmp_path):
     assert len(one.validation) == 7
     np.testing.assert_array_equal(one.test.rows, same.test.rows)
     assert (one.test.rows != other.test.rows).any()
+
+
+def test_a_sigma_under_the_bernoulli_likelihood_is_refused():
+    with pytest.raises(InputError, match=r"--sigma 0\.3 is for the Gaussian likelihood"):
+        resolve(Settings(data="x", sigma=0.3), PIXELS)
+
+
+def test_settings_that_were_resolved_stay_as_they_are():
+    for data in (PIXELS, COLOUR, REAL):
+        settings = resolve(Settings(data="x"), data)
+        assert resolve(settings, data) == settings

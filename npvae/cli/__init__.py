@@ -53,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except (NpvaeError, OSError, MemoryError) as error:
         message = str(error) or type(error).__name__
+        if isinstance(error, MemoryError):
+            message += "; not enough memory: choose smaller --latent, --hidden or --batch-size"
         print(f"npvae: {message}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:

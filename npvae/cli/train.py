@@ -13,8 +13,8 @@ from npvae import figures
 from npvae.checkpoints import save_model
 from npvae.cli.arguments import hidden_layers, natural, non_negative, positive, whole
 from npvae.cli.evaluate import measure, print_metrics
-from npvae.cli.watching import Watch
-from npvae.datasets import default_dataset
+from npvae.cli.watching import Watch, say
+from npvae.datasets import NAMES, default_dataset
 from npvae.datasets.dataset import Dataset
 from npvae.datasets.scaling import Scaling
 from npvae.errors import TrainingError
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data = "mnist, fashion-mnist, glyphs, or a path: .npy, .npz, .csv, or a folder of images"
     add("--data", metavar="D", help=f"{data} (default: mnist if it can be had, else glyphs)")
     add("--label-column", metavar="C", help="the column of a .csv that holds labels")
-    add("--validation", type=whole, metavar="N", help="training examples held out (default: 5000)")
+    add("--validation", type=whole, metavar="N", help="held out (default: 5000; 10 %% of own data)")
     add("--latent", type=natural, default=20, metavar="N", help="latents (default: 20)")
     add(
         "--hidden",
@@ -93,8 +93,10 @@ def run(options: argparse.Namespace) -> int:
             for record in _fit(model, dataset, scaling, settings, rng, watch):
                 records.append(record)
                 good[:] = model.params.flat
+                save_model(folder / "model.npz", model, scaling, dataset.shape)
                 folder.write_history(records)
-                watch.say(epoch_line(record, settings.epochs))
+                whole = record.examples == len(dataset.train)
+                watch.say(epoch_line(record, settings.epochs) + ("" if whole else "  (in part)"))
             metrics: dict[str, Any] = {
                 "epochs": sum(record.examples == len(dataset.train) for record in records),
                 "interrupted": watch.interrupted,
@@ -117,7 +119,11 @@ def run(options: argparse.Namespace) -> int:
     }
     folder.write_json("metrics.json", metrics)
     if watch.interrupted:
-        print(f"interrupted; what was learned so far is in {folder.path}", file=sys.stderr)
+        print(
+            f"interrupted; what was learned so far is in {folder.path} "
+            f"(npvae evaluate {folder.path} measures it)",
+            file=sys.stderr,
+        )
         return 130
     print_metrics(metrics["test"])
     memory = metrics["peak_memory_mb"]
@@ -133,7 +139,7 @@ def _load(options: argparse.Namespace) -> tuple[Dataset, Settings]:
         settings = Settings(**given)
         return load_data(settings), settings
     dataset, reason = default_dataset(seed=options.seed, validation=options.validation)
-    print(reason)
+    say(reason)
     return dataset, Settings(**(given | {"data": dataset.name}))
 
 
@@ -141,22 +147,20 @@ def _describe(dataset: Dataset, settings: Settings, model: VAE) -> None:
     """What data, which model, how many parameters."""
     shape = "x".join(map(str, dataset.shape))
     parts = f"{len(dataset.train)} to train, {len(dataset.validation)} to validate"
-    print(
-        f"data   {dataset.name} ({dataset.source}): {shape}, {parts}, {len(dataset.test)} to test"
-    )
+    name = dataset.source if settings.data not in NAMES else f"{dataset.name} ({dataset.source})"
+    say(f"data   {name}: {shape}, {parts}, {len(dataset.test)} to test")
     if dataset.remark:
-        print(f"       {dataset.remark}")
+        say(f"       {dataset.remark}")
     hidden = "-".join(map(str, settings.hidden))
     mirrored = "-".join(map(str, reversed(settings.hidden)))
     sizes = [str(dataset.n_x), hidden, str(settings.latent), mirrored, str(dataset.n_x)]
-    likelihood = {
-        "bernoulli": f"Bernoulli likelihood, binarize {settings.binarize}",
-        "gaussian": f"Gaussian likelihood, sigma {settings.sigma:g}",
-    }[settings.likelihood or ""]
-    print(
-        f"model  VAE {'-'.join(filter(None, sizes))}, {settings.activation}, {likelihood}, ", end=""
-    )
-    print(f"beta {settings.beta:g}: {model.params.size:,} parameters")
+    words = [f"VAE {'-'.join(filter(None, sizes))}", settings.activation]
+    words.append(f"{settings.likelihood} likelihood".capitalize())
+    if settings.sigma is not None:
+        words.append(f"sigma {settings.sigma:g}")
+    if dataset.kind == "pixels" or settings.likelihood == "bernoulli":
+        words.append(f"binarize {settings.binarize}")
+    say(f"model  {', '.join(words)}, beta {settings.beta:g}: {model.params.size:,} parameters")
 
 
 def _fit(

@@ -12,6 +12,14 @@ from npvae.training import Step
 SHOW_EVERY = 50  # updates between two readings of the loss
 
 
+def say(line: str) -> None:
+    """Print a line; if nobody reads any more (`| head`), go on in silence."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, lasts as long as the process
+
+
 class Watch:
     """Passes the updates on, shows them on a terminal, and stops after the one that Ctrl-C meets.
 
@@ -44,12 +52,9 @@ class Watch:
                 return
 
     def say(self, line: str) -> None:
-        """Print a line above the bar; if nobody reads any more (`| head`), train on in silence."""
-        try:
-            self.bar.write(line, file=sys.stdout)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115, lasts as long as the process
+        """Print a line above the bar."""
+        with self.bar.external_write_mode(file=sys.stdout):
+            say(line)
 
     def close(self) -> None:
         """Remove the bar, and give Ctrl-C back its meaning."""

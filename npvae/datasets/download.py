@@ -35,7 +35,12 @@ def download(file: str, mirrors: Sequence[str], checksum: str, *, progress: bool
         for mirror in mirrors:
             # total=1: pooch asks whether the bar is true, and a bar without a total is not
             with tqdm(
-                desc=file, total=1, unit="B", unit_scale=True, disable=not progress, leave=False
+                desc=file,
+                total=1,
+                unit="B",
+                unit_scale=True,
+                disable=not progress,
+                leave=False,
             ) as bar:
                 downloader = pooch.HTTPDownloader(
                     progressbar=bar, chunk_size=1 << 16, timeout=(CONNECT_SECONDS, READ_SECONDS)

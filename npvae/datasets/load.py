@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def load_dataset(
         their last 5,000 training images, own data a tenth
     label_column : of a .csv file: name, or number counted from 0; "" for none
     n_train, n_test : of glyphs: how many images to draw, the held-out ones among the first
-    progress : show a progress bar on standard error where it takes long
+    progress : show a progress bar where it takes long and standard error is a terminal
 
     Raises
     ------
@@ -57,6 +58,7 @@ def load_dataset(
     (55, 5, 10, (28, 28))
     """
     name = str(name_or_path)
+    progress = progress and sys.stderr.isatty()
     if name != "glyphs" and (n_train, n_test) != (None, None):
         raise InputError(f"n_train and n_test are for glyphs, not for {name}; leave them out")
     if name in NAMES and label_column is not None:

@@ -12,8 +12,10 @@ def cache_folder() -> Path:
     It is where the platform wants such files: below `~/.cache` on Linux, `~/Library/Caches` on
     macOS, `%LOCALAPPDATA%` on Windows.
     """
-    import pooch
-
+    try:
+        import pooch
+    except ImportError:  # a clone that runs without being installed
+        return Path("~/.cache/npvae").expanduser()
     return Path(pooch.os_cache("npvae"))
 
 

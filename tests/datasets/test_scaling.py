@@ -1,0 +1,77 @@
+"""From stored numbers to x and back."""
+
+import numpy as np
+import pytest
+
+from npvae.datasets.dataset import Dataset, Split
+from npvae.datasets.scaling import Pixels, Standardized, scaling_for
+from npvae.errors import InputError
+
+
+@pytest.mark.parametrize("v", [0, 1, 128, 254, 255])
+def test_a_byte_is_on_with_probability_v_of_255(v):
+    n, p = 400_000, v / 255
+    x = Pixels("dynamic").encode(np.full((n, 1), v, np.uint8), np.random.default_rng(0), np.float32)
+    assert set(np.unique(x)) <= {0, 1}
+    assert abs(x.mean(dtype=np.float64) - p) <= 4 * np.sqrt(p * (1 - p) / n)
+
+
+def test_the_bytes_to_compare_with_are_0_to_254():
+    """A plain byte, 0..255, would give v / 256: a bias of a nat an image, too small to measure."""
+
+    class Rng:
+        def integers(self, low, high, *, size, dtype):
+            assert (low, high, dtype) == (0, 255, np.uint8)
+            return np.arange(255, dtype=np.uint8).reshape(size)
+
+    for v in (0, 1, 254, 255):
+        x = Pixels("dynamic").encode(np.full((255, 1), v, np.uint8), Rng(), np.float64)
+        assert x.sum() == v
+
+
+def test_floats_are_on_with_their_own_probability():
+    p = np.array([0.0, 0.3, 1.0])
+    rows = np.tile(p, (100_000, 1))
+    x = Pixels("dynamic").encode(rows, np.random.default_rng(0), np.float32)
+    assert (np.abs(x.mean(axis=0) - p) <= 4 * np.sqrt(p * (1 - p) / 100_000) + 1e-6).all()
+
+
+def test_threshold_and_grey():
+    rows, rng = np.array([[0, 127, 128, 255]], np.uint8), np.random.default_rng(0)
+    np.testing.assert_array_equal(Pixels("threshold").encode(rows, rng, np.float64), [[0, 0, 1, 1]])
+    grey = Pixels("none").encode(rows, rng, np.float64)
+    np.testing.assert_allclose(grey, rows / 255)
+    assert Pixels("none").encode(rows, rng, np.float32).dtype == np.float32
+
+
+def test_an_unknown_binarization():
+    with pytest.raises(InputError, match="choose dynamic, threshold or none"):
+        Pixels("static")
+
+
+def table(x, n_train):
+    rows = np.arange(len(x))
+    parts = (Split(x, part) for part in np.split(rows, [n_train, n_train + 1]))
+    return Dataset("t", *parts, shape=(x.shape[1],), kind="real", source="a test")
+
+
+def test_columns_are_standardised_by_the_training_part_alone(monkeypatch):
+    monkeypatch.setattr("npvae.datasets.dataset.CHUNK_BYTES", 100)  # several chunks
+    x = np.random.default_rng(0).normal([5, -3], [2, 0.1], (50, 2))
+    x[40:] += 100
+    scaling = scaling_for(table(x, 40))
+    np.testing.assert_allclose(scaling.mean, x[:40].mean(axis=0))
+    np.testing.assert_allclose(scaling.std, x[:40].std(axis=0))
+    standard = scaling.encode(x[:40], np.random.default_rng(0), np.float64)
+    np.testing.assert_allclose(standard.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(standard.std(axis=0), 1)
+    np.testing.assert_allclose(scaling.decode(standard), x[:40])
+
+
+def test_a_column_that_never_varies_keeps_its_unit():
+    """Also where rounding makes its standard deviation 1e-17 instead of zero."""
+    x = np.stack([np.full(50, 0.1), np.arange(50.0)], axis=1)
+    scaling = scaling_for(table(x, 40))
+    assert isinstance(scaling, Standardized)
+    assert scaling.std[0] == 1
+    np.testing.assert_allclose(scaling.encode(x[:1], None, np.float64)[0, 0], 0, atol=1e-12)
