@@ -167,6 +167,9 @@ def test_a_pickle_is_never_opened(saved):
         {"params__encoder_0_W": np.zeros((6, 6))},
         {"params__encoder_0_b": np.zeros(1)},  # which would broadcast
         {"params__encoder_0_W": np.array("text")},
+        {"params__encoder_0_b": np.full(5, np.nan)},
+        {"params__encoder_0_b": np.full(5, 1j)},
+        {"params__encoder_0_b": np.full(5, "b")},
     ],
 )
 def test_a_file_with_something_else_in_it(saved, changes):
@@ -186,12 +189,22 @@ def test_a_file_with_something_else_in_it(saved, changes):
         {"scaling": {"kind": "pixels", "binarize": "sometimes"}},
         {"scaling": {"kind": "standardized"}},
         {"shape": None},
+        {"shape": [2, 2]},
     ],
 )
 def test_a_header_that_says_something_else(saved, changes):
     rewrite_header(saved, **changes)
     with pytest.raises(DataError, match=r"model\.npz"):
         load_model(saved)
+
+
+@pytest.mark.parametrize("changes", [{"scaling__std": np.zeros(6)}, {"scaling__mean": np.zeros(3)}])
+def test_a_damaged_standardisation(tmp_path, changes):
+    path = tmp_path / "model.npz"
+    save_model(path, MODELS["vae"](), Standardized(np.zeros(6), np.ones(6)), (6,))
+    rewrite(path, **changes)
+    with pytest.raises(DataError, match=r"model\.npz"):
+        load_model(path)
 
 
 def test_a_file_of_a_later_npvae_says_what_to_do(saved):
