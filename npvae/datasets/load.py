@@ -62,7 +62,9 @@ def load_dataset(
     if name != "glyphs" and (n_train, n_test) != (None, None):
         raise InputError(f"n_train and n_test are for glyphs, not for {name}; leave them out")
     if name in NAMES and label_column is not None:
-        raise InputError(f"label_column is for .csv files, not for {name}; leave it out")
+        raise InputError(
+            f"label_column (--label-column) is for .csv files, not for {name}; leave it out"
+        )
     if name in IDX_SETS:
         return load_idx_set(IDX_SETS[name], validation=validation, progress=progress)
     if name == "glyphs":

@@ -39,7 +39,9 @@ def load_own(
     """
     name, path = str(path), Path(path).expanduser()
     if label_column is not None and path.suffix.lower() != ".csv":
-        raise InputError(f"label_column is for .csv files, and {path} is none; leave it out")
+        raise InputError(
+            f"label_column (--label-column) is for .csv files, and {path} is none; leave it out"
+        )
     if seed < 0:
         raise InputError(f"seed is {seed}; it cannot be negative")
     examples = _read(path, label_column, progress)

@@ -94,7 +94,7 @@ def test_validation_is_as_large_as_asked(data_folder, small_files, make_set, val
 @pytest.mark.parametrize("validation", [-1, 24])
 def test_validation_out_of_range(data_folder, small_files, make_set, validation):
     put(data_folder, small_files)
-    with pytest.raises(InputError, match=f"validation is {validation}"):
+    with pytest.raises(InputError, match=rf"validation .+ is {validation}"):
         load_idx_set(make_set(), validation=validation)
 
 
