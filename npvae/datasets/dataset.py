@@ -122,7 +122,8 @@ def hold_out_last(
     n_train = n - (n // 12 if validation is None else validation)
     if not 1 <= n_train <= n:
         raise InputError(
-            f"validation (--validation) is {validation}; choose a number from 0 to {n - 1}, since there are {n} "
+            f"validation (--validation) is {validation}; "
+            f"choose a number from 0 to {n - 1}, since there are {n} "
             "training examples"
         )
     everything = whole(x, labels, factors)
@@ -179,7 +180,8 @@ def split_by_seed(n: int, seed: int, validation: int | None = None) -> tuple[Arr
     held_out = tenth if validation is None else validation
     if not 0 <= held_out < n - tenth:
         raise InputError(
-            f"validation (--validation) is {validation}; choose a number from 0 to {n - tenth - 1}, since {tenth} "
+            f"validation (--validation) is {validation}; "
+            f"choose a number from 0 to {n - tenth - 1}, since {tenth} "
             f"of the {n} examples are the test part"
         )
     parts = order[tenth + held_out :], order[tenth : tenth + held_out], order[:tenth]

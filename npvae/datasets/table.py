@@ -91,7 +91,8 @@ class _Reader:
         if isinstance(wanted, int):
             if not -len(first) <= wanted < len(first):
                 raise InputError(
-                    f"label_column (--label-column) is {wanted}, and {self.path} has {len(first)} columns; choose a "
+                    f"label_column (--label-column) is {wanted}, and {self.path} has "
+                    f"{len(first)} columns; choose a "
                     f"number from 0 to {len(first) - 1}, or -1 for the last"
                 )
             return wanted % len(first)
@@ -150,7 +151,8 @@ class _Reader:
             if not _is_number(cell):
                 raise DataError(
                     f"{where}: {cell!r} is not a number (with a decimal point); mend it, drop the "
-                    "row, or, if this column holds the labels, name it in label_column (--label-column)"
+                    "row, or, if this column holds the labels, name it in label_column "
+                    "(--label-column)"
                 )
             if not math.isfinite(float(cell)):
                 raise DataError(f"{where}: {cell!r} is not finite; fill it in or drop the row")
