@@ -503,6 +503,7 @@ def test_a_training_that_diverges_ends_in_npvaes_words(tmp_path):
     assert len(done.stderr.splitlines()) == 1
     assert "try a smaller learning rate" in done.stderr
     assert (tmp_path / "run" / "config.json").is_file()
+    assert np.isfinite(load_model(tmp_path / "run" / "model.npz").model.params.flat).all()
 
 
 def test_a_training_that_diverges_keeps_its_last_good_epoch(tmp_path, capsys, monkeypatch, files):

@@ -85,14 +85,13 @@ def run(options: argparse.Namespace) -> int:
     folder = RunFolder.create(options.out, dataset.name)
     folder.write_config(settings, dataset, model.params.size)
     watch = Watch(len(dataset.train), settings.batch_size, settings.epochs)
+    save_model(folder / "model.npz", model, scaling, dataset.shape)  # from now on there is one
     records = []
-    good = model.params.flat.copy()
     # a loss that is no number ends the training in npvae's words, not in NumPy's warnings
     with closing(watch), np.errstate(over="ignore", invalid="ignore"):
         try:
             for record in _fit(model, dataset, scaling, settings, rng, watch):
                 records.append(record)
-                good[:] = model.params.flat
                 save_model(folder / "model.npz", model, scaling, dataset.shape)
                 folder.write_history(records)
                 whole = record.examples == len(dataset.train)
@@ -108,9 +107,6 @@ def run(options: argparse.Namespace) -> int:
         except TrainingError as error:
             kept = f"after epoch {len(records)}" if records else "before training"
             raise TrainingError(f"{error}; the model {kept} is in {folder.path}") from error
-        finally:
-            model.params.flat[:] = good
-            save_model(folder / "model.npz", model, scaling, dataset.shape)
     if not watch.interrupted:
         _draw(folder, model, dataset, scaling)
     metrics |= {
