@@ -6,18 +6,19 @@ Read in this order: `layers`, `gaussian`, `likelihoods`, `autoencoder`, `vae`, `
 """
 
 from npvae.autoencoder import Autoencoder, Loss
-from npvae.checkpoints import load_model, save_model
+from npvae.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from npvae.datasets import Dataset, Pixels, Split, Standardized, scaling_for
-from npvae.errors import DataError, InputError, NpvaeError, TrainingError
+from npvae.errors import DataError, InputError, NpvaeError, TrainingError, WriteError
 from npvae.evaluation import Evaluation, evaluate
 from npvae.gradcheck import check
 from npvae.layers import Dense, LeakyReLU, ReLU, Sequential, Sigmoid, Softplus, Tanh
 from npvae.likelihoods import Bernoulli, Gaussian
+from npvae.model_file import load_model, save_model
 from npvae.optimizers import SGD, Adam, Momentum
-from npvae.training import EpochRecord, fit, steps
+from npvae.progress import EpochRecord, Progress
+from npvae.training import fit, steps
 from npvae.vae import VAE
-
-__version__ = "0.1.0"
+from npvae.versions import __version__
 
 __all__ = [
     "SGD",
@@ -25,6 +26,7 @@ __all__ = [
     "Adam",
     "Autoencoder",
     "Bernoulli",
+    "Checkpoint",
     "DataError",
     "Dataset",
     "Dense",
@@ -37,6 +39,7 @@ __all__ = [
     "Momentum",
     "NpvaeError",
     "Pixels",
+    "Progress",
     "ReLU",
     "Sequential",
     "Sigmoid",
@@ -45,10 +48,14 @@ __all__ = [
     "Standardized",
     "Tanh",
     "TrainingError",
+    "WriteError",
+    "__version__",
     "check",
     "evaluate",
     "fit",
+    "load_checkpoint",
     "load_model",
+    "save_checkpoint",
     "save_model",
     "scaling_for",
     "steps",

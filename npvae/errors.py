@@ -22,3 +22,7 @@ class DataUnavailableError(DataError):
 
 class TrainingError(NpvaeError, ArithmeticError):
     """A training that cannot go on, such as one whose loss is no longer a number."""
+
+
+class WriteError(NpvaeError, OSError):
+    """A file that could not be written, on a full disk for instance; the old one is as it was."""

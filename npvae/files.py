@@ -3,21 +3,30 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
+
+from npvae.errors import WriteError
+
+PART = ".part"  # ends the name of a file that is still being written
 
 
 @contextmanager
 def write_whole(path: str | Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]:
     """Open a temporary file beside `path`; on success it takes that name, on failure it goes.
 
-    Whoever looks at `path`, at any moment, sees the old file or the new one, never a part.
+    Whoever looks at `path`, at any moment, sees the old file or the new one, never a part; after a
+    power cut, too, since the content is on the disk before the name is.
 
     Parameters
     ----------
     path : the file to write; its folder is made if it is missing
     mode, options : as for `open`
+
+    Raises
+    ------
+    WriteError : the disk is full, or whatever else the system says; names the file
 
     >>> folder = tempfile.TemporaryDirectory()
     >>> with write_whole(Path(folder.name) / "note.txt", "w") as file:
@@ -27,18 +36,40 @@ def write_whole(path: str | Path, mode: str = "wb", **options: Any) -> Iterator[
     >>> folder.cleanup()
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    temporary = ""
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
         with os.fdopen(handle, mode, **options) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            os.unlink(temporary)
+        if isinstance(error, OSError) and not isinstance(error, WriteError):
+            why = error.strerror or error
+            raise WriteError(f"{path} could not be written: {why}") from error
         raise
+    _flush_folder(path.parent)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what writers that were killed have left in a folder that nobody else writes to."""
+    for part in folder.glob(f".*{PART}"):
+        part.unlink(missing_ok=True)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Bring a new name to the disk, where the system can (Windows cannot open a folder)."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _umask() -> int:
