@@ -1,126 +1,140 @@
-"""A trained model in one file: arrays by name and a JSON header, no pickle."""
+"""A training in one file: with it, one that was stopped goes on to the same bits."""
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
-from typing import Any, TypeAlias
-
-import numpy as np
-from numpy.typing import DTypeLike
+from typing import Any
 
 from npvae.arrays import CPU, Array, Device
-from npvae.autoencoder import Autoencoder
-from npvae.datasets.reading import reading
-from npvae.datasets.scaling import Pixels, Scaling, Standardized
-from npvae.errors import DataError, InputError, NpvaeError
-from npvae.files import write_whole
-from npvae.vae import VAE
-
-FORMAT = 1
-Model: TypeAlias = Autoencoder | VAE
-MODELS: dict[str, type[Autoencoder] | type[VAE]] = {"autoencoder": Autoencoder, "vae": VAE}
+from npvae.datasets.scaling import Scaling
+from npvae.errors import InputError
+from npvae.model_file import (
+    Model,
+    SavedModel,
+    build,
+    decoding,
+    model_content,
+    read_content,
+    restore_model,
+    write_content,
+)
+from npvae.optimizers import Optimizer, make_optimizer, optimizer_state, restore_optimizer
+from npvae.progress import Progress, progress_state, restore_progress
+from npvae.training import require_healthy
+from npvae.versions import versions
 
 
 @dataclass(frozen=True)
-class SavedModel:
-    """A model with what it needs to be used on data.
+class Checkpoint(SavedModel):
+    """A training that can go on.
 
     Attributes
     ----------
-    model : ready to encode, decode and sample
-    scaling : from the data's units to the model's x, and back
-    shape : of one example, such as (28, 28)
+    model, scaling, shape : as in `SavedModel`
+    optimizer : with its state
+    progress : with the generator, the epoch and the step, and the records so far
+    settings : what `save_checkpoint` was given to keep beside them
+    versions : of npvae and of what its results depend on, when it was written
     """
 
-    model: Model
-    scaling: Scaling
-    shape: tuple[int, ...]
+    optimizer: Optimizer
+    progress: Progress
+    settings: dict[str, Any]
+    versions: dict[str, str]
 
 
-def save_model(path: str | Path, model: Model, scaling: Scaling, shape: tuple[int, ...]) -> None:
-    """Write a model that `dense` built; the same model gives the same bytes.
+def save_checkpoint(
+    path: str | Path,
+    model: Model,
+    scaling: Scaling,
+    shape: tuple[int, ...],
+    optimizer: Optimizer,
+    progress: Progress,
+    settings: Mapping[str, Any] | None = None,
+) -> None:
+    """Write all that a training must know to go on; at any time between two updates.
+
+    The old file stays until the new one is whole and on the disk. Nothing that is not healthy is
+    written over it.
+
+    Parameters
+    ----------
+    model, scaling, shape : as for `save_model`, but the layers may be one's own
+    optimizer : its public attributes are its state: numbers, and vectors as long as the parameters
+    progress : that `fit` or `steps` keeps up to date
+    settings : anything that JSON can hold, to find again in `Checkpoint.settings`
 
     Raises
     ------
-    InputError : if the model was put together from layers of one's own, whose code no file can hold
+    TrainingError : if a loss of this epoch or a parameter is no longer a number
+    InputError : if the optimiser's state or the generator is of a kind that no file can hold
+    WriteError : if the disk is full, for instance; the old file is as it was
     """
-    if not model.config:
-        raise InputError(
-            "this model was built from layers of your own, so a file cannot say how to build it "
-            "again; save `model.params.flat` with numpy.save and copy it back into a new model"
-        )
-    header = {
-        "format": FORMAT,
-        "model": model.config | ({"beta": model.beta} if isinstance(model, VAE) else {}),
-        "scaling": {"kind": "standardized"}
-        if isinstance(scaling, Standardized)
-        else {"kind": "pixels", "binarize": getattr(scaling, "binarize", "none")},
-        "shape": list(shape),
+    require_healthy(model, progress)
+    header, arrays = model_content(model, scaling, shape)
+    numbers, vectors = optimizer_state(optimizer)
+    stand, within = progress_state(progress)
+    header |= {
+        "optimizer": {"kind": type(optimizer).__name__, "numbers": numbers},
+        "progress": stand,
+        "settings": dict(settings or {}),
+        "versions": versions(),
     }
     to_host = model.params.device.to_host
-    arrays = {f"params/{name}": to_host(value) for name, value in model.params.values.items()}
-    if isinstance(scaling, Standardized):
-        arrays |= {"scaling/mean": scaling.mean, "scaling/std": scaling.std}
-    with write_whole(path) as file:
-        np.savez(file, header=np.array(json.dumps(header)), **arrays)  # type: ignore[arg-type]
+    arrays |= {f"optimizer/{name}": to_host(vector) for name, vector in vectors.items()}
+    arrays |= {f"progress/{name}": to_host(array) for name, array in within.items()}
+    write_content(path, header, arrays)
 
 
-def load_model(
-    path: str | Path, *, dtype: DTypeLike = np.float32, device: Device = CPU
-) -> SavedModel:
-    """Read what `save_model` wrote.
+def load_checkpoint(
+    path: str | Path,
+    *,
+    model: Model | None = None,
+    optimizer: Optimizer | None = None,
+    device: Device = CPU,
+) -> Checkpoint:
+    """Read what `save_checkpoint` wrote.
+
+    Parameters
+    ----------
+    path : the file
+    model, optimizer : new ones of the same make, to be filled; needed only where their layers or
+        their class are one's own, whose code no file can hold
+    device : of a model that is built here
 
     Raises
     ------
-    DataError : if there is no such file, or it is not such a file
+    DataError : if there is no such file, it is damaged, does not belong to the model given, or
+        needs a model or an optimiser of one's own that was not given
     """
-    if not Path(path).is_file():
-        raise DataError(f"there is no {path}; did its training finish?")
-    try:
-        with reading(path, "a model that npvae saved", "train again, or restore the file"):
-            return _read(path, dtype, device)
-    except NpvaeError as error:  # raised inside, where the file's name is not known
-        if str(path) in str(error):
-            raise
-        raise DataError(f"{path} cannot be read as a model that npvae saved: {error}") from error
-
-
-def _read(path: str | Path, dtype: DTypeLike, device: Device) -> SavedModel:
-    # opened here, since np.load leaves a file open that is no zip file
-    with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
-    header = json.loads(str(arrays["header"]))
-    if header["format"] != FORMAT:
-        raise DataError(
-            f"{path} has format {header['format']}; this npvae reads format {FORMAT}: "
-            "use the npvae that wrote it"
+    what = "a checkpoint"
+    header, arrays = read_content(path, what)
+    with decoding(path, what):
+        if model is None:
+            if not header["model"]:
+                raise InputError("its model has layers of your own; give model=...")
+            dtype = next(iter(_below(arrays, "params").values())).dtype
+            model = build(header, arrays, dtype, device)
+        saved = restore_model(model, header, arrays)
+        kind, numbers = header["optimizer"]["kind"], dict(header["optimizer"]["numbers"])
+        if optimizer is None:
+            optimizer = make_optimizer(kind, numbers)
+        restore_optimizer(optimizer, kind, numbers, _below(arrays, "optimizer"), model.params)
+        return Checkpoint(
+            saved.model,
+            saved.scaling,
+            saved.shape,
+            optimizer,
+            restore_progress(header["progress"], _below(arrays, "progress"), model.params.device),
+            dict(header["settings"]),
+            {str(name): str(version) for name, version in header["versions"].items()},
         )
-    config: dict[str, Any] = dict(header["model"])
-    model = MODELS[config.pop("model")].dense(**config, dtype=dtype, device=device)
-    for name, value in model.params.values.items():
-        stored = _numbers(arrays, f"params/{name}", value.shape)
-        value[...] = device.asarray(stored, model.params.dtype)
-    shape = tuple(int(side) for side in header["shape"])
-    if prod(shape) != model.n_x:
-        raise DataError(f"examples of shape {shape} do not have {model.n_x} numbers")
-    return SavedModel(model, _scaling(header["scaling"], arrays, model.n_x), shape)
 
 
-def _numbers(arrays: dict[str, Array], name: str, shape: tuple[int, ...]) -> Array:
-    """Return a stored array, if it is what it should be."""
-    stored = arrays[name]
-    if stored.shape != shape:
-        raise DataError(f"{name} has shape {stored.shape}, expected {shape}")
-    if stored.dtype.kind != "f" or not np.isfinite(stored).all():
-        raise DataError(f"{name} ({stored.dtype}) holds something that is no finite float")
-    return stored
-
-
-def _scaling(header: dict[str, Any], arrays: dict[str, Array], n_x: int) -> Scaling:
-    if header["kind"] == "pixels":
-        return Pixels(header["binarize"])
-    mean, std = (_numbers(arrays, f"scaling/{name}", (n_x,)) for name in ("mean", "std"))
-    if (std <= 0).any():
-        raise DataError("scaling/std holds a standard deviation that is not positive")
-    return Standardized(mean, std)
+def _below(arrays: Mapping[str, Array], room: str) -> dict[str, Array]:
+    """Return the arrays whose names begin with a room, by the rest of their names."""
+    return {
+        name.removeprefix(f"{room}/"): array
+        for name, array in arrays.items()
+        if name.startswith(f"{room}/")
+    }

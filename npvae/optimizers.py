@@ -1,12 +1,15 @@
 """Optimisers: one in-place update of the one flat vector."""
 
-from math import sqrt
+from collections.abc import Mapping
+from inspect import signature
+from math import isfinite, sqrt
 from typing import Protocol
 
 import numpy as np
 
 from npvae.arrays import Array, Parameters
-from npvae.errors import InputError
+from npvae.errors import DataError, InputError
+from npvae.model_file import require_numbers
 
 
 class Optimizer(Protocol):
@@ -75,14 +78,14 @@ class Adam:
         self.beta1, self.beta2 = require_decay("beta1", beta1), require_decay("beta2", beta2)
         self.M: Array | None = None
         self.V: Array | None = None
-        self.change: Array | None = None  # of the parameters; kept only to save its allocation
+        self._change: Array | None = None  # of the parameters; kept only to save its allocation
         self.t = 0
 
     def step(self, params: Parameters) -> None:
-        if self.M is None or self.V is None or self.change is None:
-            self.M, self.V, self.change = (
-                params.device.zeros(params.size, params.dtype) for _ in range(3)
-            )
+        if self.M is None or self.V is None:
+            self.M, self.V = (params.device.zeros(params.size, params.dtype) for _ in range(2))
+        if self._change is None:
+            self._change = params.device.zeros(params.size, params.dtype)
         self.t += 1
         s = sqrt((1 - self.beta2) / (1 - self.beta2**self.t))
         a = self.lr * (1 - self.beta1) / (1 - self.beta1**self.t) / s
@@ -90,7 +93,7 @@ class Adam:
         self.M *= self.beta1
         self.M += g
         self.V *= self.beta2
-        change = np.multiply(g, g, out=self.change)
+        change = np.multiply(g, g, out=self._change)
         self.V += change
         np.sqrt(self.V, out=change)
         change += self.eps / s
@@ -111,3 +114,81 @@ def require_decay(name: str, value: float) -> float:
     if not 0 <= value < 1:
         raise InputError(f"{name} is {value}; a decay lies in [0, 1), such as 0.9")
     return float(value)
+
+
+# ---- their state, in files -----------------------------------------------------------------------
+
+OPTIMIZERS: dict[str, type[Adam | Momentum | SGD]] = {
+    cls.__name__: cls for cls in (Adam, Momentum, SGD)
+}
+
+
+def optimizer_state(optimizer: Optimizer) -> tuple[dict[str, int | float], dict[str, Array]]:
+    """Return what decides an optimiser's next step: its numbers and its vectors, by name.
+
+    They are its public attributes; what begins with _, or is None, is left out.
+
+    Raises
+    ------
+    InputError : an attribute is neither a number nor an array
+    """
+    numbers: dict[str, int | float] = {}
+    vectors: dict[str, Array] = {}
+    for name, value in vars(optimizer).items():
+        if name.startswith("_") or value is None:
+            continue
+        if isinstance(value, int | float):
+            numbers[name] = value
+        elif hasattr(value, "shape"):
+            vectors[name] = value
+        else:
+            raise InputError(
+                f"{type(optimizer).__name__}.{name} is a {type(value).__name__}; a file keeps "
+                "numbers and arrays (a name that begins with _ is left out)"
+            )
+    return numbers, vectors
+
+
+def make_optimizer(kind: str, numbers: Mapping[str, int | float]) -> Optimizer:
+    """Return a new optimiser of npvae's, with those of the numbers that are its settings.
+
+    Raises
+    ------
+    InputError : if npvae has none of this kind, or a setting is out of its range
+    """
+    if kind not in OPTIMIZERS:
+        raise InputError(f"{kind:.40} is an optimiser of your own; give optimizer=...")
+    settings = signature(OPTIMIZERS[kind]).parameters
+    return OPTIMIZERS[kind](**{name: n for name, n in numbers.items() if name in settings})
+
+
+def restore_optimizer(
+    optimizer: Optimizer,
+    kind: str,
+    numbers: Mapping[str, int | float],
+    vectors: Mapping[str, Array],
+    params: Parameters,
+) -> None:
+    """Give a new optimiser the state that `optimizer_state` returned.
+
+    Raises
+    ------
+    DataError : if the state is not of such an optimiser, or not of such parameters
+    """
+    state, stored = vars(optimizer), {*numbers, *vectors}
+    public = {name for name in state if not name.startswith("_")}
+    missing = {name for name in public - stored if state[name] is not None}
+    if kind != type(optimizer).__name__ or missing or stored - public:
+        raise DataError(
+            f"it holds the optimiser {kind:.40} with {', '.join(sorted(stored)):.200}; "
+            f"{type(optimizer).__name__} has {', '.join(sorted(public))}"
+        )
+    for name, number in numbers.items():
+        if type(number) is not type(state[name]) or not isfinite(number) or number < 0:
+            raise DataError(f"{name} of its optimiser is {number!r:.40}, not like {state[name]!r}")
+        setattr(optimizer, name, number)
+    for name in vectors:
+        checked = require_numbers(vectors, name, params.flat.shape, finite=False)
+        vector = params.device.zeros(params.size, params.dtype)
+        vector[...] = params.device.asarray(checked, params.dtype)
+        setattr(optimizer, name, vector)

@@ -1,13 +1,9 @@
 """The folder of a run, which keeps everything that it made."""
 
-import csv
 import json
-import platform
 import re
-import sys
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import asdict, fields, replace
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import count
 from math import isfinite
 from pathlib import Path
@@ -15,19 +11,26 @@ from typing import Any
 
 import numpy as np
 
-import npvae
-from npvae.checkpoints import SavedModel, load_model
+from npvae.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from npvae.datasets import NAMES
+from npvae.datasets.archive import read_arrays
 from npvae.datasets.dataset import Dataset, checksum
 from npvae.datasets.reading import reading
 from npvae.errors import DataError, InputError
-from npvae.files import write_whole
+from npvae.files import PART, remove_parts, write_whole
+from npvae.history import write_history
+from npvae.lock import locked
+from npvae.model_file import SavedModel, load_model, save_model
 from npvae.settings import Settings, load_data
-from npvae.training import EpochRecord
+from npvae.versions import versions
+
+FORMAT = 1  # of config.json
+LARGEST_CONFIG = 1 << 24  # bytes; JSON takes some ten times as much memory
+LOCK = ".lock"
 
 
 class RunFolder:
-    """config.json, history.csv, metrics.json, model.npz, split.npz and the pictures of one run."""
+    """The files of one run: config, checkpoint, model, history, metrics, split and pictures."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -59,6 +62,18 @@ class RunFolder:
     def __truediv__(self, name: str) -> Path:
         return self.path / name
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep every other process from training in this folder while the block runs.
+
+        Raises
+        ------
+        InputError : if another trains in it
+        """
+        with locked(self / LOCK, str(self.path)):
+            remove_parts(self.path)
+            yield
+
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Write a JSON file with every number that is not one (NaN) as null."""
         with write_whole(self / name, "w", encoding="utf-8") as file:
@@ -66,14 +81,12 @@ class RunFolder:
             file.write("\n")
 
     def write_config(self, settings: Settings, dataset: Dataset, n_parameters: int) -> None:
-        """Write what is needed to run it again; of own data the checksum and each part's rows."""
-        own = settings.data not in NAMES
-        if own:  # so that the run can be evaluated from any folder
-            settings = replace(settings, data=str(Path(settings.data).expanduser().resolve()))
+        """Write what is needed to run it again; of own data each part's rows as well."""
         self.write_json(
             "config.json",
             {
-                "settings": asdict(settings),
+                "format": FORMAT,
+                "settings": settings.as_json(),
                 "data": {
                     "name": dataset.name,
                     "source": dataset.source,
@@ -84,13 +97,13 @@ class RunFolder:
                     "validation": len(dataset.validation),
                     "test": len(dataset.test),
                     "remark": dataset.remark,
-                    "crc32": checksum(dataset.train.x) if own else None,
+                    "crc32": checksum(dataset.train.x),
                 },
                 "parameters": n_parameters,
                 "versions": versions(),
             },
         )
-        if own:
+        if settings.data not in NAMES:
             with write_whole(self / "split.npz") as file:
                 np.savez(
                     file,
@@ -99,29 +112,70 @@ class RunFolder:
                     test=dataset.test.rows,
                 )
 
+    def write_settings(self, settings: Settings) -> None:
+        """Write other settings into the config, such as more epochs; the rest stays."""
+        self.write_json("config.json", self._config() | {"settings": settings.as_json()})
+
     def settings(self) -> Settings:
         """Read the settings back."""
-        stored = self._config("settings")
         try:
-            stored["hidden"] = tuple(stored["hidden"])
-            return Settings(**{field.name: stored[field.name] for field in fields(Settings)})
-        except (KeyError, TypeError) as error:
-            raise DataError(f"{self.path} has a config.json without {error}") from error
+            return Settings.from_json(self._config("settings"))
+        except InputError as error:
+            raise DataError(f"{self / 'config.json'}: {error}; restore it") from error
 
     def columns(self) -> list[str]:
         """Read the names of a table's columns back."""
-        return list(self._config("data").get("columns", []))
+        return [str(name) for name in self._config("data").get("columns", [])]
 
     def names(self) -> list[str]:
-        """Return the names of the files."""
-        return sorted(file.name for file in self.path.iterdir())
+        """Return the names of the files, but of the lock and of what is being written."""
+        names = (file.name for file in self.path.iterdir())
+        return sorted(name for name in names if name != LOCK and not name.endswith(PART))
 
-    def _config(self, part: str) -> dict[str, Any]:
-        path = self / "config.json"
-        try:
-            return dict(json.loads(path.read_text(encoding="utf-8"))[part])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{path} cannot be read as a run's config: {error}") from error
+    def _config(self, part: str | None = None) -> dict[str, Any]:
+        path, what = self / "config.json", "a run's config"
+        with reading(path, what, "restore it, or train again"):
+            if path.stat().st_size > LARGEST_CONFIG:
+                raise DataError(f"{path} is too large for {what}; restore it, or train again")
+            config = dict(json.loads(path.read_text(encoding="utf-8")))
+            if config["format"] != FORMAT:
+                raise DataError(
+                    f"{path} has format {config['format']!r:.20}; this npvae reads format "
+                    f"{FORMAT}: use the npvae that wrote it"
+                )
+            return config if part is None else dict(config[part])
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Bring checkpoint.npz, then history.csv and model.npz, up to date."""
+        model, scaling, shape = checkpoint.model, checkpoint.scaling, checkpoint.shape
+        save_checkpoint(
+            self / "checkpoint.npz",
+            model,
+            scaling,
+            shape,
+            checkpoint.optimizer,
+            checkpoint.progress,
+            checkpoint.settings,
+        )
+        write_history(self / "history.csv", checkpoint.progress.records)
+        save_model(self / "model.npz", model, scaling, shape)
+
+    def load_checkpoint(self) -> Checkpoint | None:
+        """Read the last checkpoint back; None if the run was stopped before its first.
+
+        Raises
+        ------
+        DataError : if it is damaged, or missing where there was one
+        """
+        path = self / "checkpoint.npz"
+        if path.exists():
+            return load_checkpoint(path)
+        if (self / "model.npz").exists():  # which is never written before a checkpoint
+            raise DataError(
+                f"{self.path} holds a model but no checkpoint.npz any more, so its training cannot "
+                "go on; restore the file, or train anew into another folder"
+            )
+        return None
 
     def load_model(self) -> SavedModel:
         """Read the trained model back."""
@@ -136,28 +190,18 @@ class RunFolder:
             )
         dataset = load_data(settings)
         changed = f"{dataset.source} has changed since this run was trained"
-        advice = "restore the file, or train again"
-        if (self / "split.npz").exists():
-            if self._config("data").get("crc32") != checksum(dataset.train.x):
-                raise DataError(f"{changed}: it holds other numbers; {advice}")
-            with (
-                reading(self / "split.npz", "a run's split", "train again, or restore the file"),
-                open(self / "split.npz", "rb") as opened,
-                np.load(opened, allow_pickle=False) as stored,
-            ):
-                parts = {name: stored[name] for name in ("train", "validation", "test")}
-            for name, rows in parts.items():
-                if not np.array_equal(rows, getattr(dataset, name).rows):
-                    raise DataError(f"{changed}: its {name} part has other rows; {advice}")
+        advice = "restore it, or train again"
+        if self._config("data").get("crc32") != checksum(dataset.train.x):
+            raise DataError(f"{changed}: it holds other numbers; {advice}")
+        if settings.data not in NAMES:
+            path = self / "split.npz"
+            stored = read_arrays(path, packed=False)
+            for name in ("train", "validation", "test"):
+                if not np.array_equal(stored.get(name, ()), getattr(dataset, name).rows):
+                    raise DataError(
+                        f"{changed}, or {path}: its {name} part has other rows; {advice}"
+                    )
         return dataset
-
-    def write_history(self, records: Sequence[EpochRecord]) -> None:
-        """Write history.csv, a line an epoch, in nats an example."""
-        with write_whole(self / "history.csv", "w", newline="", encoding="utf-8") as file:
-            rows = [history_row(record) for record in records]
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
 
 
 def finite(content: Any) -> Any:
@@ -173,7 +217,7 @@ def _make_folder(out: str | Path | None, name: str) -> Path:
     """Make `out`, if it is not there or empty, or the next free `runs/name-001`."""
     if out is not None:
         path = Path(out)
-        if not str(out) or path.is_file() or (path.exists() and any(path.iterdir())):
+        if not str(out) or path.is_file() or (path.exists() and RunFolder(path).names()):
             raise InputError(f"--out {path} already exists and is not empty; choose another")
         path.mkdir(parents=True, exist_ok=True)
         return path
@@ -184,47 +228,3 @@ def _make_folder(out: str | Path | None, name: str) -> Path:
             path.mkdir(parents=True)
             break
     return path
-
-
-def history_row(record: EpochRecord) -> dict[str, Any]:
-    """Flatten a record: held-out figures get their prefix, each latent's KL its own column."""
-    row = {key: value for key, value in vars(record).items() if key != "held_out"}
-    seconds = row.pop("seconds")
-    if record.held_out is not None:
-        measured = dict(vars(record.held_out))
-        kl_per_latent = measured.pop("kl_per_latent")
-        row |= {f"validation_{key}": value for key, value in measured.items() if key != "n"}
-        row |= {f"validation_kl_{i}": value for i, value in enumerate(kl_per_latent, start=1)}
-    return row | {"seconds": round(seconds, 3)}
-
-
-def history_columns(path: str | Path) -> dict[str, list[float]]:
-    """Read the columns of a history.csv by name."""
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return {name: [float(row[name]) for row in rows] for name in rows[0]}
-
-
-def versions() -> dict[str, str]:
-    """Return what a run depends on, by name."""
-    return {
-        "npvae": npvae.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-    }
-
-
-def peak_memory_mb() -> float | None:
-    """Return the most memory this process has held, in MB; None where the system does not say."""
-    status = Path("/proc/self/status")
-    if status.exists():  # Linux, whose ru_maxrss starts from the parent's
-        peaks = re.findall(r"^VmHWM:\s*(\d+) kB", status.read_text(encoding="utf-8"), re.MULTILINE)
-        if peaks:
-            return round(int(peaks[0]) * 1024 / 1e6, 1)
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e6, 1)

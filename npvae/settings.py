@@ -1,16 +1,61 @@
 """What decides a training: the settings, and what follows from them once the data are known."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from itertools import pairwise
+from math import isfinite
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from npvae.datasets import load_dataset
+from npvae.datasets import NAMES, load_dataset
 from npvae.datasets.dataset import Dataset, Split, chunks
 from npvae.datasets.scaling import Binarize, Pixels, Scaling, scaling_for
 from npvae.errors import InputError
+from npvae.layers import ACTIVATIONS, INITIALIZERS
 from npvae.vae import VAE
 
 SIGMA = {"pixels": 0.1, "real": 0.5}
+MOST_PARAMETERS = 1 << 30  # with gradient and Adam's averages they would take 16 GiB
+
+
+def _whole(value: Any, least: int) -> bool:
+    return type(value) is int and value >= least
+
+
+def _real(value: Any) -> bool:
+    return type(value) in (int, float) and isfinite(value)
+
+
+def _one_of(names: Any) -> tuple[Callable[[Any], bool], str]:
+    return lambda value: isinstance(value, str) and value in names, f"one of {', '.join(names)}"
+
+
+AT_LEAST_1 = (lambda value: _whole(value, 1), "a whole number, at least 1")
+AT_LEAST_0 = (lambda value: _whole(value, 0), "a whole number, at least 0")
+POSITIVE = (lambda value: _real(value) and value > 0, "a number above 0")
+TEXT = (lambda value: isinstance(value, str), "text")
+EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "data": TEXT,
+    "label_column": TEXT,
+    "validation": AT_LEAST_0,
+    "latent": AT_LEAST_1,
+    "hidden": (
+        lambda value: isinstance(value, tuple) and all(_whole(size, 1) for size in value),
+        "sizes such as (400,) or (500, 300)",
+    ),
+    "activation": _one_of(ACTIVATIONS),
+    "init": _one_of(INITIALIZERS),
+    "likelihood": _one_of(("bernoulli", "gaussian")),
+    "binarize": _one_of(("dynamic", "threshold", "none")),
+    "sigma": POSITIVE,
+    "beta": (lambda value: _real(value) and value >= 0, "a number, at least 0"),
+    "epochs": AT_LEAST_1,
+    "batch_size": AT_LEAST_1,
+    "lr": POSITIVE,
+    "seed": AT_LEAST_0,
+}
 
 
 @dataclass(frozen=True)
@@ -46,6 +91,31 @@ class Settings:
     lr: float = 1e-3
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value, (fits, expected) = getattr(self, field.name), EXPECTED[field.name]
+            if not (fits(value) or (value is None and field.default is None)):
+                raise InputError(f"{field.name} is {value!r:.60}, expected {expected}")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the settings as JSON knows them; `from_json` is the way back."""
+        return asdict(self) | {"hidden": list(self.hidden)}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Settings":
+        """Return settings that were stored whole.
+
+        Raises
+        ------
+        InputError : a setting is missing, unknown, or of another kind
+        """
+        names = {field.name for field in fields(cls)}
+        if set(stored) != names:
+            odd = ", ".join(sorted(set(stored) ^ names))
+            raise InputError(f"these settings are missing or unknown: {odd:.200}")
+        hidden = stored["hidden"]
+        return cls(**{**stored, "hidden": tuple(hidden) if isinstance(hidden, list) else hidden})
+
 
 def load_data(settings: Settings) -> Dataset:
     """Load the dataset that the settings name."""
@@ -60,7 +130,8 @@ def load_data(settings: Settings) -> Dataset:
 def resolve(settings: Settings, dataset: Dataset) -> Settings:
     """Fill in what follows from the data: Bernoulli for grey pixels, Gaussian for all else.
 
-    A grey pixel can be read as the probability of being on; a colour or a real number cannot.
+    The path of one's own data becomes absolute, so that the run is understood from any folder. A
+    grey pixel can be read as the probability of being on; a colour or a real number cannot.
 
     Raises
     ------
@@ -92,7 +163,10 @@ def resolve(settings: Settings, dataset: Dataset) -> Settings:
     sigma = settings.sigma
     if likelihood == "gaussian" and sigma is None:
         sigma = SIGMA[dataset.kind]
-    return replace(settings, likelihood=likelihood, binarize=binarize, sigma=sigma)
+    data = settings.data
+    if data not in NAMES:
+        data = str(Path(data).expanduser().resolve())
+    return replace(settings, data=data, likelihood=likelihood, binarize=binarize, sigma=sigma)
 
 
 def scaling_of(settings: Settings, dataset: Dataset) -> Scaling:
@@ -103,7 +177,18 @@ def scaling_of(settings: Settings, dataset: Dataset) -> Scaling:
 
 
 def build_model(settings: Settings, n_x: int, rng: np.random.Generator) -> VAE:
-    """Return the untrained VAE of settings that `resolve` has completed."""
+    """Return the untrained VAE of settings that `resolve` has completed.
+
+    Raises
+    ------
+    InputError : if it would not fit into any usual memory
+    """
+    sizes = [n_x, *settings.hidden, 2 * settings.latent]
+    if (least := 2 * sum(a * b for a, b in pairwise(sizes))) > MOST_PARAMETERS:
+        raise InputError(
+            f"a model of these sizes, {sizes!s:.60}, has about {least:.1e} parameters; choose "
+            "smaller --hidden or --latent"
+        )
     return VAE.dense(
         n_x=n_x,
         n_h=settings.hidden,

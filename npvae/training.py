@@ -1,8 +1,7 @@
 """The trainer: a generator of updates, and a generator of epochs made of them."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import count, islice
+from itertools import islice
 from math import isfinite
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
@@ -16,12 +15,12 @@ from npvae.datasets.scaling import Scaling, scaling_for
 from npvae.errors import InputError, TrainingError
 from npvae.evaluation import (
     EVALUATION_SEED,
-    Evaluation,
     Measurable,
     evaluate,
     require_fitting,
 )
 from npvae.optimizers import Adam, Optimizer
+from npvae.progress import EpochRecord, Progress
 
 MADE_IN_ORDER = ("reconstruction", "kl", "loss")  # of a step: the first that is no number is named
 
@@ -41,30 +40,6 @@ class Step(NamedTuple):
     loss: Loss
 
 
-@dataclass(frozen=True)
-class EpochRecord:
-    """What one epoch did, in nats an example.
-
-    Attributes
-    ----------
-    epoch : from 1
-    examples : trained on in this epoch; all of them, unless it was interrupted
-    train_loss, train_elbo, train_reconstruction, train_kl : averages over the epoch's batches,
-        each taken before its update; the loss weighs the KL by beta, the ELBO does not
-    held_out : the validation part after the epoch, or None where there is none
-    seconds : of training, the evaluation not counted
-    """
-
-    epoch: int
-    examples: int
-    train_loss: float
-    train_elbo: float
-    train_reconstruction: float
-    train_kl: float
-    held_out: Evaluation | None
-    seconds: float
-
-
 def steps(
     model: Model,
     split: Split,
@@ -74,6 +49,7 @@ def steps(
     epochs: int = 10,
     batch_size: int = 128,
     rng: Seed = 0,
+    progress: Progress | None = None,
 ) -> Iterator[Step]:
     """Train, and yield after every update.
 
@@ -86,8 +62,9 @@ def steps(
     split : the examples
     scaling : how they become x, anew for every batch
     optimizer : changes `model.params` in place
-    epochs, batch_size : at least 1
-    rng : generator or seed of orders and noise
+    epochs, batch_size : at least 1; epochs that are already done count
+    rng : generator or seed of orders and noise of a new training
+    progress : of a training that goes on, with the generator it had; kept up to date
 
     Yields
     ------
@@ -95,22 +72,27 @@ def steps(
 
     Raises
     ------
-    InputError : if there is nothing to train on, or a number below 1; with the first step
+    InputError : if there is nothing to train on, a number is below 1, or the training stands within
+        an epoch of other examples or batches; with the first step
     """
-    if epochs < 1 or batch_size < 1:
-        raise InputError(f"epochs={epochs}, batch_size={batch_size}; both are at least 1")
-    if len(split) == 0:
-        raise InputError("there is no example to train on")
-    device, dtype = model.params.device, model.params.dtype
-    rng = device.generator(rng)
+    progress = Progress(rng) if progress is None else progress
+    _require_sense(len(split), epochs, batch_size, progress)
+    device, dtype, n = model.params.device, model.params.dtype, len(split)
+    progress.rng = rng = device.generator(progress.rng)
     split, scaling = split.to(device), scaling.to(device)
-    for epoch in range(1, epochs + 1):
-        order = device.permutation(rng, len(split))
-        for start in range(0, len(split), batch_size):
-            x = scaling.encode(split.take(order[start : start + batch_size]), rng, dtype)
+    while (epoch := progress.epoch) <= epochs:
+        if len(progress.order) == 0:
+            losses = device.zeros(-(-n // batch_size) * len(Loss._fields), dtype)
+            progress.begin_epoch(device.permutation(rng, n), batch_size, losses)
+        for start in range(progress.step * batch_size, n, batch_size):
+            begin = perf_counter()
+            x = scaling.encode(split.take(progress.order[start : start + batch_size]), rng, dtype)
             loss = model.loss_and_grad(x, model.draw_noise(rng, len(x)))
             optimizer.step(model.params)
+            progress.add(loss, perf_counter() - begin)
             yield Step(epoch, len(x), loss)
+        if progress.epoch == epoch:  # unless `fit` has done so
+            progress.end_epoch()
 
 
 def fit(
@@ -123,6 +105,7 @@ def fit(
     batch_size: int = 128,
     rng: Seed = 0,
     watch: Callable[[Iterator[Step]], Iterator[Step]] = iter,
+    progress: Progress | None = None,
 ) -> Iterator[EpochRecord]:
     """Train on the training part, and yield one record an epoch.
 
@@ -132,9 +115,12 @@ def fit(
     dataset : its training part is learned, its validation part evaluated after every epoch
     scaling : how examples become x; by default `scaling_for(dataset)`
     optimizer : by default Adam with its own defaults
-    epochs, batch_size : at least 1
-    rng : generator or seed; the same seed gives the same bits
-    watch : sees the updates as they pass, a progress bar for instance
+    epochs, batch_size : at least 1; epochs that are already done count
+    rng : generator or seed of a new training; the same seed gives the same bits
+    watch : sees the updates as they pass, a progress bar for instance. Where it stops, `fit` stops,
+        without a record of the epoch at hand; `progress` tells where
+    progress : of a training that goes on (with the model and the optimiser that it had), or a new
+        one, `Progress(rng)`; kept up to date
 
     Yields
     ------
@@ -147,6 +133,11 @@ def fit(
     """
     scaling = scaling or scaling_for(dataset)
     require_fitting(model, scaling)
+    if progress is None:
+        progress = Progress(rng)
+    elif optimizer is None and progress.has_begun:
+        raise InputError("give the optimizer that this training had until now; a new one differs")
+    _require_sense(len(dataset.train), epochs, batch_size, progress)
     updates = watch(
         steps(
             model,
@@ -155,50 +146,44 @@ def fit(
             optimizer or Adam(),
             epochs=epochs,
             batch_size=batch_size,
-            rng=rng,
+            progress=progress,
         )
     )
-    per_epoch = -(-len(dataset.train) // max(batch_size, 1))
-    for epoch in count(1):
-        begin = perf_counter()
-        n, loss, reconstruction, kl = _one_epoch(
-            model, islice(updates, per_epoch), per_epoch, epoch
-        )
-        if n == 0:
+    per_epoch = -(-len(dataset.train) // batch_size)
+    while progress.epoch <= epochs:
+        for _ in islice(updates, per_epoch - progress.step):
+            pass
+        if progress.step < per_epoch:
             return
-        seconds = perf_counter() - begin
+        losses = require_healthy(model, progress)
+        sizes = np.minimum(batch_size, len(dataset.train) - batch_size * np.arange(per_epoch))
+        loss, reconstruction, kl = (sizes @ losses / sizes.sum()).tolist()
         held_out = None
         if len(dataset.validation):
             held_out = evaluate(model, dataset.validation, scaling, EVALUATION_SEED)
-            require_finite(f"after epoch {epoch} the validation ELBO", held_out.elbo)
-        elbo = -reconstruction - kl
-        yield EpochRecord(epoch, n, loss, elbo, reconstruction, kl, held_out, seconds)
+            require_finite(f"after epoch {progress.epoch} the validation ELBO", held_out.elbo)
+        elbo, seconds = -reconstruction - kl, progress.seconds
+        record = EpochRecord(progress.epoch, loss, elbo, reconstruction, kl, held_out, seconds)
+        progress.records.append(record)
+        progress.end_epoch()
+        yield record
 
 
-def _one_epoch(
-    model: Model, updates: Iterator[Step], per_epoch: int, epoch: int
-) -> tuple[int, float, float, float]:
-    """Run the updates of one epoch; return how many examples, and their mean `Loss`.
+def require_healthy(model: Model, progress: Progress) -> Array:
+    """Return the losses of this epoch so far, (steps, 3); read from the device only here.
 
-    The losses gather on the device, and are read from it once.
+    Raises
+    ------
+    TrainingError : if one of them, or a parameter, is no longer a number
     """
-    device, dtype = model.params.device, model.params.dtype
-    gathered = device.zeros(per_epoch * len(Loss._fields), dtype).reshape(per_epoch, -1)
-    sizes = []
-    for i, step in enumerate(updates):
-        for j, value in enumerate(step.loss):
-            gathered[i, j] = value
-        sizes.append(step.n)
-    losses = device.to_host(gathered)[: len(sizes)].astype(np.float64)
-    bad = np.flatnonzero(~np.isfinite(losses).all(axis=1))
-    for i in bad[:1]:
+    losses = model.params.device.to_host(progress.losses)[: progress.step].astype(np.float64)
+    for i in np.flatnonzero(~np.isfinite(losses).all(axis=1))[:1]:
         for name in MADE_IN_ORDER:
             value = losses[i, Loss._fields.index(name)]
-            require_finite(f"in epoch {epoch}, step {i + 1}, the {name}", value)
-    require_finite(f"after epoch {epoch} the sum of the parameters", float(model.params.flat.sum()))
-    n = sum(sizes)
-    loss, reconstruction, kl = (np.array(sizes) @ losses / max(n, 1)).tolist()
-    return n, loss, reconstruction, kl
+            require_finite(f"in epoch {progress.epoch}, step {i + 1}, the {name}", value)
+    where = f"after epoch {progress.epoch}, step {progress.step},"
+    require_finite(f"{where} the sum of the parameters", float(model.params.flat.sum()))
+    return losses
 
 
 def require_finite(what: str, value: float) -> None:
@@ -207,4 +192,19 @@ def require_finite(what: str, value: float) -> None:
         raise TrainingError(
             f"{what} is {value}; try a smaller learning rate, and check that the data fit the "
             "likelihood (Bernoulli: in [0, 1])"
+        )
+
+
+def _require_sense(n: int, epochs: int, batch_size: int, progress: Progress) -> None:
+    """Refuse to train on nothing, or to finish an epoch in another way than it was begun."""
+    if epochs < 1 or batch_size < 1:
+        raise InputError(f"epochs={epochs}, batch_size={batch_size}; both are at least 1")
+    if n == 0:
+        raise InputError("there is no example to train on")
+    n_before = len(progress.order)
+    if n_before and (n_before, progress.batch_size) != (n, batch_size):
+        raise InputError(
+            f"this training stands within an epoch of {n_before} examples in batches of "
+            f"{progress.batch_size}, and {n} examples in batches of {batch_size} were given; go on "
+            "with the same data and batch_size"
         )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from npvae.autoencoder import Autoencoder
-from npvae.checkpoints import load_model, save_model
+from npvae.model_file import load_model, save_model
 from npvae.datasets import Pixels
 from npvae.errors import InputError
 from npvae.layers import Dense

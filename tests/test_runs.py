@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from npvae import VAE, DataError, Evaluation, InputError, Pixels, save_model
-from npvae.runs import RunFolder, history_columns, peak_memory_mb, versions
+from npvae.history import history_columns, write_history
+from npvae.memory import peak_memory_mb
+from npvae.runs import RunFolder
 from npvae.settings import Settings, load_data, resolve
-from npvae.training import EpochRecord
+from npvae.versions import versions
+from npvae.progress import EpochRecord
 
 
 @pytest.fixture(autouse=True)
@@ -132,18 +135,17 @@ def test_json_has_no_number_that_is_none():
 
 def record(epoch, held_out=True):
     measured = Evaluation(-80.5, 70.0, 10.5, (10.0, 0.5), 1, 99) if held_out else None
-    return EpochRecord(epoch, 80, 103.0, -102.0, 90.0, 12.0, measured, 1.23456)
+    return EpochRecord(epoch, 103.0, -102.0, 90.0, 12.0, measured, 1.23456)
 
 
 def test_history_has_a_line_an_epoch():
     folder, _, _ = make_run()
-    folder.write_history([record(1)])
-    folder.write_history([record(1), record(2)])
+    write_history(folder / "history.csv", [record(1)])
+    write_history(folder / "history.csv", [record(1), record(2)])
     with open(folder / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [
         "epoch",
-        "examples",
         "train_loss",
         "train_elbo",
         "train_reconstruction",
@@ -165,7 +167,7 @@ def test_history_has_a_line_an_epoch():
 
 def test_history_without_a_validation_part():
     folder, _, _ = make_run()
-    folder.write_history([record(1, held_out=False)])
+    write_history(folder / "history.csv", [record(1, held_out=False)])
     columns = history_columns(folder / "history.csv")
     assert not [name for name in columns if name.startswith("validation")]
     assert columns["train_elbo"] == [-102]

@@ -39,7 +39,7 @@ def test_what_was_not_asked_follows_from_the_data(data, asked, likelihood, binar
     asked = Settings(data="x", **asked)
     settings = resolve(asked, data)
     assert (settings.likelihood, settings.binarize, settings.sigma) == (likelihood, binarize, sigma)
-    unchanged = {"likelihood": None, "binarize": None, "sigma": None}
+    unchanged = {"likelihood": None, "binarize": None, "sigma": None, "data": "x"}
     assert dataclasses.replace(settings, **unchanged) == dataclasses.replace(asked, **unchanged)
 
 

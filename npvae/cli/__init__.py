@@ -5,9 +5,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from npvae import __version__
 from npvae.cli import datasets, evaluate, gradcheck, reconstruct, sample, train
 from npvae.errors import NpvaeError
+from npvae.versions import __version__
 
 VERBS = (train, evaluate, sample, reconstruct, datasets, gradcheck)
 

@@ -4,10 +4,10 @@ import argparse
 import json
 from typing import Any
 
-from npvae.checkpoints import Model
 from npvae.datasets.dataset import Dataset
 from npvae.datasets.scaling import Scaling
 from npvae.evaluation import EVALUATION_SEED, evaluate, protocol
+from npvae.model_file import Model
 from npvae.runs import RunFolder, finite
 
 EXAMPLE = "npvae evaluate runs/mnist-001 --json"

@@ -1,62 +1,67 @@
-"""Train a VAE and keep everything it made in a run folder."""
+"""Train a VAE and keep everything in a run folder, or go on with a run that was stopped."""
 
 import argparse
+import signal
 import sys
-from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
+from functools import partial
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from npvae import figures
-from npvae.checkpoints import save_model
+from npvae.checkpoints import Checkpoint
 from npvae.cli.arguments import hidden_layers, natural, non_negative, positive, whole
 from npvae.cli.evaluate import measure, print_metrics
-from npvae.cli.watching import Watch, say
-from npvae.datasets import NAMES, default_dataset
+from npvae.cli.starting import Training, begin_new, resume
+from npvae.cli.watching import Watch
 from npvae.datasets.dataset import Dataset
-from npvae.datasets.scaling import Scaling
-from npvae.errors import TrainingError
+from npvae.errors import TrainingError, WriteError
 from npvae.evaluation import EVALUATION_SEED
+from npvae.history import history_columns
 from npvae.layers import ACTIVATIONS, INITIALIZERS
-from npvae.optimizers import Adam
-from npvae.runs import RunFolder, history_columns, peak_memory_mb
-from npvae.settings import Settings, build_model, load_data, resolve, scaling_of
-from npvae.training import EpochRecord, fit, require_finite
+from npvae.memory import peak_memory_mb
+from npvae.progress import EpochRecord
+from npvae.runs import RunFolder
+from npvae.settings import Settings
+from npvae.training import fit, require_finite
 from npvae.vae import VAE
 
-EXAMPLE = "npvae train --data mnist --latent 2 --epochs 5 --out runs/two-latents"
+EXAMPLE = (
+    "npvae train --data mnist --latent 2 --epochs 5 --out runs/two-latents\n"
+    "          npvae train --resume runs/two-latents --epochs 20"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the flags of `npvae train`."""
-    add = parser.add_argument
+    """Declare the flags of `npvae train`; what is not given is not there, and has its default."""
+    add: Any = partial(parser.add_argument, default=argparse.SUPPRESS)
+    default = Settings
     data = "mnist, fashion-mnist, glyphs, or a path: .npy, .npz, .csv, or a folder of images"
     add("--data", metavar="D", help=f"{data} (default: mnist if it can be had, else glyphs)")
     add("--label-column", metavar="C", help="the column of a .csv that holds labels")
     add("--validation", type=whole, metavar="N", help="held out (default: 5000; 10 %% of own data)")
-    add("--latent", type=natural, default=20, metavar="N", help="latents (default: 20)")
+    add("--latent", type=natural, metavar="N", help=f"latents (default: {default.latent})")
     add(
         "--hidden",
         type=hidden_layers,
-        default=(400,),
         metavar="N[,N...]",
         help="sizes of the encoder's hidden layers, mirrored in the decoder (default: 400)",
     )
-    add("--activation", choices=ACTIVATIONS, default="relu", help="(default: relu)")
-    add("--init", choices=INITIALIZERS, default="glorot", help="initial weights (default: glorot)")
+    add("--activation", choices=ACTIVATIONS, help=f"(default: {default.activation})")
+    add("--init", choices=INITIALIZERS, help=f"initial weights (default: {default.init})")
     add(
         "--likelihood",
         choices=("bernoulli", "gaussian"),
-        help="p(x | z) (default: bernoulli for pixels, gaussian for real-valued data)",
+        help="p(x | z) (default: bernoulli for grey pixels, gaussian for colours and real values)",
     )
     add(
         "--sigma",
         type=positive,
         metavar="S",
         help="standard deviation of the gaussian likelihood "
-        "(default: 0.1 for pixels in [0, 1], 0.5 for standardised columns)",
+        "(default: 0.1 for pixels, 0.5 for standardised columns)",
     )
     add(
         "--binarize",
@@ -64,120 +69,124 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="pixels to zeros and ones: drawn anew each time, at the middle, or left grey "
         "(default: dynamic; none with --likelihood gaussian)",
     )
-    add("--beta", type=non_negative, default=1.0, help="weight of the KL (default: 1)")
-    add("--epochs", type=natural, default=10, metavar="N", help="(default: 10)")
-    add("--batch-size", type=natural, default=128, metavar="N", help="(default: 128)")
-    add("--lr", type=positive, default=1e-3, help="Adam's learning rate (default: 1e-3)")
-    add("--seed", type=whole, default=0, help="of everything random (default: 0)")
+    add("--beta", type=non_negative, help=f"weight of the KL (default: {default.beta:g})")
+    add("--epochs", type=natural, metavar="N", help=f"in all (default: {default.epochs})")
+    add("--batch-size", type=natural, metavar="N", help=f"(default: {default.batch_size})")
+    add("--lr", type=positive, help=f"Adam's learning rate (default: {default.lr:g})")
+    add("--seed", type=whole, help=f"of everything random (default: {default.seed})")
     add("--out", metavar="DIR", help="a new folder (default: a fresh one under runs/)")
+    add(
+        "--resume",
+        metavar="RUN",
+        help="go on with the run in this folder, to the same bits as if it had never been stopped; "
+        "of the settings only --epochs may be given, to go on for longer",
+    )
+    add = parser.add_argument
+    add(
+        "--checkpoint-epochs",
+        type=natural,
+        default=1,
+        metavar="N",
+        help="save after every N epochs (default: 1)",
+    )
+    add(
+        "--checkpoint-minutes",
+        type=positive,
+        default=5.0,
+        metavar="M",
+        help="save within an epoch, too, if M minutes have passed (default: 5)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Load, train, save, test, draw."""
     begin = perf_counter()
-    dataset, settings = _load(options)
-    settings = resolve(settings, dataset)
-    scaling = scaling_of(settings, dataset)
-    rng = np.random.default_rng(settings.seed)
-    model = build_model(settings, dataset.n_x, rng)
-    _describe(dataset, settings, model)
+    with ExitStack() as stack:  # which holds the folder's lock
+        training = (resume if "resume" in options else begin_new)(options, stack)
+        folder = training.folder
+        try:
+            stopped_by = _train(training, options.checkpoint_epochs, options.checkpoint_minutes)
+            if stopped_by is not None:
+                return _stopped(training, stopped_by)
+            return _finish(training, begin)
+        except WriteError as error:
+            raise WriteError(
+                f"{error}; what was saved before is whole. Make room, then go on with: "
+                f"npvae train --resume {folder.path}"
+            ) from error
 
-    folder = RunFolder.create(options.out, dataset.name)
-    folder.write_config(settings, dataset, model.params.size)
-    watch = Watch(len(dataset.train), settings.batch_size, settings.epochs)
-    save_model(folder / "model.npz", model, scaling, dataset.shape)  # from now on there is one
-    records = []
+
+def _train(training: Training, every: int, minutes: float) -> int | None:
+    """Train to the end, or until a signal; return the signal."""
+    folder, settings, state = training.folder, training.settings, training.state
+    n, progress = len(training.dataset.train), state.progress
+    per_epoch = -(-n // settings.batch_size)
+    done = (progress.epoch - 1) * per_epoch + progress.step
+    kept = ""
+
+    def save() -> None:
+        nonlocal kept
+        folder.save(state)
+        kept = progress.place
+
+    watch = Watch(settings.epochs * per_epoch, done, save, minutes)
     # a loss that is no number ends the training in npvae's words, not in NumPy's warnings
     with closing(watch), np.errstate(over="ignore", invalid="ignore"):
         try:
-            for record in _fit(model, dataset, scaling, settings, rng, watch):
-                records.append(record)
-                save_model(folder / "model.npz", model, scaling, dataset.shape)
-                folder.write_history(records)
-                whole = record.examples == len(dataset.train)
-                watch.say(epoch_line(record, settings.epochs) + ("" if whole else "  (in part)"))
-            metrics: dict[str, Any] = {
-                "epochs": sum(record.examples == len(dataset.train) for record in records),
-                "interrupted": watch.interrupted,
-                "train_seconds": round(sum(record.seconds for record in records), 2),
-            }
-            if not watch.interrupted:
-                metrics["test"] = measure(model, dataset, scaling)
-                require_finite("the test ELBO", metrics["test"]["elbo"])
+            watch.save()  # from now on there is something to go on from
+            watch.say(HEAD)
+            for record in fit(
+                state.model,
+                training.dataset,
+                scaling=state.scaling,
+                optimizer=state.optimizer,
+                epochs=settings.epochs,
+                batch_size=settings.batch_size,
+                watch=watch,
+                progress=progress,
+            ):
+                if record.epoch % every == 0 or record.epoch == settings.epochs:
+                    watch.save()
+                watch.say(epoch_line(record, settings.epochs))
+            if watch.stopped_by is not None:
+                watch.save()
         except TrainingError as error:
-            kept = f"after epoch {len(records)}" if records else "before training"
-            raise TrainingError(f"{error}; the model {kept} is in {folder.path}") from error
-    if not watch.interrupted:
-        _draw(folder, model, dataset, scaling)
+            raise TrainingError(f"{error}; as it was {kept}, it is in {folder.path}") from error
+    return watch.stopped_by
+
+
+def _stopped(training: Training, number: int) -> int:
+    """Say where a run stands that was stopped by a signal; return the shell's status for it."""
+    path, place = training.folder.path, training.state.progress.place
+    print(
+        f"npvae: stopped by {signal.Signals(number).name} {place}; all of it is saved. Go on with: "
+        f"npvae train --resume {path}",
+        file=sys.stderr,
+    )
+    return 128 + number
+
+
+def _finish(training: Training, begin: float) -> int:
+    """Test the trained model, draw it, and say where everything is."""
+    folder, state, dataset = training.folder, training.state, training.dataset
+    records = state.progress.records
+    metrics: dict[str, Any] = {
+        "epochs": len(records),
+        "test": measure(state.model, dataset, state.scaling),
+        "train_seconds": round(sum(record.seconds for record in records), 2),
+    }
+    require_finite("the test ELBO", metrics["test"]["elbo"])
+    _draw(folder, state, dataset)
     metrics |= {
         "seconds": round(perf_counter() - begin, 2),
         "peak_memory_mb": peak_memory_mb(),
     }
     folder.write_json("metrics.json", metrics)
-    if watch.interrupted:
-        print(
-            f"interrupted; what was learned so far is in {folder.path} "
-            f"(npvae evaluate {folder.path} measures it)",
-            file=sys.stderr,
-        )
-        return 130
     print_metrics(metrics["test"])
     memory = metrics["peak_memory_mb"]
     print(f"{metrics['seconds']:.1f} s" + (f", {memory:.0f} MB at most" if memory else ""))
     print(f"everything is in {folder.path}: {', '.join(folder.names())}")
     return 0
-
-
-def _load(options: argparse.Namespace) -> tuple[Dataset, Settings]:
-    """The data that were named; or MNIST, else glyphs, saying which and why."""
-    given = {key: value for key, value in vars(options).items() if key not in ("run", "out")}
-    if options.data is not None:
-        settings = Settings(**given)
-        return load_data(settings), settings
-    dataset, reason = default_dataset(seed=options.seed, validation=options.validation)
-    say(reason)
-    return dataset, Settings(**(given | {"data": dataset.name}))
-
-
-def _describe(dataset: Dataset, settings: Settings, model: VAE) -> None:
-    """What data, which model, how many parameters."""
-    shape = "x".join(map(str, dataset.shape))
-    parts = f"{len(dataset.train)} to train, {len(dataset.validation)} to validate"
-    name = dataset.source if settings.data not in NAMES else f"{dataset.name} ({dataset.source})"
-    say(f"data   {name}: {shape}, {parts}, {len(dataset.test)} to test")
-    if dataset.remark:
-        say(f"       {dataset.remark}")
-    hidden = "-".join(map(str, settings.hidden))
-    mirrored = "-".join(map(str, reversed(settings.hidden)))
-    sizes = [str(dataset.n_x), hidden, str(settings.latent), mirrored, str(dataset.n_x)]
-    words = [f"VAE {'-'.join(filter(None, sizes))}", settings.activation]
-    words.append(f"{settings.likelihood} likelihood".capitalize())
-    if settings.sigma is not None:
-        words.append(f"sigma {settings.sigma:g}")
-    if dataset.kind == "pixels" or settings.likelihood == "bernoulli":
-        words.append(f"binarize {settings.binarize}")
-    say(f"model  {', '.join(words)}, beta {settings.beta:g}: {model.params.size:,} parameters")
-
-
-def _fit(
-    model: VAE,
-    dataset: Dataset,
-    scaling: Scaling,
-    settings: Settings,
-    rng: np.random.Generator,
-    watch: Watch,
-) -> Iterator[EpochRecord]:
-    watch.say(HEAD)
-    return fit(
-        model,
-        dataset,
-        scaling=scaling,
-        optimizer=Adam(settings.lr),
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        rng=rng,
-        watch=watch,
-    )
 
 
 HEAD = (
@@ -197,12 +206,14 @@ def epoch_line(record: EpochRecord, epochs: int) -> str:
     return f"{record.epoch:5d}/{epochs:<5d} {train}{held_out} {record.seconds:8.1f}"
 
 
-def _draw(folder: RunFolder, model: VAE, dataset: Dataset, scaling: Scaling) -> None:
+def _draw(folder: RunFolder, state: Checkpoint, dataset: Dataset) -> None:
     """Write reconstructions.png, samples.png and history.png."""
     rng = np.random.default_rng(EVALUATION_SEED)
-    x = scaling.encode(dataset.test.take(slice(0, 16)), rng, model.params.dtype)
-    shown = figures.reconstructions(x, model.reconstruct(x), dataset.shape, dataset.columns)
+    model, columns = state.model, dataset.columns
+    x = state.scaling.encode(dataset.test.take(slice(0, 16)), rng, model.params.dtype)
+    shown = figures.reconstructions(x, model.reconstruct(x), dataset.shape, columns)
     figures.save(shown, folder / "reconstructions.png")
-    shown = figures.samples(model.sample(64, rng), dataset.shape, dataset.columns)
-    figures.save(shown, folder / "samples.png")
+    if isinstance(model, VAE):  # an autoencoder has no prior to sample from
+        shown = figures.samples(model.sample(64, rng), dataset.shape, columns)
+        figures.save(shown, folder / "samples.png")
     figures.save(figures.history(history_columns(folder / "history.csv")), folder / "history.png")

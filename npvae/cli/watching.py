@@ -1,15 +1,19 @@
-"""What happens around the training loop: a progress bar, and a Ctrl-C that loses nothing."""
+"""What happens around the training loop: a progress bar, saving, and a stop that loses nothing."""
 
 import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from time import monotonic
 from typing import Any
 
 from npvae.training import Step
 
 SHOW_EVERY = 50  # updates between two readings of the loss
+SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
 
 
 def say(line: str) -> None:
@@ -21,35 +25,53 @@ def say(line: str) -> None:
 
 
 class Watch:
-    """Passes the updates on, shows them on a terminal, and stops after the one that Ctrl-C meets.
+    """Passes the updates on, shows them, saves every few minutes, and stops when asked to.
 
-    A second Ctrl-C interrupts at once.
+    Ctrl-C, a termination or the end of the terminal is heard after the update at hand; a second
+    signal works at once.
+
+    Parameters
+    ----------
+    total, done : updates of the whole training, and those of them that are done
+    save : writes a checkpoint
+    minutes : between two checkpoints
 
     Attributes
     ----------
-    interrupted : whether Ctrl-C was pressed
+    stopped_by : the number of the signal that was heard, or None
     """
 
-    def __init__(self, n: int, batch_size: int, epochs: int) -> None:
+    def __init__(self, total: int, done: int, save: Callable[[], None], minutes: float) -> None:
         from tqdm import tqdm
 
-        self.interrupted = False
-        total = epochs * -(-n // batch_size)
+        self.stopped_by: int | None = None
+        self._save, self._seconds, self._saved = save, 60 * minutes, monotonic()
         # disable=None: a bar on a terminal, none in a file
-        self.bar = tqdm(total=total, unit="step", disable=None, leave=False, dynamic_ncols=True)
-        self._before: Any = None
-        heard = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN  # a script's `npvae ... &`
-        if heard and threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._on_interrupt)
+        self.bar = tqdm(
+            total=total, initial=done, unit="step", disable=None, leave=False, dynamic_ncols=True
+        )
+        self._before: dict[int, Any] = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                before = signal.getsignal(number)
+                if before is not signal.SIG_IGN:  # a script's `npvae ... &`, or nohup's
+                    self._before[number] = signal.signal(number, self._on_signal)
 
     def __call__(self, updates: Iterator[Step]) -> Iterator[Step]:
         for number, step in enumerate(updates):
             if not self.bar.disable and number % SHOW_EVERY == 0:
                 self.bar.set_postfix_str(f"epoch {step.epoch}, loss {float(step.loss.loss):.1f}")
             self.bar.update()
+            if monotonic() - self._saved > self._seconds:
+                self.save()
             yield step
-            if self.interrupted:
+            if self.stopped_by is not None:
                 return
+
+    def save(self) -> None:
+        """Write a checkpoint now, and count the minutes from here."""
+        self._save()
+        self._saved = monotonic()
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""
@@ -57,13 +79,15 @@ class Watch:
             say(line)
 
     def close(self) -> None:
-        """Remove the bar, and give Ctrl-C back its meaning."""
+        """Remove the bar, and give the signals back their meaning."""
         self.bar.close()
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-            self._before = None
+        self._restore()
 
-    def _on_interrupt(self, number: int, frame: object) -> None:
-        self.interrupted = True
-        signal.signal(signal.SIGINT, self._before)
-        self._before = None
+    def _on_signal(self, number: int, frame: object) -> None:
+        self.stopped_by = number
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)
+        self._before = {}

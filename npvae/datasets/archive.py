@@ -1,17 +1,25 @@
 """NumPy's own files: .npy, looked at through a memory map, and .npz, read whole."""
 
+import io
+import math
 import warnings
 import zipfile
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from npvae.arrays import Array
-from npvae.datasets.reading import reading
+from npvae.datasets.reading import LIMIT, quote, reading
 from npvae.errors import DataError
 
-LIMIT = 1 << 31  # bytes of an .npz once unpacked, for it cannot be memory-mapped
 ADVICE = "save it again from NumPy, plain numbers without pickled objects"
+LONGEST_HEADER = 1 << 14  # bytes; NumPy itself reads no more than 10,000
+READ_HEADER = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+    (3, 0): np.lib.format.read_array_header_2_0,  # which differs in the letters of field names
+}
 
 
 def map_array(path: str | Path) -> Array:
@@ -23,18 +31,27 @@ def map_array(path: str | Path) -> Array:
     """
     with reading(path, "an .npy file", ADVICE), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about headers that Python 2 wrote
-        array = np.lib.format.open_memmap(path, mode="r")
-        surplus = Path(path).stat().st_size - array.offset - array.nbytes
-    if surplus:
-        raise DataError(
-            f"{path} is {surplus} bytes longer than its header says; if several arrays were saved "
-            "into this one file, save them with np.savez"
-        )
-    return array
+        with open(path, "rb") as file:
+            surplus = _surplus(file, Path(path).stat().st_size)
+        if surplus:
+            raise DataError(
+                f"{path} is {surplus} bytes longer than its header says; if several arrays were "
+                "saved into this one file, save them with np.savez"
+            )
+        return np.lib.format.open_memmap(path, mode="r")
 
 
-def read_arrays(path: str | Path) -> dict[str, Array]:
+def read_arrays(path: str | Path, *, packed: bool = True) -> dict[str, Array]:
     """Return the arrays in an .npz file by name; the checksum of each is verified.
+
+    Nothing is unpacked before the sizes that the file announces are known to be right and not too
+    much, and nothing is ever written.
+
+    Parameters
+    ----------
+    path : the file
+    packed : whether it may be compressed, and then unpack to no more than `LIMIT`; what `np.savez`
+        wrote is not, and takes no more memory than the file is long
 
     Raises
     ------
@@ -47,16 +64,54 @@ def read_arrays(path: str | Path) -> dict[str, Array]:
         zipfile.ZipFile(path) as archive,
     ):
         warnings.simplefilter("ignore")
-        size = sum(member.file_size for member in archive.infolist())
-        if size > LIMIT:
-            raise DataError(
-                f"{path} unpacks to {size} bytes, more than the {LIMIT} that npvae reads into "
-                "memory; save x alone with np.save, since an .npy file of any size will do"
-            )
-        for member in archive.infolist():
+        members = archive.infolist()
+        _check_members(members, path, packed)
+        for member in members:
             with archive.open(member) as file:
+                if _surplus(file, member.file_size):
+                    name = quote(member.filename)
+                    raise DataError(f"{path}: {name} is longer than its header says")
+                file.seek(0)
                 array = np.lib.format.read_array(file, allow_pickle=False)
-                if file.read(1):  # reading to the end is what verifies the checksum
-                    raise DataError(f"{path}: {member.filename} is longer than its header says")
+                file.read(1)  # reading to the end is what verifies the checksum
             arrays[member.filename.removesuffix(".npy")] = array
     return arrays
+
+
+def _check_members(members: list[zipfile.ZipInfo], path: str | Path, packed: bool) -> None:
+    """Refuse an archive by its table of contents, before anything is unpacked."""
+    size = sum(member.file_size for member in members)
+    if packed and size > LIMIT:
+        raise DataError(
+            f"{path} unpacks to {size} bytes, more than the {LIMIT} that npvae reads into memory; "
+            "save x alone with np.save, since an .npy file of any size will do"
+        )
+    names = [member.filename.removesuffix(".npy") for member in members]
+    if len(set(names)) < len(names):
+        raise DataError(f"{path} holds two arrays of the same name; {ADVICE}")
+    ways = {member.compress_type for member in members}
+    known = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} if packed else {zipfile.ZIP_STORED}
+    if not ways <= known or (not packed and size > Path(path).stat().st_size):
+        raise DataError(f"{path} is packed in another way than NumPy packs it; {ADVICE}")
+
+
+def _surplus(file: IO[bytes], size: int) -> int:
+    """Return how many of a file's bytes follow its array, going by the array's header alone.
+
+    Raises
+    ------
+    ValueError : the header is none, or announces objects or more bytes than there are
+    """
+    start = io.BytesIO(file.read(LONGEST_HEADER))
+    version = np.lib.format.read_magic(start)
+    if version not in READ_HEADER:
+        raise ValueError(f"its version {version} is unknown")
+    shape, _, dtype = READ_HEADER[version](start)
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects")
+    if min(shape, default=0) < 0:
+        raise ValueError(f"its shape {shape} is none")
+    surplus = size - start.tell() - math.prod(shape) * dtype.itemsize
+    if surplus < 0:
+        raise ValueError(f"it is too short for its shape {shape} and type {dtype}")
+    return surplus

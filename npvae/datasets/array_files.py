@@ -8,7 +8,7 @@ import numpy as np
 
 from npvae.arrays import Array
 from npvae.datasets.archive import map_array, read_arrays
-from npvae.datasets.reading import Examples, find_range
+from npvae.datasets.reading import Examples, find_range, quote
 from npvae.errors import DataError
 
 X_NAMES = ("x", "images", "data")
@@ -38,8 +38,8 @@ def read_npz(path: str | Path, *, progress: bool = False) -> Examples:
     x_name = next(iter(arrays)) if len(arrays) == 1 else _choose(arrays, X_NAMES, path)
     if x_name is None:
         raise DataError(
-            f"{path} holds the arrays {', '.join(arrays) or '(none)'}; expected a single one, or "
-            f"one named x (or images, or data) and perhaps one named labels (or y)"
+            f"{path} holds the arrays {quote(', '.join(arrays)) or '(none)'}; expected a single "
+            "one, or one named x (or images, or data) and perhaps one named labels (or y)"
         )
     label_name = None if len(arrays) == 1 else _choose(arrays, LABEL_NAMES, path)
     examples = understand_array(arrays[x_name], path, progress=progress)
@@ -47,7 +47,7 @@ def read_npz(path: str | Path, *, progress: bool = False) -> Examples:
         examples.labels = arrays[label_name]
     others = [name for name in arrays if name not in (x_name, label_name)]
     if others:
-        examples.remarks += (f"The arrays {', '.join(others)} of the file were left alone.",)
+        examples.remarks += (f"The arrays {quote(', '.join(others))} of the file were left alone.",)
     return examples
 
 
@@ -88,8 +88,8 @@ def understand_array(array: Array, path: str | Path, *, progress: bool = False) 
     """
     if array.dtype.kind not in "buif":
         raise DataError(
-            f"{path} holds values of type {array.dtype}; expected numbers: uint8 or bool for "
-            "pixels, integers or floats for anything else"
+            f"{path} holds values of type {quote(array.dtype)}; expected numbers: uint8 or bool "
+            "for pixels, integers or floats for anything else"
         )
     if array.ndim not in (2, 3, 4) or array.size == 0:
         raise DataError(

@@ -11,6 +11,7 @@ from npvae.datasets.glyphs import BOUNDS, FONTS, N_TEST, N_TRAIN, SIDE, Glyphs, 
 from npvae.errors import DataError, InputError
 from npvae.files import write_whole
 
+CLASSES = tuple("0123456789")
 GENERATOR = 1  # raise it whenever the same seed gives other images than before
 WORTH_KEEPING = 10_000  # images; fewer are drawn in less than a second
 
@@ -60,7 +61,7 @@ def load_glyphs(
         shape=(SIDE, SIDE),
         kind="pixels",
         source=f"drawn from {len(FONTS)} of matplotlib's fonts, seed {seed}",
-        classes=tuple("0123456789"),
+        classes=CLASSES,
     )
 
 
@@ -111,7 +112,7 @@ def _read(path: Path, sizes: tuple[int, int]) -> tuple[Glyphs, Glyphs]:
     ------
     DataError : the file is damaged, or holds something else
     """
-    arrays = read_arrays(path)
+    arrays = read_arrays(path, packed=False)
     names = [*BOUNDS, "font"]
     try:
         train, test = (
@@ -124,9 +125,23 @@ def _read(path: Path, sizes: tuple[int, int]) -> tuple[Glyphs, Glyphs]:
         )
     except KeyError as error:
         raise DataError(f"{path} lacks {error}") from error
-    for (x, labels, factors), n in zip((train, test), sizes, strict=True):
-        flat = [labels, *factors.values()]
-        fits = x.shape == (n, SIDE**2) and all(values.shape == (n,) for values in flat)
-        if x.dtype != np.uint8 or not fits:
+    for part, n in zip((train, test), sizes, strict=True):
+        if not _fits(part, n):
             raise DataError(f"{path} holds other arrays than glyphs")
     return train, test
+
+
+def _fits(part: Glyphs, n: int) -> bool:
+    """Whether these are n glyphs: the shapes and types, and numbers that `draw_glyphs` draws."""
+    whole = {"labels": (0, len(CLASSES) - 1), "font": (0, len(FONTS) - 1)}
+    flat = {"labels": part.labels, **part.factors}
+    types = {name: values.dtype for name, values in flat.items()}
+    return (
+        (part.x.shape, part.x.dtype) == ((n, SIDE**2), np.uint8)
+        and all(values.shape == (n,) for values in flat.values())
+        and types == {name: np.dtype("i8" if name in whole else "f8") for name in flat}
+        and all(
+            bool(((low <= flat[name]) & (flat[name] <= high)).all())
+            for name, (low, high) in {**whole, **BOUNDS}.items()
+        )
+    )

@@ -19,7 +19,7 @@ from npvae.datasets.reading import reading
 from npvae.errors import DataError
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-LIMIT = 1 << 30  # bytes; MNIST's largest file holds 47 million
+LIMIT = 1 << 28  # bytes; MNIST's largest file holds 47 million
 
 
 def read_idx(content: bytes, name: str, *, axes: int, limit: int = LIMIT) -> Array:

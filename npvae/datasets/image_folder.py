@@ -1,5 +1,6 @@
 """The user's own images: what a folder of them means."""
 
+import math
 import os
 import warnings
 from collections.abc import Iterable, Iterator
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from npvae.arrays import Array
-from npvae.datasets.reading import Examples, reading
+from npvae.datasets.reading import LIMIT, Examples, reading
 from npvae.errors import DataError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")  # and no other, whatever the suffix says
 GREY, DEEP = {"1", "L", "LA", "La"}, {"I", "F"}
 
 
@@ -28,6 +30,7 @@ def read_image_folder(path: str | Path, *, progress: bool = False) -> Examples:
     - All have the same size. If all are grey, so are the examples, (H, W); else all become RGB,
       (H, W, 3). What is transparent is laid on black. Of an animation the first frame counts.
     - Hidden files and files that are no images by their suffix are ignored.
+    - Together they take no more than `LIMIT` bytes, and each has at most 4096 x 4096 pixels.
     - 16-bit grey images are refused: which of their 65,536 greys is white, nobody knows.
 
     Parameters
@@ -56,9 +59,17 @@ def read_image_folder(path: str | Path, *, progress: bool = False) -> Examples:
             f"of them, such as {loose.name}; move those into a sub-folder or away"
         )
     shape = _common_shape(tqdm(files, "comparing sizes", disable=not progress, leave=False))
+    if len(files) * math.prod(shape) > LIMIT:
+        raise DataError(
+            f"{folder} holds {len(files)} images of shape {shape}, more than the {LIMIT} bytes "
+            "that npvae reads into memory; make them smaller, or save them as one .npy file of "
+            "uint8, which may have any size"
+        )
     with reading(folder, "a folder of images", "use fewer or smaller ones, or an .npy file"):
         x = np.empty((len(files), *shape), np.uint8)
     for i, file in enumerate(tqdm(files, "reading images", disable=not progress, leave=False)):
+        with _open(file) as image:
+            image.verify()  # the checksums of a .png, which are not looked at otherwise
         with _open(file) as image:
             x[i] = _pixels(image, grey=len(shape) == 2)
     labels = np.array(names, dtype=np.str_) if all(labelled) else None
@@ -85,6 +96,11 @@ def _common_shape(files: Iterable[Path]) -> tuple[int, ...]:
         with _open(file) as image:
             if size == (0, 0):
                 first, size = file, image.size
+            if math.prod(image.size) > LIMIT // 64:  # RGBA, and copies as it is turned into RGB
+                raise DataError(
+                    f"{file} is {image.size[0]} x {image.size[1]} pixels, too large for npvae; "
+                    "make it smaller"
+                )
             if image.size != size:
                 raise DataError(
                     f"{first} is {size[0]} x {size[1]} pixels, and {file} {image.size[0]} x "
@@ -110,7 +126,7 @@ def _open(file: Path) -> "Iterator[Image]":
     ):
         warnings.simplefilter("ignore")  # about odd but readable files
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(file) as image:
+        with Image.open(file, formats=FORMATS) as image:
             yield image
 
 

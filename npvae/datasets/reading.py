@@ -12,6 +12,30 @@ from npvae.arrays import Array
 from npvae.datasets.dataset import chunks
 from npvae.errors import DataError, NpvaeError
 
+LIMIT = 1 << 30  # bytes that what an archive or a folder of images holds may unpack to
+LONGEST_QUOTE = 200  # characters of a file's own text, or of a decoder's words, in a message
+
+
+def memory_bound(size: int) -> int:
+    """Return the most memory, in bytes, that reading a file of `size` bytes may take.
+
+    What it unpacks to is found once as stored, once more as it is turned into bytes or into text,
+    and once in part, as labels are sorted; a cell of a table or a word of JSON becomes a Python
+    object, some fifty times as long as its text.
+    """
+    return 3 * LIMIT + 64 * size
+
+
+def quote(text: object) -> str:
+    r"""Return text that a file holds, or a decoder's words, as one plain and not too long line.
+
+    >>> quote("two\nlines"), len(quote(10_000 * "x"))
+    ('two lines', 203)
+    """
+    full = str(text)
+    printable = "".join(c if c.isprintable() else " " for c in full[:LONGEST_QUOTE])
+    return " ".join(printable.split()) + ("..." if len(full) > LONGEST_QUOTE else "")
+
 
 @dataclass
 class Examples:
@@ -57,7 +81,7 @@ def reading(path: str | Path, what: str, advice: str) -> Iterator[None]:
         # the system's own words without its number and path; a silent error by its name
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise DataError(
-            f"{path} cannot be read as {what}: {str(reason).rstrip('.')}. What to do: {advice}."
+            f"{path} cannot be read as {what}: {quote(reason).rstrip('.')}. What to do: {advice}."
         ) from error
 
 
@@ -97,6 +121,22 @@ def find_range(x: Array, path: str | Path, *, progress: bool = False) -> tuple[f
     return low, high
 
 
+def require_memory(n: int, width: int, path: str | Path) -> None:
+    """Refuse n text labels of `width` bytes each, if together they take more than `LIMIT` / 4.
+
+    The longest one decides how much each of them takes, and sorting takes them several times.
+
+    Raises
+    ------
+    DataError : they do
+    """
+    if n * width > LIMIT // 4:
+        raise DataError(
+            f"{path}: {n} labels, the longest of {width // 4} characters, would fill the memory; "
+            "use shorter ones"
+        )
+
+
 def encode_labels(labels: Array, n: int, path: str | Path) -> tuple[Array, tuple[str, ...]]:
     """Return labels as numbers from 0 up, and the name of each.
 
@@ -125,14 +165,20 @@ def encode_labels(labels: Array, n: int, path: str | Path) -> tuple[Array, tuple
             f"{path}: the labels have the shape {labels.shape}; expected one for each of the {n} "
             f"examples, ({n},)"
         )
-    if labels.dtype.kind == "f" and (np.abs(labels) < 2**53).all() and (labels % 1 == 0).all():
+    if labels.dtype.kind in "US":
+        require_memory(n, labels.itemsize * (4 if labels.dtype.kind == "S" else 1), path)
+    if (
+        labels.dtype.kind == "f"
+        and (np.abs(labels) < np.float64(2**53)).all()
+        and (labels % 1 == 0).all()
+    ):
         labels = labels.astype(np.int64)
     if labels.dtype.kind == "S":
         with reading(path, "text labels in UTF-8", "save them as numbers or as str"):
             labels = np.char.decode(labels, "utf-8")
     if labels.dtype.kind not in "iubU":
         raise DataError(
-            f"{path}: the labels are of type {labels.dtype}; expected whole numbers or text"
+            f"{path}: the labels are of type {quote(labels.dtype)}; expected whole numbers or text"
         )
     names, codes = np.unique(labels, return_inverse=True)
     if names.dtype.kind == "U":

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from npvae.arrays import Array
-from npvae.datasets.reading import Examples, reading
+from npvae.datasets.reading import Examples, quote, reading, require_memory
 from npvae.errors import DataError, InputError
 
 LABEL_NAMES = ("label", "class", "target", "y")
@@ -74,8 +74,11 @@ class _Reader:
         x = np.frombuffer(values, np.float64).reshape(-1, len(names))
         examples = _understand_table(x, names if header else [])
         if label is not None:
+            require_memory(len(labels), 4 * max(map(len, labels), default=0), self.path)
             examples.labels = np.array(labels, dtype=np.str_)
-            examples.remarks += (f"The labels are those of the column {self.names[label]!r}.",)
+            examples.remarks += (
+                f"The labels are those of the column {quote(repr(self.names[label]))}.",
+            )
         return examples
 
     def _has_header(self, first: Sequence[str]) -> bool:
@@ -103,13 +106,13 @@ class _Reader:
         else:
             found = [i for i, name in enumerate(first) if header and name == wanted]
         if len(found) > 1:
-            names = ", ".join(first[i] for i in found)
+            names = quote(", ".join(first[i] for i in found))
             raise DataError(
                 f"{self.path} has several columns that could be the labels, {names}; say which by "
                 "its number, counted from 0, in label_column (--label-column)"
             )
         if wanted is not None and not found:
-            columns = f"its columns are {', '.join(first)}" if header else "it has no header"
+            columns = f"its columns are {quote(', '.join(first))}" if header else "it has no header"
             raise InputError(f"{self.path} has no column {wanted!r}: {columns}")
         return found[0] if found else None
 
@@ -143,19 +146,21 @@ class _Reader:
     def _refuse_if_bad(self, number: int, cells: Sequence[str], label: int | None) -> None:
         """Raise the error about the first cell of a line that is no finite number."""
         for column, cell in enumerate(cells):
-            where = f"{self.path}, line {number}, column {self.names[column]!r}"
+            where = f"{self.path}, line {number}, column {quote(repr(self.names[column]))}"
             if _is_missing(cell):
                 raise DataError(f"{where}: the value is missing; fill it in or drop the row")
             if column == label:
                 continue
             if not _is_number(cell):
                 raise DataError(
-                    f"{where}: {cell!r} is not a number (with a decimal point); mend it, drop the "
-                    "row, or, if this column holds the labels, name it in label_column "
+                    f"{where}: {quote(repr(cell))} is not a number (with a decimal point); mend "
+                    "it, drop the row, or, if this column holds the labels, name it in label_column "
                     "(--label-column)"
                 )
             if not math.isfinite(float(cell)):
-                raise DataError(f"{where}: {cell!r} is not finite; fill it in or drop the row")
+                raise DataError(
+                    f"{where}: {quote(repr(cell))} is not finite; fill it in or drop the row"
+                )
 
 
 def _lines(path: str | Path) -> Generator[tuple[int, list[str]], None, None]:

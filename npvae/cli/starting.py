@@ -1,0 +1,120 @@
+"""A training at its start: a new run, or one that was stopped and goes on."""
+
+import argparse
+from contextlib import ExitStack
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from npvae.checkpoints import Checkpoint
+from npvae.cli.watching import say
+from npvae.datasets import NAMES, default_dataset
+from npvae.datasets.dataset import Dataset
+from npvae.errors import InputError
+from npvae.model_file import Model
+from npvae.optimizers import Adam
+from npvae.progress import Progress
+from npvae.runs import RunFolder
+from npvae.settings import Settings, build_model, load_data, resolve, scaling_of
+from npvae.versions import versions
+
+SETTINGS = [field.name for field in fields(Settings)]
+
+
+@dataclass(frozen=True)
+class Training:
+    """A run that is at hand: its folder, what was asked for, the data, and where it stands."""
+
+    folder: RunFolder
+    settings: Settings
+    dataset: Dataset
+    state: Checkpoint
+
+
+def begin_new(options: argparse.Namespace, stack: ExitStack) -> Training:
+    """Begin a run in a new folder."""
+    given = {key: value for key, value in vars(options).items() if key in SETTINGS}
+    if "data" in given:
+        settings = Settings(**given)
+        dataset = load_data(settings)
+    else:  # MNIST, else glyphs, saying which and why
+        asked = {key: given[key] for key in ("seed", "validation") if key in given}
+        dataset, reason = default_dataset(**asked)
+        settings = Settings(**given, data=dataset.name)
+        say(reason)
+    settings = resolve(settings, dataset)
+    state = _new_state(settings, dataset)
+    _describe(dataset, settings, state.model)
+    folder = RunFolder.create(getattr(options, "out", None), dataset.name)
+    stack.enter_context(folder.locked())
+    if folder.names():
+        raise InputError(f"another npvae has just put a run into {folder.path}; choose another")
+    folder.write_config(settings, dataset, state.model.params.size)
+    return Training(folder, settings, dataset, state)
+
+
+def _new_state(settings: Settings, dataset: Dataset) -> Checkpoint:
+    """An untrained model; its initial weights and the training share one generator."""
+    rng = np.random.default_rng(settings.seed)
+    model, scaling = build_model(settings, dataset.n_x, rng), scaling_of(settings, dataset)
+    kept = settings.as_json()
+    return Checkpoint(
+        model, scaling, dataset.shape, Adam(settings.lr), Progress(rng), kept, versions()
+    )
+
+
+def resume(options: argparse.Namespace, stack: ExitStack) -> Training:
+    """Take a run up where its last checkpoint stands, or at its beginning if there is none."""
+    odd = [name for name in (*SETTINGS, "out") if name != "epochs" and name in options]
+    if odd:
+        raise InputError(
+            f"--resume goes on as the run was begun, so --{odd[0].replace('_', '-')} cannot be "
+            "given; leave it away, or begin another run without --resume"
+        )
+    folder = RunFolder.open(options.resume)
+    stack.enter_context(folder.locked())
+    settings = folder.settings()
+    state = folder.load_checkpoint()
+    if state is not None and replace(Settings.from_json(state.settings), epochs=1) != replace(
+        settings, epochs=1
+    ):
+        raise InputError(
+            f"{folder / 'config.json'} has other settings than the checkpoint beside it; undo the "
+            "change, or begin another run with these settings"
+        )
+    epochs = getattr(options, "epochs", settings.epochs)
+    done = 0 if state is None else state.progress.epoch - 1 + (state.progress.step > 0)
+    if epochs < done:
+        raise InputError(f"--epochs {epochs}: {folder.path} is in epoch {done} already; give more")
+    dataset = folder.load_data()
+    if epochs != settings.epochs:
+        settings = replace(settings, epochs=epochs)
+        folder.write_settings(settings)
+    if state is None:
+        state = _new_state(settings, dataset)
+    _describe(dataset, settings, state.model)
+    say(f"resume {folder.path} {state.progress.place}, of {epochs} epochs")
+    for name, version in versions().items():
+        if (before := state.versions.get(name)) != version:
+            say(f"       {name} was {before} and is {version}: the bits may differ")
+    return Training(folder, settings, dataset, replace(state, settings=settings.as_json()))
+
+
+def _describe(dataset: Dataset, settings: Settings, model: Model) -> None:
+    """What data, which model, how many parameters."""
+    shape = "x".join(map(str, dataset.shape))
+    parts = f"{len(dataset.train)} to train, {len(dataset.validation)} to validate"
+    name = dataset.source if settings.data not in NAMES else f"{dataset.name} ({dataset.source})"
+    say(f"data   {name}: {shape}, {parts}, {len(dataset.test)} to test")
+    if dataset.remark:
+        say(f"       {dataset.remark}")
+    hidden = "-".join(map(str, settings.hidden))
+    mirrored = "-".join(map(str, reversed(settings.hidden)))
+    sizes = [str(dataset.n_x), hidden, str(settings.latent), mirrored, str(dataset.n_x)]
+    words = [f"VAE {'-'.join(filter(None, sizes))}", settings.activation]
+    words.append(f"{settings.likelihood} likelihood".capitalize())
+    if settings.sigma is not None:
+        words.append(f"sigma {settings.sigma:g}")
+    if dataset.kind == "pixels" or settings.likelihood == "bernoulli":
+        words.append(f"binarize {settings.binarize}")
+    say(f"model  {', '.join(words)}, beta {settings.beta:g}: {model.params.size:,} parameters")

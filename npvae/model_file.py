@@ -1,0 +1,204 @@
+"""A trained model in one file: arrays by name and a JSON header, no pickle."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from npvae.arrays import CPU, Array, Device
+from npvae.autoencoder import Autoencoder
+from npvae.datasets.archive import read_arrays
+from npvae.datasets.reading import reading
+from npvae.datasets.scaling import Pixels, Scaling, Standardized
+from npvae.errors import DataError, InputError, NpvaeError, TrainingError
+from npvae.files import write_whole
+from npvae.vae import VAE
+
+FORMAT = 1
+ADVICE = "train again, or restore the file"
+Model: TypeAlias = Autoencoder | VAE
+MODELS: dict[str, type[Autoencoder] | type[VAE]] = {"autoencoder": Autoencoder, "vae": VAE}
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """A model with what it needs to be used on data.
+
+    Attributes
+    ----------
+    model : ready to encode, decode and sample
+    scaling : from the data's units to the model's x, and back
+    shape : of one example, such as (28, 28)
+    """
+
+    model: Model
+    scaling: Scaling
+    shape: tuple[int, ...]
+
+
+def save_model(path: str | Path, model: Model, scaling: Scaling, shape: tuple[int, ...]) -> None:
+    """Write a model that `dense` built; the same model gives the same bytes.
+
+    Raises
+    ------
+    InputError : if the model was put together from layers of one's own, whose code no file can hold
+    TrainingError : if a parameter is no finite number
+    WriteError : if the disk is full, for instance; the old file, if there was one, is as it was
+    """
+    if not model.config:
+        raise InputError(
+            "this model was built from layers of your own, so a file cannot say how to build it "
+            "again; save `model.params.flat` with numpy.save and copy it back into a new model, or "
+            "use save_checkpoint, and load_checkpoint with `model=`"
+        )
+    write_content(path, *model_content(model, scaling, shape))
+
+
+def load_model(
+    path: str | Path, *, dtype: DTypeLike = np.float32, device: Device = CPU
+) -> SavedModel:
+    """Read what `save_model` wrote, or the model in what `save_checkpoint` wrote.
+
+    Raises
+    ------
+    DataError : if there is no such file, or it is not such a file
+    """
+    what = "a model that npvae saved"
+    header, arrays = read_content(path, what)
+    with decoding(path, what):
+        return restore_model(build(header, arrays, dtype, device), header, arrays)
+
+
+# ---- the file ------------------------------------------------------------------------------------
+
+
+def write_content(path: str | Path, header: dict[str, Any], arrays: dict[str, Array]) -> None:
+    """Write a header and arrays as an .npz file, whole or not at all."""
+    text = json.dumps({"format": FORMAT} | header, allow_nan=False)
+    with write_whole(path) as file:
+        np.savez(file, header=np.array(text), **arrays)  # type: ignore[arg-type]
+
+
+def read_content(path: str | Path, what: str) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Read a header and arrays back, in no more memory than the file takes on the disk, doubled.
+
+    Raises
+    ------
+    DataError : there is no such file, it is damaged, or of another format
+    """
+    if not Path(path).is_file():
+        raise DataError(f"there is no {path}; did its training finish?")
+    with decoding(path, what):
+        arrays = read_arrays(path, packed=False)
+        header = json.loads(str(arrays["header"]), parse_constant=_refuse_constant)
+        if header["format"] != FORMAT:
+            raise DataError(
+                f"{path} has format {header['format']!r:.20}; this npvae reads format {FORMAT}: "
+                "use the npvae that wrote it"
+            )
+    return header, arrays
+
+
+@contextmanager
+def decoding(path: str | Path, what: str) -> Iterator[None]:
+    """Turn whatever is wrong with a file into a `DataError` that names the file."""
+    try:
+        with reading(path, what, ADVICE):
+            yield
+    except NpvaeError as error:  # raised inside, where the file's name is not known
+        if str(path) in str(error):
+            raise
+        raise DataError(f"{path} cannot be read as {what}: {error}") from error
+
+
+def _refuse_constant(name: str) -> float:
+    raise DataError(f"its header holds {name}, which is no number")
+
+
+def require_numbers(
+    arrays: Mapping[str, Array], name: str, shape: Sequence[int], *, finite: bool = True
+) -> Array:
+    """Return a stored array of floats, if it is what it should be."""
+    stored = arrays[name]
+    if stored.shape != tuple(shape):
+        raise DataError(f"{name} has shape {stored.shape}, expected {tuple(shape)}")
+    if stored.dtype.kind != "f" or not (np.isfinite(stored).all() or not finite):
+        raise DataError(f"{name} ({stored.dtype}) holds something that is no finite float")
+    return stored
+
+
+# ---- the model in it -----------------------------------------------------------------------------
+
+
+def model_content(
+    model: Model, scaling: Scaling, shape: tuple[int, ...]
+) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Return the header and the arrays of a model; `restore_model` is the way back."""
+    if not np.isfinite(float(model.params.flat.sum())):
+        raise TrainingError("the model's parameters are no longer finite numbers; it is not saved")
+    config = dict(model.config)  # empty where the layers are one's own
+    if config and isinstance(model, VAE):
+        config["beta"] = model.beta
+    header = {
+        "model": config,
+        "scaling": {"kind": "standardized"}
+        if isinstance(scaling, Standardized)
+        else {"kind": "pixels", "binarize": getattr(scaling, "binarize", "none")},
+        "shape": list(shape),
+    }
+    to_host = model.params.device.to_host
+    arrays = {f"params/{name}": to_host(value) for name, value in model.params.values.items()}
+    if isinstance(scaling, Standardized):
+        arrays |= {"scaling/mean": scaling.mean, "scaling/std": scaling.std}
+    return header, arrays
+
+
+def build(
+    header: dict[str, Any], arrays: dict[str, Array], dtype: DTypeLike, device: Device
+) -> Model:
+    """Return a new model of the kind and the sizes that a header names."""
+    config: dict[str, Any] = dict(header["model"])
+    kind = MODELS[config.pop("model")]
+    sizes = [config["n_x"], *config["n_h"], config["n_z"]]
+    if not all(type(size) is int and size > 0 for size in sizes):
+        raise DataError(f"its sizes are {sizes!s:.60}, expected whole numbers, at least 1")
+    # a false size must not take memory: every layer has a weight for each pair of its neighbours
+    stored = sum(array.size for name, array in arrays.items() if name.startswith("params/"))
+    if sum(a * b for a, b in pairwise(sizes)) > stored:
+        raise DataError(f"its sizes {sizes!s:.60} need more than the {stored} numbers it holds")
+    if {"init", "seed", "dtype", "device"} & set(config):
+        raise DataError("its header says how to begin a model, where one is ready")
+    return kind.dense(**config, dtype=dtype, device=device)
+
+
+def restore_model(model: Model, header: dict[str, Any], arrays: dict[str, Array]) -> SavedModel:
+    """Fill a model with the parameters of a file, and return it with what belongs to it."""
+    params = model.params
+    stored = {name.removeprefix("params/") for name in arrays if name.startswith("params/")}
+    if stored != set(params.values):
+        raise DataError(f"it holds the parameters {sorted(stored)}, not {sorted(params.values)}")
+    for name, value in params.values.items():
+        numbers = require_numbers(arrays, f"params/{name}", value.shape)
+        value[...] = params.device.asarray(numbers, params.dtype)
+    shape = tuple(header["shape"])
+    if not all(type(side) is int and side > 0 for side in shape) or prod(shape) != model.n_x:
+        raise DataError(f"examples of shape {shape!s:.60} do not have {model.n_x} numbers")
+    return SavedModel(model, _scaling(header["scaling"], arrays, model.n_x), shape)
+
+
+def _scaling(header: dict[str, Any], arrays: dict[str, Array], n_x: int) -> Scaling:
+    if header["kind"] == "pixels":
+        return Pixels(header["binarize"])
+    if header["kind"] != "standardized":
+        raise DataError(f"its scaling is {header['kind']!r:.40}, unknown to this npvae")
+    mean, std = (require_numbers(arrays, f"scaling/{name}", (n_x,)) for name in ("mean", "std"))
+    if (std <= 0).any():
+        raise DataError("scaling/std holds a standard deviation that is not positive")
+    return Standardized(mean, std)

@@ -1,0 +1,204 @@
+"""Where a training stands, and what its epochs have done."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from npvae.arrays import CPU, Array, Device, Seed
+from npvae.autoencoder import Loss
+from npvae.errors import DataError, InputError
+from npvae.evaluation import Evaluation
+from npvae.model_file import require_numbers
+
+COUNTS = ("epoch", "step", "batch_size")
+GENERATORS = {"PCG64": np.random.PCG64, "PCG64DXSM": np.random.PCG64DXSM}
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What one epoch did, in nats an example.
+
+    Attributes
+    ----------
+    epoch : from 1
+    train_loss, train_elbo, train_reconstruction, train_kl : averages over the epoch's batches,
+        each taken before its update; the loss weighs the KL by beta, the ELBO does not
+    held_out : the validation part after the epoch, or None where there is none
+    seconds : of updates, the evaluation not counted
+    """
+
+    epoch: int
+    train_loss: float
+    train_elbo: float
+    train_reconstruction: float
+    train_kl: float
+    held_out: Evaluation | None
+    seconds: float
+
+
+@dataclass
+class Progress:
+    """All that a training must know, beside its model and its optimiser, to go on to the same bits.
+
+    `steps` and `fit` keep it up to date: it is whole after every update, and a checkpoint keeps it.
+
+    Attributes
+    ----------
+    rng : generator or seed of orders, pixels and noise; a generator once the training has begun
+    epoch : the one at hand, from 1
+    step : updates done in it
+    batch_size : in this epoch
+    order : (N,) permutation of the examples in this epoch; empty between two epochs
+    losses : (updates an epoch, 3) array with the `Loss` of each so far, on the model's device
+    seconds : that this epoch's updates have taken so far
+    records : of the epochs that are complete; `steps` alone makes none
+    """
+
+    rng: Seed = 0
+    epoch: int = 1
+    step: int = 0
+    batch_size: int = 0
+    order: Array = field(default_factory=lambda: np.zeros(0, np.int64))
+    losses: Array = field(default_factory=lambda: np.zeros((0, len(Loss._fields))))
+    seconds: float = 0.0
+    records: list[EpochRecord] = field(default_factory=list)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether any update has been made."""
+        return (self.epoch, self.step) != (1, 0)
+
+    @property
+    def place(self) -> str:
+        """Where the training stands, in words."""
+        if not self.has_begun:
+            return "before the first step"
+        if self.step == 0:
+            return f"after epoch {self.epoch - 1}"
+        return f"in epoch {self.epoch}, after step {self.step}"
+
+    def begin_epoch(self, order: Array, batch_size: int, losses: Array) -> None:
+        """Stand before the first update of an epoch."""
+        self.order, self.batch_size = order, batch_size
+        self.losses = losses.reshape(-1, len(Loss._fields))
+
+    def add(self, loss: Loss, seconds: float) -> None:
+        """Count an update."""
+        for i, value in enumerate(loss):
+            self.losses[self.step, i] = value
+        self.step += 1
+        self.seconds += seconds
+
+    def end_epoch(self) -> None:
+        """Stand between this epoch and the next."""
+        self.epoch, self.step, self.order, self.seconds = self.epoch + 1, 0, self.order[:0], 0.0
+
+
+# ---- in files ------------------------------------------------------------------------------------
+
+
+def progress_state(progress: Progress) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Return all of it as JSON knows it, and the arrays (on their device) by name.
+
+    Raises
+    ------
+    InputError : if the generator is of a kind that no file can hold
+    """
+    header = {
+        "epoch": progress.epoch,
+        "step": progress.step,
+        "batch_size": progress.batch_size,
+        "seconds": progress.seconds,
+        "rng": _generator_state(progress.rng),
+        "records": [asdict(record) for record in progress.records],
+    }
+    within = len(progress.order) > 0
+    return header, {"order": progress.order, "losses": progress.losses} if within else {}
+
+
+def restore_progress(
+    header: Mapping[str, Any], arrays: Mapping[str, Array], device: Device = CPU
+) -> Progress:
+    """Return what `progress_state` took apart, if all of it makes sense together.
+
+    Raises
+    ------
+    DataError : if it does not
+    """
+    epoch, step, batch_size = (_number(header, name, int) for name in COUNTS)
+    records = [_record(stored, number) for number, stored in enumerate(header["records"], start=1)]
+    progress = Progress(_generator(header["rng"]), epoch, step, batch_size, records=records)
+    progress.seconds = _number(header, "seconds")
+    most = 0
+    if "order" in arrays:
+        order = arrays["order"]
+        if (
+            order.dtype.kind != "i"
+            or order.ndim != 1
+            or not np.array_equal(np.sort(order), np.arange(len(order)))
+        ):
+            raise DataError("its order of the examples is no permutation")
+        most = -(-len(order) // max(batch_size, 1))
+        losses = require_numbers(arrays, "losses", (most, len(Loss._fields)))
+        progress.order, progress.losses = device.asarray(order), device.asarray(losses)
+    if len(records) not in (0, epoch - 1) or not 0 <= step <= most:
+        raise DataError(
+            f"it stands in epoch {epoch}, step {step} of {most}, with {len(records)} epochs done, "
+            "which does not fit together"
+        )
+    return progress
+
+
+def _generator_state(rng: Any) -> Any:
+    """Return a seed as it is, and all that decides the draws of a generator."""
+    if isinstance(rng, int | np.integer):
+        return int(rng)
+    state = getattr(getattr(rng, "bit_generator", None), "state", None)
+    if not isinstance(state, dict) or state.get("bit_generator") not in GENERATORS:
+        raise InputError(
+            f"a checkpoint keeps the generators {', '.join(GENERATORS)}, and the rng of this "
+            "training is another; use numpy.random.default_rng(seed)"
+        )
+    return state
+
+
+def _generator(state: Any) -> int | np.random.Generator:
+    if type(state) is int and state >= 0:
+        return state
+    bits = GENERATORS[state["bit_generator"]](0)
+    bits.state = state  # which NumPy looks through
+    return np.random.Generator(bits)
+
+
+def _record(stored: dict[str, Any], epoch: int) -> EpochRecord:
+    """Return what an epoch did, if the numbers are numbers."""
+    if stored["epoch"] != epoch:
+        raise DataError(f"its record number {epoch} is of epoch {stored['epoch']!r:.20}")
+    held_out = stored["held_out"]
+    names = {field.name for field in fields(EpochRecord)} - {"epoch", "held_out"}
+    return EpochRecord(
+        epoch=epoch,
+        held_out=None if held_out is None else _evaluation(held_out),
+        **{name: _number(stored, name) for name in names},
+    )
+
+
+def _evaluation(stored: dict[str, Any]) -> Evaluation:
+    kl_per_latent = stored["kl_per_latent"]
+    return Evaluation(
+        **{name: _number(stored, name) for name in ("elbo", "reconstruction", "kl")},
+        kl_per_latent=tuple(_number(kl_per_latent, i) for i in range(len(kl_per_latent))),
+        **{name: _number(stored, name, int) for name in ("active_units", "n")},
+    )
+
+
+def _number(stored: Any, name: Any, kind: type = float) -> Any:
+    """Return a finite number of the kind that was saved."""
+    value = stored[name]
+    fits = type(value) is kind
+    if not fits or not isfinite(value):
+        raise DataError(f"{name} is {value!r:.40}, expected a finite {kind.__name__}")
+    return value

@@ -1,0 +1,365 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from strict_device import StrictDevice, waiting_allowed
+
+from npvae import (
+    SGD,
+    VAE,
+    Adam,
+    Autoencoder,
+    DataError,
+    Dataset,
+    Dense,
+    InputError,
+    Momentum,
+    Pixels,
+    Progress,
+    Sequential,
+    Split,
+    Standardized,
+    TrainingError,
+    fit,
+    load_checkpoint,
+    load_model,
+    save_checkpoint,
+    steps,
+)
+
+X = np.random.default_rng(0).integers(0, 256, (57, 6), dtype=np.uint8)
+PARTS = [Split(X, rows) for rows in np.split(np.arange(57), [40, 52])]
+DATA = Dataset("small", *PARTS, shape=(2, 3), kind="pixels", source="a test")
+SCALING = Pixels("dynamic")
+BATCH = 16  # 40 examples: three updates an epoch, the last of eight examples
+MODELS = {
+    "vae": lambda: VAE.dense(6, 5, 2, activation="tanh", beta=2, seed=3),
+    "vae in float64": lambda: VAE.dense(6, 5, 2, seed=3, dtype=np.float64),
+    "autoencoder": lambda: Autoencoder.dense(6, 5, 2, seed=3),
+}
+OPTIMIZERS = {"Adam": lambda: Adam(0.02), "Momentum": lambda: Momentum(0.02), "SGD": SGD}
+
+
+def own_layers():
+    encoder = Sequential(Dense(6, 4, rng=0))
+    return VAE(encoder, Dense(2, 6, rng=1), n_x=6, n_z=2)
+
+
+class Signed:
+    """An optimiser of one's own: a step of one size in the direction of the averaged sign."""
+
+    def __init__(self, lr=0.01):
+        self.lr, self.count, self.average = lr, 0, None
+
+    def step(self, params):
+        if self.average is None:
+            self.average = np.zeros_like(params.flat)
+        self.count += 1
+        self.average *= 0.9
+        self.average += np.sign(params.grad)
+        params.flat -= self.lr / self.count * self.average
+
+
+def train(model, optimizer, progress, epochs, stop_after=None, data=DATA):
+    """Train up to an epoch, or to an update counted from here."""
+
+    def watch(updates):
+        for number, step in enumerate(updates, start=1):
+            yield step
+            if number == stop_after:
+                return
+
+    return list(
+        fit(
+            model,
+            data,
+            scaling=SCALING,
+            optimizer=optimizer,
+            epochs=epochs,
+            batch_size=BATCH,
+            watch=watch,
+            progress=progress,
+        )
+    )
+
+
+def state(model, optimizer, progress):
+    """All that a training is made of, but the time it took; arrays as bytes."""
+    parts = {"flat": model.params.flat}
+    parts |= {k: v for k, v in vars(optimizer).items() if not k.startswith("_")}
+    parts |= {"rng": progress.rng.bit_generator.state, "epoch": progress.epoch}
+    parts |= {"step": progress.step, "order": progress.order}
+    parts["records"] = [dataclasses.replace(r, seconds=0) for r in progress.records]
+    return {k: v.tobytes() if isinstance(v, np.ndarray) else v for k, v in parts.items()}
+
+
+def saved_after(path, updates, make_model=MODELS["vae"], make_optimizer=OPTIMIZERS["Adam"]):
+    """The file of a training that was stopped after so many updates."""
+    model, optimizer, progress = make_model(), make_optimizer(), Progress(rng=7)
+    if updates:
+        train(model, optimizer, progress, epochs=4, stop_after=updates)
+    save_checkpoint(path, model, SCALING, (2, 3), optimizer, progress, {"lr": 0.02})
+    return path
+
+
+# ---- there and back ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("updates", range(13))
+def test_it_goes_on_to_the_same_bits(tmp_path, model, optimizer, updates):
+    """Stopped after every update there is, those at the ends of epochs among them."""
+    never = MODELS[model](), OPTIMIZERS[optimizer](), Progress(rng=7)
+    train(*never, epochs=4)
+    path = saved_after(tmp_path / "c.npz", updates, MODELS[model], OPTIMIZERS[optimizer])
+    again = load_checkpoint(path)
+    assert again.settings == {"lr": 0.02}
+    train(again.model, again.optimizer, again.progress, epochs=4)
+    assert state(again.model, again.optimizer, again.progress) == state(*never)
+
+
+def test_a_training_that_goes_on_for_longer(tmp_path):
+    never = MODELS["vae"](), Adam(0.02), Progress(rng=7)
+    train(*never, epochs=6)
+    shorter = MODELS["vae"](), Adam(0.02), Progress(rng=7)
+    train(*shorter, epochs=2)
+    save_checkpoint(tmp_path / "c.npz", shorter[0], SCALING, (2, 3), *shorter[1:])
+    again = load_checkpoint(tmp_path / "c.npz")
+    records = train(again.model, again.optimizer, again.progress, epochs=6)
+    assert [record.epoch for record in records] == [3, 4, 5, 6]
+    assert state(again.model, again.optimizer, again.progress) == state(*never)
+
+
+def test_from_checkpoint_to_checkpoint(tmp_path):
+    never = MODELS["vae"](), Adam(0.02), Progress(rng=7)
+    train(*never, epochs=4)
+    path = saved_after(tmp_path / "c.npz", 0)
+    for _ in range(12):
+        again = load_checkpoint(path)
+        train(again.model, again.optimizer, again.progress, epochs=4, stop_after=1)
+        save_checkpoint(path, again.model, SCALING, (2, 3), again.optimizer, again.progress)
+    train(again.model, again.optimizer, again.progress, epochs=4, stop_after=1)
+    assert state(again.model, again.optimizer, again.progress) == state(*never)
+
+
+def test_steps_alone_go_on_too(tmp_path):
+    """Without `fit` there are no records, and the order of the updates is the same."""
+    args = (DATA.train, SCALING)
+    never, adam, progress = MODELS["vae"](), Adam(), Progress(rng=7)
+    for _ in steps(never, *args, adam, epochs=2, batch_size=BATCH, progress=progress):
+        pass
+    model, adam, progress = MODELS["vae"](), Adam(), Progress(rng=7)
+    updates = steps(model, *args, adam, epochs=2, batch_size=BATCH, progress=progress)
+    assert [next(updates).n for _ in range(5)] == [16, 16, 8, 16, 16]
+    save_checkpoint(tmp_path / "c.npz", model, SCALING, (2, 3), adam, progress)
+    c = load_checkpoint(tmp_path / "c.npz")
+    rest = list(steps(c.model, *args, c.optimizer, epochs=2, batch_size=BATCH, progress=c.progress))
+    assert [step.n for step in rest] == [8]
+    np.testing.assert_array_equal(c.model.params.flat, never.params.flat)
+
+
+def test_layers_and_optimisers_of_ones_own(tmp_path):
+    never = own_layers(), Signed(), Progress(rng=7)
+    train(*never, epochs=4)
+    path = saved_after(tmp_path / "c.npz", 5, own_layers, Signed)
+    with pytest.raises(DataError, match=r"c\.npz.*layers of your own; give model="):
+        load_checkpoint(path)
+    with pytest.raises(DataError, match=r"c\.npz.*Signed.*give optimizer="):
+        load_checkpoint(path, model=own_layers())
+    again = load_checkpoint(path, model=own_layers(), optimizer=Signed(lr=9.0))
+    train(again.model, again.optimizer, again.progress, epochs=4)
+    assert state(again.model, again.optimizer, again.progress) == state(*never)
+
+
+def test_it_moves_between_devices(tmp_path):
+    path = saved_after(tmp_path / "c.npz", 5)
+    moved = load_checkpoint(path, device=StrictDevice())
+    with waiting_allowed():
+        save_checkpoint(
+            tmp_path / "again.npz",
+            moved.model,
+            SCALING,
+            (2, 3),
+            moved.optimizer,
+            moved.progress,
+            {"lr": 0.02},
+        )
+    assert (tmp_path / "again.npz").read_bytes() == path.read_bytes()
+
+
+def test_the_model_in_it_can_be_used_alone(tmp_path):
+    path = saved_after(tmp_path / "c.npz", 5)
+    np.testing.assert_array_equal(
+        load_model(path).model.params.flat, load_checkpoint(path).model.params.flat
+    )
+
+
+def test_the_standardisation_goes_with_it(tmp_path):
+    scaling = Standardized(np.arange(6) / 7, np.arange(1, 7) / 3)
+    model = VAE.dense(6, 5, 2, likelihood="gaussian")
+    save_checkpoint(tmp_path / "c.npz", model, scaling, (6,), SGD(), Progress())
+    again = load_checkpoint(tmp_path / "c.npz")
+    np.testing.assert_array_equal(again.scaling.std, scaling.std)
+    assert again.progress.rng == 0
+    assert again.shape == (6,)
+
+
+def test_there_is_no_pickle_in_it(tmp_path):
+    with np.load(saved_after(tmp_path / "c.npz", 5), allow_pickle=False) as file:
+        assert {file[name].dtype.kind for name in file.files} <= {"f", "i", "U"}
+
+
+def test_it_says_what_it_was_written_with(tmp_path):
+    versions = load_checkpoint(saved_after(tmp_path / "c.npz", 0)).versions
+    assert versions["numpy"] == np.__version__
+    assert set(versions) >= {"npvae", "python", "platform"}
+
+
+# ---- what is refused -----------------------------------------------------------------------------
+
+
+def test_an_epoch_that_was_begun_is_finished_as_it_was_begun(tmp_path):
+    path = saved_after(tmp_path / "c.npz", 5)
+    again = load_checkpoint(path)
+    fewer = dataclasses.replace(DATA, train=PARTS[1])
+    with pytest.raises(InputError, match="an epoch of 40 examples in batches of 16, and 12 exam"):
+        train(again.model, again.optimizer, again.progress, epochs=4, data=fewer)
+    with pytest.raises(InputError, match="go on with the same data and batch_size"):
+        next(fit(again.model, DATA, optimizer=Adam(), batch_size=20, progress=again.progress))
+
+
+def test_going_on_needs_the_optimiser(tmp_path):
+    again = load_checkpoint(saved_after(tmp_path / "c.npz", 5))
+    with pytest.raises(InputError, match="give the optimizer that this training had"):
+        next(fit(again.model, DATA, batch_size=BATCH, progress=again.progress))
+
+
+def test_what_is_not_healthy_is_not_written_over_what_is(tmp_path):
+    path = saved_after(tmp_path / "c.npz", 5)
+    before = path.read_bytes()
+    again = load_checkpoint(path)
+    rest = (SCALING, (2, 3), again.optimizer, again.progress)
+    again.progress.losses[1, 0] = np.nan
+    with pytest.raises(TrainingError, match="in epoch 2, step 2, the loss is nan"):
+        save_checkpoint(path, again.model, *rest)
+    again.progress.losses[1, 0] = 0
+    again.model.params.flat[3] = np.inf
+    with pytest.raises(TrainingError, match="the sum of the parameters is inf"):
+        save_checkpoint(path, again.model, *rest)
+    assert path.read_bytes() == before
+
+
+def test_a_generator_that_no_file_can_hold(tmp_path):
+    other = Progress(np.random.Generator(np.random.Philox(0)))
+    with pytest.raises(InputError, match=r"keeps the generators PCG64.*default_rng\(seed\)"):
+        save_checkpoint(tmp_path / "c.npz", own_layers(), SCALING, (2, 3), SGD(), other)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_optimiser_that_no_file_can_hold(tmp_path):
+    odd = SGD()
+    odd.schedule = [1, 2]
+    with pytest.raises(InputError, match=r"SGD\.schedule is a list"):
+        save_checkpoint(tmp_path / "c.npz", own_layers(), SCALING, (2, 3), odd, Progress())
+
+
+def test_another_model_than_was_saved(tmp_path):
+    path = saved_after(tmp_path / "c.npz", 5)
+    with pytest.raises(DataError, match=r"c\.npz cannot be read as a checkpoint"):
+        load_checkpoint(path, model=VAE.dense(6, 4, 2))
+    with pytest.raises(DataError, match=r"it holds the optimiser Adam.*SGD has lr"):
+        load_checkpoint(path, optimizer=SGD())
+
+
+def test_no_such_file(tmp_path):
+    with pytest.raises(DataError, match=r"there is no .*c\.npz"):
+        load_checkpoint(tmp_path / "c.npz")
+
+
+def rewrite(path, change):
+    """Write a file again after `change(header, arrays)`; its checksums are right."""
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    header = json.loads(str(arrays.pop("header")))
+    change(header, arrays)
+    np.savez(path, header=np.array(json.dumps(header)), **arrays)
+
+
+def progress(**changes):
+    return lambda header, arrays: header["progress"].update(changes)
+
+
+def numbers(**changes):
+    return lambda header, arrays: header["optimizer"]["numbers"].update(changes)
+
+
+def array(name, value):
+    return lambda header, arrays: arrays.update({name: value})
+
+
+def without(name):
+    return lambda header, arrays: arrays.pop(name)
+
+
+STRANGE = {
+    "epoch 3 with one record": progress(epoch=3),
+    "no epoch": progress(epoch=0),
+    "half a step": progress(step=1.5),
+    "a step beyond the epoch": progress(step=4),
+    "a negative step": progress(step=-1),
+    "no batch": progress(batch_size=0),
+    "a seed below zero": progress(rng=-1),
+    "an unknown generator": progress(rng={"bit_generator": "Random"}),
+    "a generator without its state": progress(rng={"bit_generator": "PCG64"}),
+    "a time that is none": progress(seconds="long"),
+    "records that are none": progress(records=[{}]),
+    "an order with gaps": array("progress/order", np.arange(40) * 2),
+    "an order of floats": array("progress/order", np.arange(40.0)),
+    "an order of other examples": array("progress/order", np.arange(9)),
+    "losses of another epoch": array("progress/losses", np.zeros((2, 3))),
+    "losses that are none": array("progress/losses", np.full((3, 3), np.nan)),
+    "no losses": without("progress/losses"),
+    "no order": without("progress/order"),
+    "an unknown optimiser": lambda header, arrays: header["optimizer"].update(kind="Magic"),
+    "half an update": numbers(t=1.5),
+    "updates below zero": numbers(t=-1),
+    "true": numbers(t=True),
+    "a decay above one": numbers(beta1=2.0),
+    "an infinite rate": numbers(lr=1e999),
+    "another number": numbers(nesterov=1),
+    "a short average": array("optimizer/M", np.zeros(3, np.float32)),
+    "another average": array("optimizer/W", np.zeros(3, np.float32)),
+    "an average of text": array("optimizer/M", np.array(["a"] * 84)),
+    "settings that are none": lambda header, arrays: header.update(settings=3),
+    "no versions": lambda header, arrays: header.pop("versions"),
+    "parameters of nothing": array("params/extra", np.zeros(3, np.float32)),
+}
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+def test_what_does_not_fit_together_is_refused(tmp_path, strange):
+    path = saved_after(tmp_path / "c.npz", 5)
+    load_checkpoint(path)
+    rewrite(path, STRANGE[strange])
+    with pytest.raises(DataError, match=r"c\.npz"):
+        load_checkpoint(path)
+
+
+def test_sizes_that_the_file_does_not_hold_take_no_memory(tmp_path):
+    path = saved_after(tmp_path / "c.npz", 5)
+    rewrite(path, lambda header, arrays: header["model"].update(n_h=[10**9]))
+    with pytest.raises(DataError, match="need more than the 110 numbers it holds"):
+        load_checkpoint(path)
+
+
+# ---- the format ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format_", [2, 0, "1.0", None, [1]])
+def test_another_format_is_refused_by_name(tmp_path, format_):
+    path = saved_after(tmp_path / "c.npz", 0)
+    rewrite(path, lambda header, arrays: header.update(format=format_))
+    with pytest.raises(DataError, match=r"has format .*this npvae reads format 1: use the npvae"):
+        load_checkpoint(path)

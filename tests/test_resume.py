@@ -1,0 +1,289 @@
+"""What `npvae train` was asked to do once, and finishes another time."""
+
+import csv
+import json
+import shutil
+import signal
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from npvae import load_checkpoint
+from npvae.checkpoints import save_checkpoint
+from npvae.cli import main
+from npvae.cli.watching import Watch
+from npvae.lock import locked
+from npvae.runs import RunFolder
+
+SMALL = ["--latent", "2", "--hidden", "8", "--batch-size", "16"]
+WALL_CLOCK = {"seconds", "train_seconds", "peak_memory_mb"}
+FIXTURE = Path(__file__).parent / "fixtures" / "run-format-1"
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Every test works in a folder of its own, with small data; signals are heard."""
+    monkeypatch.chdir(tmp_path)
+    x = np.random.default_rng(0).integers(0, 256, (60, 5, 7), dtype=np.uint8)
+    np.save("own.npy", x)
+    np.save("real.npy", x[:, 0].astype(float))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def pictures():
+    """For the tests that compare pictures, too: they take most of the time."""
+
+
+@pytest.fixture(autouse=True)
+def seldom_pictures(monkeypatch, request):
+    if "pictures" not in request.fixturenames:
+        monkeypatch.setattr("npvae.cli.train._draw", lambda *arguments: None)
+
+
+def train(*arguments):
+    return main(["train", *map(str, arguments)])
+
+
+def begin(out, *more, data="own.npy", epochs=4):
+    return train("--data", data, *SMALL, "--epochs", epochs, "--out", out, *more)
+
+
+def stop_after(monkeypatch, updates):
+    """Let a Ctrl-C come during this update of the next training, and only of that."""
+    real = Watch.__call__
+
+    def watch(self, steps):
+        for number, step in enumerate(real(self, steps), start=1):
+            if number == updates:
+                signal.raise_signal(signal.SIGINT)
+                monkeypatch.setattr(Watch, "__call__", real)
+            yield step
+
+    monkeypatch.setattr(Watch, "__call__", watch)
+
+
+def content(folder):
+    """All that a run has made, but the time and the memory that it took."""
+    folder, found = Path(folder), {}
+    for name in RunFolder(folder).names():
+        path = folder / name
+        if name == "history.csv":
+            with open(path, newline="") as file:
+                found[name] = [
+                    {k: v for k, v in row.items() if k not in WALL_CLOCK}
+                    for row in csv.DictReader(file)
+                ]
+        elif name == "metrics.json":
+            metrics = json.loads(path.read_text())
+            found[name] = {k: v for k, v in metrics.items() if k not in WALL_CLOCK}
+        elif name == "checkpoint.npz":
+            found[name] = timeless(path)
+        else:
+            found[name] = path.read_bytes()
+    return found
+
+
+def timeless(path):
+    """A checkpoint's bytes, had all of it taken no time."""
+    c = load_checkpoint(path)
+    c.progress.records[:] = [replace(record, seconds=0.0) for record in c.progress.records]
+    c.progress.seconds = 0.0
+    copy = path.with_name(".timeless")
+    save_checkpoint(copy, c.model, c.scaling, c.shape, c.optimizer, c.progress, c.settings)
+    made = copy.read_bytes()
+    copy.unlink()
+    return made
+
+
+# ---- to the same bits ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("data", ["own.npy", "real.npy"])
+@pytest.mark.parametrize("updates", [1, 2, 3, 5, 12])
+def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(monkeypatch, capsys, updates, data):
+    """Three updates an epoch; within one, at its end, and at the very end."""
+    assert begin("never", data=data) == 0
+    stop_after(monkeypatch, updates)
+    assert begin("run", data=data) == 130
+    said = capsys.readouterr().err
+    assert "stopped by SIGINT" in said
+    assert "npvae train --resume run" in said
+    assert not Path("run/metrics.json").exists()
+    assert train("--resume", "run") == 0
+    assert content("run") == content("never")
+
+
+def test_stopped_again_and_again(monkeypatch, pictures):
+    assert begin("never") == 0
+    stop_after(monkeypatch, 1)
+    assert begin("run") == 130
+    for _ in range(11):
+        stop_after(monkeypatch, 1)
+        assert train("--resume", "run") == 130
+    assert train("--resume", "run") == 0
+    assert content("run") == content("never")
+
+
+def test_more_epochs_than_were_asked_for_at_first(capsys, pictures):
+    assert begin("long", epochs=5) == 0
+    assert begin("run", epochs=2) == 0
+    capsys.readouterr()
+    assert train("--resume", "run", "--epochs", 5) == 0
+    said = capsys.readouterr().out
+    assert "resume run after epoch 2, of 5 epochs" in said
+    assert [line.split()[0] for line in said.splitlines() if "/5 " in line] == ["3/5", "4/5", "5/5"]
+    assert content("run") == content("long")
+
+
+def test_a_finished_run_is_only_tested_and_drawn_again(pictures):
+    assert begin("run") == 0
+    before = content("run")
+    for name in ("metrics.json", "samples.png", "history.csv", "model.npz"):
+        Path("run", name).unlink()
+    assert train("--resume", "run") == 0
+    assert content("run") == before
+
+
+def test_a_run_without_a_checkpoint_yet_begins_from_its_config():
+    assert begin("never") == 0
+    assert begin("run") == 0
+    for name in RunFolder(Path("run")).names():
+        if name not in ("config.json", "split.npz"):
+            Path("run", name).unlink()
+    assert train("--resume", "run") == 0
+    assert content("run") == content("never")
+
+
+def test_saving_less_often_changes_nothing_but_when():
+    assert begin("often", "--checkpoint-minutes", 1e-9) == 0
+    assert begin("seldom", "--checkpoint-epochs", 3) == 0
+    assert content("often") == content("seldom")
+
+
+def test_a_checkpoint_every_few_epochs(monkeypatch):
+    saved = []
+    real = RunFolder.save
+
+    def save(self, state):
+        saved.append(state.progress.place)
+        real(self, state)
+
+    monkeypatch.setattr(RunFolder, "save", save)
+    assert begin("run", "--checkpoint-epochs", 3) == 0
+    assert saved == ["before the first step", "after epoch 3", "after epoch 4"]
+
+
+def test_what_a_killed_writer_left_is_swept():
+    assert begin("run") == 0
+    Path("run/.checkpoint.npz.abc.part").write_bytes(b"half")
+    before = content("run")
+    assert train("--resume", "run") == 0
+    assert not list(Path("run").glob(".*.part"))
+    assert content("run") == before
+
+
+def test_a_folder_where_a_run_was_killed_before_its_config_is_free():
+    Path("run").mkdir()
+    Path("run/.lock").write_text("123")
+    Path("run/.config.json.abc.part").write_bytes(b"{")
+    assert begin("run") == 0
+
+
+# ---- what is refused -----------------------------------------------------------------------------
+
+
+def refused(capsys, *arguments):
+    """Return the one line that says why not."""
+    capsys.readouterr()
+    before = {path: path.read_bytes() for path in Path("run").glob("[!.]*")}
+    assert train(*arguments) == 2
+    assert {path: path.read_bytes() for path in Path("run").glob("[!.]*")} == before
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+def test_settings_cannot_be_changed_on_the_way(capsys):
+    begin("run")
+    for flag in (["--lr", "0.1"], ["--data", "own.npy"], ["--batch-size", "8"], ["--out", "new"]):
+        assert f"{flag[0]} cannot be given" in refused(capsys, "--resume", "run", *flag)
+
+
+def test_fewer_epochs_than_are_done(capsys):
+    begin("run")
+    assert "is in epoch 4 already" in refused(capsys, "--resume", "run", "--epochs", 3)
+
+
+def test_what_is_no_run(capsys):
+    begin("run")
+    assert "nothing is no run" in refused(capsys, "--resume", "nothing")
+
+
+def test_a_config_that_was_changed_by_hand(capsys):
+    begin("run")
+    config = Path("run/config.json")
+    config.write_text(config.read_text().replace('"beta": 1.0', '"beta": 2.0'))
+    assert "other settings than the checkpoint beside it" in refused(capsys, "--resume", "run")
+
+
+def test_a_model_whose_checkpoint_is_gone_is_not_trained_over(capsys):
+    begin("run")
+    Path("run/checkpoint.npz").unlink()
+    assert "holds a model but no checkpoint.npz" in refused(capsys, "--resume", "run")
+
+
+def test_a_damaged_checkpoint(capsys):
+    begin("run")
+    Path("run/checkpoint.npz").write_bytes(b"PK\x03\x04")
+    assert "checkpoint.npz cannot be read" in refused(capsys, "--resume", "run")
+
+
+def test_data_that_changed(capsys):
+    begin("run")
+    np.save("own.npy", np.load("own.npy")[::-1])
+    assert "has changed since" in refused(capsys, "--resume", "run")
+
+
+def test_a_folder_that_another_process_trains_in(capsys):
+    begin("run")
+    with locked(Path("run/.lock"), "run"):
+        assert "run is in use by another npvae (process " in refused(capsys, "--resume", "run")
+    assert train("--resume", "run") == 0
+
+
+def test_another_version_is_named(capsys, monkeypatch):
+    begin("run")
+    capsys.readouterr()
+    monkeypatch.setattr("npvae.cli.starting.versions", lambda: {"numpy": "99.0"})
+    assert train("--resume", "run") == 0
+    said = capsys.readouterr().out
+    assert f"numpy was {np.__version__} and is 99.0: the bits may differ" in said
+
+
+# ---- the format of today, kept for tomorrow ------------------------------------------------------
+
+
+def test_a_run_of_format_1_goes_on():
+    """Made by npvae 0.1.0: `npvae train --data own.npy --latent 2 --hidden 4 --epochs 3`, stopped.
+
+    Its 60 pictures of 3x3 bytes are made here; with the paths in it relative, it runs anywhere.
+    """
+    i, j = np.indices((60, 9))
+    np.save("own.npy", (np.minimum(i * (j + 3) * 7 % 300, 255)).astype(np.uint8).reshape(60, 3, 3))
+    shutil.copytree(FIXTURE, "run")
+    stopped = load_checkpoint("run/checkpoint.npz")
+    assert stopped.progress.place == "in epoch 2, after step 2"
+    assert train("--resume", "run") == 0
+    ended = load_checkpoint("run/checkpoint.npz")
+    assert ended.progress.place == "after epoch 3"
+    assert asdict(ended.progress.records[0]) == asdict(stopped.progress.records[0])
+    # other machines round otherwise, but not much
+    expected = json.loads((FIXTURE / "expected.json").read_text())
+    for record, elbo in zip(ended.progress.records, expected["train_elbo"], strict=True):
+        assert record.train_elbo == pytest.approx(elbo, abs=1e-3)
+    total = float(np.abs(ended.model.params.flat).sum())
+    assert total == pytest.approx(expected["sum of absolute parameters"], rel=1e-4)
