@@ -1,9 +1,11 @@
+import errno
 import os
 import stat
 
 import pytest
 
-from npvae.files import write_whole
+from npvae import WriteError
+from npvae.files import remove_parts, write_whole
 
 
 def test_a_file_and_its_folder_appear(tmp_path):
@@ -47,6 +49,44 @@ def test_others_may_read_it_as_they_may_any_new_file(tmp_path):
         file.write(b"")
     modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
     assert len(modes) == 1
+
+
+def test_a_full_disk_is_one_clear_message_and_the_old_file_stays(tmp_path):
+    path = tmp_path / "note.txt"
+    path.write_bytes(b"old")
+
+    def write_half():
+        with write_whole(path) as file:
+            file.write(b"half")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(WriteError, match=r"note\.txt could not be written: No space left on"):
+        write_half()
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["note.txt"]
+
+
+def test_content_and_name_are_brought_to_the_disk_in_this_order(tmp_path, monkeypatch):
+    """After a power cut there is the old file or the new one: what is renamed is flushed."""
+    done = []
+    for name in ("fsync", "replace"):
+        real = getattr(os, name)
+
+        def noted(*arguments, name=name, real=real):
+            done.append(name)
+            return real(*arguments)
+
+        monkeypatch.setattr(os, name, noted)
+    with write_whole(tmp_path / "note.txt") as file:
+        file.write(b"whole")
+    assert done == (["fsync", "replace"] if os.name == "nt" else ["fsync", "replace", "fsync"])
+
+
+def test_only_what_writers_left_is_swept(tmp_path):
+    for name in (".model.npz.x1y2.part", ".hidden", "model.npz", "a.part"):
+        (tmp_path / name).write_bytes(b"")
+    remove_parts(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == [".hidden", "a.part", "model.npz"]
 
 
 def test_a_folder_that_is_a_file_is_an_os_error(tmp_path):

@@ -23,6 +23,7 @@ def block(name):
     [
         ("tour", ["epoch 3: train -", "-ELBO ", "VAE: all agree"]),
         ("own layer", ["Scale: all agree"]),
+        ("resume", ["epoch 3: held out -", "epoch 4: held out -"]),
     ],
 )
 def test_the_python_runs(name, printed, tmp_path):

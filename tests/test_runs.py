@@ -1,4 +1,3 @@
-import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -6,13 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from npvae import VAE, DataError, Evaluation, InputError, Pixels, save_model
-from npvae.history import history_columns, write_history
+from npvae import VAE, DataError, InputError, Pixels, save_model
 from npvae.memory import peak_memory_mb
 from npvae.runs import RunFolder
 from npvae.settings import Settings, load_data, resolve
 from npvae.versions import versions
-from npvae.progress import EpochRecord
 
 
 @pytest.fixture(autouse=True)
@@ -131,46 +128,6 @@ def test_json_has_no_number_that_is_none():
     folder.write_json("metrics.json", bad)
     expected = {"elbo": None, "kl_per_latent": [1.0, None], "more": {"kl": None}}
     assert json.loads((folder / "metrics.json").read_text()) == expected
-
-
-def record(epoch, held_out=True):
-    measured = Evaluation(-80.5, 70.0, 10.5, (10.0, 0.5), 1, 99) if held_out else None
-    return EpochRecord(epoch, 103.0, -102.0, 90.0, 12.0, measured, 1.23456)
-
-
-def test_history_has_a_line_an_epoch():
-    folder, _, _ = make_run()
-    write_history(folder / "history.csv", [record(1)])
-    write_history(folder / "history.csv", [record(1), record(2)])
-    with open(folder / "history.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert list(rows[0]) == [
-        "epoch",
-        "train_loss",
-        "train_elbo",
-        "train_reconstruction",
-        "train_kl",
-        "validation_elbo",
-        "validation_reconstruction",
-        "validation_kl",
-        "validation_active_units",
-        "validation_kl_1",
-        "validation_kl_2",
-        "seconds",
-    ]
-    columns = history_columns(folder / "history.csv")
-    assert columns["epoch"] == [1, 2]
-    assert columns["validation_elbo"] == [-80.5, -80.5]
-    assert (columns["validation_kl_1"][0], columns["validation_kl_2"][0]) == (10, 0.5)
-    assert columns["seconds"] == [1.235, 1.235]
-
-
-def test_history_without_a_validation_part():
-    folder, _, _ = make_run()
-    write_history(folder / "history.csv", [record(1, held_out=False)])
-    columns = history_columns(folder / "history.csv")
-    assert not [name for name in columns if name.startswith("validation")]
-    assert columns["train_elbo"] == [-102]
 
 
 def test_the_model_comes_back():

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -115,3 +116,61 @@ def test_settings_that_were_resolved_stay_as_they_are():
     for data in (PIXELS, COLOUR, REAL):
         settings = resolve(Settings(data="x"), data)
         assert resolve(settings, data) == settings
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"data": 3},
+        {"label_column": 1.5},
+        {"validation": -1},
+        {"latent": 0},
+        {"latent": 2.0},
+        {"latent": True},
+        {"latent": None},
+        {"hidden": [400]},
+        {"hidden": (400, 0)},
+        {"activation": "gelu"},
+        {"init": None},
+        {"likelihood": "poisson"},
+        {"binarize": "maybe"},
+        {"sigma": 0.0},
+        {"beta": -0.1},
+        {"beta": float("nan")},
+        {"epochs": 0},
+        {"batch_size": "128"},
+        {"lr": float("inf")},
+        {"lr": 0},
+        {"seed": -1},
+    ],
+)
+def test_a_setting_that_makes_no_sense(wrong):
+    ((name, value),) = wrong.items()
+    with pytest.raises(InputError, match=f"{name} is .*, expected "):
+        Settings(**({"data": "x"} | wrong))
+    stored = Settings(data="x").as_json() | wrong
+    if name != "hidden" or value != [400]:  # in JSON a list is what it should be
+        with pytest.raises(InputError, match=f"{name} is .*, expected "):
+            Settings.from_json(stored)
+
+
+def test_settings_go_through_json():
+    settings = Settings(data="x", hidden=(7, 5), sigma=0.5, label_column="kind", lr=1e-4)
+    assert Settings.from_json(json.loads(json.dumps(settings.as_json()))) == settings
+    for change in (lambda s: s.pop("lr"), lambda s: s.update(speed=3)):
+        stored = settings.as_json()
+        change(stored)
+        with pytest.raises(InputError, match=r"missing or unknown: (lr|speed)"):
+            Settings.from_json(stored)
+
+
+def test_a_model_that_no_memory_would_hold():
+    settings = resolve(Settings(data="x", hidden=(100_000, 100_000)), PIXELS)
+    with pytest.raises(InputError, match=r"about 2\.0e\+10 parameters; choose smaller --hidden"):
+        build_model(settings, 4, RNG)
+
+
+def test_ones_own_data_are_named_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert resolve(Settings(data="x.npy"), PIXELS).data == str(tmp_path.resolve() / "x.npy")
+    assert resolve(Settings(data="mnist"), PIXELS).data == "mnist"
