@@ -88,7 +88,6 @@ class RunFolder:
                 "format": FORMAT,
                 "settings": settings.as_json(),
                 "data": {
-                    "name": dataset.name,
                     "source": dataset.source,
                     "kind": dataset.kind,
                     "shape": list(dataset.shape),
@@ -160,16 +159,23 @@ class RunFolder:
         write_history(self / "history.csv", checkpoint.progress.records)
         save_model(self / "model.npz", model, scaling, shape)
 
-    def load_checkpoint(self) -> Checkpoint | None:
+    def load_checkpoint(self, settings: Settings) -> Checkpoint | None:
         """Read the last checkpoint back; None if the run was stopped before its first.
 
         Raises
         ------
-        DataError : if it is damaged, or missing where there was one
+        DataError : if it is damaged, missing where there was one, or of other settings (the number
+            of epochs aside)
         """
         path = self / "checkpoint.npz"
         if path.exists():
-            return load_checkpoint(path)
+            checkpoint = load_checkpoint(path)
+            if checkpoint.settings | {"epochs": 0} != settings.as_json() | {"epochs": 0}:
+                raise DataError(
+                    f"{path} was written under other settings than {self / 'config.json'} has now; "
+                    "undo the change, or begin another run with these settings"
+                )
+            return checkpoint
         if (self / "model.npz").exists():  # which is never written before a checkpoint
             raise DataError(
                 f"{self.path} holds a model but no checkpoint.npz any more, so its training cannot "
@@ -193,8 +199,8 @@ class RunFolder:
         advice = "restore it, or train again"
         if self._config("data").get("crc32") != checksum(dataset.train.x):
             raise DataError(f"{changed}: it holds other numbers; {advice}")
-        if settings.data not in NAMES:
-            path = self / "split.npz"
+        path, trained = self / "split.npz", (self / "checkpoint.npz").exists()
+        if settings.data not in NAMES and (path.exists() or trained):
             stored = read_arrays(path, packed=False)
             for name in ("train", "validation", "test"):
                 if not np.array_equal(stored.get(name, ()), getattr(dataset, name).rows):

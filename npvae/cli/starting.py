@@ -69,19 +69,12 @@ def resume(options: argparse.Namespace, stack: ExitStack) -> Training:
     if odd:
         raise InputError(
             f"--resume goes on as the run was begun, so --{odd[0].replace('_', '-')} cannot be "
-            "given; leave it away, or begin another run without --resume"
+            "given; leave it out, or begin another run without --resume"
         )
     folder = RunFolder.open(options.resume)
     stack.enter_context(folder.locked())
     settings = folder.settings()
-    state = folder.load_checkpoint()
-    if state is not None and replace(Settings.from_json(state.settings), epochs=1) != replace(
-        settings, epochs=1
-    ):
-        raise InputError(
-            f"{folder / 'config.json'} has other settings than the checkpoint beside it; undo the "
-            "change, or begin another run with these settings"
-        )
+    state = folder.load_checkpoint(settings)
     epochs = getattr(options, "epochs", settings.epochs)
     done = 0 if state is None else state.progress.epoch - 1 + (state.progress.step > 0)
     if epochs < done:
@@ -91,7 +84,8 @@ def resume(options: argparse.Namespace, stack: ExitStack) -> Training:
         settings = replace(settings, epochs=epochs)
         folder.write_settings(settings)
     if state is None:
-        state = _new_state(settings, dataset)
+        state = _new_state(resolve(settings, dataset), dataset)
+        folder.write_config(settings, dataset, state.model.params.size)
     _describe(dataset, settings, state.model)
     say(f"resume {folder.path} {state.progress.place}, of {epochs} epochs")
     for name, version in versions().items():

@@ -137,7 +137,8 @@ def _fits(part: Glyphs, n: int) -> bool:
     flat = {"labels": part.labels, **part.factors}
     types = {name: values.dtype for name, values in flat.items()}
     return (
-        (part.x.shape, part.x.dtype) == ((n, SIDE**2), np.uint8)
+        part.x.shape == (n, SIDE**2)
+        and part.x.dtype == np.uint8
         and all(values.shape == (n,) for values in flat.values())
         and types == {name: np.dtype("i8" if name in whole else "f8") for name in flat}
         and all(

@@ -153,9 +153,9 @@ class _Reader:
                 continue
             if not _is_number(cell):
                 raise DataError(
-                    f"{where}: {quote(repr(cell))} is not a number (with a decimal point); mend "
-                    "it, drop the row, or, if this column holds the labels, name it in label_column "
-                    "(--label-column)"
+                    f"{where}: {quote(repr(cell))} is not a number (with a decimal point); "
+                    "mend it, drop the row, or, if this column holds the labels, name it in "
+                    "label_column (--label-column)"
                 )
             if not math.isfinite(float(cell)):
                 raise DataError(
