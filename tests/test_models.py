@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from npvae.autoencoder import Autoencoder
-from npvae.model_file import load_model, save_model
 from npvae.datasets import Pixels
 from npvae.errors import InputError
 from npvae.layers import Dense
+from npvae.model_file import load_model, save_model
 from npvae.optimizers import Adam
 from npvae.vae import VAE
 
