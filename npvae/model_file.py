@@ -1,7 +1,7 @@
 """A trained model in one file: arrays by name and a JSON header, no pickle."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,8 +14,8 @@ from numpy.typing import DTypeLike
 
 from npvae.arrays import CPU, Array, Device
 from npvae.autoencoder import Autoencoder
-from npvae.datasets.archive import read_arrays
-from npvae.datasets.reading import reading
+from npvae.datasets.archive import read_arrays, require_floats
+from npvae.datasets.reading import quote, reading
 from npvae.datasets.scaling import Pixels, Scaling, Standardized
 from npvae.errors import DataError, InputError, NpvaeError, TrainingError
 from npvae.files import write_whole
@@ -115,23 +115,11 @@ def decoding(path: str | Path, what: str) -> Iterator[None]:
     except NpvaeError as error:  # raised inside, where the file's name is not known
         if str(path) in str(error):
             raise
-        raise DataError(f"{path} cannot be read as {what}: {error}") from error
+        raise DataError(f"{path} cannot be read as {what}: {quote(error)}") from error
 
 
 def _refuse_constant(name: str) -> float:
     raise DataError(f"its header holds {name}, which is no number")
-
-
-def require_numbers(
-    arrays: Mapping[str, Array], name: str, shape: Sequence[int], *, finite: bool = True
-) -> Array:
-    """Return a stored array of floats, if it is what it should be."""
-    stored = arrays[name]
-    if stored.shape != tuple(shape):
-        raise DataError(f"{name} has shape {stored.shape}, expected {tuple(shape)}")
-    if stored.dtype.kind != "f" or not (np.isfinite(stored).all() or not finite):
-        raise DataError(f"{name} ({stored.dtype}) holds something that is no finite float")
-    return stored
 
 
 # ---- the model in it -----------------------------------------------------------------------------
@@ -185,7 +173,7 @@ def restore_model(model: Model, header: dict[str, Any], arrays: dict[str, Array]
     if stored != set(params.values):
         raise DataError(f"it holds the parameters {sorted(stored)}, not {sorted(params.values)}")
     for name, value in params.values.items():
-        numbers = require_numbers(arrays, f"params/{name}", value.shape)
+        numbers = require_floats(arrays, f"params/{name}", value.shape)
         value[...] = params.device.asarray(numbers, params.dtype)
     shape = tuple(header["shape"])
     if not all(type(side) is int and side > 0 for side in shape) or prod(shape) != model.n_x:
@@ -198,7 +186,7 @@ def _scaling(header: dict[str, Any], arrays: dict[str, Array], n_x: int) -> Scal
         return Pixels(header["binarize"])
     if header["kind"] != "standardized":
         raise DataError(f"its scaling is {header['kind']!r:.40}, unknown to this npvae")
-    mean, std = (require_numbers(arrays, f"scaling/{name}", (n_x,)) for name in ("mean", "std"))
+    mean, std = (require_floats(arrays, f"scaling/{name}", (n_x,)) for name in ("mean", "std"))
     if (std <= 0).any():
         raise DataError("scaling/std holds a standard deviation that is not positive")
     return Standardized(mean, std)

@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 
 from npvae.arrays import Array, Parameters
+from npvae.datasets.archive import require_floats
 from npvae.errors import DataError, InputError
-from npvae.model_file import require_numbers
 
 
 class Optimizer(Protocol):
@@ -188,7 +188,7 @@ def restore_optimizer(
             raise DataError(f"{name} of its optimiser is {number!r:.40}, not like {state[name]!r}")
         setattr(optimizer, name, number)
     for name in vectors:
-        checked = require_numbers(vectors, name, params.flat.shape, finite=False)
+        checked = require_floats(vectors, name, params.flat.shape, finite=False)
         vector = params.device.zeros(params.size, params.dtype)
         vector[...] = params.device.asarray(checked, params.dtype)
         setattr(optimizer, name, vector)

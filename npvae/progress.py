@@ -9,9 +9,9 @@ import numpy as np
 
 from npvae.arrays import CPU, Array, Device, Seed
 from npvae.autoencoder import Loss
+from npvae.datasets.archive import require_floats
 from npvae.errors import DataError, InputError
 from npvae.evaluation import Evaluation
-from npvae.model_file import require_numbers
 
 COUNTS = ("epoch", "step", "batch_size")
 GENERATORS = {"PCG64": np.random.PCG64, "PCG64DXSM": np.random.PCG64DXSM}
@@ -142,7 +142,7 @@ def restore_progress(
         ):
             raise DataError("its order of the examples is no permutation")
         most = -(-len(order) // max(batch_size, 1))
-        losses = require_numbers(arrays, "losses", (most, len(Loss._fields)))
+        losses = require_floats(arrays, "losses", (most, len(Loss._fields)))
         progress.order, progress.losses = device.asarray(order), device.asarray(losses)
     if len(records) not in (0, epoch - 1) or not 0 <= step <= most:
         raise DataError(

@@ -15,7 +15,7 @@ from npvae.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from npvae.datasets import NAMES
 from npvae.datasets.archive import read_arrays
 from npvae.datasets.dataset import Dataset, checksum
-from npvae.datasets.reading import reading
+from npvae.datasets.reading import quote, reading
 from npvae.errors import DataError, InputError
 from npvae.files import PART, remove_parts, write_whole
 from npvae.history import write_history
@@ -120,11 +120,12 @@ class RunFolder:
         try:
             return Settings.from_json(self._config("settings"))
         except InputError as error:
-            raise DataError(f"{self / 'config.json'}: {error}; restore it") from error
+            raise DataError(f"{self / 'config.json'}: {quote(error)}; restore it") from error
 
     def columns(self) -> list[str]:
         """Read the names of a table's columns back."""
-        return [str(name) for name in self._config("data").get("columns", [])]
+        columns = self._config("data").get("columns")
+        return [str(name) for name in columns] if isinstance(columns, list) else []
 
     def names(self) -> list[str]:
         """Return the names of the files, but of the lock and of what is being written."""
@@ -194,7 +195,10 @@ class RunFolder:
             raise DataError(
                 f"this run was trained on {settings.data}, which is no longer there; bring it back"
             )
-        dataset = load_data(settings)
+        try:
+            dataset = load_data(settings)
+        except InputError as error:
+            raise DataError(f"{self / 'config.json'}: {quote(error)}; restore it") from error
         changed = f"{dataset.source} has changed since this run was trained"
         advice = "restore it, or train again"
         if self._config("data").get("crc32") != checksum(dataset.train.x):
@@ -203,7 +207,9 @@ class RunFolder:
         if settings.data not in NAMES and (path.exists() or trained):
             stored = read_arrays(path, packed=False)
             for name in ("train", "validation", "test"):
-                if not np.array_equal(stored.get(name, ()), getattr(dataset, name).rows):
+                rows = getattr(dataset, name).rows
+                found = stored.get(name, rows[:0])
+                if found.dtype.kind != "i" or not np.array_equal(found, rows):
                     raise DataError(
                         f"{changed}, or {path}: its {name} part has other rows; {advice}"
                     )

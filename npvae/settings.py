@@ -17,15 +17,16 @@ from npvae.layers import ACTIVATIONS, INITIALIZERS
 from npvae.vae import VAE
 
 SIGMA = {"pixels": 0.1, "real": 0.5}
+MOST = (1 << 63) - 1  # of a whole number
 MOST_PARAMETERS = 1 << 30  # with gradient and Adam's averages they would take 16 GiB
 
 
 def _whole(value: Any, least: int) -> bool:
-    return type(value) is int and value >= least
+    return type(value) is int and least <= value <= MOST
 
 
 def _real(value: Any) -> bool:
-    return type(value) in (int, float) and isfinite(value)
+    return (type(value) is float and isfinite(value)) or _whole(value, -MOST)
 
 
 def _one_of(names: Any) -> tuple[Callable[[Any], bool], str]:

@@ -34,6 +34,15 @@ def mnist_folder():
     return folder
 
 
+def pytest_addoption(parser):
+    text = "files in tests/test_damaged_files.py, over all kinds; or :17 for file 17 of each kind"
+    parser.addoption("--damaged-files", default="500", metavar="N", help=text)
+    text = (
+        "kills in tests/test_killed.py; from 200 up, each operation on the disk goes wrong in turn"
+    )
+    parser.addoption("--kills", type=int, default=20, metavar="N", help=text)
+
+
 class GradientsChecked:
     """What the gradient tests have checked, for the table at the end of the run."""
 
@@ -53,11 +62,66 @@ class GradientsChecked:
             yield f"{name:<42} {len(reports):13d} {checked:7d} {skipped:9d} {worst:11.1e}"
 
 
+class DamagedFiles:
+    """Which damaged files to read, and what came of them, for the table at the end of the run."""
+
+    def __init__(self, asked):
+        self.asked, self.rows = asked, {}
+
+    def numbers(self, subject, n_subjects):
+        """Return the numbers of a subject's files, its share of all that were asked for."""
+        if self.asked.startswith(":"):
+            return [int(self.asked[1:])]
+        total = int(self.asked)
+        return range(total // n_subjects + (subject < total % n_subjects))
+
+    def add(self, name, trial):
+        row = self.rows.setdefault(name, [0, 0, 0, 0.0])
+        row[0] += 1
+        row[1] += trial.loaded
+        row[2] = max(row[2], trial.watch.memory or 0)
+        row[3] = max(row[3], trial.watch.seconds)
+
+    def lines(self):
+        yield f"{'what':<18} {'files':>6} {'loaded':>6} {'refused':>7} {'MB':>6} {'ms':>6}"
+        for name, (files, loaded, memory, seconds) in self.rows.items():
+            counts = f"{files:6d} {loaded:6d} {files - loaded:7d}"
+            yield f"{name:<18} {counts} {memory / 1e6:6.1f} {1000 * seconds:6.0f}"
+
+
+class KillsSurvived:
+    """How often to kill runs, and what came of it, for the table at the end of the run."""
+
+    def __init__(self, asked):
+        self.asked, self.kills, self.sides = asked, 0, {"outside": 0, "inside": 0}
+        self.within_write, self.runs, self.bytes_lost, self.seconds = 0, 0, 0, 0.0
+
+    def add_kill(self, side, parts):
+        self.kills += 1
+        self.sides[side] += 1
+        self.within_write += bool(parts)
+
+    def add_run(self, differing):
+        self.runs += 1
+        self.bytes_lost += sum(differing.values())
+
+    def lines(self):
+        sides = " ".join(f"{side:>7}" for side in self.sides)
+        yield f"kills {sides} {'within a write':>14} {'runs':>4} {'bytes lost':>10} {'seconds':>7}"
+        sides = " ".join(f"{n:7d}" for n in self.sides.values())
+        counts = f"{self.kills:5d} {sides} {self.within_write:14d} {self.runs:4d}"
+        yield f"{counts} {self.bytes_lost:10d} {self.seconds:7.0f}"
+
+
 GRADIENTS_CHECKED = pytest.StashKey[GradientsChecked]()
+DAMAGED_FILES = pytest.StashKey[DamagedFiles]()
+KILLS_SURVIVED = pytest.StashKey[KillsSurvived]()
 
 
 def pytest_configure(config):
     config.stash[GRADIENTS_CHECKED] = GradientsChecked()
+    config.stash[DAMAGED_FILES] = DamagedFiles(config.getoption("--damaged-files"))
+    config.stash[KILLS_SURVIVED] = KillsSurvived(config.getoption("--kills"))
 
 
 @pytest.fixture
@@ -66,9 +130,31 @@ def gradients_checked(pytestconfig):
     return pytestconfig.stash[GRADIENTS_CHECKED]
 
 
+@pytest.fixture
+def damaged_files(pytestconfig):
+    """Which damaged files to read, and where to note what came of them."""
+    return pytestconfig.stash[DAMAGED_FILES]
+
+
+@pytest.fixture
+def kills_survived(pytestconfig):
+    """How often to kill runs, and where to note what came of it."""
+    return pytestconfig.stash[KILLS_SURVIVED]
+
+
 def pytest_terminal_summary(terminalreporter, config):
     checked = config.stash[GRADIENTS_CHECKED]
     if checked.reports:
         terminalreporter.section("gradients by hand against central differences")
         for line in checked.lines():
+            terminalreporter.write_line(line)
+    damaged = config.stash[DAMAGED_FILES]
+    if damaged.rows:
+        terminalreporter.section("damaged files: most memory and most time that one took")
+        for line in damaged.lines():
+            terminalreporter.write_line(line)
+    survived = config.stash[KILLS_SURVIVED]
+    if survived.runs:
+        terminalreporter.section("killed runs against one that was not: bytes that differ are lost")
+        for line in survived.lines():
             terminalreporter.write_line(line)

@@ -4,6 +4,7 @@ import io
 import math
 import warnings
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -14,6 +15,7 @@ from npvae.datasets.reading import LIMIT, quote, reading
 from npvae.errors import DataError
 
 ADVICE = "save it again from NumPy, plain numbers without pickled objects"
+OURS = ("a file that npvae wrote", "restore it, or have npvae write it again")
 LONGEST_HEADER = 1 << 14  # bytes; NumPy itself reads no more than 10,000
 READ_HEADER = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -58,14 +60,15 @@ def read_arrays(path: str | Path, *, packed: bool = True) -> dict[str, Array]:
     DataError : it is no .npz file, is damaged, holds Python objects, or too much
     """
     arrays: dict[str, Array] = {}
+    what, advice = ("an .npz file", ADVICE) if packed else OURS
     with (
-        reading(path, "an .npz file", ADVICE),
+        reading(path, what, advice),
         warnings.catch_warnings(),
         zipfile.ZipFile(path) as archive,
     ):
         warnings.simplefilter("ignore")
         members = archive.infolist()
-        _check_members(members, path, packed)
+        _check_members(members, path, packed, advice)
         for member in members:
             with archive.open(member) as file:
                 if _surplus(file, member.file_size):
@@ -78,7 +81,9 @@ def read_arrays(path: str | Path, *, packed: bool = True) -> dict[str, Array]:
     return arrays
 
 
-def _check_members(members: list[zipfile.ZipInfo], path: str | Path, packed: bool) -> None:
+def _check_members(
+    members: list[zipfile.ZipInfo], path: str | Path, packed: bool, advice: str
+) -> None:
     """Refuse an archive by its table of contents, before anything is unpacked."""
     size = sum(member.file_size for member in members)
     if packed and size > LIMIT:
@@ -88,11 +93,11 @@ def _check_members(members: list[zipfile.ZipInfo], path: str | Path, packed: boo
         )
     names = [member.filename.removesuffix(".npy") for member in members]
     if len(set(names)) < len(names):
-        raise DataError(f"{path} holds two arrays of the same name; {ADVICE}")
+        raise DataError(f"{path} holds two arrays of the same name; {advice}")
     ways = {member.compress_type for member in members}
     known = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} if packed else {zipfile.ZIP_STORED}
     if not ways <= known or (not packed and size > Path(path).stat().st_size):
-        raise DataError(f"{path} is packed in another way than NumPy packs it; {ADVICE}")
+        raise DataError(f"{path} is packed in another way than NumPy packs it; {advice}")
 
 
 def _surplus(file: IO[bytes], size: int) -> int:
@@ -115,3 +120,21 @@ def _surplus(file: IO[bytes], size: int) -> int:
     if surplus < 0:
         raise ValueError(f"it is too short for its shape {shape} and type {dtype}")
     return surplus
+
+
+def require_floats(
+    arrays: Mapping[str, Array], name: str, shape: Sequence[int], *, finite: bool = True
+) -> Array:
+    """Return a stored array of floats, if it is what it should be.
+
+    Raises
+    ------
+    KeyError : it is not there
+    DataError : it has another shape, or holds something else
+    """
+    stored = arrays[name]
+    if stored.shape != tuple(shape):
+        raise DataError(f"{name} has shape {stored.shape}, expected {tuple(shape)}")
+    if stored.dtype.kind != "f" or not (np.isfinite(stored).all() or not finite):
+        raise DataError(f"{name} ({stored.dtype}) holds something that is no finite float")
+    return stored

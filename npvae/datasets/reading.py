@@ -1,5 +1,6 @@
 """What every reader here shares: foreign errors in npvae's words, and examples as found."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,11 +31,11 @@ def quote(text: object) -> str:
     r"""Return text that a file holds, or a decoder's words, as one plain and not too long line.
 
     >>> quote("two\nlines"), len(quote(10_000 * "x"))
-    ('two lines', 203)
+    ('two lines', 206)
     """
     full = str(text)
     printable = "".join(c if c.isprintable() else " " for c in full[:LONGEST_QUOTE])
-    return " ".join(printable.split()) + ("..." if len(full) > LONGEST_QUOTE else "")
+    return " ".join(printable.split()) + (" [...]" if len(full) > LONGEST_QUOTE else "")
 
 
 @dataclass
@@ -80,6 +81,8 @@ def reading(path: str | Path, what: str, advice: str) -> Iterator[None]:
     except Exception as error:
         # the system's own words without its number and path; a silent error by its name
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        if isinstance(error, KeyError):
+            reason = f"it has no {reason}"
         raise DataError(
             f"{path} cannot be read as {what}: {quote(reason).rstrip('.')}. What to do: {advice}."
         ) from error
@@ -182,9 +185,18 @@ def encode_labels(labels: Array, n: int, path: str | Path) -> tuple[Array, tuple
         )
     names, codes = np.unique(labels, return_inverse=True)
     if names.dtype.kind == "U":
+        _refuse_wild_text(names, path)
         try:
             order = np.argsort([float(name) for name in names], kind="stable")
         except ValueError:
             order = np.arange(len(names))
         names, codes = names[order], np.argsort(order)[codes]
     return codes.astype(np.int64), tuple(str(name) for name in names)
+
+
+def _refuse_wild_text(names: Array, path: str | Path) -> None:
+    """Refuse text with characters that do not exist, which NumPy reads and nobody can print."""
+    letters = np.frombuffer(names.astype(np.str_).tobytes(), np.uint32)
+    halves = letters >> 11 == 0xD800 >> 11  # of a pair that UTF-16 writes for one character
+    if (halves | (letters > sys.maxunicode)).any():
+        raise DataError(f"{path}: the labels are no proper text; save them as numbers or as str")

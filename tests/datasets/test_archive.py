@@ -46,6 +46,9 @@ def damaged_npy():
         "negative": sound.replace(b"(12, 5)", b"(-2, 5)"),
         "huge": huge.replace(b"(9**9**9, 5)", b"(" + b"9" * 20 + b", 5)"),
         "version": sound[:6] + b"\x09" + sound[7:],
+        "nobody": sound.replace(b"(12, 5)", b"(-3,-4)"),
+        "header of gigabytes": sound[:6] + b"\2\0\xff\xff\xff\xff" + sound[10:],
+        "deep": sound[:10] + b"(" * (len(header) - 1) + sound[9 + len(header) :],
     }
 
 
@@ -107,3 +110,60 @@ def test_a_small_archive_cannot_fill_the_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "LIMIT", 100_000)
     with pytest.raises(DataError, match="unpacks to 800"):
         read_arrays(path)
+
+
+def pack(path, members, how=zipfile.ZIP_STORED):
+    with zipfile.ZipFile(path, "w", how) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return path
+
+
+def test_an_absurd_shape_is_refused_before_it_takes_memory(tmp_path):
+    for shape in (
+        b"(1152921504606846976,)",
+        b"(4294967296, 4294967296)",
+        b"(134217728,)",
+        b"(-3,)",
+    ):
+        absurd = npy(ARRAY).replace(b"(12, 5), }" + b" " * 20, (shape + b", }").ljust(30))
+        path = pack(tmp_path / "x.npz", [("x.npy", absurd)])
+        with pytest.raises(DataError, match=r"too short for its shape|its shape .+ is none"):
+            read_arrays(path)
+
+
+def test_what_npvae_wrote_itself_is_not_packed(tmp_path):
+    np.savez(tmp_path / "x.npz", x=ARRAY)
+    np.testing.assert_array_equal(read_arrays(tmp_path / "x.npz", packed=False)["x"], ARRAY)
+    np.savez_compressed(tmp_path / "x.npz", x=ARRAY)
+    with pytest.raises(DataError, match="packed in another way"):
+        read_arrays(tmp_path / "x.npz", packed=False)
+
+
+@pytest.mark.parametrize("how", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_numpy_packs_in_one_way_only(tmp_path, how):
+    path = pack(tmp_path / "x.npz", [("x.npy", npy(ARRAY))], how)
+    with pytest.raises(DataError, match="packed in another way"):
+        read_arrays(path)
+
+
+def test_what_npvae_wrote_itself_may_be_large(tmp_path, monkeypatch):
+    np.savez(tmp_path / "x.npz", x=ARRAY)
+    monkeypatch.setattr(module, "LIMIT", 100)
+    assert "x" in read_arrays(tmp_path / "x.npz", packed=False)
+
+
+def test_two_arrays_of_one_name(tmp_path):
+    path = pack(tmp_path / "x.npz", [("x.npy", npy(ARRAY)), ("x", npy(ARRAY))])
+    with pytest.raises(DataError, match="two arrays of the same name"):
+        read_arrays(path)
+
+
+@pytest.mark.parametrize(
+    "name", ["../../evil.npy", "/evil.npy", "C:\\evil.npy", "a/../../evil.npy"]
+)
+def test_a_name_that_leads_elsewhere_is_only_a_name(tmp_path, name):
+    folder = tmp_path / "a" / "b"
+    folder.mkdir(parents=True)
+    read_arrays(pack(folder / "x.npz", [(name, npy(ARRAY))]))
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "b", "x.npz"]

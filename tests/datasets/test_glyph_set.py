@@ -100,7 +100,18 @@ def test_a_damaged_file_is_drawn_anew(keeping, drawn, damage):
     assert path.read_bytes() == content
 
 
-@pytest.mark.parametrize("change", [{"0_images": np.zeros((24, 3), np.uint8)}, {"1_slant": None}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"0_images": np.zeros((24, 3), np.uint8)},
+        {"1_slant": None},
+        {"1_slant": np.full(6, np.nan)},
+        {"0_labels": np.full(24, 10)},
+        {"0_labels": np.full(24, "7")},
+        {"1_font": np.full(6, -1)},
+        {"1_scale": np.full(6, 0.9, np.float32)},
+    ],
+)
 def test_a_sound_file_with_other_arrays_is_drawn_anew(keeping, drawn, change):
     load_glyphs(**SIZES)
     path = cache_file(0, (24, 6))

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from npvae.datasets import image_folder as module
 from npvae.datasets.image_folder import read_image_folder
 from npvae.errors import DataError
 
@@ -113,3 +114,37 @@ def test_a_decompression_bomb_is_refused(tmp_path, monkeypatch):
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", largest)
         with pytest.raises(DataError, match=r"a\.png cannot be read .+bomb"):
             read_image_folder(tmp_path)
+
+
+def test_large_images_and_many_images_are_refused_by_their_headers(tmp_path, monkeypatch):
+    for i in range(65):
+        save(GREY, tmp_path / f"{i:02d}.png")
+    monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("an image was unpacked"))
+    monkeypatch.setattr(module, "LIMIT", 64 * 19)
+    with pytest.raises(DataError, match=r"00\.png is 5 x 4 pixels, too large"):
+        read_image_folder(tmp_path)
+    monkeypatch.setattr(module, "LIMIT", 64 * 20)
+    with pytest.raises(DataError, match=r"65 images of shape \(4, 5\), .+ one \.npy file of uint8"):
+        read_image_folder(tmp_path)
+
+
+def test_the_checksums_of_a_png_are_verified(tmp_path):
+    greys = np.random.default_rng(0).integers(0, 4, (40, 50), dtype=np.uint8)
+    save(greys, tmp_path / "a.png")
+    sound = (tmp_path / "a.png").read_bytes()
+    for place in range(41, len(sound) - 12, 7):  # in the packed numbers; Pillow misses some
+        damaged = sound[:place] + bytes([sound[place] ^ 1]) + sound[place + 1 :]
+        (tmp_path / "a.png").write_bytes(damaged)
+        with pytest.raises(DataError, match=r"a\.png cannot be read as an image"):
+            read_image_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 5 4\nshowpage\n", b"P5\n5 4\n255\n" + bytes(20)],
+    ids=["PostScript, a program", "PGM"],
+)
+def test_no_format_but_those_of_the_suffixes(tmp_path, content):
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.png cannot be read as an image"):
+        read_image_folder(tmp_path)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from npvae.datasets.reading import encode_labels, find_range, reading
+from npvae.datasets.reading import encode_labels, find_range, quote, reading, require_memory
 from npvae.errors import DataError, InputError
 
 
@@ -46,6 +46,9 @@ def test_the_first_number_that_is_not_finite_is_named(monkeypatch, bad):
     [
         ([3, 1, 3], [1, 0, 1], ("1", "3")),
         ([3.0, 1.0, 3.0], [1, 0, 1], ("1", "3")),
+        (np.array([3, 1, 3], np.float16), [1, 0, 1], ("1", "3")),
+        (np.array([3, 1, 3], np.longdouble), [1, 0, 1], ("1", "3")),
+        (np.array(["", "", ""], "U0"), [0, 0, 0], ("",)),
         ([True, False, True], [1, 0, 1], ("False", "True")),
         (["cat", "ant", "cat"], [1, 0, 1], ("ant", "cat")),
         (["10", "9", "-1"], [2, 1, 0], ("-1", "9", "10")),
@@ -71,8 +74,30 @@ def test_labels_become_numbers_from_zero(labels, codes, classes):
         ([1e300, 1, 2], "whole numbers or text"),
         ([1j, 1, 2], "whole numbers or text"),
         ([b"\xff", b"a", b"b"], "UTF-8"),
+        (["a", "b", "\ud800"], "no proper text"),
+        (np.full((3, 2), 0x110000, np.uint32).view("U2").reshape(3), "no proper text"),
     ],
 )
 def test_labels_that_are_none(labels, complaint):
     with pytest.raises(DataError, match=complaint):
         encode_labels(np.array(labels), 3, "file")
+
+
+def test_a_message_quotes_one_plain_line_and_not_too_much():
+    assert quote("a\nb\t c\0\x1b[31m\u202ed") == "a b c [31m d"
+    assert quote(10_000 * "x") == 200 * "x" + " [...]"
+    expected = pytest.raises(
+        DataError, match=r"^table\.csv cannot be read as a table: a b x+ \[\.\.\.\]"
+    )
+    with expected as caught, reading("table.csv", "a table", "mend it"):
+        raise ValueError("a\nb " + 10_000 * "x")
+    assert len(str(caught.value)) < 300
+
+
+def test_one_long_label_cannot_fill_the_memory():
+    require_memory(1_000_000, 40, "file")
+    with pytest.raises(DataError, match="1000000 labels, the longest of 1000 characters"):
+        require_memory(1_000_000, 4_000, "file")
+    for labels in (np.array(["a" * 10_000_000] * 10), np.array([b"a" * 10_000_000] * 10)):
+        with pytest.raises(DataError, match="would fill the memory"):
+            encode_labels(labels, 10, "file")

@@ -136,3 +136,21 @@ def test_no_such_label_column_without_header(read):
 
 def test_a_header_alone_has_no_examples(read):
     assert read("a,b\n").x.shape == (0, 2)
+
+
+def test_one_long_label_among_many_cannot_fill_the_memory(read):
+    rows = "".join(f"{i},a\n" for i in range(10_000))
+    with pytest.raises(DataError, match="10001 labels, the longest of 100000 characters"):
+        read(f"x,label\n{rows}1,{100_000 * 'l'}\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a,b\n1,{long}\n", "{long},b\n,1\n", "{long},y,y\n1,2,3\n", "{many}y,y\n", "a\n{digits}\n"],
+)
+def test_a_message_does_not_repeat_a_long_text(read, text):
+    text = text.format(long=100_000 * "\x1b", many=10_000 * "y,", digits=1_000 * "9")
+    with pytest.raises(DataError, match=r"table\.csv") as caught:
+        read(text)
+    assert len(str(caught.value)) < 800
+    assert str(caught.value).isprintable()
