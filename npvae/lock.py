@@ -4,7 +4,7 @@ import errno
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from npvae.errors import InputError
@@ -43,7 +43,10 @@ def locked(path: Path, what: str) -> Iterator[None]:
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
-        raise InputError(f"{what} cannot be written to ({error.strerror})") from error
+        raise InputError(
+            f"{what} cannot be written to ({error.strerror}); make room, or make it writable, and "
+            "give the same command again"
+        ) from error
     try:
         if not _taken(handle):
             holder = os.read(handle, 20).decode(errors="replace").strip() or "unknown"
@@ -51,8 +54,9 @@ def locked(path: Path, what: str) -> Iterator[None]:
                 f"{what} is in use by another npvae (process {holder}); wait until it has ended, "
                 "or choose another folder"
             )
-        os.ftruncate(handle, 0)
-        os.write(handle, f"{os.getpid()}\n".encode())
+        with suppress(OSError):  # on a full disk the lock is as good without the number
+            os.ftruncate(handle, 0)
+            os.write(handle, f"{os.getpid()}\n".encode())
         yield
     finally:
         os.close(handle)  # and with it goes the lock

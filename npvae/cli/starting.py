@@ -1,8 +1,10 @@
 """A training at its start: a new run, or one that was stopped and goes on."""
 
 import argparse
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
+from errno import ENOSPC
 
 import numpy as np
 
@@ -10,7 +12,7 @@ from npvae.checkpoints import Checkpoint
 from npvae.cli.watching import say
 from npvae.datasets import NAMES, default_dataset
 from npvae.datasets.dataset import Dataset
-from npvae.errors import InputError
+from npvae.errors import InputError, WriteError
 from npvae.model_file import Model
 from npvae.optimizers import Adam
 from npvae.progress import Progress
@@ -31,6 +33,22 @@ class Training:
     state: Checkpoint
 
 
+@contextmanager
+def advising(folder: RunFolder) -> Iterator[None]:
+    """Say, with whatever could not be written, how to go on."""
+    try:
+        yield
+    except WriteError as error:
+        advice = "give the same command again"
+        if (folder / "config.json").exists():
+            advice = f"go on with: npvae train --resume {folder.path}"
+        full = isinstance(error.__cause__, OSError) and error.__cause__.errno == ENOSPC
+        mend = "Make room" if full else "Mend that"
+        raise WriteError(
+            f"{error}; what was saved before is whole. {mend}, then {advice}"
+        ) from error
+
+
 def begin_new(options: argparse.Namespace, stack: ExitStack) -> Training:
     """Begin a run in a new folder."""
     given = {key: value for key, value in vars(options).items() if key in SETTINGS}
@@ -49,7 +67,8 @@ def begin_new(options: argparse.Namespace, stack: ExitStack) -> Training:
     stack.enter_context(folder.locked())
     if folder.names():
         raise InputError(f"another npvae has just put a run into {folder.path}; choose another")
-    folder.write_config(settings, dataset, state.model.params.size)
+    with advising(folder):
+        folder.write_config(settings, dataset, state.model.params.size)
     return Training(folder, settings, dataset, state)
 
 
@@ -82,10 +101,12 @@ def resume(options: argparse.Namespace, stack: ExitStack) -> Training:
     dataset = folder.load_data()
     if epochs != settings.epochs:
         settings = replace(settings, epochs=epochs)
-        folder.write_settings(settings)
+        with advising(folder):
+            folder.write_settings(settings)
     if state is None:
         state = _new_state(resolve(settings, dataset), dataset)
-        folder.write_config(settings, dataset, state.model.params.size)
+        with advising(folder):
+            folder.write_config(settings, dataset, state.model.params.size)
     _describe(dataset, settings, state.model)
     say(f"resume {folder.path} {state.progress.place}, of {epochs} epochs")
     for name, version in versions().items():

@@ -14,10 +14,10 @@ from npvae import figures
 from npvae.checkpoints import Checkpoint
 from npvae.cli.arguments import hidden_layers, natural, non_negative, positive, whole
 from npvae.cli.evaluate import measure, print_metrics
-from npvae.cli.starting import Training, begin_new, resume
+from npvae.cli.starting import Training, advising, begin_new, resume
 from npvae.cli.watching import Watch
 from npvae.datasets.dataset import Dataset
-from npvae.errors import TrainingError, WriteError
+from npvae.errors import TrainingError
 from npvae.evaluation import EVALUATION_SEED
 from npvae.history import history_columns
 from npvae.layers import ACTIVATIONS, INITIALIZERS
@@ -104,16 +104,11 @@ def run(options: argparse.Namespace) -> int:
     with ExitStack() as stack:  # which holds the folder's lock
         training = (resume if "resume" in options else begin_new)(options, stack)
         folder = training.folder
-        try:
+        with advising(folder):
             stopped_by = _train(training, options.checkpoint_epochs, options.checkpoint_minutes)
             if stopped_by is not None:
                 return _stopped(training, stopped_by)
             return _finish(training, begin)
-        except WriteError as error:
-            raise WriteError(
-                f"{error}; what was saved before is whole. Make room, then go on with: "
-                f"npvae train --resume {folder.path}"
-            ) from error
 
 
 def _train(training: Training, every: int, minutes: float) -> int | None:
