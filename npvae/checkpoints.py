@@ -7,7 +7,7 @@ from typing import Any
 
 from npvae.arrays import CPU, Array, Device
 from npvae.datasets.scaling import Scaling
-from npvae.errors import InputError
+from npvae.errors import DataError
 from npvae.model_file import (
     Model,
     SavedModel,
@@ -18,7 +18,7 @@ from npvae.model_file import (
     restore_model,
     write_content,
 )
-from npvae.optimizers import Optimizer, make_optimizer, optimizer_state, restore_optimizer
+from npvae.optimizers import Optimizer, optimizer_state, restore_optimizer
 from npvae.progress import Progress, progress_state, restore_progress
 from npvae.training import require_healthy
 from npvae.versions import versions
@@ -60,19 +60,22 @@ def save_checkpoint(
     Parameters
     ----------
     model, scaling, shape : as for `save_model`, but the layers may be one's own
-    optimizer : its public attributes are its state: numbers, and vectors as long as the parameters
+    optimizer : its public attributes are its state: numbers, and floats in the shape of the
+        parameters
     progress : that `fit` or `steps` keeps up to date
     settings : anything that JSON can hold, to find again in `Checkpoint.settings`
 
     Raises
     ------
     TrainingError : if a loss of this epoch or a parameter is no longer a number
-    InputError : if the optimiser's state or the generator is of a kind that no file can hold
+    InputError : if the optimiser's state, the scaling or the generator is of a kind that no file
+        can hold, or the training was interrupted within an update
     WriteError : if the disk is full, for instance; the old file is as it was
     """
+    progress.require_whole()
     require_healthy(model, progress)
     header, arrays = model_content(model, scaling, shape)
-    numbers, vectors = optimizer_state(optimizer)
+    numbers, vectors = optimizer_state(optimizer, model.params)
     stand, within = progress_state(progress)
     header |= {
         "optimizer": {"kind": type(optimizer).__name__, "numbers": numbers},
@@ -110,21 +113,21 @@ def load_checkpoint(
     what = "a checkpoint"
     header, arrays = read_content(path, what)
     with decoding(path, what):
+        if "progress" not in header:
+            raise DataError("it is a model without its training; read it with load_model")
+        stored = next(iter(_below(arrays, "params").values())).dtype
         if model is None:
-            if not header["model"]:
-                raise InputError("its model has layers of your own; give model=...")
-            dtype = next(iter(_below(arrays, "params").values())).dtype
-            model = build(header, arrays, dtype, device)
+            model = build(header, arrays, stored, device)
+        elif model.params.dtype != stored:
+            raise DataError(f"its parameters are {stored}, and the model's {model.params.dtype}")
         saved = restore_model(model, header, arrays)
-        kind, numbers = header["optimizer"]["kind"], dict(header["optimizer"]["numbers"])
-        if optimizer is None:
-            optimizer = make_optimizer(kind, numbers)
-        restore_optimizer(optimizer, kind, numbers, _below(arrays, "optimizer"), model.params)
+        kind, numbers = str(header["optimizer"]["kind"]), dict(header["optimizer"]["numbers"])
+        vectors = _below(arrays, "optimizer")
         return Checkpoint(
             saved.model,
             saved.scaling,
             saved.shape,
-            optimizer,
+            restore_optimizer(optimizer, kind, numbers, vectors, model.params),
             restore_progress(header["progress"], _below(arrays, "progress"), model.params.device),
             dict(header["settings"]),
             {str(name): str(version) for name, version in header["versions"].items()},

@@ -144,7 +144,8 @@ def history(columns: Mapping[str, Sequence[float]]) -> "Figure":
         for part, colour, marker in (("train", BLUE, "o"), ("validation", ORANGE, "s")):
             values = columns.get(f"{part}_{key}")
             if values is not None:
-                ax.plot(epochs, values, color=colour, marker=marker, markersize=3.5, label=part)
+                drawn = np.clip(values, -1e30, 1e30)  # matplotlib's limit is not far beyond
+                ax.plot(epochs, drawn, color=colour, marker=marker, markersize=3.5, label=part)
         ax.set_title(title, loc="left")
         ax.set_xlabel("epoch")
         ax.set_xlim(0.5, max(epochs) + 0.5)
@@ -166,8 +167,8 @@ def _show(ax: "Axes", grid: Array) -> None:
 
 def _name_columns(ax: "Axes", columns: Sequence[str], n: int) -> None:
     """Label each column of a small table; number those of a large one."""
-    if columns and n <= 20:
-        ax.set_xticks(range(n), columns, rotation=45, ha="right")
+    if len(columns) == n <= 20:
+        ax.set_xticks(range(n), columns, rotation=45, ha="right", parse_math=False)
     else:
         from matplotlib.ticker import MaxNLocator
 

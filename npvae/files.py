@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import IO, Any
 
 from npvae.errors import WriteError
 
-PART = ".part"  # ends the name of a file that is still being written
+PART = ".npvae-part"  # ends the (hidden) name of a file that is still being written
 
 
 @contextmanager
@@ -17,7 +18,8 @@ def write_whole(path: str | Path, mode: str = "wb", **options: Any) -> Iterator[
     """Open a temporary file beside `path`; on success it takes that name, on failure it goes.
 
     Whoever looks at `path`, at any moment, sees the old file or the new one, never a part; after a
-    power cut, too, since the content is on the disk before the name is.
+    power cut, too, as far as the system's fsync is true, since the content is flushed before it
+    takes the name.
 
     Parameters
     ----------
@@ -44,8 +46,9 @@ def write_whole(path: str | Path, mode: str = "wb", **options: Any) -> Iterator[
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        with suppress(OSError):  # some file systems have no permissions to change
+            os.chmod(temporary, 0o666 & ~_umask())
+        _rename(temporary, path)
     except BaseException as error:
         with suppress(OSError):
             os.unlink(temporary)
@@ -58,8 +61,24 @@ def write_whole(path: str | Path, mode: str = "wb", **options: Any) -> Iterator[
 
 def remove_parts(folder: Path) -> None:
     """Remove what writers that were killed have left in a folder that nobody else writes to."""
-    for part in folder.glob(f".*{PART}"):
-        part.unlink(missing_ok=True)
+    for part in filter(is_part, folder.iterdir()):
+        with suppress(OSError):  # it does no harm
+            part.unlink()
+
+
+def is_part(path: Path) -> bool:
+    """Whether a file is one that is, or was, still being written."""
+    return path.name.startswith(".") and path.name.endswith(PART)
+
+
+def _rename(old: str, new: Path) -> None:
+    """Give a file its name; on Windows a reader may stand in the way for a moment."""
+    for seconds in (0.1, 0.2, 0.5, 1.0) if os.name == "nt" else ():
+        try:
+            return os.replace(old, new)
+        except PermissionError:
+            time.sleep(seconds)
+    return os.replace(old, new)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,6 +11,7 @@ from pathlib import Path
 from npvae.errors import InputError
 
 FAR = 1 << 30  # the byte that Windows locks: beyond all content, which stays readable
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # which might lead to a file of the user's
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)  # some network folders: train all the same
 
 
@@ -41,20 +43,24 @@ def locked(path: Path, what: str) -> Iterator[None]:
     >>> folder.cleanup()
     """
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | NO_LINK, 0o666)
     except OSError as error:
         raise InputError(
             f"{what} cannot be written to ({error.strerror}); make room, or make it writable, and "
             "give the same command again"
         ) from error
     try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode) or path.is_symlink():
+            raise InputError(f"{path} is no file that npvae made; take it away")
         if not _taken(handle):
+            os.lseek(handle, 0, os.SEEK_SET)
             holder = os.read(handle, 20).decode(errors="replace").strip() or "unknown"
             raise InputError(
                 f"{what} is in use by another npvae (process {holder}); wait until it has ended, "
                 "or choose another folder"
             )
         with suppress(OSError):  # on a full disk the lock is as good without the number
+            os.lseek(handle, 0, os.SEEK_SET)
             os.ftruncate(handle, 0)
             os.write(handle, f"{os.getpid()}\n".encode())
         yield
@@ -70,7 +76,6 @@ def _taken(handle: int) -> bool:
 
             os.lseek(handle, FAR, os.SEEK_SET)
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-            os.lseek(handle, 0, os.SEEK_SET)
         else:
             import fcntl
 

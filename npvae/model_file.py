@@ -19,7 +19,7 @@ from npvae.datasets.reading import quote, reading
 from npvae.datasets.scaling import Pixels, Scaling, Standardized
 from npvae.errors import DataError, InputError, NpvaeError, TrainingError
 from npvae.files import write_whole
-from npvae.vae import VAE
+from npvae.vae import VAE, require_beta
 
 FORMAT = 1
 ADVICE = "train again, or restore the file"
@@ -81,27 +81,33 @@ def load_model(
 
 def write_content(path: str | Path, header: dict[str, Any], arrays: dict[str, Array]) -> None:
     """Write a header and arrays as an .npz file, whole or not at all."""
-    text = json.dumps({"format": FORMAT} | header, allow_nan=False)
+    try:
+        text = json.dumps({"format": FORMAT} | header, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{path} cannot hold these settings: {quote(error)}; give numbers, text, lists and "
+            "dictionaries"
+        ) from error
     with write_whole(path) as file:
         np.savez(file, header=np.array(text), **arrays)  # type: ignore[arg-type]
 
 
 def read_content(path: str | Path, what: str) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Read a header and arrays back, in no more memory than the file takes on the disk, doubled.
+    """Read a header and arrays back; what they take is bounded by the size of the file.
 
     Raises
     ------
     DataError : there is no such file, it is damaged, or of another format
     """
     if not Path(path).is_file():
-        raise DataError(f"there is no {path}; did its training finish?")
+        raise DataError(f"there is no file {path}; give one that npvae saved")
     with decoding(path, what):
         arrays = read_arrays(path, packed=False)
         header = json.loads(str(arrays["header"]), parse_constant=_refuse_constant)
-        if header["format"] != FORMAT:
+        if type(header["format"]) is not int or header["format"] != FORMAT:
             raise DataError(
-                f"{path} has format {header['format']!r:.20}; this npvae reads format {FORMAT}: "
-                "use the npvae that wrote it"
+                f"{path} has format {quote(repr(header['format']))}; this npvae reads format "
+                f"{FORMAT}: use the npvae that wrote it"
             )
     return header, arrays
 
@@ -131,14 +137,16 @@ def model_content(
     """Return the header and the arrays of a model; `restore_model` is the way back."""
     if not np.isfinite(float(model.params.flat.sum())):
         raise TrainingError("the model's parameters are no longer finite numbers; it is not saved")
-    config = dict(model.config)  # empty where the layers are one's own
-    if config and isinstance(model, VAE):
-        config["beta"] = model.beta
+    if not isinstance(scaling, Pixels | Standardized):
+        raise InputError(
+            f"a file keeps the scalings Pixels and Standardized, and this is {quote(repr(scaling))}"
+        )
     header = {
-        "model": config,
+        "model": dict(model.config),  # empty where the layers are one's own
+        "beta": getattr(model, "beta", None),
         "scaling": {"kind": "standardized"}
         if isinstance(scaling, Standardized)
-        else {"kind": "pixels", "binarize": getattr(scaling, "binarize", "none")},
+        else {"kind": "pixels", "binarize": scaling.binarize},
         "shape": list(shape),
     }
     to_host = model.params.device.to_host
@@ -153,14 +161,16 @@ def build(
 ) -> Model:
     """Return a new model of the kind and the sizes that a header names."""
     config: dict[str, Any] = dict(header["model"])
+    if not config:
+        raise InputError("its model has layers of your own; use load_checkpoint with model=...")
     kind = MODELS[config.pop("model")]
     sizes = [config["n_x"], *config["n_h"], config["n_z"]]
     if not all(type(size) is int and size > 0 for size in sizes):
         raise DataError(f"its sizes are {sizes!s:.60}, expected whole numbers, at least 1")
     # a false size must not take memory: every layer has a weight for each pair of its neighbours
-    stored = sum(array.size for name, array in arrays.items() if name.startswith("params/"))
-    if sum(a * b for a, b in pairwise(sizes)) > stored:
-        raise DataError(f"its sizes {sizes!s:.60} need more than the {stored} numbers it holds")
+    stored = [array.size for name, array in arrays.items() if name.startswith("params/")]
+    if len(sizes) > len(stored) or sum(a * b for a, b in pairwise(sizes)) > sum(stored):
+        raise DataError(f"its sizes {sizes!s:.60} need more than the {sum(stored)} numbers in it")
     if {"init", "seed", "dtype", "device"} & set(config):
         raise DataError("its header says how to begin a model, where one is ready")
     return kind.dense(**config, dtype=dtype, device=device)
@@ -170,11 +180,19 @@ def restore_model(model: Model, header: dict[str, Any], arrays: dict[str, Array]
     """Fill a model with the parameters of a file, and return it with what belongs to it."""
     params = model.params
     stored = {name.removeprefix("params/") for name in arrays if name.startswith("params/")}
-    if stored != set(params.values):
-        raise DataError(f"it holds the parameters {sorted(stored)}, not {sorted(params.values)}")
+    if odd := sorted(stored ^ set(params.values)):
+        raise DataError(f"it is of another model: one has {', '.join(odd)}, the other has not")
+    if header["model"] and model.config and header["model"] != model.config:
+        raise DataError(f"it is of another model, {header['model']}, not {model.config}")
+    if isinstance(model, VAE) and header.get("beta") is not None:
+        model.beta = require_beta(header["beta"])
     for name, value in params.values.items():
         numbers = require_floats(arrays, f"params/{name}", value.shape)
-        value[...] = params.device.asarray(numbers, params.dtype)
+        with np.errstate(over="ignore"):
+            cast = numbers.astype(params.dtype)
+        if not np.isfinite(cast).all():
+            raise DataError(f"params/{name} is too large for {params.dtype}")
+        value[...] = params.device.asarray(cast)
     shape = tuple(header["shape"])
     if not all(type(side) is int and side > 0 for side in shape) or prod(shape) != model.n_x:
         raise DataError(f"examples of shape {shape!s:.60} do not have {model.n_x} numbers")

@@ -9,6 +9,7 @@ import numpy as np
 
 from npvae.arrays import Array, Parameters
 from npvae.datasets.archive import require_floats
+from npvae.datasets.reading import quote
 from npvae.errors import DataError, InputError
 
 
@@ -28,7 +29,7 @@ class SGD:
         self.lr = require_rate(lr)
 
     def step(self, params: Parameters) -> None:
-        params.flat -= self.lr * params.grad
+        params.flat -= float(self.lr) * params.grad
 
 
 class Momentum:
@@ -43,7 +44,7 @@ class Momentum:
             self.v = np.zeros_like(params.grad)
         self.v *= self.momentum
         self.v += params.grad
-        params.flat -= self.lr * self.v
+        params.flat -= float(self.lr) * self.v
 
 
 class Adam:
@@ -88,7 +89,7 @@ class Adam:
             self._change = params.device.zeros(params.size, params.dtype)
         self.t += 1
         s = sqrt((1 - self.beta2) / (1 - self.beta2**self.t))
-        a = self.lr * (1 - self.beta1) / (1 - self.beta1**self.t) / s
+        a = float(self.lr) * (1 - self.beta1) / (1 - self.beta1**self.t) / s
         g = params.grad
         self.M *= self.beta1
         self.M += g
@@ -123,72 +124,84 @@ OPTIMIZERS: dict[str, type[Adam | Momentum | SGD]] = {
 }
 
 
-def optimizer_state(optimizer: Optimizer) -> tuple[dict[str, int | float], dict[str, Array]]:
+def optimizer_state(
+    optimizer: Optimizer, params: Parameters
+) -> tuple[dict[str, int | float], dict[str, Array]]:
     """Return what decides an optimiser's next step: its numbers and its vectors, by name.
 
     They are its public attributes; what begins with _, or is None, is left out.
 
     Raises
     ------
-    InputError : an attribute is neither a number nor an array
+    InputError : an attribute is neither a finite number nor floats in the shape of `params.flat`
     """
     numbers: dict[str, int | float] = {}
     vectors: dict[str, Array] = {}
     for name, value in vars(optimizer).items():
         if name.startswith("_") or value is None:
             continue
-        if isinstance(value, int | float):
+        if isinstance(value, np.generic) or getattr(value, "shape", None) == ():
+            value = value.item()
+        if isinstance(value, int | float) and isfinite(value):
             numbers[name] = value
-        elif hasattr(value, "shape"):
+        elif getattr(value, "shape", None) == params.flat.shape and value.dtype.kind == "f":
             vectors[name] = value
         else:
             raise InputError(
-                f"{type(optimizer).__name__}.{name} is a {type(value).__name__}; a file keeps "
-                "numbers and arrays (a name that begins with _ is left out)"
+                f"{type(optimizer).__name__}.{name} is {quote(repr(value))}; a file keeps finite "
+                f"numbers, and floats in the shape of the parameters, {params.flat.shape} (a name "
+                "that begins with _ is left out)"
             )
     return numbers, vectors
 
 
-def make_optimizer(kind: str, numbers: Mapping[str, int | float]) -> Optimizer:
-    """Return a new optimiser of npvae's, with those of the numbers that are its settings.
-
-    Raises
-    ------
-    InputError : if npvae has none of this kind, or a setting is out of its range
-    """
-    if kind not in OPTIMIZERS:
-        raise InputError(f"{kind:.40} is an optimiser of your own; give optimizer=...")
-    settings = signature(OPTIMIZERS[kind]).parameters
-    return OPTIMIZERS[kind](**{name: n for name, n in numbers.items() if name in settings})
-
-
 def restore_optimizer(
-    optimizer: Optimizer,
+    optimizer: Optimizer | None,
     kind: str,
     numbers: Mapping[str, int | float],
     vectors: Mapping[str, Array],
     params: Parameters,
-) -> None:
-    """Give a new optimiser the state that `optimizer_state` returned.
+) -> Optimizer:
+    """Return an optimiser with the state that `optimizer_state` returned.
+
+    Parameters
+    ----------
+    optimizer : a new one, to be filled; None for one of npvae's own
+    kind : the name of its class
+    numbers, vectors : its state
+    params : what it changes
 
     Raises
     ------
     DataError : if the state is not of such an optimiser, or not of such parameters
+    InputError : if npvae has none of this kind, or one of its numbers is out of its range
     """
+    ours = optimizer is None
+    if optimizer is None:
+        if kind not in OPTIMIZERS:
+            raise InputError(f"its optimiser, {quote(kind)}, is your own; give optimizer=...")
+        names = signature(OPTIMIZERS[kind]).parameters
+        settings = {name: number for name, number in numbers.items() if name in names}
+        settings["lr"] = numbers["lr"] or 1.0  # it may be 0 while it warms up
+        optimizer = OPTIMIZERS[kind](**settings)
     state, stored = vars(optimizer), {*numbers, *vectors}
     public = {name for name in state if not name.startswith("_")}
     missing = {name for name in public - stored if state[name] is not None}
     if kind != type(optimizer).__name__ or missing or stored - public:
         raise DataError(
-            f"it holds the optimiser {kind:.40} with {', '.join(sorted(stored)):.200}; "
+            f"it holds the optimiser {quote(kind)} with {quote(', '.join(sorted(stored)))}; "
             f"{type(optimizer).__name__} has {', '.join(sorted(public))}"
         )
     for name, number in numbers.items():
-        if type(number) is not type(state[name]) or not isfinite(number) or number < 0:
-            raise DataError(f"{name} of its optimiser is {number!r:.40}, not like {state[name]!r}")
+        counts = ours and type(state[name]) is int and (type(number) is not int or number < 0)
+        if type(number) not in (bool, int, float) or not isfinite(number) or counts:
+            raise DataError(f"{name} of its optimiser is {quote(repr(number))}; restore the file")
         setattr(optimizer, name, number)
     for name in vectors:
         checked = require_floats(vectors, name, params.flat.shape, finite=False)
-        vector = params.device.zeros(params.size, params.dtype)
-        vector[...] = params.device.asarray(checked, params.dtype)
+        if ours and checked.dtype != params.dtype:
+            raise DataError(f"{name} of its optimiser is {checked.dtype}, expected {params.dtype}")
+        vector = params.device.zeros(params.size, checked.dtype)
+        vector[...] = params.device.asarray(checked)
         setattr(optimizer, name, vector)
+    return optimizer

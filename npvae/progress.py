@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from itertools import pairwise
 from math import isfinite
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from npvae.arrays import CPU, Array, Device, Seed
 from npvae.autoencoder import Loss
 from npvae.datasets.archive import require_floats
+from npvae.datasets.reading import quote
 from npvae.errors import DataError, InputError
 from npvae.evaluation import Evaluation
 
@@ -55,6 +57,7 @@ class Progress:
     losses : (updates an epoch, 3) array with the `Loss` of each so far, on the model's device
     seconds : that this epoch's updates have taken so far
     records : of the epochs that are complete; `steps` alone makes none
+    torn : whether an update has begun that has not ended: what was interrupted there cannot go on
     """
 
     rng: Seed = 0
@@ -65,6 +68,7 @@ class Progress:
     losses: Array = field(default_factory=lambda: np.zeros((0, len(Loss._fields))))
     seconds: float = 0.0
     records: list[EpochRecord] = field(default_factory=list)
+    torn: bool = False
 
     @property
     def has_begun(self) -> bool:
@@ -84,6 +88,7 @@ class Progress:
         """Stand before the first update of an epoch."""
         self.order, self.batch_size = order, batch_size
         self.losses = losses.reshape(-1, len(Loss._fields))
+        self.torn = False
 
     def add(self, loss: Loss, seconds: float) -> None:
         """Count an update."""
@@ -91,6 +96,16 @@ class Progress:
             self.losses[self.step, i] = value
         self.step += 1
         self.seconds += seconds
+        self.torn = False
+
+    def require_whole(self) -> None:
+        """Refuse to go on from within an update."""
+        if self.torn:
+            raise InputError(
+                f"this training was interrupted within an update, {self.place}: random numbers are "
+                "drawn and parameters perhaps half changed; go on from the last checkpoint (what "
+                "is to stop a training, a signal for instance, should do so in `watch`)"
+            )
 
     def end_epoch(self) -> None:
         """Stand between this epoch and the next."""
@@ -129,7 +144,7 @@ def restore_progress(
     DataError : if it does not
     """
     epoch, step, batch_size = (_number(header, name, int) for name in COUNTS)
-    records = [_record(stored, number) for number, stored in enumerate(header["records"], start=1)]
+    records = [_record(stored) for stored in header["records"]]
     progress = Progress(_generator(header["rng"]), epoch, step, batch_size, records=records)
     progress.seconds = _number(header, "seconds")
     most = 0
@@ -144,17 +159,24 @@ def restore_progress(
         most = -(-len(order) // max(batch_size, 1))
         losses = require_floats(arrays, "losses", (most, len(Loss._fields)))
         progress.order, progress.losses = device.asarray(order), device.asarray(losses)
-    if len(records) not in (0, epoch - 1) or not 0 <= step <= most:
+    done = [record.epoch for record in records]
+    in_order = all(a < b for a, b in pairwise([0, *done, epoch]))
+    if not in_order or not 0 <= step <= most or len({_form(record) for record in records}) > 1:
         raise DataError(
-            f"it stands in epoch {epoch}, step {step} of {most}, with {len(records)} epochs done, "
+            f"it stands in epoch {epoch}, step {step} of {most}, with {len(done)} epochs recorded, "
             "which does not fit together"
         )
     return progress
 
 
+def _form(record: EpochRecord) -> int | None:
+    """How many latents were held out, if any: alike in all records of one training."""
+    return None if record.held_out is None else len(record.held_out.kl_per_latent)
+
+
 def _generator_state(rng: Any) -> Any:
     """Return a seed as it is, and all that decides the draws of a generator."""
-    if isinstance(rng, int | np.integer):
+    if isinstance(rng, int | np.integer) and rng >= 0:
         return int(rng)
     state = getattr(getattr(rng, "bit_generator", None), "state", None)
     if not isinstance(state, dict) or state.get("bit_generator") not in GENERATORS:
@@ -168,19 +190,22 @@ def _generator_state(rng: Any) -> Any:
 def _generator(state: Any) -> int | np.random.Generator:
     if type(state) is int and state >= 0:
         return state
-    bits = GENERATORS[state["bit_generator"]](0)
-    bits.state = state  # which NumPy looks through
+    bits, inner = GENERATORS[state["bit_generator"]](0), state["state"]
+    words = [inner["state"], inner["inc"], state["has_uint32"], state["uinteger"]]
+    whole = all(type(word) is int and 0 <= word < 1 << 128 for word in words)
+    # an even increment may repeat one draw for ever, and a loop that rejects it would never end
+    if not whole or words[1] % 2 == 0 or words[2] > 1 or words[3] >= 1 << 32:
+        raise DataError("its generator has a state that no PCG64 can have")
+    bits.state = state
     return np.random.Generator(bits)
 
 
-def _record(stored: dict[str, Any], epoch: int) -> EpochRecord:
+def _record(stored: dict[str, Any]) -> EpochRecord:
     """Return what an epoch did, if the numbers are numbers."""
-    if stored["epoch"] != epoch:
-        raise DataError(f"its record number {epoch} is of epoch {stored['epoch']!r:.20}")
     held_out = stored["held_out"]
     names = {field.name for field in fields(EpochRecord)} - {"epoch", "held_out"}
     return EpochRecord(
-        epoch=epoch,
+        epoch=_number(stored, "epoch", int),
         held_out=None if held_out is None else _evaluation(held_out),
         **{name: _number(stored, name) for name in names},
     )
@@ -200,5 +225,5 @@ def _number(stored: Any, name: Any, kind: type = float) -> Any:
     value = stored[name]
     fits = type(value) is kind
     if not fits or not isfinite(value):
-        raise DataError(f"{name} is {value!r:.40}, expected a finite {kind.__name__}")
+        raise DataError(f"{name} is {quote(repr(value))}, expected a finite {kind.__name__}")
     return value

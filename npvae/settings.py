@@ -1,5 +1,6 @@
 """What decides a training: the settings, and what follows from them once the data are known."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
@@ -18,6 +19,7 @@ from npvae.vae import VAE
 
 SIGMA = {"pixels": 0.1, "real": 0.5}
 MOST = (1 << 63) - 1  # of a whole number
+MOST_LAYERS = 100
 MOST_PARAMETERS = 1 << 30  # with gradient and Adam's averages they would take 16 GiB
 
 
@@ -43,8 +45,12 @@ EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "validation": AT_LEAST_0,
     "latent": AT_LEAST_1,
     "hidden": (
-        lambda value: isinstance(value, tuple) and all(_whole(size, 1) for size in value),
-        "sizes such as (400,) or (500, 300)",
+        lambda value: (
+            isinstance(value, tuple)
+            and len(value) <= MOST_LAYERS
+            and all(_whole(size, 1) for size in value)
+        ),
+        f"sizes such as (400,) or (500, 300), {MOST_LAYERS} at most",
     ),
     "activation": _one_of(ACTIVATIONS),
     "init": _one_of(INITIALIZERS),
@@ -166,7 +172,7 @@ def resolve(settings: Settings, dataset: Dataset) -> Settings:
         sigma = SIGMA[dataset.kind]
     data = settings.data
     if data not in NAMES:
-        data = str(Path(data).expanduser().resolve())
+        data = str(Path(os.path.expanduser(data)).resolve())
     return replace(settings, data=data, likelihood=likelihood, binarize=binarize, sigma=sigma)
 
 

@@ -63,8 +63,9 @@ def steps(
     scaling : how they become x, anew for every batch
     optimizer : changes `model.params` in place
     epochs, batch_size : at least 1; epochs that are already done count
-    rng : generator or seed of orders and noise of a new training
-    progress : of a training that goes on, with the generator it had; kept up to date
+    rng : generator or seed of orders and noise, where no progress is given
+    progress : of a training that goes on, with the generator it had, or of a new one that is to go
+        on some day; kept up to date
 
     Yields
     ------
@@ -76,16 +77,17 @@ def steps(
         an epoch of other examples or batches; with the first step
     """
     progress = Progress(rng) if progress is None else progress
-    _require_sense(len(split), epochs, batch_size, progress)
+    _require_sense(model, split, epochs, batch_size, progress)
     device, dtype, n = model.params.device, model.params.dtype, len(split)
     progress.rng = rng = device.generator(progress.rng)
     split, scaling = split.to(device), scaling.to(device)
     while (epoch := progress.epoch) <= epochs:
         if len(progress.order) == 0:
+            progress.torn = True
             losses = device.zeros(-(-n // batch_size) * len(Loss._fields), dtype)
             progress.begin_epoch(device.permutation(rng, n), batch_size, losses)
         for start in range(progress.step * batch_size, n, batch_size):
-            begin = perf_counter()
+            begin, progress.torn = perf_counter(), True
             x = scaling.encode(split.take(progress.order[start : start + batch_size]), rng, dtype)
             loss = model.loss_and_grad(x, model.draw_noise(rng, len(x)))
             optimizer.step(model.params)
@@ -116,11 +118,11 @@ def fit(
     scaling : how examples become x; by default `scaling_for(dataset)`
     optimizer : by default Adam with its own defaults
     epochs, batch_size : at least 1; epochs that are already done count
-    rng : generator or seed of a new training; the same seed gives the same bits
-    watch : sees the updates as they pass, a progress bar for instance. Where it stops, `fit` stops,
-        without a record of the epoch at hand; `progress` tells where
-    progress : of a training that goes on (with the model and the optimiser that it had), or a new
-        one, `Progress(rng)`; kept up to date
+    rng : generator or seed, where no progress is given; the same seed gives the same bits
+    watch : sees the updates as they pass, a progress bar for instance, and passes on each of them.
+        Where it stops, `fit` stops, without a record of the epoch at hand; `progress` tells where
+    progress : of a training that goes on (with the model and the optimiser that it had), or of a
+        new one that is to go on some day, `Progress(rng)`; kept up to date
 
     Yields
     ------
@@ -135,9 +137,12 @@ def fit(
     require_fitting(model, scaling)
     if progress is None:
         progress = Progress(rng)
-    elif optimizer is None and progress.has_begun:
-        raise InputError("give the optimizer that this training had until now; a new one differs")
-    _require_sense(len(dataset.train), epochs, batch_size, progress)
+    elif optimizer is None:
+        raise InputError(
+            "progress needs its optimizer, too, since both are needed to go on: make one, "
+            "optimizer = Adam(), and give it here each time"
+        )
+    _require_sense(model, dataset.train, epochs, batch_size, progress)
     updates = watch(
         steps(
             model,
@@ -150,9 +155,11 @@ def fit(
         )
     )
     per_epoch = -(-len(dataset.train) // batch_size)
-    while progress.epoch <= epochs:
+    while (epoch := progress.epoch) <= epochs:
         for _ in islice(updates, per_epoch - progress.step):
             pass
+        if progress.epoch != epoch:
+            raise InputError("watch keeps updates back; it has to pass on each, one at a time")
         if progress.step < per_epoch:
             return
         losses = require_healthy(model, progress)
@@ -161,9 +168,9 @@ def fit(
         held_out = None
         if len(dataset.validation):
             held_out = evaluate(model, dataset.validation, scaling, EVALUATION_SEED)
-            require_finite(f"after epoch {progress.epoch} the validation ELBO", held_out.elbo)
+            require_finite(f"after epoch {epoch} the validation ELBO", held_out.elbo)
         elbo, seconds = -reconstruction - kl, progress.seconds
-        record = EpochRecord(progress.epoch, loss, elbo, reconstruction, kl, held_out, seconds)
+        record = EpochRecord(epoch, loss, elbo, reconstruction, kl, held_out, seconds)
         progress.records.append(record)
         progress.end_epoch()
         yield record
@@ -181,8 +188,7 @@ def require_healthy(model: Model, progress: Progress) -> Array:
         for name in MADE_IN_ORDER:
             value = losses[i, Loss._fields.index(name)]
             require_finite(f"in epoch {progress.epoch}, step {i + 1}, the {name}", value)
-    where = f"after epoch {progress.epoch}, step {progress.step},"
-    require_finite(f"{where} the sum of the parameters", float(model.params.flat.sum()))
+    require_finite(f"{progress.place}, the sum of the parameters", float(model.params.flat.sum()))
     return losses
 
 
@@ -195,13 +201,22 @@ def require_finite(what: str, value: float) -> None:
         )
 
 
-def _require_sense(n: int, epochs: int, batch_size: int, progress: Progress) -> None:
-    """Refuse to train on nothing, or to finish an epoch in another way than it was begun."""
+def _require_sense(
+    model: Model, split: Split, epochs: int, batch_size: int, progress: Progress
+) -> None:
+    """Refuse, before anything is drawn, what cannot be trained or not gone on with."""
     if epochs < 1 or batch_size < 1:
         raise InputError(f"epochs={epochs}, batch_size={batch_size}; both are at least 1")
+    n, n_before = len(split), len(progress.order)
     if n == 0:
         raise InputError("there is no example to train on")
-    n_before = len(progress.order)
+    n_x = getattr(model, "n_x", split.x.shape[1])
+    if split.x.shape[1] != n_x:
+        raise InputError(
+            f"the examples have {split.x.shape[1]} numbers each, and the model takes {n_x}; give "
+            "the data that it was made for"
+        )
+    progress.require_whole()
     if n_before and (n_before, progress.batch_size) != (n, batch_size):
         raise InputError(
             f"this training stands within an epoch of {n_before} examples in batches of "

@@ -54,11 +54,9 @@ class VAE:
         dtype: DTypeLike = np.float32,
         device: Device = CPU,
     ) -> None:
-        if not 0 <= beta < float("inf"):
-            raise InputError(f"beta is {beta}; a weight of the KL is zero or a positive number")
         self.encoder, self.decoder = encoder, decoder
         self.likelihood = likelihood or Bernoulli()
-        self.n_x, self.n_z, self.beta = n_x, n_z, float(beta)
+        self.n_x, self.n_z, self.beta = n_x, n_z, require_beta(beta)
         self.config: dict[str, Any] = {}
         self.params = Parameters(
             {"encoder": encoder, "decoder": decoder, "likelihood": self.likelihood}, dtype, device
@@ -175,6 +173,13 @@ class VAE:
         require_noise(eps, mu)
         outputs = self.decoder.forward(reparameterize(mu, logvar, eps))
         return Terms(self.likelihood.log_prob(outputs, x), kl_per_latent(mu, logvar), mu)
+
+
+def require_beta(beta: float) -> float:
+    """Refuse a weight of the KL that is no number, or below zero."""
+    if not 0 <= beta < float("inf"):
+        raise InputError(f"beta is {beta}; a weight of the KL is zero or a positive number")
+    return float(beta)
 
 
 def require_noise(eps: Array, mu: Array) -> None:

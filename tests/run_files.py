@@ -15,7 +15,7 @@ from PIL import Image
 
 from npvae import figures, load_checkpoint, load_model
 from npvae.cli import main
-from npvae.files import write_whole
+from npvae.files import is_part, write_whole
 from npvae.history import history_columns
 
 AT_EVERY_UPDATE = ["--checkpoint-minutes", "1e-9"]
@@ -92,7 +92,7 @@ def visible(folder):
 
 def parts(folder):
     """Return the names of the files that are not finished."""
-    return [path.name for path in folder.glob(".*.part")]
+    return [path.name for path in folder.iterdir() if is_part(path)] if folder.is_dir() else []
 
 
 # ---- whole files ---------------------------------------------------------------------------------

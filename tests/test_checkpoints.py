@@ -164,7 +164,9 @@ def test_layers_and_optimisers_of_ones_own(tmp_path):
     never = own_layers(), Signed(), Progress(rng=7)
     train(*never, epochs=4)
     path = saved_after(tmp_path / "c.npz", 5, own_layers, Signed)
-    with pytest.raises(DataError, match=r"c\.npz.*layers of your own; give model="):
+    with pytest.raises(
+        DataError, match=r"c\.npz.*layers of your own; use load_checkpoint with model="
+    ):
         load_checkpoint(path)
     with pytest.raises(DataError, match=r"c\.npz.*Signed.*give optimizer="):
         load_checkpoint(path, model=own_layers())
@@ -232,7 +234,7 @@ def test_an_epoch_that_was_begun_is_finished_as_it_was_begun(tmp_path):
 
 def test_going_on_needs_the_optimiser(tmp_path):
     again = load_checkpoint(saved_after(tmp_path / "c.npz", 5))
-    with pytest.raises(InputError, match="give the optimizer that this training had"):
+    with pytest.raises(InputError, match="progress needs its optimizer, too"):
         next(fit(again.model, DATA, batch_size=BATCH, progress=again.progress))
 
 
@@ -261,7 +263,7 @@ def test_a_generator_that_no_file_can_hold(tmp_path):
 def test_an_optimiser_that_no_file_can_hold(tmp_path):
     odd = SGD()
     odd.schedule = [1, 2]
-    with pytest.raises(InputError, match=r"SGD\.schedule is a list"):
+    with pytest.raises(InputError, match=r"SGD\.schedule is \[1, 2\]; a file keeps"):
         save_checkpoint(tmp_path / "c.npz", own_layers(), SCALING, (2, 3), odd, Progress())
 
 
@@ -304,7 +306,7 @@ def without(name):
 
 
 STRANGE = {
-    "epoch 3 with one record": progress(epoch=3),
+    "a record of an epoch to come": progress(epoch=1),
     "no epoch": progress(epoch=0),
     "half a step": progress(step=1.5),
     "a step beyond the epoch": progress(step=4),
@@ -350,7 +352,7 @@ def test_what_does_not_fit_together_is_refused(tmp_path, strange):
 def test_sizes_that_the_file_does_not_hold_take_no_memory(tmp_path):
     path = saved_after(tmp_path / "c.npz", 5)
     rewrite(path, lambda header, arrays: header["model"].update(n_h=[10**9]))
-    with pytest.raises(DataError, match="need more than the 110 numbers it holds"):
+    with pytest.raises(DataError, match="need more than the 110 numbers in it"):
         load_checkpoint(path)
 
 

@@ -83,10 +83,10 @@ def test_content_and_name_are_brought_to_the_disk_in_this_order(tmp_path, monkey
 
 
 def test_only_what_writers_left_is_swept(tmp_path):
-    for name in (".model.npz.x1y2.part", ".hidden", "model.npz", "a.part"):
+    for name in (".model.npz.x1y2.npvae-part", ".film.part", ".hidden", "model.npz", "a.part"):
         (tmp_path / name).write_bytes(b"")
     remove_parts(tmp_path)
-    assert sorted(os.listdir(tmp_path)) == [".hidden", "a.part", "model.npz"]
+    assert sorted(os.listdir(tmp_path)) == [".film.part", ".hidden", "a.part", "model.npz"]
 
 
 def test_a_folder_that_is_a_file_is_an_os_error(tmp_path):

@@ -107,7 +107,7 @@ def test_layers_of_ones_own_cannot_be_saved(tmp_path):
 
 
 def test_no_such_file(tmp_path):
-    with pytest.raises(DataError, match=r"there is no .*model\.npz; did its training finish"):
+    with pytest.raises(DataError, match=r"there is no file .*model\.npz; give one that"):
         load_model(tmp_path / "model.npz")
 
 

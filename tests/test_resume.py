@@ -136,17 +136,17 @@ def test_a_checkpoint_every_few_epochs(monkeypatch):
 
 def test_what_a_killed_writer_left_is_swept():
     assert begin("run") == 0
-    Path("run/.checkpoint.npz.abc.part").write_bytes(b"half")
+    Path("run/.checkpoint.npz.abc.npvae-part").write_bytes(b"half")
     shutil.copytree("run", "before")
     assert train("--resume", "run") == 0
-    assert not list(Path("run").glob(".*.part"))
+    assert not list(Path("run").glob("*-part"))
     require_same("before", "run")
 
 
 def test_a_folder_where_a_run_was_killed_before_its_config_is_free():
     Path("run").mkdir()
     Path("run/.lock").write_text("123")
-    Path("run/.config.json.abc.part").write_bytes(b"{")
+    Path("run/.config.json.abc.npvae-part").write_bytes(b"{")
     assert begin("run") == 0
 
 

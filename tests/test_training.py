@@ -251,7 +251,7 @@ def test_parameters_that_are_no_numbers_end_the_training():
     """One update of an epoch ruins the model: its loss, taken before, cannot tell."""
     with (
         np.errstate(all="ignore"),
-        pytest.raises(TrainingError, match="after epoch 1, step 1, the sum of the parameters"),
+        pytest.raises(TrainingError, match="in epoch 1, after step 1, the sum of the parameters"),
     ):
         list(fit(VAE.dense(6, 4, 2), dataset(), optimizer=SGD(1e38), epochs=1, batch_size=10**6))
 

@@ -17,18 +17,26 @@ SIGNALS = [
 
 
 def say(line: str) -> None:
-    """Print a line; if nobody reads any more (`| head`), go on in silence."""
+    """Print a line; if nobody reads any more (`| head`), or a log is full, go on in silence."""
     try:
         print(line, flush=True)
-    except BrokenPipeError:
+    except OSError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, lasts as long as the process
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal that asks to stop at once."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
 
 
 class Watch:
     """Passes the updates on, shows them, saves every few minutes, and stops when asked to.
 
-    Ctrl-C, a termination or the end of the terminal is heard after the update at hand; a second
-    signal works at once.
+    Ctrl-C, a termination or the end of the terminal is heard after the update at hand. While a
+    checkpoint is being written no further signal disturbs it; else a second one raises `Stopped`,
+    and so does the first after the training.
 
     Parameters
     ----------
@@ -38,7 +46,7 @@ class Watch:
 
     Attributes
     ----------
-    stopped_by : the number of the signal that was heard, or None
+    stopped_by : the number of the signal that was heard first, or None
     """
 
     def __init__(self, total: int, done: int, save: Callable[[], None], minutes: float) -> None:
@@ -50,6 +58,7 @@ class Watch:
         self.bar = tqdm(
             total=total, initial=done, unit="step", disable=None, leave=False, dynamic_ncols=True
         )
+        self._saving, self._training = False, True
         self._before: dict[int, Any] = {}
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
@@ -70,8 +79,17 @@ class Watch:
 
     def save(self) -> None:
         """Write a checkpoint now, and count the minutes from here."""
-        self._save()
+        self._saving = True
+        try:
+            self._save()
+        finally:
+            self._saving = False
         self._saved = monotonic()
+
+    def finish(self) -> None:
+        """Remove the bar: there are no more updates, and a signal need not wait for one."""
+        self.bar.close()
+        self._training = False
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""
@@ -81,13 +99,12 @@ class Watch:
     def close(self) -> None:
         """Remove the bar, and give the signals back their meaning."""
         self.bar.close()
-        self._restore()
-
-    def _on_signal(self, number: int, frame: object) -> None:
-        self.stopped_by = number
-        self._restore()
-
-    def _restore(self) -> None:
         for number, before in self._before.items():
             signal.signal(number, before)
         self._before = {}
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        waits = self._saving or (self._training and self.stopped_by is None)
+        self.stopped_by = self.stopped_by or number
+        if not waits:
+            raise Stopped(number)

@@ -112,8 +112,8 @@ def _surplus(file: IO[bytes], size: int) -> int:
     if version not in READ_HEADER:
         raise ValueError(f"its version {version} is unknown")
     shape, _, dtype = READ_HEADER[version](start)
-    if dtype.hasobject:
-        raise ValueError("it holds Python objects")
+    if dtype.hasobject or dtype.itemsize == 0:
+        raise ValueError("it holds Python objects, or nothing")
     if min(shape, default=0) < 0:
         raise ValueError(f"its shape {shape} is none")
     surplus = size - start.tell() - math.prod(shape) * dtype.itemsize

@@ -1,5 +1,6 @@
 """The user's own data: read, split by a seed, and described."""
 
+import os
 from pathlib import Path
 
 from npvae.arrays import Array
@@ -37,7 +38,7 @@ def load_own(
     DataError : the file cannot be read as what its suffix says
     InputError : another suffix, or an argument that does not fit
     """
-    name, path = str(path), Path(path).expanduser()
+    name, path = str(path), Path(os.path.expanduser(path))
     if label_column is not None and path.suffix.lower() != ".csv":
         raise InputError(
             f"label_column (--label-column) is for .csv files, and {path} is none; leave it out"
