@@ -1,32 +1,31 @@
 """The folder of a run, which keeps everything that it made."""
 
-import json
+import os
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from itertools import count
-from math import isfinite
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from npvae.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from npvae.config import read_config, write_config, write_json
 from npvae.datasets import NAMES
 from npvae.datasets.archive import read_arrays
 from npvae.datasets.dataset import Dataset, checksum
-from npvae.datasets.reading import quote, reading
+from npvae.datasets.reading import quote
 from npvae.errors import DataError, InputError
-from npvae.files import PART, remove_parts, write_whole
-from npvae.history import write_history
+from npvae.files import is_part, remove_parts, write_whole
+from npvae.history import history_columns, write_history
 from npvae.lock import locked
 from npvae.model_file import SavedModel, load_model, save_model
 from npvae.settings import Settings, load_data
-from npvae.versions import versions
 
-FORMAT = 1  # of config.json
-LARGEST_CONFIG = 1 << 24  # bytes; JSON takes some ten times as much memory
 LOCK = ".lock"
+PARTS = ("train", "validation", "test")
 
 
 class RunFolder:
@@ -56,7 +55,7 @@ class RunFolder:
         """Return the folder of an earlier run."""
         path = Path(path)
         if not (path / "config.json").is_file():
-            raise InputError(f"{path} is no run: it has no config.json; give a folder under runs/")
+            raise InputError(f"{path} is no run: it has no config.json; give the folder of a run")
         return cls(path)
 
     def __truediv__(self, name: str) -> Path:
@@ -74,79 +73,50 @@ class RunFolder:
             remove_parts(self.path)
             yield
 
-    def write_json(self, name: str, content: dict[str, Any]) -> None:
-        """Write a JSON file with every number that is not one (NaN) as null."""
-        with write_whole(self / name, "w", encoding="utf-8") as file:
-            json.dump(finite(content), file, indent=2, allow_nan=False)
-            file.write("\n")
-
     def write_config(self, settings: Settings, dataset: Dataset, n_parameters: int) -> None:
         """Write what is needed to run it again; of own data each part's rows as well."""
-        self.write_json(
-            "config.json",
-            {
-                "format": FORMAT,
-                "settings": settings.as_json(),
-                "data": {
-                    "source": dataset.source,
-                    "kind": dataset.kind,
-                    "shape": list(dataset.shape),
-                    "columns": list(dataset.columns),
-                    "train": len(dataset.train),
-                    "validation": len(dataset.validation),
-                    "test": len(dataset.test),
-                    "remark": dataset.remark,
-                    "crc32": checksum(dataset.train.x),
-                },
-                "parameters": n_parameters,
-                "versions": versions(),
-            },
-        )
+        write_config(self / "config.json", settings, dataset, n_parameters)
         if settings.data not in NAMES:
+            rows = {name: getattr(dataset, name).rows for name in PARTS}
             with write_whole(self / "split.npz") as file:
-                np.savez(
-                    file,
-                    train=dataset.train.rows,
-                    validation=dataset.validation.rows,
-                    test=dataset.test.rows,
-                )
+                np.savez(file, **rows)
 
     def write_settings(self, settings: Settings) -> None:
         """Write other settings into the config, such as more epochs; the rest stays."""
-        self.write_json("config.json", self._config() | {"settings": settings.as_json()})
+        path = self / "config.json"
+        write_json(path, read_config(path) | {"settings": settings.as_json()})
 
     def settings(self) -> Settings:
         """Read the settings back."""
         try:
-            return Settings.from_json(self._config("settings"))
+            return Settings.from_json(read_config(self / "config.json")["settings"])
         except InputError as error:
             raise DataError(f"{self / 'config.json'}: {quote(error)}; restore it") from error
 
     def columns(self) -> list[str]:
         """Read the names of a table's columns back."""
-        columns = self._config("data").get("columns")
-        return [str(name) for name in columns] if isinstance(columns, list) else []
+        columns = read_config(self / "config.json")["data"].get("columns")
+        names = map(str, columns if isinstance(columns, list) else [])
+        return [name.encode(errors="replace").decode() for name in names]
 
     def names(self) -> list[str]:
         """Return the names of the files, but of the lock and of what is being written."""
-        names = (file.name for file in self.path.iterdir())
-        return sorted(name for name in names if name != LOCK and not name.endswith(PART))
-
-    def _config(self, part: str | None = None) -> dict[str, Any]:
-        path, what = self / "config.json", "a run's config"
-        with reading(path, what, "restore it, or train again"):
-            if path.stat().st_size > LARGEST_CONFIG:
-                raise DataError(f"{path} is too large for {what}; restore it, or train again")
-            config = dict(json.loads(path.read_text(encoding="utf-8")))
-            if config["format"] != FORMAT:
-                raise DataError(
-                    f"{path} has format {config['format']!r:.20}; this npvae reads format "
-                    f"{FORMAT}: use the npvae that wrote it"
-                )
-            return config if part is None else dict(config[part])
+        files = self.path.iterdir()
+        return sorted(file.name for file in files if file.name != LOCK and not is_part(file))
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Bring checkpoint.npz, then history.csv and model.npz, up to date."""
+        """Bring checkpoint.npz, then history.csv and model.npz, up to date.
+
+        Raises
+        ------
+        InputError : if the folder has been moved or deleted meanwhile; it is not made anew
+        WriteError : if a file cannot be written
+        """
+        if not (self / "config.json").exists():
+            raise InputError(
+                f"{self.path} is no longer there: it was moved or deleted while its training went "
+                "on. What was saved until then is where the folder is now; go on there"
+            )
         model, scaling, shape = checkpoint.model, checkpoint.scaling, checkpoint.shape
         save_checkpoint(
             self / "checkpoint.npz",
@@ -171,44 +141,80 @@ class RunFolder:
         path = self / "checkpoint.npz"
         if path.exists():
             checkpoint = load_checkpoint(path)
-            if checkpoint.settings | {"epochs": 0} != settings.as_json() | {"epochs": 0}:
-                raise DataError(
-                    f"{path} was written under other settings than {self / 'config.json'} has now; "
-                    "undo the change, or begin another run with these settings"
-                )
+            self._require_same_settings(checkpoint, settings)
             return checkpoint
-        if (self / "model.npz").exists():  # which is never written before a checkpoint
+        left = [name for name in ("model.npz", "history.csv") if (self / name).exists()]
+        if left:  # which are never written before a checkpoint
             raise DataError(
-                f"{self.path} holds a model but no checkpoint.npz any more, so its training cannot "
-                "go on; restore the file, or train anew into another folder"
+                f"{self.path} holds {left[0]} but no checkpoint.npz any more, so its training "
+                "cannot go on; restore the file, or train anew into another folder"
             )
         return None
 
-    def load_model(self) -> SavedModel:
-        """Read the trained model back."""
-        return load_model(self / "model.npz")
+    def _require_same_settings(self, checkpoint: Checkpoint, settings: Settings) -> None:
+        """Refuse others, but for the epochs, and the place of data that have a checksum."""
+        before, now = checkpoint.settings, settings.as_json()
+        for name in (name for name in now if name not in ("epochs", "data")):
+            if before.get(name) != now[name]:
+                raise DataError(
+                    f"{self / 'checkpoint.npz'} was written with {name} "
+                    f"{quote(repr(before.get(name)))}, and {self / 'config.json'} has "
+                    f"{quote(repr(now[name]))}; undo the change, or begin another run"
+                )
 
-    def load_data(self) -> Dataset:
-        """Load the data of the run again, and refuse data that have changed since."""
-        settings = self.settings()
-        if settings.data not in NAMES and not Path(settings.data).exists():
+    def load_model(self) -> SavedModel:
+        """Read the model back: model.npz or, if that is gone, the one in the checkpoint."""
+        paths = [self / name for name in ("model.npz", "checkpoint.npz")]
+        path = next((path for path in paths if path.exists()), None)
+        if path is None:
             raise DataError(
-                f"this run was trained on {settings.data}, which is no longer there; bring it back"
+                f"{self.path} holds no model yet; train it: {resume_command(self.path)}"
+            )
+        saved = load_model(path)
+        if list(saved.shape) != read_config(self / "config.json")["data"].get("shape"):
+            raise DataError(
+                f"{path} is of another run: its examples have the shape {saved.shape}, and those "
+                f"of {self / 'config.json'} another"
+            )
+        return saved
+
+    def epochs(self) -> tuple[int, int]:
+        """Return how many epochs are done, and how many were asked for."""
+        history = self / "history.csv"
+        done = len(history_columns(history)["epoch"]) if history.exists() else 0
+        return done, self.settings().epochs
+
+    def load_data(self, place: str | None = None) -> Dataset:
+        """Load the data of the run again, and refuse data that have changed since.
+
+        Parameters
+        ----------
+        place : where one's own data are now, if they are no longer where they were
+        """
+        settings = self.settings()
+        if place is not None:
+            settings = replace(settings, data=place)
+        if settings.data not in NAMES and not os.path.exists(os.path.expanduser(settings.data)):
+            raise DataError(
+                f"the data of this run, {quote(settings.data)}, are not there; bring them back, or "
+                "say with --data where they are now"
             )
         try:
             dataset = load_data(settings)
         except InputError as error:
             raise DataError(f"{self / 'config.json'}: {quote(error)}; restore it") from error
         changed = f"{dataset.source} has changed since this run was trained"
-        advice = "restore it, or train again"
-        if self._config("data").get("crc32") != checksum(dataset.train.x):
+        advice = f"restore it, or {self / 'config.json'}"
+        if read_config(self / "config.json")["data"].get("crc32") != checksum(dataset.train.x):
             raise DataError(f"{changed}: it holds other numbers; {advice}")
         path, trained = self / "split.npz", (self / "checkpoint.npz").exists()
         if settings.data not in NAMES and (path.exists() or trained):
-            stored = read_arrays(path, packed=False)
-            for name in ("train", "validation", "test"):
+            if not path.exists():
+                raise DataError(f"{path} is missing; restore it")
+            kept = read_arrays(path, packed=False)
+            for name in PARTS:
                 rows = getattr(dataset, name).rows
-                found = stored.get(name, rows[:0])
+                found = kept.get(name, rows[:0])
                 if found.dtype.kind != "i" or not np.array_equal(found, rows):
                     raise DataError(
                         f"{changed}, or {path}: its {name} part has other rows; {advice}"
@@ -216,27 +222,31 @@ class RunFolder:
         return dataset
 
 
-def finite(content: Any) -> Any:
-    """Return JSON content with None in place of each NaN and infinity, which JSON does not have."""
-    if isinstance(content, dict):
-        return {key: finite(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [finite(value) for value in content]
-    return None if isinstance(content, float) and not isfinite(content) else content
+def resume_command(path: Path) -> str:
+    """Return what to give to a shell to go on with the run in a folder."""
+    text = str(path)
+    return f"npvae train --resume {shlex.quote(text if text[:1] != '-' else f'./{text}')}"
 
 
 def _make_folder(out: str | Path | None, name: str) -> Path:
     """Make `out`, if it is not there or empty, or the next free `runs/name-001`."""
     if out is not None:
         path = Path(out)
-        if not str(out) or path.is_file() or (path.exists() and RunFolder(path).names()):
-            raise InputError(f"--out {path} already exists and is not empty; choose another")
+        if path.is_file():
+            raise InputError(f"--out {path} is a file; choose another name")
+        if not str(out) or (path.exists() and RunFolder(path).names()):
+            or_go_on = f", or go on with it: {resume_command(path)}"
+            raise InputError(
+                f"--out {path} already exists and is not empty; choose another"
+                + (or_go_on if (path / "config.json").exists() else "")
+            )
         path.mkdir(parents=True, exist_ok=True)
         return path
     slug = re.sub(r"[^A-Za-z0-9]+", "-", Path(name).stem or name).strip("-").lower() or "data"
+    Path("runs").mkdir(exist_ok=True)
     for number in count(1):
         path = Path("runs") / f"{slug}-{number:03d}"
         with suppress(FileExistsError):
-            path.mkdir(parents=True)
+            path.mkdir()
             break
     return path

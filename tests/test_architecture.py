@@ -14,8 +14,8 @@ import npvae
 PACKAGE = Path(npvae.__file__).parent
 ORDER = """
     errors versions memory files lock arrays layers gaussian likelihoods autoencoder vae datasets
-    model_file evaluation optimizers progress training checkpoints history settings runs gradcheck
-    selfcheck figures cli __main__
+    model_file evaluation optimizers progress training checkpoints history settings config runs
+    gradcheck selfcheck figures cli __main__
 """.split()  # noqa: SIM905
 ONLY = {
     "datasets": {"errors", "files", "arrays", "datasets"},

@@ -25,6 +25,7 @@ from npvae import (
     load_checkpoint,
     load_model,
     save_checkpoint,
+    save_model,
     steps,
 )
 
@@ -219,7 +220,113 @@ def test_it_says_what_it_was_written_with(tmp_path):
     assert set(versions) >= {"npvae", "python", "platform"}
 
 
+@pytest.mark.parametrize("rates", [np.geomspace(0.03, 0.003, 4), [0.0, 0, 1, np.float32(0.1)]])
+def test_a_schedule_of_the_learning_rate_goes_on(tmp_path, rates):
+    """Whatever kind of number it makes: they are the same to the optimiser."""
+
+    def scheduled(model, adam, progress, epochs):
+        for epoch in epochs:
+            adam.lr = rates[epoch]
+            train(model, adam, progress, epochs=epoch + 1)
+
+    never = MODELS["vae"](), Adam(), Progress(rng=7)
+    scheduled(*never, range(4))
+    begun = MODELS["vae"](), Adam(), Progress(rng=7)
+    scheduled(*begun, range(2))
+    save_checkpoint(tmp_path / "c.npz", begun[0], SCALING, (2, 3), *begun[1:])
+    again = load_checkpoint(tmp_path / "c.npz")
+    scheduled(again.model, again.optimizer, again.progress, range(2, 4))
+    np.testing.assert_array_equal(again.model.params.flat, never[0].params.flat)
+
+
+@pytest.mark.parametrize("fit_first", [True, False])
+def test_epochs_with_and_without_records(tmp_path, fit_first):
+    model, adam, progress = MODELS["vae"](), Adam(), Progress(rng=7)
+    for epoch, with_fit in enumerate([fit_first, not fit_first], start=1):
+        if with_fit:
+            train(model, adam, progress, epochs=epoch)
+        else:
+            options = {"epochs": epoch, "batch_size": BATCH, "progress": progress}
+            assert len(list(steps(model, DATA.train, SCALING, adam, **options))) == 3
+    save_checkpoint(tmp_path / "c.npz", model, SCALING, (2, 3), adam, progress)
+    again = load_checkpoint(tmp_path / "c.npz").progress
+    assert (again.epoch, len(again.records)) == (3, 1)
+
+
+def test_what_an_own_optimiser_keeps_stays_as_it_is(tmp_path):
+    class Best(Signed):
+        def __init__(self):
+            super().__init__()
+            self.best, self.average = -1.5, np.arange(46) / 3
+
+    model = own_layers()
+    save_checkpoint(tmp_path / "c.npz", model, SCALING, (2, 3), Best(), Progress())
+    again = load_checkpoint(tmp_path / "c.npz", model=own_layers(), optimizer=Best()).optimizer
+    assert again.best == -1.5
+    assert again.average.dtype == np.float64
+    np.testing.assert_array_equal(again.average, np.arange(46) / 3)
+
+
+def test_beta_goes_with_it(tmp_path):
+    """As it is at the moment, also of a model with layers of one's own."""
+    for model, given in ((own_layers(), {"model": own_layers()}), (VAE.dense(6, 5, 2), {})):
+        model.beta = 0.25
+        save_checkpoint(tmp_path / "c.npz", model, SCALING, (2, 3), SGD(), Progress())
+        assert load_checkpoint(tmp_path / "c.npz", **given).model.beta == 0.25
+
+
 # ---- what is refused -----------------------------------------------------------------------------
+
+
+def test_what_was_interrupted_within_an_update_does_not_go_on(tmp_path):
+    """Its random numbers are drawn, and perhaps its parameters half changed."""
+    model, adam, progress = MODELS["vae"](), Adam(), Progress(rng=7)
+    loss_and_grad = model.loss_and_grad
+
+    def interrupted(x, eps):
+        if progress.step == 1:
+            raise KeyboardInterrupt
+        return loss_and_grad(x, eps)
+
+    model.loss_and_grad = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        train(model, adam, progress, epochs=4)
+    with pytest.raises(InputError, match="interrupted within an update, in epoch 1, after step 1"):
+        save_checkpoint(tmp_path / "c.npz", model, SCALING, (2, 3), adam, progress)
+    with pytest.raises(InputError, match="go on from the last checkpoint"):
+        train(model, adam, progress, epochs=4)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_wrong_data_do_no_harm(tmp_path):
+    again = load_checkpoint(saved_after(tmp_path / "c.npz", 3))
+    x = np.zeros((40, 5), np.uint8)
+    wrong = dataclasses.replace(DATA, train=Split(x, np.arange(40)))
+    with pytest.raises(InputError, match="have 5 numbers each, and the model takes 6"):
+        train(again.model, again.optimizer, again.progress, epochs=4, data=wrong)
+    assert len(train(again.model, again.optimizer, again.progress, epochs=4)) == 3
+
+
+def test_a_scaling_that_no_file_can_hold(tmp_path):
+    class Log:
+        pass
+
+    with pytest.raises(InputError, match="keeps the scalings Pixels and Standardized"):
+        save_checkpoint(tmp_path / "c.npz", own_layers(), Log(), (2, 3), SGD(), Progress())
+
+
+def test_settings_that_no_file_can_hold(tmp_path):
+    for odd in ({"lr": np.int64(3)}, {"lr": np.nan}):
+        with pytest.raises(InputError, match="cannot hold these settings"):
+            save_checkpoint(
+                tmp_path / "c.npz", own_layers(), SCALING, (2, 3), SGD(), Progress(), odd
+            )
+
+
+def test_a_model_is_no_checkpoint(tmp_path):
+    save_model(tmp_path / "m.npz", MODELS["vae"](), SCALING, (2, 3))
+    with pytest.raises(DataError, match="a model without its training; read it with load_model"):
+        load_checkpoint(tmp_path / "m.npz")
 
 
 def test_an_epoch_that_was_begun_is_finished_as_it_was_begun(tmp_path):
@@ -269,8 +376,14 @@ def test_an_optimiser_that_no_file_can_hold(tmp_path):
 
 def test_another_model_than_was_saved(tmp_path):
     path = saved_after(tmp_path / "c.npz", 5)
-    with pytest.raises(DataError, match=r"c\.npz cannot be read as a checkpoint"):
-        load_checkpoint(path, model=VAE.dense(6, 4, 2))
+    for other in (
+        VAE.dense(6, 4, 2),
+        VAE.dense(6, 5, 2, beta=2),  # relu, not tanh
+        VAE.dense(6, 5, 2, activation="tanh", beta=2, dtype=np.float64),
+        Autoencoder.dense(6, 5, 2, activation="tanh"),
+    ):
+        with pytest.raises(DataError, match=r"c\.npz cannot be read as a checkpoint"):
+            load_checkpoint(path, model=other)
     with pytest.raises(DataError, match=r"it holds the optimiser Adam.*SGD has lr"):
         load_checkpoint(path, optimizer=SGD())
 
@@ -291,6 +404,10 @@ def rewrite(path, change):
 
 def progress(**changes):
     return lambda header, arrays: header["progress"].update(changes)
+
+
+def generator(**changes):
+    return lambda header, arrays: header["progress"]["rng"]["state"].update(changes)
 
 
 def numbers(**changes):
@@ -315,6 +432,9 @@ STRANGE = {
     "a seed below zero": progress(rng=-1),
     "an unknown generator": progress(rng={"bit_generator": "Random"}),
     "a generator without its state": progress(rng={"bit_generator": "PCG64"}),
+    "a generator that draws one number for ever": generator(state=0, inc=0),
+    "a generator with an even increment": generator(inc=4),
+    "a generator with half a state": generator(state=1.5),
     "a time that is none": progress(seconds="long"),
     "records that are none": progress(records=[{}]),
     "an order with gaps": array("progress/order", np.arange(40) * 2),
@@ -329,13 +449,20 @@ STRANGE = {
     "updates below zero": numbers(t=-1),
     "true": numbers(t=True),
     "a decay above one": numbers(beta1=2.0),
+    "a rate below zero": numbers(lr=-0.1),
     "an infinite rate": numbers(lr=1e999),
     "another number": numbers(nesterov=1),
     "a short average": array("optimizer/M", np.zeros(3, np.float32)),
     "another average": array("optimizer/W", np.zeros(3, np.float32)),
+    "an average in other floats": array("optimizer/M", np.zeros(110)),
+    "sizes of nothing": array("params/encoder.0.W", np.zeros((10**6, 0), "U1")),
     "an average of text": array("optimizer/M", np.array(["a"] * 84)),
     "settings that are none": lambda header, arrays: header.update(settings=3),
     "no versions": lambda header, arrays: header.pop("versions"),
+    "records of other forms": lambda header, arrays: header["progress"]["records"][0].update(
+        held_out=None, epoch=0
+    ),
+    "parameters beyond float32": array("params/encoder.0.b", np.full(5, 1e300)),
     "parameters of nothing": array("params/extra", np.zeros(3, np.float32)),
 }
 

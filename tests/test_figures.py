@@ -136,3 +136,15 @@ def test_a_digit_is_light_on_dark():
     """As MNIST is stored: 1 is white."""
     image = figures.samples(np.ones((1, 4)), (2, 2)).axes[0].images[0]
     assert image.get_cmap()(image.norm(1.0))[:3] == (1.0, 1.0, 1.0)
+
+
+def test_names_of_columns_are_no_formulas(tmp_path):
+    """A dollar is a dollar, as in a table of prices."""
+    x = np.zeros((3, 4))
+    for names in (["$\\foo$", "a$", "$", "b"], ["one", "name"]):
+        figures.save(figures.samples(x, (4,), names), tmp_path / "samples.png")
+
+
+def test_a_history_beyond_what_can_be_drawn(tmp_path):
+    columns = {"epoch": [1, 2], "train_elbo": [-1e308, 1e308]}
+    figures.save(figures.history(columns), tmp_path / "history.png")

@@ -1,4 +1,5 @@
 import errno
+import os
 import subprocess
 import sys
 
@@ -81,3 +82,13 @@ def test_a_folder_on_a_network_that_has_no_locks_is_used_all_the_same(
             return
     with pytest.raises(InputError, match="in use"), locked(tmp_path / ".lock", "the run"):
         pass
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right of their own there")
+def test_a_link_is_not_followed(tmp_path):
+    """In the folder of a stranger it might lead to a file of one's own."""
+    (tmp_path / "thesis.txt").write_text("dear")
+    (tmp_path / ".lock").symlink_to(tmp_path / "thesis.txt")
+    with pytest.raises(InputError), locked(tmp_path / ".lock", "the run"):
+        pass
+    assert (tmp_path / "thesis.txt").read_text() == "dear"

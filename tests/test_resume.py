@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from run_files import differing_bytes, draw_quickly
 
-from npvae import load_checkpoint
+from npvae import VAE, Adam, Progress, load_checkpoint, save_checkpoint
 from npvae.cli import main
 from npvae.cli.watching import Watch
 from npvae.lock import locked
@@ -68,7 +68,7 @@ def test_a_table_that_was_stopped_within_an_epoch(monkeypatch, capsys):
     stop_after(monkeypatch, 5)
     assert begin("run", data="real.npy") == 130
     said = capsys.readouterr().err
-    assert "stopped by SIGINT in epoch 2, after step 2" in said
+    assert "stopped by SIGINT; saved as it was in epoch 2, after step 2" in said
     assert "npvae train --resume run" in said
     assert not Path("run/metrics.json").exists()
     assert train("--resume", "run") == 0
@@ -150,6 +150,100 @@ def test_a_folder_where_a_run_was_killed_before_its_config_is_free():
     assert begin("run") == 0
 
 
+def test_data_that_are_somewhere_else_now(monkeypatch, capsys):
+    begin("never")
+    stop_after(monkeypatch, 5)
+    begin("run")
+    Path("own.npy").rename("moved.npy")
+    assert "say with --data where they are now" in refused(capsys, "--resume", "run")
+    assert train("--resume", "run", "--data", "moved.npy") == 0
+    assert RunFolder.open("run").settings().data == str(Path("moved.npy").resolve())
+    assert not {"model.npz", "history.csv", "samples.png"} & differing_bytes("never", "run").keys()
+    for verb in ("evaluate", "reconstruct"):
+        assert main([verb, "never"]) == 2
+        assert main([verb, "never", "--data", "moved.npy"]) == 0
+
+
+def test_other_data_are_no_data_of_the_run(capsys):
+    begin("run")
+    np.save("other.npy", 255 - np.load("own.npy"))
+    said = refused(capsys, "--resume", "run", "--data", "other.npy")
+    assert "has changed since this run was trained: it holds other numbers" in said
+
+
+def test_a_folder_that_is_moved_away_is_not_made_anew(monkeypatch, capsys):
+    real = Watch.__call__
+
+    def watch(self, updates):
+        for number, step in enumerate(real(self, updates), start=1):
+            if number == 5:
+                Path("run").rename("moved")
+            yield step
+
+    monkeypatch.setattr(Watch, "__call__", watch)
+    assert begin("run") == 2
+    assert "moved or deleted while its training went on" in capsys.readouterr().err
+    assert not Path("run").exists()
+    monkeypatch.setattr(Watch, "__call__", real)
+    assert train("--resume", "moved") == 0
+
+
+def test_signals_while_a_checkpoint_is_written_do_not_disturb_it(monkeypatch, capsys):
+    """Ctrl-C again, or a scheduler that loses its patience."""
+    real = RunFolder.save
+
+    def save(self, state):
+        if state.progress.has_begun:
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGINT)
+        real(self, state)
+
+    stop_after(monkeypatch, 2)
+    monkeypatch.setattr(RunFolder, "save", save)
+    assert begin("run") == 130
+    assert "saved as it was in epoch 1, after step 2" in capsys.readouterr().err
+    assert load_checkpoint("run/checkpoint.npz").progress.step == 2
+
+
+def test_a_signal_after_the_training_says_how_to_go_on(monkeypatch, capsys):
+    begin("never")
+    with monkeypatch.context() as patch:
+        patch.setattr("npvae.cli.train._draw", lambda *given: signal.raise_signal(signal.SIGTERM))
+        assert begin("run") == 128 + signal.SIGTERM
+    assert "saved as it was after epoch 4. Go on with: " in capsys.readouterr().err
+    assert train("--resume", "run") == 0
+    require_same("never", "run")
+
+
+def test_a_run_that_is_complete_says_so(capsys):
+    begin("run")
+    capsys.readouterr()
+    assert train("--resume", "run") == 0
+    said = capsys.readouterr().out
+    assert "it is complete; for more give --epochs N" in said
+    assert "----- validation" not in said
+
+
+def test_figures_of_a_run_that_is_not_complete_say_so(monkeypatch, capsys):
+    stop_after(monkeypatch, 5)
+    begin("my run")
+    capsys.readouterr()
+    assert main(["evaluate", "my run"]) == 0
+    said = capsys.readouterr().err
+    assert "only 1 of its 4 epochs are done; npvae train --resume 'my run'" in said
+
+
+def test_without_model_npz_the_checkpoint_has_the_model(capsys):
+    begin("run")
+    capsys.readouterr()
+    figures = []
+    for _ in range(2):
+        assert main(["evaluate", "run", "--json"]) == 0
+        figures.append(capsys.readouterr().out)
+        Path("run/model.npz").unlink(missing_ok=True)
+    assert figures[0] == figures[1]
+
+
 # ---- what is refused -----------------------------------------------------------------------------
 
 
@@ -165,13 +259,15 @@ def refused(capsys, *arguments):
 
 def test_settings_cannot_be_changed_on_the_way(capsys):
     begin("run")
-    for flag in (["--lr", "0.1"], ["--data", "own.npy"], ["--batch-size", "8"], ["--out", "new"]):
+    for flag in (["--lr", "0.1"], ["--seed", "1"], ["--batch-size", "8"], ["--out", "new"]):
         assert f"{flag[0]} cannot be given" in refused(capsys, "--resume", "run", *flag)
 
 
 def test_fewer_epochs_than_are_done(capsys):
     begin("run")
-    assert "is in epoch 4 already" in refused(capsys, "--resume", "run", "--epochs", 3)
+    assert "run is after epoch 4; give 4 or more" in refused(
+        capsys, "--resume", "run", "--epochs", 3
+    )
 
 
 def test_what_is_no_run(capsys):
@@ -183,13 +279,31 @@ def test_a_config_that_was_changed_by_hand(capsys):
     begin("run")
     config = Path("run/config.json")
     config.write_text(config.read_text().replace('"beta": 1.0', '"beta": 2.0'))
-    assert "was written under other settings than" in refused(capsys, "--resume", "run")
+    assert "was written with beta 1.0, and run/config.json has 2.0" in refused(
+        capsys, "--resume", "run"
+    )
 
 
 def test_a_model_whose_checkpoint_is_gone_is_not_trained_over(capsys):
     begin("run")
     Path("run/checkpoint.npz").unlink()
-    assert "holds a model but no checkpoint.npz" in refused(capsys, "--resume", "run")
+    assert "holds model.npz but no checkpoint.npz" in refused(capsys, "--resume", "run")
+
+
+def test_the_checkpoint_of_another_run(capsys):
+    begin("run")
+    begin("other", data="real.npy")
+    shutil.copy("other/checkpoint.npz", "run/checkpoint.npz")
+    said = refused(capsys, "--resume", "run")
+    assert "was written with likelihood 'gaussian', and run/config.json has 'bernoulli'" in said
+
+
+def test_a_checkpoint_with_another_model_in_it(capsys):
+    begin("run")
+    c = load_checkpoint("run/checkpoint.npz")
+    other = (VAE.dense(4, 3, 2), c.scaling, (4,), Adam(), Progress(), c.settings)
+    save_checkpoint("run/checkpoint.npz", *other)
+    assert "its model does not take these data" in refused(capsys, "--resume", "run")
 
 
 def test_a_damaged_checkpoint(capsys):
@@ -217,7 +331,7 @@ def test_another_version_is_named(capsys, monkeypatch):
     monkeypatch.setattr("npvae.cli.starting.versions", lambda: {"numpy": "99.0"})
     assert train("--resume", "run") == 0
     said = capsys.readouterr().out
-    assert f"numpy was {np.__version__} and is 99.0: the bits may differ" in said
+    assert f"numpy: was {np.__version__}, is 99.0; the bits may differ" in said
 
 
 # ---- the format of today, kept for tomorrow ------------------------------------------------------

@@ -1,4 +1,5 @@
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import numpy as np
 import pytest
 
 from npvae import VAE, DataError, InputError, Pixels, save_model
+from npvae.config import write_json
 from npvae.memory import peak_memory_mb
 from npvae.runs import RunFolder
 from npvae.settings import Settings, load_data, resolve
@@ -73,10 +75,42 @@ def test_out_that_holds_anything_is_refused(tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "config.json").write_text("{}")
     (tmp_path / "file").write_text("")
-    for out in ("full", "file"):
-        with pytest.raises(InputError, match=f"--out {out} already exists .* choose another"):
-            RunFolder.create(out, "mnist")
+    with pytest.raises(InputError, match="--out file is a file; choose another name"):
+        RunFolder.create("file", "mnist")
+    advice = "choose another, or go on with it: npvae train --resume full"
+    with pytest.raises(InputError, match=f"--out full already exists and is not empty; {advice}"):
+        RunFolder.create("full", "mnist")
     assert (tmp_path / "full" / "config.json").read_text() == "{}"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right of their own there")
+def test_a_runs_that_is_no_folder():
+    os.symlink("nowhere", "runs")
+    with pytest.raises(InputError, match="a folder under runs/ here cannot be made"):
+        RunFolder.create(None, "mnist")
+
+
+def test_a_folder_with_hidden_files_of_the_users_is_not_empty(tmp_path):
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / ".film.mkv.part").write_bytes(b"dear")
+    with pytest.raises(InputError, match="is not empty"):
+        RunFolder.create("films", "mnist")
+
+
+def test_the_model_of_another_run():
+    folder, _, _ = make_run()
+    save_model(folder / "model.npz", VAE.dense(5, 3, 2), Pixels(), (5,))
+    with pytest.raises(DataError, match="is of another run"):
+        folder.load_model()
+
+
+def test_names_of_columns_that_are_none():
+    folder, _, _ = make_run()
+    for columns, names in ((3, []), ([1, "\ud800"], ["1", "?"])):
+        config = json.loads((folder / "config.json").read_text())
+        config["data"]["columns"] = columns
+        (folder / "config.json").write_text(json.dumps(config))
+        assert folder.columns() == names
 
 
 @pytest.mark.parametrize("path", ["nothing", "own.npy", "."])
@@ -125,17 +159,17 @@ def test_a_damaged_config(content):
 def test_json_has_no_number_that_is_none():
     folder, _, _ = make_run()
     bad = {"elbo": float("nan"), "kl_per_latent": [1.0, float("inf")], "more": {"kl": -np.inf}}
-    folder.write_json("metrics.json", bad)
+    write_json(folder / "metrics.json", bad)
     expected = {"elbo": None, "kl_per_latent": [1.0, None], "more": {"kl": None}}
     assert json.loads((folder / "metrics.json").read_text()) == expected
 
 
 def test_the_model_comes_back():
     folder, _, _ = make_run()
-    with pytest.raises(DataError, match="did its training finish"):
+    with pytest.raises(DataError, match="holds no model yet; train it: npvae train --resume run"):
         folder.load_model()
     model = VAE.dense(4, 3, 2)
-    save_model(folder / "model.npz", model, Pixels(), (2, 2))
+    save_model(folder / "model.npz", model, Pixels(), (4,))
     np.testing.assert_array_equal(folder.load_model().model.params.flat, model.params.flat)
 
 

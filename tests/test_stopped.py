@@ -84,7 +84,7 @@ def test_a_signal_saves_first_and_says_how_to_go_on(data, tmp_path, name):
     process.send_signal(getattr(signal, name))
     status, said = end(process)
     assert status == 128 + getattr(signal, name)
-    assert said.startswith(f"npvae: stopped by {name} ")
+    assert said.startswith(f"npvae: stopped by {name}; saved as it was ")
     assert said.endswith(f"npvae train --resume {folder}\n")
     assert len(said.splitlines()) == 1
     require_same_as_straight(data, folder, tmp_path)

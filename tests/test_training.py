@@ -260,3 +260,18 @@ def test_standardised_data_need_the_gaussian_likelihood():
     standardized = Standardized(np.zeros(6), np.ones(6))
     with pytest.raises(InputError, match=r"in \[0, 1\].*likelihood='gaussian'"):
         next(fit(VAE.dense(6, 4, 2), dataset(), scaling=standardized))
+
+
+def test_a_watch_that_keeps_updates_back():
+    def every_second(updates):
+        for step in updates:
+            next(updates, None)
+            yield step
+
+    with pytest.raises(InputError, match="watch keeps updates back"):
+        list(fit(VAE.dense(6, 4, 2), dataset(), epochs=3, batch_size=16, watch=every_second))
+
+
+def test_data_for_another_model():
+    with pytest.raises(InputError, match="have 6 numbers each, and the model takes 7"):
+        next(fit(VAE.dense(7, 4, 2), dataset()))

@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=whole, default=0, help="chooses the test examples (default: 0)"
     )
+    parser.add_argument("--data", metavar="D", help="where the run's own data are now")
     parser.add_argument(
         "--out", metavar="FILE", help="(default: reconstructions.png in the run folder)"
     )
@@ -31,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     out = Path(options.out) if options.out else folder / "reconstructions.png"
     if out.suffix != ".png":
         raise InputError(f"--out {out}: give a name that ends in .png")
-    saved, dataset = folder.load_model(), folder.load_data()
+    saved, dataset = folder.load_model(), folder.load_data(options.data)
     rng = np.random.default_rng(options.seed)
     chosen = rng.permutation(len(dataset.test))[:SHOWN]
     x = saved.scaling.encode(dataset.test.take(chosen), rng, np.float32)

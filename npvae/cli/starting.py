@@ -12,15 +12,18 @@ from npvae.checkpoints import Checkpoint
 from npvae.cli.watching import say
 from npvae.datasets import NAMES, default_dataset
 from npvae.datasets.dataset import Dataset
+from npvae.datasets.reading import quote
 from npvae.errors import InputError, WriteError
 from npvae.model_file import Model
 from npvae.optimizers import Adam
 from npvae.progress import Progress
-from npvae.runs import RunFolder
+from npvae.runs import RunFolder, resume_command
 from npvae.settings import Settings, build_model, load_data, resolve, scaling_of
+from npvae.vae import VAE
 from npvae.versions import versions
 
 SETTINGS = [field.name for field in fields(Settings)]
+CHANGEABLE = ("epochs", "data")  # as a run goes on: for longer, and where its data are now
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def advising(folder: RunFolder) -> Iterator[None]:
     except WriteError as error:
         advice = "give the same command again"
         if (folder / "config.json").exists():
-            advice = f"go on with: npvae train --resume {folder.path}"
+            advice = f"go on with: {resume_command(folder.path)}"
         full = isinstance(error.__cause__, OSError) and error.__cause__.errno == ENOSPC
         mend = "Make room" if full else "Mend that"
         raise WriteError(
@@ -61,7 +64,7 @@ def begin_new(options: argparse.Namespace, stack: ExitStack) -> Training:
         settings = Settings(**given, data=dataset.name)
         say(reason)
     settings = resolve(settings, dataset)
-    state = _new_state(settings, dataset)
+    state = new_state(settings, dataset)
     _describe(dataset, settings, state.model)
     folder = RunFolder.create(getattr(options, "out", None), dataset.name)
     stack.enter_context(folder.locked())
@@ -72,8 +75,11 @@ def begin_new(options: argparse.Namespace, stack: ExitStack) -> Training:
     return Training(folder, settings, dataset, state)
 
 
-def _new_state(settings: Settings, dataset: Dataset) -> Checkpoint:
-    """An untrained model; its initial weights and the training share one generator."""
+def new_state(settings: Settings, dataset: Dataset) -> Checkpoint:
+    """A training that has not begun, in the form of one that goes on.
+
+    The initial weights and all that is drawn later come from one generator.
+    """
     rng = np.random.default_rng(settings.seed)
     model, scaling = build_model(settings, dataset.n_x, rng), scaling_of(settings, dataset)
     kept = settings.as_json()
@@ -84,11 +90,12 @@ def _new_state(settings: Settings, dataset: Dataset) -> Checkpoint:
 
 def resume(options: argparse.Namespace, stack: ExitStack) -> Training:
     """Take a run up where its last checkpoint stands, or at its beginning if there is none."""
-    odd = [name for name in (*SETTINGS, "out") if name != "epochs" and name in options]
+    odd = [name for name in (*SETTINGS, "out") if name in options and name not in CHANGEABLE]
     if odd:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in odd)
         raise InputError(
-            f"--resume goes on as the run was begun, so --{odd[0].replace('_', '-')} cannot be "
-            "given; leave it out, or begin another run without --resume"
+            f"--resume goes on as the run was begun, so {flags} cannot be given; leave that out, "
+            "or begin another run without --resume"
         )
     folder = RunFolder.open(options.resume)
     stack.enter_context(folder.locked())
@@ -96,23 +103,41 @@ def resume(options: argparse.Namespace, stack: ExitStack) -> Training:
     state = folder.load_checkpoint(settings)
     epochs = getattr(options, "epochs", settings.epochs)
     done = 0 if state is None else state.progress.epoch - 1 + (state.progress.step > 0)
-    if epochs < done:
-        raise InputError(f"--epochs {epochs}: {folder.path} is in epoch {done} already; give more")
-    dataset = folder.load_data()
-    if epochs != settings.epochs:
-        settings = replace(settings, epochs=epochs)
+    if state is not None and epochs < done:
+        place = state.progress.place
+        raise InputError(f"--epochs {epochs}: {folder.path} is {place}; give {done} or more")
+    dataset = folder.load_data(getattr(options, "data", None))
+    asked = replace(settings, epochs=epochs, data=getattr(options, "data", settings.data))
+    if asked != settings:
+        settings = resolve(asked, dataset)
         with advising(folder):
             folder.write_settings(settings)
     if state is None:
-        state = _new_state(resolve(settings, dataset), dataset)
+        state = new_state(resolve(settings, dataset), dataset)
         with advising(folder):
             folder.write_config(settings, dataset, state.model.params.size)
+    _require_fitting(folder, state, settings, dataset)
     _describe(dataset, settings, state.model)
     say(f"resume {folder.path} {state.progress.place}, of {epochs} epochs")
     for name, version in versions().items():
         if (before := state.versions.get(name)) != version:
-            say(f"       {name} was {before} and is {version}: the bits may differ")
+            say(f"       {name}: was {quote(before)}, is {version}; the bits may differ")
+    if state.progress.epoch > epochs:
+        say("       it is complete; for more give --epochs N")
     return Training(folder, settings, dataset, replace(state, settings=settings.as_json()))
+
+
+def _require_fitting(
+    folder: RunFolder, state: Checkpoint, settings: Settings, dataset: Dataset
+) -> None:
+    """Refuse a checkpoint of another run, whose model takes other examples."""
+    takes = type(state.model), state.model.n_x, state.shape, type(state.scaling)
+    given = VAE, dataset.n_x, dataset.shape, type(scaling_of(settings, dataset))
+    if takes != given:
+        raise InputError(
+            f"{folder / 'checkpoint.npz'} is of another run: its model does not take these data; "
+            "restore the file"
+        )
 
 
 def _describe(dataset: Dataset, settings: Settings, model: Model) -> None:

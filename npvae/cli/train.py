@@ -15,7 +15,8 @@ from npvae.checkpoints import Checkpoint
 from npvae.cli.arguments import hidden_layers, natural, non_negative, positive, whole
 from npvae.cli.evaluate import measure, print_metrics
 from npvae.cli.starting import Training, advising, begin_new, resume
-from npvae.cli.watching import Watch
+from npvae.cli.watching import Stopped, Watch, say
+from npvae.config import write_json
 from npvae.datasets.dataset import Dataset
 from npvae.errors import TrainingError
 from npvae.evaluation import EVALUATION_SEED
@@ -23,7 +24,7 @@ from npvae.history import history_columns
 from npvae.layers import ACTIVATIONS, INITIALIZERS
 from npvae.memory import peak_memory_mb
 from npvae.progress import EpochRecord
-from npvae.runs import RunFolder
+from npvae.runs import RunFolder, resume_command
 from npvae.settings import Settings
 from npvae.training import fit, require_finite
 from npvae.vae import VAE
@@ -79,7 +80,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume",
         metavar="RUN",
         help="go on with the run in this folder, to the same bits as if it had never been stopped; "
-        "of the settings only --epochs may be given, to go on for longer",
+        "of the settings only --epochs may be given, to go on for longer, and --data, where your "
+        "own data are now",
     )
     add = parser.add_argument
     add(
@@ -105,19 +107,16 @@ def run(options: argparse.Namespace) -> int:
         training = (resume if "resume" in options else begin_new)(options, stack)
         folder = training.folder
         with advising(folder):
-            stopped_by = _train(training, options.checkpoint_epochs, options.checkpoint_minutes)
-            if stopped_by is not None:
-                return _stopped(training, stopped_by)
-            return _finish(training, begin)
+            return _train(training, options.checkpoint_epochs, options.checkpoint_minutes, begin)
 
 
-def _train(training: Training, every: int, minutes: float) -> int | None:
-    """Train to the end, or until a signal; return the signal."""
+def _train(training: Training, every: int, minutes: float, begin: float) -> int:
+    """Train to the end and finish, or stop at a signal; return the exit status."""
     folder, settings, state = training.folder, training.settings, training.state
     n, progress = len(training.dataset.train), state.progress
     per_epoch = -(-n // settings.batch_size)
     done = (progress.epoch - 1) * per_epoch + progress.step
-    kept = ""
+    kept = progress.place
 
     def save() -> None:
         nonlocal kept
@@ -129,7 +128,8 @@ def _train(training: Training, every: int, minutes: float) -> int | None:
     with closing(watch), np.errstate(over="ignore", invalid="ignore"):
         try:
             watch.save()  # from now on there is something to go on from
-            watch.say(HEAD)
+            if progress.epoch <= settings.epochs:
+                watch.say(HEAD)
             for record in fit(
                 state.model,
                 training.dataset,
@@ -143,25 +143,23 @@ def _train(training: Training, every: int, minutes: float) -> int | None:
                 if record.epoch % every == 0 or record.epoch == settings.epochs:
                     watch.save()
                 watch.say(epoch_line(record, settings.epochs))
+            watch.finish()
             if watch.stopped_by is not None:
                 watch.save()
+                raise Stopped(watch.stopped_by)
+            _finish(training, begin)
         except TrainingError as error:
             raise TrainingError(f"{error}; as it was {kept}, it is in {folder.path}") from error
-    return watch.stopped_by
+        except Stopped as stop:
+            name, again = signal.Signals(stop.number).name, resume_command(folder.path)
+            say(
+                f"npvae: stopped by {name}; saved as it was {kept}. Go on with: {again}", sys.stderr
+            )
+            return 128 + stop.number
+    return 0
 
 
-def _stopped(training: Training, number: int) -> int:
-    """Say where a run stands that was stopped by a signal; return the shell's status for it."""
-    path, place = training.folder.path, training.state.progress.place
-    print(
-        f"npvae: stopped by {signal.Signals(number).name} {place}; all of it is saved. Go on with: "
-        f"npvae train --resume {path}",
-        file=sys.stderr,
-    )
-    return 128 + number
-
-
-def _finish(training: Training, begin: float) -> int:
+def _finish(training: Training, begin: float) -> None:
     """Test the trained model, draw it, and say where everything is."""
     folder, state, dataset = training.folder, training.state, training.dataset
     records = state.progress.records
@@ -176,12 +174,11 @@ def _finish(training: Training, begin: float) -> int:
         "seconds": round(perf_counter() - begin, 2),
         "peak_memory_mb": peak_memory_mb(),
     }
-    folder.write_json("metrics.json", metrics)
+    write_json(folder / "metrics.json", metrics)
     print_metrics(metrics["test"])
     memory = metrics["peak_memory_mb"]
-    print(f"{metrics['seconds']:.1f} s" + (f", {memory:.0f} MB at most" if memory else ""))
-    print(f"everything is in {folder.path}: {', '.join(folder.names())}")
-    return 0
+    say(f"{metrics['seconds']:.1f} s" + (f", {memory:.0f} MB at most" if memory else ""))
+    say(f"everything is in {folder.path}: {', '.join(folder.names())}")
 
 
 HEAD = (

@@ -6,22 +6,31 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from time import monotonic
-from typing import Any
+from typing import Any, TextIO
 
 from npvae.training import Step
 
 SHOW_EVERY = 50  # updates between two readings of the loss
 SIGNALS = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    if hasattr(signal, name)
 ]
 
 
-def say(line: str) -> None:
-    """Print a line; if nobody reads any more (`| head`), or a log is full, go on in silence."""
+def say(line: str, stream: TextIO | None = None) -> None:
+    """Print a line; where nobody reads any more, or a log is full, go on in silence.
+
+    That is after `| head`, when the terminal has gone, or on a full disk: no reason to end.
+    """
     try:
-        print(line, flush=True)
+        print(line, file=stream, flush=True)
     except OSError:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, lasts as long as the process
+        nowhere = open(os.devnull, "w")  # noqa: SIM115, lasts as long as the process
+        if stream is None:
+            sys.stdout = nowhere
+        else:
+            sys.stderr = nowhere
 
 
 class Stopped(KeyboardInterrupt):

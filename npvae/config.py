@@ -1,0 +1,76 @@
+"""config.json: what was asked of a run, and of what data."""
+
+import json
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from npvae.datasets.dataset import Dataset, checksum
+from npvae.datasets.reading import quote, reading
+from npvae.errors import DataError
+from npvae.files import write_whole
+from npvae.settings import Settings
+from npvae.versions import versions
+
+FORMAT = 1
+LARGEST = 1 << 24  # bytes; JSON takes some ten times as much memory
+
+
+def write_config(path: Path, settings: Settings, dataset: Dataset, n_parameters: int) -> None:
+    """Write what is needed to run it again, and to know the data again."""
+    write_json(
+        path,
+        {
+            "format": FORMAT,
+            "settings": settings.as_json(),
+            "data": {
+                "source": dataset.source,
+                "kind": dataset.kind,
+                "shape": list(dataset.shape),
+                "columns": list(dataset.columns),
+                "train": len(dataset.train),
+                "validation": len(dataset.validation),
+                "test": len(dataset.test),
+                "remark": dataset.remark,
+                "crc32": checksum(dataset.train.x),
+            },
+            "parameters": n_parameters,
+            "versions": versions(),
+        },
+    )
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read it back; `settings` and `data` are dictionaries, and nothing is said of what they hold.
+
+    Raises
+    ------
+    DataError : if it is damaged, or of another format
+    """
+    what, advice = "a run's config", "restore it, or train again"
+    with reading(path, what, advice):
+        if path.stat().st_size > LARGEST:
+            raise DataError(f"{path} is too large for {what}; {advice}")
+        config = dict(json.loads(path.read_text(encoding="utf-8")))
+        if type(config["format"]) is not int or config["format"] != FORMAT:
+            raise DataError(
+                f"{path} has format {quote(repr(config['format']))}; this npvae reads format "
+                f"{FORMAT}: use the npvae that wrote it"
+            )
+        return config | {part: dict(config[part]) for part in ("settings", "data")}
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file with every number that is not one (NaN) as null."""
+    with write_whole(path, "w", encoding="utf-8") as file:
+        json.dump(finite(content), file, indent=2, allow_nan=False)
+        file.write("\n")
+
+
+def finite(content: Any) -> Any:
+    """Return JSON content with None in place of each NaN and infinity, which JSON does not have."""
+    if isinstance(content, dict):
+        return {key: finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [finite(value) for value in content]
+    return None if isinstance(content, float) and not isfinite(content) else content
