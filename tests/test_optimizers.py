@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from npvae.arrays import Parameters
 from npvae.errors import InputError
 from npvae.optimizers import SGD, Adam, Momentum
+from npvae.vae import VAE
 
 TOLERANCE = {np.float64: 1e-12, np.float32: 2e-6}
 
@@ -173,3 +174,17 @@ def test_a_decay_is_below_one(make, name, value):
 def test_eps_keeps_what_never_had_a_gradient_from_0_over_0(eps):
     with pytest.raises(InputError, match=f"eps is {eps}; give a positive number"):
         Adam(eps=eps)
+
+
+@pytest.mark.parametrize("make", [SGD, Momentum, Adam])
+def test_numpys_numbers_are_pythons_numbers(make):
+    """A schedule made by NumPy must not turn the passes over float32 into passes over float64."""
+    flats = []
+    for rate in (np.float64(1 / 3), 1 / 3):
+        optimizer, model = make(), VAE.dense(6, 5, 2, seed=0)
+        optimizer.lr = rate
+        for i in range(3):
+            model.params.grad[:] = np.linspace(-1, 1, model.params.size) * (i + 1)
+            optimizer.step(model.params)
+        flats.append(model.params.flat)
+    np.testing.assert_array_equal(*flats)

@@ -130,6 +130,7 @@ def test_settings_that_were_resolved_stay_as_they_are():
         {"latent": None},
         {"hidden": [400]},
         {"hidden": (400, 0)},
+        {"hidden": (1,) * 101},
         {"activation": "gelu"},
         {"init": None},
         {"likelihood": "poisson"},

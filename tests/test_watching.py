@@ -1,8 +1,12 @@
+import errno
+import io
+import os
 import signal
+import sys
 
 import pytest
 
-from npvae.cli.watching import SIGNALS, Watch
+from npvae.cli.watching import SIGNALS, Watch, say
 from npvae.training import Step
 
 
@@ -86,3 +90,19 @@ def test_a_save_at_the_end_of_an_epoch_begins_the_minutes_anew(monkeypatch):
             watch.save()
     watch.close()
     assert saved == [3, 6]
+
+
+@pytest.mark.parametrize("number", [errno.EPIPE, errno.EIO, errno.ENOSPC])
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_a_line_that_nobody_can_read_is_no_reason_to_end(monkeypatch, name, number):
+    """The reader has gone, the terminal has gone, the disk with the log is full."""
+
+    class Gone(io.StringIO):
+        def write(self, text):
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(sys, name, Gone())
+    for _ in range(2):
+        say("epoch 1", None if name == "stdout" else sys.stderr)
+    assert not isinstance(getattr(sys, name), Gone)
+    getattr(sys, name).close()

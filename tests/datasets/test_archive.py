@@ -167,3 +167,15 @@ def test_a_name_that_leads_elsewhere_is_only_a_name(tmp_path, name):
     folder.mkdir(parents=True)
     read_arrays(pack(folder / "x.npz", [(name, npy(ARRAY))]))
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "b", "x.npz"]
+
+
+def test_an_array_of_nothing_is_none(tmp_path):
+    """A million words of no letter take no byte in the file, but count as a million."""
+    header = io.BytesIO()
+    described = {"descr": "<U0", "fortran_order": False, "shape": (10**6,)}
+    np.lib.format.write_array_header_1_0(header, described)
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as file:
+        file.writestr("x.npy", header.getvalue())
+    for packed in (True, False):
+        with pytest.raises(DataError, match="it holds Python objects, or nothing"):
+            read_arrays(tmp_path / "x.npz", packed=packed)
