@@ -202,6 +202,8 @@ class RunFolder:
         try:
             dataset = load_data(settings)
         except InputError as error:
+            if place is not None:
+                raise
             raise DataError(f"{self / 'config.json'}: {quote(error)}; restore it") from error
         changed = f"{dataset.source} has changed since this run was trained"
         advice = f"restore it, or {self / 'config.json'}"

@@ -169,6 +169,9 @@ def test_other_data_are_no_data_of_the_run(capsys):
     np.save("other.npy", 255 - np.load("own.npy"))
     said = refused(capsys, "--resume", "run", "--data", "other.npy")
     assert "has changed since this run was trained: it holds other numbers" in said
+    Path("notes.txt").write_text("no data")
+    said = refused(capsys, "--resume", "run", "--data", "notes.txt")
+    assert said.startswith("npvae: notes.txt is of no form that npvae reads")
 
 
 def test_a_folder_that_is_moved_away_is_not_made_anew(monkeypatch, capsys):
