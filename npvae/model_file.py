@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike
 
 from npvae.arrays import CPU, Array, Device
 from npvae.autoencoder import Autoencoder
-from npvae.datasets.archive import read_arrays, require_floats
+from npvae.datasets.archive import read_arrays, require_floats, write_arrays
 from npvae.datasets.reading import quote, reading
 from npvae.datasets.scaling import Pixels, Scaling, Standardized
 from npvae.errors import DataError, InputError, NpvaeError, TrainingError
@@ -89,7 +89,7 @@ def write_content(path: str | Path, header: dict[str, Any], arrays: dict[str, Ar
             "dictionaries"
         ) from error
     with write_whole(path) as file:
-        np.savez(file, header=np.array(text), **arrays)  # type: ignore[arg-type]
+        write_arrays(file, {"header": np.array(text), **arrays})
 
 
 def read_content(path: str | Path, what: str) -> tuple[dict[str, Any], dict[str, Array]]:

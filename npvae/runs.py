@@ -14,7 +14,7 @@ import numpy as np
 from npvae.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from npvae.config import read_config, write_config, write_json
 from npvae.datasets import NAMES
-from npvae.datasets.archive import read_arrays
+from npvae.datasets.archive import read_arrays, write_arrays
 from npvae.datasets.dataset import Dataset, checksum
 from npvae.datasets.reading import quote
 from npvae.errors import DataError, InputError
@@ -79,7 +79,7 @@ class RunFolder:
         if settings.data not in NAMES:
             rows = {name: getattr(dataset, name).rows for name in PARTS}
             with write_whole(self / "split.npz") as file:
-                np.savez(file, **rows)
+                write_arrays(file, rows)
 
     def write_settings(self, settings: Settings) -> None:
         """Write other settings into the config, such as more epochs; the rest stays."""

@@ -43,6 +43,22 @@ def map_array(path: str | Path) -> Array:
         return np.lib.format.open_memmap(path, mode="r")
 
 
+def write_arrays(file: IO[bytes], arrays: Mapping[str, Array]) -> None:
+    """Write an .npz file, byte for byte as `np.savez` does, and close it whatever happens.
+
+    NumPy 2.0 leaves it open after an error, on a full disk for instance.
+
+    Parameters
+    ----------
+    file : open for writing
+    arrays : by name; no Python objects
+    """
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+
+
 def read_arrays(path: str | Path, *, packed: bool = True) -> dict[str, Array]:
     """Return the arrays in an .npz file by name; the checksum of each is verified.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from npvae.datasets import places
-from npvae.datasets.archive import read_arrays
+from npvae.datasets.archive import read_arrays, write_arrays
 from npvae.datasets.dataset import Dataset, hold_out_last, whole
 from npvae.datasets.glyphs import BOUNDS, FONTS, N_TEST, N_TRAIN, SIDE, Glyphs, draw_glyphs
 from npvae.errors import DataError, InputError
@@ -100,7 +100,7 @@ def _keep(path: Path, *parts: Glyphs) -> None:
         arrays.update({f"{number}_{name}": values for name, values in named.items()})
     try:
         with write_whole(path) as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]  # no array is named allow_pickle
+            write_arrays(file, arrays)
     except OSError:
         pass
 

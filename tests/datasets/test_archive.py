@@ -1,3 +1,4 @@
+import gc
 import io
 import zipfile
 
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 
 from npvae.datasets import archive as module
-from npvae.datasets.archive import map_array, read_arrays
+from npvae.datasets.archive import map_array, read_arrays, write_arrays
 from npvae.errors import DataError
 
 ARRAY = np.arange(60, dtype=np.float32).reshape(12, 5)
@@ -179,3 +180,35 @@ def test_an_array_of_nothing_is_none(tmp_path):
     for packed in (True, False):
         with pytest.raises(DataError, match="it holds Python objects, or nothing"):
             read_arrays(tmp_path / "x.npz", packed=packed)
+
+
+def test_what_is_written_is_what_numpy_writes(tmp_path):
+    arrays = {
+        "x": ARRAY,
+        "labels": np.arange(12),
+        "header": np.array("some text"),
+        "none": ARRAY[:0],
+    }
+    with open(tmp_path / "x.npz", "wb") as file:
+        write_arrays(file, arrays)
+    np.savez(tmp_path / "numpys.npz", **arrays)
+    assert (tmp_path / "x.npz").read_bytes() == (tmp_path / "numpys.npz").read_bytes()
+
+
+def test_no_pickle_is_written(tmp_path):
+    with open(tmp_path / "x.npz", "wb") as file, pytest.raises(ValueError, match="allow_pickle"):
+        write_arrays(file, {"x": np.array([{}])})
+
+
+def test_a_disk_that_is_full_leaves_no_open_archive():
+    """Which its destructor would close one day, complaining into whatever runs by then."""
+
+    class Full(io.BytesIO):
+        def write(self, data):
+            if self.tell() > 300:
+                raise OSError("No space left on device")
+            return super().write(data)
+
+    with pytest.raises(OSError, match="No space left"):
+        write_arrays(Full(), {"x": ARRAY, "y": ARRAY})
+    gc.collect()  # a complaint would be an error
