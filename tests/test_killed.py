@@ -121,7 +121,7 @@ def test_killed_at_each_operation_in_turn_a_run_ends_with_the_same_bits(
     expected, given = tmp_path / "expected", arguments(data, epochs=1)
     with Disk().below() as undisturbed:
         straight(data, expected, 1)
-    stride = 1 if pytestconfig.getoption("--kills") >= 200 else 5
+    stride = 1 if pytestconfig.getoption("--kills") >= 200 else 9
     for at, what in enumerate(undisturbed.log, 1):
         if at % stride and not what.startswith("replace") and what != "fsync the folder":
             continue
