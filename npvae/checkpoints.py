@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from npvae.arrays import CPU, Array, Device
+from npvae.arrays import CPU, Device
 from npvae.datasets.scaling import Scaling
 from npvae.errors import DataError
 from npvae.model_file import (
     Model,
     SavedModel,
+    below,
     build,
     decoding,
     model_content,
@@ -115,29 +116,20 @@ def load_checkpoint(
     with decoding(path, what):
         if "progress" not in header:
             raise DataError("it is a model without its training; read it with load_model")
-        stored = next(iter(_below(arrays, "params").values())).dtype
+        stored = next(iter(below(arrays, "params").values())).dtype
         if model is None:
             model = build(header, arrays, stored, device)
         elif model.params.dtype != stored:
             raise DataError(f"its parameters are {stored}, and the model's {model.params.dtype}")
         saved = restore_model(model, header, arrays)
         kind, numbers = str(header["optimizer"]["kind"]), dict(header["optimizer"]["numbers"])
-        vectors = _below(arrays, "optimizer")
+        vectors = below(arrays, "optimizer")
         return Checkpoint(
             saved.model,
             saved.scaling,
             saved.shape,
             restore_optimizer(optimizer, kind, numbers, vectors, model.params),
-            restore_progress(header["progress"], _below(arrays, "progress"), model.params.device),
+            restore_progress(header["progress"], below(arrays, "progress"), model.params.device),
             dict(header["settings"]),
             {str(name): str(version) for name, version in header["versions"].items()},
         )
-
-
-def _below(arrays: Mapping[str, Array], room: str) -> dict[str, Array]:
-    """Return the arrays whose names begin with a room, by the rest of their names."""
-    return {
-        name.removeprefix(f"{room}/"): array
-        for name, array in arrays.items()
-        if name.startswith(f"{room}/")
-    }

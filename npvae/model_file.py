@@ -1,7 +1,7 @@
 """A trained model in one file: arrays by name and a JSON header, no pickle."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -128,6 +128,15 @@ def _refuse_constant(name: str) -> float:
     raise DataError(f"its header holds {name}, which is no number")
 
 
+def below(arrays: Mapping[str, Array], room: str) -> dict[str, Array]:
+    """Return the arrays whose names begin with a room, by the rest of their names."""
+    return {
+        name.removeprefix(f"{room}/"): array
+        for name, array in arrays.items()
+        if name.startswith(f"{room}/")
+    }
+
+
 # ---- the model in it -----------------------------------------------------------------------------
 
 
@@ -168,7 +177,7 @@ def build(
     if not all(type(size) is int and size > 0 for size in sizes):
         raise DataError(f"its sizes are {sizes!s:.60}, expected whole numbers, at least 1")
     # a false size must not take memory: every layer has a weight for each pair of its neighbours
-    stored = [array.size for name, array in arrays.items() if name.startswith("params/")]
+    stored = [array.size for array in below(arrays, "params").values()]
     if len(sizes) > len(stored) or sum(a * b for a, b in pairwise(sizes)) > sum(stored):
         raise DataError(f"its sizes {sizes!s:.60} need more than the {sum(stored)} numbers in it")
     if {"init", "seed", "dtype", "device"} & set(config):
@@ -177,26 +186,32 @@ def build(
 
 
 def restore_model(model: Model, header: dict[str, Any], arrays: dict[str, Array]) -> SavedModel:
-    """Fill a model with the parameters of a file, and return it with what belongs to it."""
-    params = model.params
-    stored = {name.removeprefix("params/") for name in arrays if name.startswith("params/")}
-    if odd := sorted(stored ^ set(params.values)):
+    """Fill a model with the parameters of a file, and return it with what belongs to it.
+
+    Raises
+    ------
+    DataError : if they are not its parameters; the model is as it was
+    """
+    params, stored, ready = model.params, below(arrays, "params"), {}
+    if odd := sorted(set(stored) ^ set(params.values)):
         raise DataError(f"it is of another model: one has {', '.join(odd)}, the other has not")
     if header["model"] and model.config and header["model"] != model.config:
         raise DataError(f"it is of another model, {header['model']}, not {model.config}")
-    if isinstance(model, VAE) and header.get("beta") is not None:
-        model.beta = require_beta(header["beta"])
     for name, value in params.values.items():
-        numbers = require_floats(arrays, f"params/{name}", value.shape)
+        numbers = require_floats(stored, name, value.shape)
         with np.errstate(over="ignore"):
-            cast = numbers.astype(params.dtype)
-        if not np.isfinite(cast).all():
+            ready[name] = numbers.astype(params.dtype)
+        if not np.isfinite(ready[name]).all():
             raise DataError(f"params/{name} is too large for {params.dtype}")
-        value[...] = params.device.asarray(cast)
     shape = tuple(header["shape"])
     if not all(type(side) is int and side > 0 for side in shape) or prod(shape) != model.n_x:
         raise DataError(f"examples of shape {shape!s:.60} do not have {model.n_x} numbers")
-    return SavedModel(model, _scaling(header["scaling"], arrays, model.n_x), shape)
+    scaling = _scaling(header["scaling"], arrays, model.n_x)
+    if isinstance(model, VAE) and header.get("beta") is not None:
+        model.beta = require_beta(header["beta"])
+    for name, value in params.values.items():  # now that nothing can go wrong any more
+        value[...] = params.device.asarray(ready[name])
+    return SavedModel(model, scaling, shape)
 
 
 def _scaling(header: dict[str, Any], arrays: dict[str, Array], n_x: int) -> Scaling:

@@ -193,8 +193,9 @@ def restore_optimizer(
             f"{type(optimizer).__name__} has {', '.join(sorted(public))}"
         )
     for name, number in numbers.items():
-        counts = ours and type(state[name]) is int and (type(number) is not int or number < 0)
-        if type(number) not in (bool, int, float) or not isfinite(number) or counts:
+        is_count = ours and type(state[name]) is int  # Adam's t
+        odd = is_count and (type(number) is not int or number < 0)
+        if odd or type(number) not in (bool, int, float) or not isfinite(number):
             raise DataError(f"{name} of its optimiser is {quote(repr(number))}; restore the file")
         setattr(optimizer, name, number)
     for name in vectors:

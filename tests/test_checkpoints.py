@@ -314,10 +314,25 @@ def test_another_model_than_was_saved(tmp_path):
         VAE.dense(6, 5, 2, activation="tanh", beta=2, dtype=np.float64),
         Autoencoder.dense(6, 5, 2, activation="tanh"),
     ):
+        before = other.params.flat.copy()
         with pytest.raises(DataError, match=r"c\.npz cannot be read as a checkpoint"):
             load_checkpoint(path, model=other)
+        np.testing.assert_array_equal(other.params.flat, before)
     with pytest.raises(DataError, match=r"it holds the optimiser Adam.*SGD has lr"):
         load_checkpoint(path, optimizer=SGD())
+
+
+def test_a_model_is_filled_whole_or_not_at_all(tmp_path):
+    """Of two layers one fits; what does not fit comes last."""
+    path, model = saved_after(tmp_path / "c.npz", 0, own_layers), own_layers()
+    model.params.flat[:] = 7
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    last = [name for name in arrays if name.startswith("params/")][-1]
+    np.savez(path, **(arrays | {last: np.full_like(arrays[last], np.nan)}))
+    with pytest.raises(DataError, match="no finite float"):
+        load_checkpoint(path, model=model)
+    assert (model.params.flat == 7).all()
 
 
 def test_no_such_file(tmp_path):
