@@ -3,16 +3,18 @@
 import io
 import math
 import warnings
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
 from npvae.arrays import Array
 from npvae.datasets.reading import LIMIT, quote, reading
 from npvae.errors import DataError
+
+if TYPE_CHECKING:
+    import zipfile
 
 ADVICE = "save it again from NumPy, plain numbers without pickled objects"
 OURS = ("a file that npvae wrote", "restore it, or have npvae write it again")
@@ -53,6 +55,8 @@ def write_arrays(file: IO[bytes], arrays: Mapping[str, Array]) -> None:
     file : open for writing
     arrays : by name; no Python objects
     """
+    import zipfile
+
     with zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
@@ -75,6 +79,8 @@ def read_arrays(path: str | Path, *, packed: bool = True) -> dict[str, Array]:
     ------
     DataError : it is no .npz file, is damaged, holds Python objects, or too much
     """
+    import zipfile
+
     arrays: dict[str, Array] = {}
     what, advice = ("an .npz file", ADVICE) if packed else OURS
     with (
@@ -98,9 +104,11 @@ def read_arrays(path: str | Path, *, packed: bool = True) -> dict[str, Array]:
 
 
 def _check_members(
-    members: list[zipfile.ZipInfo], path: str | Path, packed: bool, advice: str
+    members: "list[zipfile.ZipInfo]", path: str | Path, packed: bool, advice: str
 ) -> None:
     """Refuse an archive by its table of contents, before anything is unpacked."""
+    import zipfile
+
     size = sum(member.file_size for member in members)
     if packed and size > LIMIT:
         raise DataError(
