@@ -5,15 +5,17 @@ Read in this order: `layers`, `gaussian`, `likelihoods`, `autoencoder`, `vae`, `
 `npvae.datasets.load_dataset`.
 """
 
-from npvae.autoencoder import Autoencoder, Loss
+from npvae.autoencoder import Autoencoder, DenoisingAutoencoder
 from npvae.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from npvae.datasets import Dataset, Pixels, Split, Standardized, scaling_for
 from npvae.errors import DataError, InputError, NpvaeError, TrainingError, WriteError
 from npvae.evaluation import Evaluation, evaluate
 from npvae.gradcheck import check
-from npvae.layers import Dense, LeakyReLU, ReLU, Sequential, Sigmoid, Softplus, Tanh
-from npvae.likelihoods import Bernoulli, Gaussian
+from npvae.iwae import IWAE
+from npvae.layers import Dense, GatedDense, LeakyReLU, ReLU, Sequential, Sigmoid, Softplus, Tanh
+from npvae.likelihoods import Bernoulli, Gaussian, LearnedGaussian, OptimalGaussian
 from npvae.model_file import load_model, save_model
+from npvae.networks import Loss
 from npvae.optimizers import SGD, Adam, Momentum
 from npvae.progress import EpochRecord, Progress
 from npvae.training import fit, steps
@@ -21,6 +23,7 @@ from npvae.vae import VAE
 from npvae.versions import __version__
 
 __all__ = [
+    "IWAE",
     "SGD",
     "VAE",
     "Adam",
@@ -29,15 +32,19 @@ __all__ = [
     "Checkpoint",
     "DataError",
     "Dataset",
+    "DenoisingAutoencoder",
     "Dense",
     "EpochRecord",
     "Evaluation",
+    "GatedDense",
     "Gaussian",
     "InputError",
     "LeakyReLU",
+    "LearnedGaussian",
     "Loss",
     "Momentum",
     "NpvaeError",
+    "OptimalGaussian",
     "Pixels",
     "Progress",
     "ReLU",

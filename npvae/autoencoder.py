@@ -1,48 +1,16 @@
-"""The plain autoencoder: x to a code z and back, and nothing else."""
+"""The plain autoencoder, x to a code z and back, and the denoising one."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import DTypeLike
 
-from npvae.arrays import CPU, Array, Device, Parameters, Seed, require_batch
+from npvae.arrays import Array, require_batch
 from npvae.errors import InputError
-from npvae.layers import Layer, backward_parameters, dense_network
-from npvae.likelihoods import Bernoulli, Likelihood, make_likelihood
+from npvae.layers import Layer, backward_parameters
+from npvae.networks import EncoderDecoder, Loss, Terms
 
 
-class Loss(NamedTuple):
-    """What a step minimises, and its parts, in nats an example (mean over the batch).
-
-    Attributes
-    ----------
-    loss : what the gradient is the gradient of
-    reconstruction : -log p(x | z)
-    kl : KL divergence of q(z | x) from the prior, unweighted; 0 where there is no prior
-    """
-
-    loss: Array
-    reconstruction: Array
-    kl: Array
-
-
-class Terms(NamedTuple):
-    """The same parts for each example, as evaluation needs them.
-
-    Attributes
-    ----------
-    log_px : (B,) log p(x | z), in nats
-    kl : (B, n_z) KL divergence for each latent, in nats
-    mu : (B, n_z) mean of q(z | x); the code itself where there is no q
-    """
-
-    log_px: Array
-    kl: Array
-    mu: Array
-
-
-class Autoencoder:
+class Autoencoder(EncoderDecoder):
     """z = encoder(x), reconstruction = decoder(z).
 
     It minimises -log p(x | z) alone: no prior asks the codes to lie anywhere in particular, which
@@ -52,9 +20,7 @@ class Autoencoder:
     ----------
     encoder : layer (B, n_x) -> (B, n_z)
     decoder : layer (B, n_z) -> (B, n_x); logits for the Bernoulli likelihood
-    n_x, n_z : numbers in an example and in its code
-    likelihood : what the decoder's outputs say about x
-    dtype, device : of the parameters
+    others : as for `EncoderDecoder`
 
     References
     ----------
@@ -65,116 +31,111 @@ class Autoencoder:
     (5, 30)
     """
 
+    kind = "autoencoder"
+
+    def encode(self, x: Array, y: Array | None = None) -> Array:
+        """Return the codes z, (B, n_z), of examples x, (B, n_x)."""
+        require_batch(x, self.n_x)
+        return self.encoder.forward(self.beside(x, y))
+
+    def reconstruct(self, x: Array, y: Array | None = None) -> Array:
+        """Return decode(encode(x)), (B, n_x)."""
+        return self.decode(self.encode(x, y), y)
+
+    def draw_noise(self, rng: np.random.Generator, n: int) -> Array | None:
+        """Return what `loss_and_grad` needs for n examples beside x: nothing."""
+        return None
+
+    def loss_and_grad(self, x: Array, eps: None = None, y: Array | None = None) -> Loss:
+        """Return -log p(x | z) for a batch, having filled `params.grad` with its gradient."""
+        return self._loss_and_grad(x, x, y)
+
+    def terms(self, x: Array, eps: None = None, y: Array | None = None) -> Terms:
+        """Return log p(x | z) and the code of each example; every KL is zero."""
+        return self._terms(x, x, y)
+
+    def _loss_and_grad(self, given: Array, x: Array, y: Array | None) -> Loss:
+        """Of x, reconstructed from what the encoder is given."""
+        z = self.encode(given, y)
+        outputs = self.decoder.forward(self.beside(z, y))
+        reconstruction, doutputs = self.likelihood.loss_and_grad(outputs, x)
+        dz = self.decoder.backward(doutputs)[:, : self.n_z]
+        backward_parameters(self.encoder, dz)
+        return Loss(reconstruction, reconstruction, reconstruction * 0)
+
+    def _terms(self, given: Array, x: Array, y: Array | None) -> Terms:
+        z = self.encode(given, y)
+        log_px = self.likelihood.log_prob(self.decoder.forward(self.beside(z, y)), x)
+        return Terms(log_px, z * 0, z, log_px)
+
+
+CORRUPTIONS = ("mask", "gaussian")
+
+
+class DenoisingAutoencoder(Autoencoder):
+    """x spoiled, then coded, then x again: it minimises -log p(x | z), z = encoder(corrupt(x)).
+
+    Copying would bring the noise along, so that it has to learn what x usually looks like.
+
+    Parameters
+    ----------
+    corruption : "mask" sets numbers to zero, "gaussian" adds normal noise
+    amount : the share of the numbers that are masked, in (0, 1); or the noise's standard deviation
+    others : as for `Autoencoder`
+
+    References
+    ----------
+    Vincent et al. 2008, doi:10.1145/1390156.1390294; 2010, jmlr.org/papers/v11/vincent10a.html.
+
+    >>> denoiser = DenoisingAutoencoder.dense(784, 400, 30, corruption="mask", amount=0.25)
+    >>> u = denoiser.draw_noise(np.random.default_rng(0), 5)
+    >>> denoiser.corrupt(np.ones((5, 784), np.float32), u).mean().round(2)
+    np.float32(0.75)
+    """
+
+    kind = "denoising"
+    objective: ClassVar[tuple[str, ...]] = ("corruption", "amount")
+
     def __init__(
         self,
         encoder: Layer,
         decoder: Layer,
         *,
-        n_x: int,
-        n_z: int,
-        likelihood: Likelihood | None = None,
-        dtype: DTypeLike = np.float32,
-        device: Device = CPU,
+        corruption: str = "mask",
+        amount: float = 0.3,
+        **others: Any,
     ) -> None:
-        self.encoder, self.decoder = encoder, decoder
-        self.likelihood = likelihood or Bernoulli()
-        self.n_x, self.n_z = n_x, n_z
-        self.config: dict[str, Any] = {}
-        self.params = Parameters(
-            {"encoder": encoder, "decoder": decoder, "likelihood": self.likelihood}, dtype, device
-        )
+        if corruption not in CORRUPTIONS:
+            choices = ", ".join(CORRUPTIONS)
+            raise InputError(f"corruption is {corruption!r}; choose from {choices}")
+        if not 0 < amount < (1 if corruption == "mask" else float("inf")):
+            expected = "between 0 and 1" if corruption == "mask" else "above 0"
+            raise InputError(f"amount of {corruption} noise is {amount}; give a number {expected}")
+        self.corruption, self.amount = corruption, float(amount)
+        super().__init__(encoder, decoder, **others)
 
-    @classmethod
-    def dense(
-        cls,
-        n_x: int,
-        n_h: int | Sequence[int],
-        n_z: int,
-        *,
-        activation: str = "relu",
-        likelihood: str = "bernoulli",
-        sigma: float = 1.0,
-        init: str = "glorot",
-        seed: Seed = 0,
-        dtype: DTypeLike = np.float32,
-        device: Device = CPU,
-    ) -> "Autoencoder":
-        """Dense layers n_x - n_h - n_z - n_h - n_x; several hidden sizes narrow towards the code.
+    def draw_noise(self, rng: np.random.Generator, n: int) -> Array:
+        """Return what `corrupt` needs for n examples, (n, n_x): uniform or normal draws."""
+        draw: Any = rng.random if self.corruption == "mask" else rng.standard_normal
+        return draw(size=(n, self.n_x), dtype=self.params.dtype.type)
 
-        The decoder mirrors the encoder's hidden sizes. `config` keeps the arguments, so that a
-        saved model can be built again.
+    def corrupt(self, x: Array, eps: Array) -> Array:
+        """Return x with some numbers masked (where eps < amount), or with amount eps added."""
+        if getattr(eps, "shape", None) != x.shape:
+            given = getattr(eps, "shape", type(eps).__name__)
+            raise InputError(f"eps has shape {given}, expected {x.shape}: a number for each of x")
+        return x * (eps >= self.amount) if self.corruption == "mask" else x + self.amount * eps
+
+    def loss_and_grad(self, x: Array, eps: Any = None, y: Array | None = None) -> Loss:
+        """Return -log p(x | z) of a batch with z coded from x spoiled by eps; fill `params.grad`.
+
+        Parameters
+        ----------
+        x, eps : (B, n_x) float arrays, eps as `draw_noise` returns it
+        y : (B, n_y) condition, if the model has one
         """
-        n_h = hidden_sizes(n_h)
-        model = cls(
-            *mirrored_networks(n_x, n_h, n_z, n_z, activation, init, seed),
-            n_x=n_x,
-            n_z=n_z,
-            likelihood=make_likelihood(likelihood, sigma),
-            dtype=dtype,
-            device=device,
-        )
-        model.config = {
-            "model": "autoencoder",
-            "n_x": int(n_x),
-            "n_h": list(n_h),
-            "n_z": int(n_z),
-            "activation": activation,
-            "likelihood": likelihood,
-            "sigma": float(sigma),
-        }
-        return model
+        return self._loss_and_grad(self.corrupt(x, eps), x, y)
 
-    def encode(self, x: Array) -> Array:
-        """Return the codes z, (B, n_z), of examples x, (B, n_x)."""
-        require_batch(x, self.n_x)
-        return self.encoder.forward(x)
-
-    def decode(self, z: Array) -> Array:
-        """Return the means of p(x | z), (B, n_x), in the space of x."""
-        require_batch(z, self.n_z, "z")
-        return self.likelihood.mean(self.decoder.forward(z))
-
-    def reconstruct(self, x: Array) -> Array:
-        """Return decode(encode(x)), (B, n_x)."""
-        return self.decode(self.encode(x))
-
-    def draw_noise(self, rng: np.random.Generator, n: int) -> None:
-        """Return what `loss_and_grad` needs for n examples beside x: nothing."""
-
-    def loss_and_grad(self, x: Array, eps: None = None) -> Loss:
-        """Return -log p(x | z) for a batch, having filled `params.grad` with its gradient."""
-        z = self.encode(x)
-        reconstruction, doutputs = self.likelihood.loss_and_grad(self.decoder.forward(z), x)
-        backward_parameters(self.encoder, self.decoder.backward(doutputs))
-        return Loss(reconstruction, reconstruction, reconstruction * 0)
-
-    def terms(self, x: Array, eps: None = None) -> Terms:
-        """Return log p(x | z) and the code of each example; every KL is zero."""
-        z = self.encode(x)
-        return Terms(self.likelihood.log_prob(self.decoder.forward(z), x), z * 0, z)
-
-
-def mirrored_networks(
-    n_x: int,
-    n_h: Sequence[int],
-    n_code: int,
-    n_z: int,
-    activation: str,
-    init: str,
-    seed: Seed,
-) -> tuple[Layer, Layer]:
-    """Return an encoder n_x - n_h - n_code and a decoder n_z - n_h in reverse - n_x.
-
-    n_code is what the encoder says about z: n_z numbers, or 2 n_z for mu beside logvar.
-    """
-    rng = np.random.default_rng(seed)
-    encoder = dense_network([n_x, *n_h, n_code], activation, rng, init)
-    return encoder, dense_network([n_z, *reversed(n_h), n_x], activation, rng, init)
-
-
-def hidden_sizes(n_h: int | Sequence[int]) -> tuple[int, ...]:
-    """Return the hidden sizes as a tuple: 400 and (400,) say the same; () has no hidden layer."""
-    sizes = (int(n_h),) if isinstance(n_h, int | np.integer) else tuple(map(int, n_h))
-    if any(size < 1 for size in sizes):
-        raise InputError(f"hidden sizes are {sizes}; each layer has at least one number")
-    return sizes
+    def terms(self, x: Array, eps: Any = None, y: Array | None = None) -> Terms:
+        """Return log p(x | z) of each example, and its code, from x spoiled by eps."""
+        return self._terms(self.corrupt(x, eps), x, y)

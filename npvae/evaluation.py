@@ -1,46 +1,50 @@
 """How good is a model? Estimated on examples it was not trained on, with sampled z."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from npvae.arrays import Array, Parameters, Seed
-from npvae.autoencoder import Terms
+from npvae.arrays import Array, Parameters
 from npvae.datasets.dataset import Split
 from npvae.datasets.scaling import Pixels, Scaling, Standardized
 from npvae.errors import InputError
-from npvae.likelihoods import Bernoulli, Likelihood
+from npvae.likelihoods import Bernoulli
+from npvae.networks import Terms, require_labels
 
 ACTIVE_VARIANCE = 0.01  # Burda et al. 2015, section 5.2
 CHUNK = 1000  # examples at a time
 EVALUATION_SEED = 0  # examples that are held out always meet the same noise
+NOISE = 1 << 32  # added to a seed: the stream of the noise, where the seed's own is the pixels'
 
 
 class Measurable(Protocol):
-    """What evaluation asks of a model."""
+    """What evaluation asks of a model; a conditional one has `n_y` and `one_hot`, too."""
 
     params: Parameters
 
     def draw_noise(self, rng: np.random.Generator, n: int, /) -> Any:
         """Return the noise that `terms` needs for n examples."""
 
-    def terms(self, x: Array, eps: Any, /) -> Terms:
-        """Return log p(x | z), KL for each latent, and mu, of each example."""
+    def terms(self, x: Array, eps: Any, /, *y: Array) -> Terms:
+        """Return log p(x | z), KL for each latent, mu and the bound, of each example."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Averages over n examples, in nats an example, from one draw of z for each.
+    """Averages over n examples, in nats an example.
 
     Attributes
     ----------
-    elbo : E_q[log p(x | z)] - KL, estimated; higher is better
+    elbo : E_q[log p(x | z)] - KL, estimated with the draws that training makes; higher is better
     reconstruction : -E_q[log p(x | z)], estimated
     kl : KL divergence of q(z | x) from the prior, exact, summed over the latents
     kl_per_latent : the same, latent by latent
     active_units : latents whose posterior mean varies over the data by more than 0.01 (variance)
     n : examples
+    bound : what the model maximises, but for weights of the KL: the ELBO of a VAE, L_k of several
+        draws, log p(x | z) of an autoencoder
     """
 
     elbo: float
@@ -49,9 +53,20 @@ class Evaluation:
     kl_per_latent: tuple[float, ...]
     active_units: int
     n: int
+    bound: float
+
+    @property
+    def distortion(self) -> float:
+        """The reconstruction term, as rate-distortion theory calls it (Alemi et al. 2018)."""
+        return self.reconstruction
+
+    @property
+    def rate(self) -> float:
+        """The KL: nats that z carries about x, at most (Alemi et al. 2018, arXiv:1711.00464)."""
+        return self.kl
 
 
-def evaluate(model: Measurable, split: Split, scaling: Scaling, rng: Seed = 0) -> Evaluation:
+def evaluate(model: Measurable, split: Split, scaling: Scaling, seed: int = 0) -> Evaluation:
     """Estimate the ELBO of `split`, drawing z from q(z | x): with z = mu it would be no ELBO.
 
     Parameters
@@ -59,27 +74,24 @@ def evaluate(model: Measurable, split: Split, scaling: Scaling, rng: Seed = 0) -
     model : a VAE or an autoencoder
     split : the examples
     scaling : how they become x; dynamic binarisation draws its pixels here, too
-    rng : generator or seed of the noise; the same seed gives the same figures
+    seed : of the pixels and of the noise, two streams: every model meets the same pixels
 
     Returns
     -------
     Evaluation
     """
     require_fitting(model, scaling)
-    n = len(split)
-    if n == 0:
-        raise InputError("there is no example to evaluate on; hold some out (--validation)")
-    device, dtype = model.params.device, model.params.dtype
-    rng = device.generator(rng)
-    split, scaling = split.to(device), scaling.to(device)
+    n, device = require_examples(model, split), model.params.device
+    noise = device.generator(seed + NOISE)
     log_px: Any = 0.0
+    bound: Any = 0.0
     kl: Any = 0.0
     mu_sum: Any = 0.0
     mu_squares: Any = 0.0
-    for start in range(0, n, CHUNK):
-        x = scaling.encode(split.take(slice(start, start + CHUNK)), rng, dtype)
-        terms = model.terms(x, model.draw_noise(rng, len(x)))
+    for x, *y in chunks_of(model, split, scaling, seed):
+        terms = model.terms(x, model.draw_noise(noise, len(x)), *y)
         log_px = log_px + terms.log_px.sum(dtype=np.float64)
+        bound = bound + terms.bound.sum(dtype=np.float64)
         kl = kl + terms.kl.sum(axis=0, dtype=np.float64)
         mu = terms.mu.astype(np.float64)
         mu_sum = mu_sum + mu.sum(axis=0)
@@ -95,7 +107,47 @@ def evaluate(model: Measurable, split: Split, scaling: Scaling, rng: Seed = 0) -
         kl_per_latent=tuple(float(value) for value in kl_per_latent),
         active_units=int((device.to_host(variance) > ACTIVE_VARIANCE).sum()),
         n=n,
+        bound=float(bound) / n,
     )
+
+
+def chunks_of(
+    model: Measurable, split: Split, scaling: Scaling, seed: int
+) -> Iterator[tuple[Array, ...]]:
+    """Yield x, (B, n_x), and y, (B, n_y), where the model is conditional, on the model's device.
+
+    The pixels that are drawn depend on the seed alone.
+    """
+    device, dtype = model.params.device, model.params.dtype
+    pixels = device.generator(seed)
+    split, scaling = split.to(device), scaling.to(device)
+    for start in range(0, len(split), CHUNK):
+        chosen = slice(start, start + CHUNK)
+        yield scaling.encode(split.take(chosen), pixels, dtype), *condition(model, split, chosen)
+
+
+def condition(model: Any, split: Split, chosen: Any) -> tuple[Array, ...]:
+    """Return y for the examples that were chosen, or nothing where the model takes none."""
+    if not getattr(model, "n_y", 0):
+        return ()
+    assert split.labels is not None, "require_examples has looked"
+    return (model.one_hot(split.labels[chosen]),)
+
+
+def require_examples(model: Any, split: Split) -> int:
+    """Return how many examples there are; refuse none, and none without the labels it takes."""
+    if len(split) == 0:
+        raise InputError("there is no example to evaluate on; hold some out (--validation)")
+    if n_y := getattr(model, "n_y", 0):
+        if split.labels is None:
+            raise InputError(
+                f"a conditional model needs labels (here {n_y} of them), and these data have none; "
+                "give data with labels (.npz with y, --label-column, or sub-folders), or train "
+                "one without a condition"
+            )
+        if isinstance(split.labels, np.ndarray):
+            require_labels(split.labels, n_y)
+    return len(split)
 
 
 def require_fitting(model: Any, scaling: Scaling) -> None:
@@ -107,31 +159,3 @@ def require_fitting(model: Any, scaling: Scaling) -> None:
             "the Bernoulli likelihood takes x in [0, 1], and these data are real-valued and "
             "standardised; build the model with likelihood='gaussian'"
         )
-
-
-def protocol(likelihood: Likelihood, scaling: Scaling, n: int, seed: int) -> dict[str, str]:
-    """Say in words what a test figure is: the formula, the split, the draws, the binarisation."""
-    told = {
-        "formula": "ELBO = E_q[log p(x | z)] - KL(q(z | x), N(0, I)), in nats, summed over pixels "
-        "and latents, mean over examples",
-        "split": f"the test part, {n} examples",
-        "draws": f"one draw of z for each example, seed {seed}",
-    }
-    if isinstance(scaling, Standardized):
-        nats = float(np.log(scaling.std).sum())
-        told["data"] = (
-            "real values, standardised by the training part; in the units of the data the ELBO is "
-            f"{abs(nats):.2f} nats {'lower' if nats > 0 else 'higher'}"
-        )
-    elif isinstance(scaling, Pixels) and scaling.binarize == "dynamic":
-        told["data"] = f"binary pixels, each drawn with probability v / 255, seed {seed}"
-    elif isinstance(scaling, Pixels) and scaling.binarize == "threshold":
-        told["data"] = "binary pixels, on where v >= 128"
-    elif isinstance(likelihood, Bernoulli):
-        told["data"] = (
-            "grey pixels, v / 255: with them the Bernoulli loss is no likelihood, and the figure "
-            "compares only with others made in the same way"
-        )
-    else:
-        told["data"] = "pixels in [0, 1] as real numbers"
-    return told

@@ -160,3 +160,51 @@ def log_density_and_grad(x: Array, mu: Array, logvar: Array) -> tuple[Array, Arr
     square = r * away
     value = -0.5 * (square + logvar + LOG_2PI).sum(axis=1)
     return value, -r, r, 0.5 * (square - 1)
+
+
+def log_prior_over_posterior(z: Array, logvar: Array, eps: Array) -> Array:
+    """Log p(z) - log q(z | x) at a draw z = mu + sigma eps of q, in nats, summed over latents.
+
+    log N(z; 0, I) - log N(z; mu, sigma²) = 1/2 sum(eps² + logvar - z²)
+
+    Its gradients are -z by z and 1/2 by logvar (mu and logvar count through z as well, see
+    `reparameterize_backward`), and its mean over q is -KL.
+
+    Parameters
+    ----------
+    z, eps : (..., n_z) float arrays
+    logvar : float array that broadcasts to them
+
+    Returns
+    -------
+    (...) float array
+
+    >>> log_prior_over_posterior(np.ones((1, 2)), np.zeros((1, 2)), np.zeros((1, 2)))
+    array([-1.])
+    """
+    return 0.5 * (eps * eps + logvar - z * z).sum(axis=-1)
+
+
+def log_mean_exp(log_w: Array) -> tuple[Array, Array]:
+    """Log of the mean of exp(log_w) over the last axis, and its gradient, which sums to one.
+
+    log 1/k sum(w) = m + log 1/k sum(exp(log w - m)),  m = max(log w), so that nothing overflows
+
+    Parameters
+    ----------
+    log_w : (..., k) float array
+
+    Returns
+    -------
+    value : (...) float array
+    dlog_w : (..., k) float array, w / sum(w)
+
+    >>> value, dlog_w = log_mean_exp(np.array([1000.0, 1000.0]))
+    >>> float(value), dlog_w
+    (1000.0, array([0.5, 0.5]))
+    """
+    highest = np.max(log_w, axis=-1, keepdims=True)
+    w = np.exp(log_w - highest)
+    total = np.sum(w, axis=-1, keepdims=True)
+    value = highest + np.log(total * (1 / log_w.shape[-1]))
+    return value[..., 0], w / total

@@ -90,6 +90,44 @@ class Dense:
         np.sum(dy, axis=0, out=self.db)
 
 
+class GatedDense:
+    """y = h sigmoid(g),  [h, g] = x W + b: a dense layer with a gate for each number (Dauphin 2016)
+
+    dh = dy sigmoid(g),  dg = dy h sigmoid(g) (1 - sigmoid(g))
+
+    W is (n_in, 2 n_out), both halves in one product. They start as two Dense layers would.
+
+    Parameters
+    ----------
+    n_in, n_out, rng, init : as for `Dense`
+
+    >>> GatedDense(3, 2, rng=0).forward(np.ones((5, 3))).shape
+    (5, 2)
+    """
+
+    def __init__(self, n_in: int, n_out: int, rng: Seed, init: Initializer = glorot) -> None:
+        rng = np.random.default_rng(rng)
+        h, g = Dense(n_in, n_out, rng, init), Dense(n_in, n_out, rng, init)
+        self.dense, self.n_out = h, n_out
+        h.W, h.b = np.concatenate([h.W, g.W], axis=1), np.concatenate([h.b, g.b])
+        h.dW, h.db = np.zeros_like(h.W), np.zeros_like(h.b)
+
+    def forward(self, x: Array) -> Array:
+        hg = self.dense.forward(x)  # (B, 2 n_out)
+        self.h, self.gate = hg[:, : self.n_out], sigmoid(hg[:, self.n_out :])
+        return self.h * self.gate
+
+    def backward(self, dy: Array) -> Array:
+        return self.dense.backward(self._backward_gate(dy))
+
+    def backward_parameters(self, dy: Array) -> None:
+        self.dense.backward_parameters(self._backward_gate(dy))
+
+    def _backward_gate(self, dy: Array) -> Array:
+        dh = dy * self.gate
+        return np.concatenate([dh, dh * self.h * (1 - self.gate)], axis=1)
+
+
 class ReLU:
     """y = max(x, 0)"""
 
@@ -197,6 +235,8 @@ ACTIVATIONS: dict[str, Callable[[], Layer]] = {
     "sigmoid": Sigmoid,
     "softplus": Softplus,
 }
+GATED = "gated"  # hidden layers of GatedDense, which need no activation
+HIDDEN_LAYERS = (*ACTIVATIONS, GATED)
 
 
 class Sequential:
@@ -238,19 +278,23 @@ def dense_network(
     Parameters
     ----------
     sizes : numbers in, in each hidden layer, and out
-    activation : a name in `ACTIVATIONS`
+    activation : a name in `ACTIVATIONS`, or "gated" for GatedDense layers before the last
     rng : generator or seed of the initial weights
     init : a name in `INITIALIZERS`
 
     >>> [type(layer).__name__ for layer in dense_network([784, 400, 40], "relu", rng=0).layers]
     ['Dense', 'ReLU', 'Dense']
     """
-    if activation not in ACTIVATIONS:
-        raise InputError(f"activation is {activation!r}; choose from {', '.join(ACTIVATIONS)}")
+    if activation not in HIDDEN_LAYERS:
+        raise InputError(f"activation is {activation!r}; choose from {', '.join(HIDDEN_LAYERS)}")
     if init not in INITIALIZERS:
         raise InputError(f"init is {init!r}; choose from {', '.join(INITIALIZERS)}")
-    rng = np.random.default_rng(rng)
+    rng, initializer = np.random.default_rng(rng), INITIALIZERS[init]
     layers: list[Layer] = []
-    for n_in, n_out in pairwise(sizes):
-        layers += [Dense(n_in, n_out, rng, INITIALIZERS[init]), ACTIVATIONS[activation]()]
-    return Sequential(*layers[:-1])
+    *hidden, (n_last, n_out) = pairwise(sizes)
+    for n_in, n_h in hidden:
+        if activation == GATED:
+            layers.append(GatedDense(n_in, n_h, rng, initializer))
+        else:
+            layers += [Dense(n_in, n_h, rng, initializer), ACTIVATIONS[activation]()]
+    return Sequential(*layers, Dense(n_last, n_out, rng, initializer))

@@ -1,7 +1,9 @@
 """Likelihoods p(x | z): what the decoder's numbers say about the data.
 
-Each has a loss beside its gradient (for training: one number a batch), `log_prob` (for evaluation:
-one number an example), the mean, and a draw.
+Each has two ways to its gradient. `loss_and_grad` gives the mean over a batch, which is what an
+ELBO needs. `log_prob` gives one number an example, or one for each of k draws of z for it, and
+`backward` takes whatever weight each of them has in a loss: evaluation needs the first half of
+that, importance weighting both. The mean of p(x | z) and a draw of it complete a likelihood.
 """
 
 from collections.abc import Callable
@@ -12,7 +14,8 @@ import numpy as np
 
 from npvae.arrays import Array
 from npvae.errors import InputError
-from npvae.layers import sigmoid, softplus
+from npvae.gaussian import LOG_2PI
+from npvae.layers import sigmoid
 
 
 class Likelihood(Protocol):
@@ -22,13 +25,31 @@ class Likelihood(Protocol):
         """Return -log p(x | z) in nats an example (batch mean), and its gradient by `outputs`."""
 
     def log_prob(self, outputs: Array, x: Array, /) -> Array:
-        """Return log p(x | z) of each example, (B,), in nats."""
+        """Return log p(x | z) in nats, (B,) or (B, k), for outputs (B, n_x) or (B, k, n_x)."""
+
+    def backward(self, dlog_px: Array, /) -> Array:
+        """Return the gradient by the outputs of `log_prob`, from that by what it returned."""
 
     def mean(self, outputs: Array, /) -> Array:
         """Return E[x | z], (B, n_x)."""
 
+    def outputs(self, mean: Array, /) -> Array:
+        """Return the outputs of which `mean` is the mean: its inverse."""
+
     def draw(self, outputs: Array, rng: np.random.Generator, /) -> Array:
         """Return a draw of x, (B, n_x)."""
+
+
+def _each(x: Array, outputs: Array) -> Array:
+    """Return x beside outputs: (B, n_x), or (B, 1, n_x) where each example has k draws of z."""
+    return x if outputs.ndim == 2 else x[:, None]
+
+
+def _dot(rows: Array, x: Array) -> Array:
+    """Return the inner product of each row, (B, n_x) or (B, k, n_x), with its x, (B, n_x)."""
+    if rows.ndim == 2:
+        return np.matmul(rows[:, None], x[..., None])[:, 0, 0]
+    return np.matmul(rows, x[..., None])[..., 0]
 
 
 class Bernoulli:
@@ -83,12 +104,49 @@ class Bernoulli:
         return loss, p
 
     def log_prob(self, logits: Array, x: Array) -> Array:
-        per_pixel = x * logits
-        per_pixel -= softplus(logits)
-        return per_pixel.sum(axis=1)
+        """Log p(x | z) of each row of logits, in nats.
+
+        Parameters
+        ----------
+        logits : (B, n_x), or (B, k, n_x) for k draws of z an example
+        x : (B, n_x) float array, in [0, 1]
+
+        Returns
+        -------
+        (B,) or (B, k) float array
+
+        Notes
+        -----
+        Here the logs are summed row by row. With max(a, 0) = (a + |a|) / 2:
+
+            sum(x a - softplus(a)) = sum((2x - 1) a - |a|) / 2 - sum(log(1 + e))
+
+        whose first terms cancel pixel by pixel where the model is sure and right.
+        """
+        magnitude = np.abs(logits)
+        nats = logits * _each(2 * x - 1, logits)
+        nats -= magnitude
+        log_px = _dot(nats, x * 0 + 0.5)
+        e = np.exp(np.negative(magnitude, out=magnitude), out=magnitude)
+        log_px -= _sum_of_logs_by_row(np.add(e, 1, out=nats))
+        self.logits, self.x, self.e = logits, x, e
+        return log_px
+
+    def backward(self, dlog_px: Array) -> Array:
+        """Gradient by the logits, dlog_px (x - p), with dlog_px (B,) or (B, k)."""
+        p = np.maximum(self.e, self.logits > 0)
+        p /= self.e + 1
+        dlogits = _each(self.x, p) - p
+        dlogits *= dlog_px[..., None]
+        return dlogits
 
     def mean(self, logits: Array) -> Array:
         return sigmoid(logits)
+
+    def outputs(self, mean: Array) -> Array:
+        """The logit of a mean, kept within 0.001 and 0.999, which is within 7 of zero."""
+        p = np.minimum(np.maximum(mean, 0.001), 0.999)
+        return np.log(p / (1 - p))
 
     def draw(self, logits: Array, rng: np.random.Generator) -> Array:
         p = sigmoid(logits)
@@ -107,6 +165,24 @@ def _sum_of_logs(factors: Array) -> Array:
     return np.log(products).sum() + np.log(rest).sum()
 
 
+def _sum_of_logs_by_row(factors: Array) -> Array:
+    """sum(log(factors)) over the last axis, for factors in [1, 2], which are overwritten.
+
+    Each row is folded in half four times, product upon product, so that at most 3^4 = 81 factors
+    meet in one number (2^81 is below float32's 2^128), and a sixteenth of the logs is left.
+    """
+    for _ in range(4):
+        n = factors.shape[-1]
+        half = n // 2
+        if half == 0:
+            break
+        factors[..., :half] *= factors[..., half : 2 * half]
+        if n % 2:
+            factors[..., :1] *= factors[..., n - 1 :]
+        factors = factors[..., :half]
+    return np.log(factors).sum(axis=-1)
+
+
 class Gaussian:
     """Each number is normal around the decoder's output with one given standard deviation.
 
@@ -122,12 +198,7 @@ class Gaussian:
     """
 
     def __init__(self, sigma: float = 1.0) -> None:
-        if not 1e-15 < sigma < 1e15:  # so that float32 can hold its square
-            raise InputError(
-                f"sigma is {sigma}; a standard deviation is a positive number, not below 1e-15 or "
-                "above 1e15"
-            )
-        self.sigma = float(sigma)
+        self.sigma = _require_sigma(sigma)
         self.precision = 1 / self.sigma**2
         self.log_normalizer = 0.5 * log(2 * pi * self.sigma**2)
 
@@ -150,23 +221,144 @@ class Gaussian:
         return loss + self.log_normalizer * x.shape[1], away
 
     def log_prob(self, mean: Array, x: Array) -> Array:
-        away = mean - x
-        away *= away
-        return away.sum(axis=1) * (-0.5 * self.precision) - self.log_normalizer * x.shape[1]
+        self.away = _each(x, mean) - mean
+        square = (self.away * self.away).sum(axis=-1)
+        return square * (-0.5 * self.precision) - self.log_normalizer * x.shape[1]
+
+    def backward(self, dlog_px: Array) -> Array:
+        """Gradient by the mean, dlog_px (x - mean) / sigma², with dlog_px (B,) or (B, k)."""
+        return self.away * (dlog_px[..., None] * self.precision)
 
     def mean(self, mean: Array) -> Array:
+        return mean
+
+    def outputs(self, mean: Array) -> Array:
         return mean
 
     def draw(self, mean: Array, rng: np.random.Generator) -> Array:
         return mean + self.sigma * rng.standard_normal(size=mean.shape, dtype=mean.dtype)
 
 
-def make_likelihood(name: str, sigma: float = 1.0) -> Likelihood:
-    """Return the likelihood of that name: "bernoulli", or "gaussian" with the given sigma."""
+class LearnedGaussian:
+    """The same with one sigma that is learned with the rest, by gradient.
+
+    With s = sum((x - mean)²) and var = exp(logvar) = sigma²:
+
+        -log p(x | z) = 1/2 (s / var + n_x (logvar + log 2 pi))
+        d/dlogvar = 1/2 (n_x - s / var)
+
+    which is zero where var is the mean squared error of a pixel, s / n_x.
+
+    Parameters
+    ----------
+    sigma : standard deviation at the start, in the units of x
+
+    References
+    ----------
+    Rybkin, Daniilidis & Levine 2021, arXiv:2006.13202.
+    """
+
+    def __init__(self, sigma: float = 1.0) -> None:
+        self.logvar = np.full(1, 2 * log(_require_sigma(sigma)))
+        self.dlogvar = np.zeros(1)
+
+    @property
+    def sigma(self) -> Array:
+        """The standard deviation, (1,), on the model's device."""
+        return np.exp(self.logvar * 0.5)
+
+    def loss_and_grad(self, mean: Array, x: Array) -> tuple[Array, Array]:
+        """-log p(x | z), in nats an example (batch mean), and its gradient by the mean."""
+        n, n_x = x.shape
+        logvar = self.logvar.sum()  # 0-d
+        precision = np.exp(-logvar)
+        away = mean - x
+        squares = np.vdot(away, away) * (precision * (1 / n))
+        self.dlogvar[...] = (n_x - squares) * 0.5
+        away *= precision * (1 / n)
+        return (squares + n_x * (logvar + LOG_2PI)) * 0.5, away
+
+    def log_prob(self, mean: Array, x: Array) -> Array:
+        logvar = self.logvar.sum()
+        self.precision = np.exp(-logvar)
+        self.away = _each(x, mean) - mean
+        self.squares = (self.away * self.away).sum(axis=-1) * self.precision
+        return (self.squares + x.shape[1] * (logvar + LOG_2PI)) * -0.5
+
+    def backward(self, dlog_px: Array) -> Array:
+        n_x = self.away.shape[-1]
+        self.dlogvar[...] = (dlog_px * (self.squares - n_x)).sum() * 0.5
+        return self.away * (dlog_px[..., None] * self.precision)
+
+    def mean(self, mean: Array) -> Array:
+        return mean
+
+    def outputs(self, mean: Array) -> Array:
+        return mean
+
+    def draw(self, mean: Array, rng: np.random.Generator) -> Array:
+        return mean + self.sigma * rng.standard_normal(size=mean.shape, dtype=mean.dtype)
+
+
+class OptimalGaussian(LearnedGaussian):
+    """The same with the best sigma of each batch, in closed form.
+
+    var = mean squared error of a pixel over the batch
+
+        loss = n_x / 2 (log(2 pi var) + 1),  dloss/dmean = (mean - x) / (B var)
+
+    var is a statistic of the batch, so that half-batches do not average to the whole. What is kept
+    for evaluation is a moving average of log var over some twenty batches; no gradient moves it.
+
+    References
+    ----------
+    Rybkin, Daniilidis & Levine 2021, arXiv:2006.13202, section 4.2.
+    """
+
+    RATE = 0.05  # of the moving average
+    LEAST = 1e-8  # of var: data that are met exactly would have none
+
+    def loss_and_grad(self, mean: Array, x: Array) -> tuple[Array, Array]:
+        """-log p(x | z) at the best sigma, in nats an example, and its gradient by the mean."""
+        n, n_x = x.shape
+        away = mean - x
+        error = np.vdot(away, away) * (1 / (n * n_x))
+        var = np.maximum(error, self.LEAST)
+        logvar = np.log(var)
+        self.logvar += self.RATE * (logvar - self.logvar)
+        self.dlogvar[...] = 0
+        away *= 1 / (n * var)
+        return 0.5 * n_x * (logvar + LOG_2PI + error / var), away
+
+
+LEARNED, OPTIMAL = "learned", "optimal"  # in place of a number: how sigma is found
+SIGMAS: dict[str, type[LearnedGaussian]] = {LEARNED: LearnedGaussian, OPTIMAL: OptimalGaussian}
+
+
+def make_likelihood(name: str, sigma: float | str = 1.0) -> Likelihood:
+    """Return the likelihood of that name.
+
+    Parameters
+    ----------
+    name : "bernoulli" or "gaussian"
+    sigma : of the gaussian: a number, "learned" (by gradient) or "optimal" (in closed form)
+    """
     makers: dict[str, Callable[[], Likelihood]] = {
         "bernoulli": Bernoulli,
-        "gaussian": lambda: Gaussian(sigma),
+        "gaussian": lambda: SIGMAS[sigma]() if isinstance(sigma, str) else Gaussian(sigma),
     }
     if name not in makers:
         raise InputError(f"likelihood is {name!r}; choose from {', '.join(makers)}")
+    if isinstance(sigma, str) and sigma not in SIGMAS:
+        raise InputError(f"sigma is {sigma!r}; give a number, or one of {', '.join(SIGMAS)}")
     return makers[name]()
+
+
+def _require_sigma(sigma: float) -> float:
+    """Refuse what is no standard deviation, or whose square float32 cannot hold."""
+    if not 1e-15 < sigma < 1e15:
+        raise InputError(
+            f"sigma is {sigma}; a standard deviation is a positive number, not below 1e-15 or "
+            "above 1e15"
+        )
+    return float(sigma)

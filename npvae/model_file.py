@@ -13,18 +13,21 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from npvae.arrays import CPU, Array, Device
-from npvae.autoencoder import Autoencoder
+from npvae.autoencoder import Autoencoder, DenoisingAutoencoder
 from npvae.datasets.archive import read_arrays, require_floats, write_arrays
 from npvae.datasets.reading import quote, reading
 from npvae.datasets.scaling import Pixels, Scaling, Standardized
 from npvae.errors import DataError, InputError, NpvaeError, TrainingError
 from npvae.files import write_whole
+from npvae.iwae import IWAE
 from npvae.vae import VAE, require_beta
 
 FORMAT = 1
 ADVICE = "train again, or restore the file"
 Model: TypeAlias = Autoencoder | VAE
-MODELS: dict[str, type[Autoencoder] | type[VAE]] = {"autoencoder": Autoencoder, "vae": VAE}
+MODELS: dict[str, type[Autoencoder] | type[VAE]] = {
+    model.kind: model for model in (Autoencoder, DenoisingAutoencoder, VAE, IWAE)
+}
 
 
 @dataclass(frozen=True)
@@ -173,9 +176,10 @@ def build(
     if not config:
         raise InputError("its model has layers of your own; use load_checkpoint with model=...")
     kind = MODELS[config.pop("model")]
-    sizes = [config["n_x"], *config["n_h"], config["n_z"]]
-    if not all(type(size) is int and size > 0 for size in sizes):
+    sizes, n_y = [config["n_x"], *config["n_h"], config["n_z"]], config.get("n_y", 0)
+    if not all(type(size) is int and size > 0 for size in [*sizes, n_y + 1]):
         raise DataError(f"its sizes are {sizes!s:.60}, expected whole numbers, at least 1")
+    sizes[0] += n_y
     # a false size must not take memory: every layer has a weight for each pair of its neighbours
     stored = [array.size for array in below(arrays, "params").values()]
     if len(sizes) > len(stored) or sum(a * b for a, b in pairwise(sizes)) > sum(stored):
@@ -195,7 +199,8 @@ def restore_model(model: Model, header: dict[str, Any], arrays: dict[str, Array]
     params, stored, ready = model.params, below(arrays, "params"), {}
     if odd := sorted(set(stored) ^ set(params.values)):
         raise DataError(f"it is of another model: one has {', '.join(odd)}, the other has not")
-    if header["model"] and model.config and header["model"] != model.config:
+    same = all(model.config.get(name) == value for name, value in header["model"].items())
+    if model.config and not same:
         raise DataError(f"it is of another model, {header['model']}, not {model.config}")
     for name, value in params.values.items():
         numbers = require_floats(stored, name, value.shape)

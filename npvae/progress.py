@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from npvae.arrays import CPU, Array, Device, Seed
-from npvae.autoencoder import Loss
 from npvae.datasets.archive import require_floats
 from npvae.datasets.reading import quote
 from npvae.errors import DataError, InputError
 from npvae.evaluation import Evaluation
+from npvae.networks import Loss
 
 COUNTS = ("epoch", "step", "batch_size")
 GENERATORS = {"PCG64": np.random.PCG64, "PCG64DXSM": np.random.PCG64DXSM}

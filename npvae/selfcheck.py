@@ -6,15 +6,25 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from npvae.arrays import Array
-from npvae.autoencoder import Autoencoder
+from npvae.autoencoder import Autoencoder, DenoisingAutoencoder
 from npvae.gaussian import (
     kl_and_grad,
     log_density_and_grad,
+    log_mean_exp,
+    log_prior_over_posterior,
     reparameterize,
     reparameterize_backward,
 )
-from npvae.layers import ACTIVATIONS, INITIALIZERS, Dense, dense_network
-from npvae.likelihoods import Bernoulli, Gaussian
+from npvae.iwae import IWAE
+from npvae.layers import ACTIVATIONS, INITIALIZERS, Dense, GatedDense, dense_network
+from npvae.likelihoods import (
+    Bernoulli,
+    Gaussian,
+    LearnedGaussian,
+    Likelihood,
+    OptimalGaussian,
+)
+from npvae.networks import EncoderDecoder
 from npvae.vae import VAE
 
 LEAST = 1e-3
@@ -32,10 +42,10 @@ Sizes: TypeAlias = Callable[[], int]
 Subject: TypeAlias = Callable[[Sizes, np.random.Generator], Checkable]
 
 
-def _dense(init: str) -> Subject:
+def _dense(init: str, cls: type[Dense] | type[GatedDense] = Dense) -> Subject:
     def make(size: Sizes, rng: np.random.Generator) -> Checkable:
         n, n_in, n_out = size(), size(), size()
-        return Dense(n_in, n_out, rng, INITIALIZERS[init]), (rng.normal(0, 1, (n, n_in)),)
+        return cls(n_in, n_out, rng, INITIALIZERS[init]), (rng.normal(0, 1, (n, n_in)),)
 
     return make
 
@@ -52,15 +62,50 @@ def _sequential(size: Sizes, rng: np.random.Generator) -> Checkable:
     return dense_network(sizes, "tanh", rng), (rng.normal(0, 1, (n, sizes[0])),)
 
 
+def _log_mean_exp(log_w: Array) -> tuple[Array, Array]:
+    """The sum of the values over the rows, and its gradient."""
+    value, dlog_w = log_mean_exp(log_w)
+    return value.sum(), dlog_w
+
+
+def _log_ratio(z: Array, logvar: Array, eps: Array) -> tuple[Array, ...]:
+    """Log p(z) - log q(z | x), and its gradients as they are used: by z -z, by logvar 1/2."""
+    return log_prior_over_posterior(z, logvar, eps).sum(), -z, 0 * logvar + 0.5
+
+
 def _bernoulli(size: Sizes, rng: np.random.Generator) -> Checkable:
     shape = size(), size()
     x = rng.random(shape) if rng.random() < 0.5 else rng.integers(0, 2, shape).astype(float)
     return Bernoulli(), (rng.normal(0, 3, shape), x)
 
 
-def _gaussian(size: Sizes, rng: np.random.Generator) -> Checkable:
-    shape = size(), size()
-    return Gaussian(sigma=rng.uniform(0.1, 2)), (rng.normal(0, 1, shape), rng.normal(0, 1, shape))
+def _gaussian(cls: Callable[[float], Likelihood]) -> Subject:
+    def make(size: Sizes, rng: np.random.Generator) -> Checkable:
+        shape = size(), size()
+        return cls(rng.uniform(0.1, 2)), (rng.normal(0, 1, shape), rng.normal(0, 1, shape))
+
+    return make
+
+
+class _Weighted:
+    """A loss sum(v log p(x | z)) over k draws an example, through `log_prob` and `backward`."""
+
+    def __init__(self, likelihood: Likelihood) -> None:
+        self.likelihood = likelihood
+
+    def loss_and_grad(self, outputs: Array, x: Array, v: Array) -> tuple[Array, Array]:
+        """Return the loss and its gradient by the outputs."""
+        log_px = self.likelihood.log_prob(outputs, x)
+        return (v * log_px).sum(), self.likelihood.backward(v)
+
+
+def _weighted(make_likelihood: Callable[[], Likelihood]) -> Subject:
+    def make(size: Sizes, rng: np.random.Generator) -> Checkable:
+        n, k, n_x = size(), size(), size()
+        inputs = rng.normal(0, 2, (n, k, n_x)), rng.random((n, n_x)), rng.normal(0, 1, (n, k))
+        return _Weighted(make_likelihood()), inputs
+
+    return make
 
 
 def _half_square_of_z(mu: Array, logvar: Array, eps: Array) -> tuple[Array, Array, Array]:
@@ -77,9 +122,7 @@ def _of_gaussians(function: Callable[..., Any], n_inputs: int) -> Subject:
     return make
 
 
-def _model(
-    cls: type[Autoencoder] | type[VAE], activation: str, likelihood: str, **options: Any
-) -> Subject:
+def _model(cls: type[EncoderDecoder], activation: str, likelihood: str, **options: Any) -> Subject:
     def make(size: Sizes, rng: np.random.Generator) -> Checkable:
         for _ in range(MOST_DRAWS):
             n, n_x, n_z = size(), size(), size()
@@ -94,23 +137,41 @@ def _model(
             )
             model.params.flat[:] = rng.normal(0, 1, model.params.size)
             x, eps = rng.random((n, n_x)), model.draw_noise(rng, n)
-            loss = abs(model.loss_and_grad(x, eps).loss)
-            if min(np.abs(dp).max() for dp in model.params.gradients.values()) > LEAST * loss:
+            inputs = (x,) if eps is None else (x, eps)
+            if model.n_y:
+                inputs = (*inputs, np.eye(model.n_y)[rng.integers(0, model.n_y, n)])
+            loss = abs(model.loss_and_grad(*inputs).loss)
+            if _least_gradient(model) > LEAST * loss:
                 break
-        return model, (x,) if eps is None else (x, eps)
+        return model, inputs
 
     return make
 
 
+def _least_gradient(model: EncoderDecoder) -> float:
+    """The largest gradient of the array that has the smallest, but for a sigma in closed form."""
+    fixed = "likelihood.logvar" if isinstance(model.likelihood, OptimalGaussian) else ""
+    gradients = model.params.gradients.items()
+    return min(float(np.abs(dp).max()) for name, dp in gradients if name != fixed)
+
+
 SUBJECTS: dict[str, Subject] = {
     **{f"Dense, {init} init": _dense(init) for init in INITIALIZERS},
+    "GatedDense": _dense("he", GatedDense),
     **{name: _activation(name) for name in ACTIVATIONS},
     "Sequential": _sequential,
     "reparameterize": _of_gaussians(_half_square_of_z, 3),
     "KL to N(0, I)": _of_gaussians(kl_and_grad, 2),
     "Gaussian log density": _of_gaussians(log_density_and_grad, 3),
+    "log p(z) - log q(z | x)": _of_gaussians(_log_ratio, 3),
+    "log mean exp": _of_gaussians(_log_mean_exp, 1),
     "Bernoulli likelihood": _bernoulli,
-    "Gaussian likelihood": _gaussian,
+    "Gaussian likelihood": _gaussian(Gaussian),
+    "Gaussian likelihood, learned sigma": _gaussian(LearnedGaussian),
+    "Gaussian likelihood, optimal sigma": _gaussian(OptimalGaussian),
+    "Bernoulli, weighted draws": _weighted(Bernoulli),
+    "Gaussian, weighted draws": _weighted(lambda: Gaussian(0.7)),
+    "learned Gaussian, weighted draws": _weighted(lambda: LearnedGaussian(0.7)),
     **{
         f"{name}, {activation}, {likelihood}": _model(cls, activation, likelihood)
         for name, cls in {"Autoencoder": Autoencoder, "VAE": VAE}.items()
@@ -119,4 +180,18 @@ SUBJECTS: dict[str, Subject] = {
     },
     "VAE, beta 4": _model(VAE, "tanh", "bernoulli", beta=4.0),
     "VAE, sigma 0.3": _model(VAE, "tanh", "gaussian", sigma=0.3),
+    "VAE, learned sigma": _model(VAE, "tanh", "gaussian", sigma="learned"),
+    "VAE, optimal sigma": _model(VAE, "tanh", "gaussian", sigma="optimal"),
+    "VAE, free bits": _model(VAE, "tanh", "bernoulli", free_bits=0.5, beta=2.0),
+    "VAE, gated": _model(VAE, "gated", "bernoulli"),
+    "VAE, conditional": _model(VAE, "tanh", "bernoulli", n_y=3),
+    "DenoisingAutoencoder, mask": _model(DenoisingAutoencoder, "tanh", "bernoulli"),
+    "DenoisingAutoencoder, gaussian": _model(
+        DenoisingAutoencoder, "tanh", "gaussian", corruption="gaussian", amount=0.5
+    ),
+    "IWAE, k 1": _model(IWAE, "tanh", "bernoulli", k=1),
+    "IWAE, k 4, bernoulli": _model(IWAE, "tanh", "bernoulli", k=4),
+    "IWAE, k 4, learned sigma": _model(IWAE, "gated", "gaussian", k=4, sigma="learned"),
+    "IWAE, k 4, conditional": _model(IWAE, "relu", "bernoulli", k=4, n_y=2),
+    "IWAE, ELBO of 4 draws": _model(IWAE, "tanh", "bernoulli", k=4, gradient="elbo"),
 }

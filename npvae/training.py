@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from npvae.arrays import Array, Seed
-from npvae.autoencoder import Loss
 from npvae.datasets.dataset import Dataset, Split
 from npvae.datasets.scaling import Scaling, scaling_for
 from npvae.errors import InputError, TrainingError
@@ -19,6 +18,7 @@ from npvae.evaluation import (
     evaluate,
     require_fitting,
 )
+from npvae.networks import Loss
 from npvae.optimizers import Adam, Optimizer
 from npvae.progress import EpochRecord, Progress
 

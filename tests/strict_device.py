@@ -16,7 +16,7 @@ UFUNCS = """
     maximum minimum multiply negative not_equal power sqrt square subtract tanh
 """.split()  # noqa: SIM905
 REDUCING = ("add", "multiply")  # the only ufuncs whose .reduce CuPy has
-FUNCTIONS = (np.concatenate, np.sum, np.vdot, np.zeros_like)
+FUNCTIONS = (np.concatenate, np.max, np.repeat, np.sum, np.vdot, np.zeros_like)
 
 _waits: list[str] | None = None
 
@@ -124,7 +124,7 @@ def _host(value, *, numbers: bool = True):
 
 def _key(key):
     parts = key if isinstance(key, tuple) else (key,)
-    allowed = (slice, int, type(Ellipsis))
+    allowed = (slice, int, type(Ellipsis), type(None))
     host = tuple(p if isinstance(p, allowed) else _host(p, numbers=False) for p in parts)
     return host if isinstance(key, tuple) else host[0]
 

@@ -13,8 +13,8 @@ import npvae
 
 PACKAGE = Path(npvae.__file__).parent
 ORDER = """
-    errors versions memory files lock arrays layers gaussian likelihoods autoencoder vae datasets
-    model_file evaluation optimizers progress training checkpoints history settings config runs
+    errors versions memory files lock arrays layers gaussian likelihoods networks autoencoder vae iwae
+    datasets model_file evaluation optimizers progress training checkpoints history settings config runs
     gradcheck selfcheck figures cli __main__
 """.split()  # noqa: SIM905
 ONLY = {

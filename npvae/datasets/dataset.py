@@ -47,8 +47,11 @@ class Split:
         return np.asarray(taken) if isinstance(taken, np.memmap) else taken
 
     def to(self, device: Device) -> "Split":
-        """Return this part with its examples and row numbers on `device`."""
-        return replace(self, x=device.asarray(self.x), rows=device.asarray(self.rows))
+        """Return this part with its examples, row numbers and labels on `device`."""
+        labels = None if self.labels is None else device.asarray(self.labels)
+        return replace(
+            self, x=device.asarray(self.x), rows=device.asarray(self.rows), labels=labels
+        )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,126 @@
+"""Log p(x) of a VAE by importance weighting: many draws of z for each example, in log space."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+import numpy as np
+
+from npvae.arrays import Array
+from npvae.datasets.dataset import Split
+from npvae.datasets.scaling import Scaling
+from npvae.errors import InputError
+from npvae.evaluation import NOISE, chunks_of, require_examples, require_fitting
+from npvae.gaussian import log_mean_exp
+from npvae.iwae import require_draws
+from npvae.vae import VAE
+
+MEMORY = 1 << 24  # bytes: more is no faster, since the numbers leave the caches
+
+
+@dataclass(frozen=True)
+class LogLikelihood:
+    """An estimate of log p(x), in nats an example.
+
+    Attributes
+    ----------
+    log_px : mean over the examples; its expectation is below log p(x), and rises with k
+    standard_error : of that mean, from the spread over the examples
+    k : draws of z for each example
+    n : examples
+    """
+
+    log_px: float
+    standard_error: float
+    k: int
+    n: int
+
+
+def log_likelihood(
+    model: VAE,
+    split: Split,
+    scaling: Scaling,
+    k: int = 5000,
+    *,
+    seed: int = 0,
+    memory: int = MEMORY,
+    watch: Callable[[Iterator[Array]], Iterator[Array]] = iter,
+) -> LogLikelihood:
+    """Estimate log p(x) of `split` with k draws of z from q(z | x) for each example.
+
+    log p(x) >= E[log 1/k sum(w)],  w = p(x | z) p(z) / q(z | x)
+
+    Parameters
+    ----------
+    model : a VAE of any kind; conditional, it gives log p(x | y)
+    split : the examples
+    scaling : how they become x; dynamic binarisation draws its pixels here, too
+    k : at least 1; the published tables have 5,000
+    seed : of the pixels, the same as for `evaluate`, and of the noise
+    memory : bytes that a chunk of draws may take, on top of the model and the data
+    watch : sees the estimates as they pass, (B,) for some examples, and passes each on
+
+    Returns
+    -------
+    LogLikelihood
+
+    Raises
+    ------
+    InputError : if the model has no p(x), k is below 1, or there is nothing to evaluate on
+
+    References
+    ----------
+    Burda, Grosse & Salakhutdinov 2015, arXiv:1509.00519, section 5.1.
+    """
+    require_likelihood(model)
+    require_fitting(model, scaling)
+    n = require_examples(model, split)
+    estimates = watch(_estimates(model, split, scaling, require_draws(k), seed, memory))
+    to_host = model.params.device.to_host
+    log_px = np.concatenate([to_host(estimate) for estimate in estimates])
+    if len(log_px) != n:
+        raise InputError("watch keeps estimates back; it has to pass on each")
+    return LogLikelihood(float(log_px.mean()), float(log_px.std()) / sqrt(n), k, n)
+
+
+def _estimates(
+    model: VAE, split: Split, scaling: Scaling, k: int, seed: int, memory: int
+) -> Iterator[Array]:
+    """Yield estimates of log p(x), (B,), for some examples at a time.
+
+    The noise is drawn example by example, so that only the last digits depend on the memory.
+    """
+    device, dtype = model.params.device, model.params.dtype
+    rng, rows = device.generator(seed + NOISE), rows_within(model, memory)
+    for x, *y in chunks_of(model, split, scaling, seed):
+        mu, logvar = model.encode(x, *y)
+        step = max(1, rows // k)  # examples at a time
+        for start in range(0, len(x), step):
+            part = slice(start, start + step)
+            log_w = []
+            for begin in range(0, k, rows):
+                draws = min(k - begin, rows)
+                size = len(x[part]), draws, model.n_z
+                eps = rng.standard_normal(size=size, dtype=dtype.type)
+                inputs = x[part], mu[part], logvar[part], eps, *(labels[part] for labels in y)
+                log_w.append(model.log_weights(*inputs).astype(np.float64))
+            yield log_mean_exp(np.concatenate(log_w, axis=1))[0]
+
+
+def rows_within(model: VAE, memory: int) -> int:
+    """Return how many draws of z can be decoded at once within so many bytes, at least one."""
+    widths = [
+        view.shape[-1] for name, view in model.params.values.items() if name.startswith("decoder")
+    ]  # of weights and biases: what each layer puts out, and as much for its activation
+    numbers = sum(widths) + 3 * model.n_x + 6 * model.n_z
+    return max(1, memory // (numbers * model.params.dtype.itemsize))
+
+
+def require_likelihood(model: Any) -> None:
+    """Refuse a model that has no p(x)."""
+    if not isinstance(model, VAE):
+        raise InputError(
+            f"this is a model of the kind {type(model).__name__}, whose codes have no prior: it "
+            "has no p(x) to estimate; train a VAE for that"
+        )

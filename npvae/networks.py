@@ -1,0 +1,212 @@
+"""What every model here is made of: an encoder, a decoder, a likelihood, and one flat vector."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from npvae.arrays import CPU, Array, Device, Parameters, Seed, require_batch
+from npvae.errors import InputError
+from npvae.layers import Layer, dense_network
+from npvae.likelihoods import Bernoulli, Likelihood, make_likelihood
+
+
+class Loss(NamedTuple):
+    """What a step minimises, and its parts, in nats an example (mean over the batch).
+
+    Attributes
+    ----------
+    loss : what the gradient is the gradient of
+    reconstruction : -log p(x | z)
+    kl : KL divergence of q(z | x) from the prior, unweighted; 0 where there is no prior
+    """
+
+    loss: Array
+    reconstruction: Array
+    kl: Array
+
+
+class Terms(NamedTuple):
+    """The same parts for each example, as evaluation needs them.
+
+    Attributes
+    ----------
+    log_px : (B,) log p(x | z), in nats
+    kl : (B, n_z) KL divergence for each latent, in nats
+    mu : (B, n_z) mean of q(z | x); the code itself where there is no q
+    bound : (B,) what the model maximises but for weights of the KL: its ELBO; the bound of several
+        draws; log p(x | z) where there is no prior
+    """
+
+    log_px: Array
+    kl: Array
+    mu: Array
+    bound: Array
+
+
+class EncoderDecoder:
+    """An encoder, a decoder and a likelihood whose numbers lie in one flat vector.
+
+    Parameters
+    ----------
+    encoder : layer (B, n_x + n_y) -> (B, n_z `per_latent`)
+    decoder : layer (B, n_z + n_y) -> (B, n_x); logits for the Bernoulli likelihood
+    n_x, n_z : numbers in an example and in its code
+    n_y : numbers of a condition y that both networks are told, a label's one-hot for instance
+    likelihood : what the decoder's outputs say about x
+    dtype, device : of the parameters
+    """
+
+    kind: ClassVar[str]
+    per_latent: ClassVar[int] = 1  # numbers that the encoder says about each latent
+    objective: ClassVar[tuple[str, ...]] = ()  # what decides the loss beside the networks
+    bound_name: str = "log p(x|z)"  # of what is maximised
+
+    def __init__(
+        self,
+        encoder: Layer,
+        decoder: Layer,
+        *,
+        n_x: int,
+        n_z: int,
+        n_y: int = 0,
+        likelihood: Likelihood | None = None,
+        dtype: DTypeLike = np.float32,
+        device: Device = CPU,
+    ) -> None:
+        self.encoder, self.decoder = encoder, decoder
+        self.likelihood = likelihood or Bernoulli()
+        self.n_x, self.n_z, self.n_y = n_x, n_z, n_y
+        self.config: dict[str, Any] = {}
+        self.params = Parameters(
+            {"encoder": encoder, "decoder": decoder, "likelihood": self.likelihood}, dtype, device
+        )
+        self._classes = device.asarray(np.arange(n_y))
+
+    @classmethod
+    def dense(
+        cls,
+        n_x: int,
+        n_h: int | Sequence[int],
+        n_z: int,
+        *,
+        n_y: int = 0,
+        activation: str = "relu",
+        likelihood: str = "bernoulli",
+        sigma: float | str = 1.0,
+        init: str = "glorot",
+        seed: Seed = 0,
+        dtype: DTypeLike = np.float32,
+        device: Device = CPU,
+        **objective: Any,
+    ) -> Self:
+        """Dense layers n_x - n_h - n_z and back; any number of hidden layers, mirrored.
+
+        Parameters
+        ----------
+        n_x, n_z, n_y, dtype, device : as for the class
+        n_h : sizes of the encoder's hidden layers; the decoder has them in reverse
+        activation : of the hidden layers, a name in `layers.HIDDEN_LAYERS`
+        likelihood, sigma : as for `likelihoods.make_likelihood`
+        init, seed : how the weights begin
+        objective : what the class takes beside that, such as beta
+
+        Returns
+        -------
+        model, whose `config` keeps the arguments, so that a saved one can be built again
+        """
+        n_h, rng = hidden_sizes(n_h), np.random.default_rng(seed)
+        n_code = cls.per_latent * n_z
+        model = cls(
+            dense_network([n_x + n_y, *n_h, n_code], activation, rng, init),
+            dense_network([n_z + n_y, *reversed(n_h), n_x], activation, rng, init),
+            n_x=n_x,
+            n_z=n_z,
+            n_y=n_y,
+            likelihood=make_likelihood(likelihood, sigma),
+            dtype=dtype,
+            device=device,
+            **objective,
+        )
+        model.config = {
+            "model": cls.kind,
+            "n_x": int(n_x),
+            "n_h": list(n_h),
+            "n_z": int(n_z),
+            "n_y": int(n_y),
+            "activation": activation,
+            "likelihood": likelihood,
+            "sigma": sigma if isinstance(sigma, str) else float(sigma),
+            **{name: getattr(model, name) for name in cls.objective},
+        }
+        return model
+
+    def decode(self, z: Array, y: Array | None = None) -> Array:
+        """Return the means of p(x | z), (B, n_x), in the space of x."""
+        require_batch(z, self.n_z, "z")
+        return self.likelihood.mean(self.decoder.forward(self.beside(z, y)))
+
+    def beside(self, v: Array, y: Array | None) -> Array:
+        """Return what a network is told: v, and the condition y beside it if there is one."""
+        if y is None and self.n_y == 0:
+            return v
+        if self.n_y == 0:
+            raise InputError("y was given to a model without a condition; build it with n_y=...")
+        if y is None:
+            raise InputError(
+                f"this model is conditional: give y, (B, {self.n_y}), such as one_hot(labels)"
+            )
+        require_batch(y, self.n_y, "y")
+        if len(y) != len(v):
+            raise InputError(f"y has {len(y)} rows, expected {len(v)}: one for each example")
+        return np.concatenate([v, y], axis=1)
+
+    def one_hot(self, labels: Array) -> Array:
+        """Return y, (B, n_y), for labels, (B,) whole numbers from 0 to n_y - 1.
+
+        >>> EncoderDecoder(None, None, n_x=1, n_z=1, n_y=3).one_hot(np.array([2, 0]))
+        array([[0., 0., 1.],
+               [1., 0., 0.]], dtype=float32)
+        """
+        if isinstance(labels, np.ndarray):
+            require_labels(labels, self.n_y)
+        return (labels[:, None] == self._classes).astype(self.params.dtype)
+
+    def start_at(self, mean: Array) -> None:
+        """Let the decoder put out `mean`, but for its weights: set its last bias.
+
+        A model that begins at the mean of the training part need not learn it first.
+
+        Parameters
+        ----------
+        mean : (n_x,) float array on the host, of x over the training part
+
+        Raises
+        ------
+        InputError : if the decoder's last layer has no bias
+        """
+        last = getattr(self.decoder, "layers", [self.decoder])[-1]
+        if getattr(last, "b", None) is None or last.b.shape != (self.n_x,):
+            raise InputError("the decoder does not end in a Dense layer, whose bias could be set")
+        outputs = self.likelihood.outputs(np.asarray(mean, np.float64))
+        last.b[...] = self.params.device.asarray(outputs, self.params.dtype)
+
+
+def require_labels(labels: Array, n_y: int) -> None:
+    """Refuse labels that are no whole numbers from 0 to n_y - 1."""
+    if labels.dtype.kind not in "iu":
+        raise InputError(f"labels are {labels.dtype}, expected whole numbers from 0 to {n_y - 1}")
+    if len(labels) and not 0 <= labels.min() <= labels.max() < n_y:
+        raise InputError(
+            f"labels go from {labels.min()} to {labels.max()}, expected 0 to {n_y - 1}: this model "
+            f"knows {n_y} of them"
+        )
+
+
+def hidden_sizes(n_h: int | Sequence[int]) -> tuple[int, ...]:
+    """Return the hidden sizes as a tuple: 400 and (400,) say the same; () has no hidden layer."""
+    sizes = (int(n_h),) if isinstance(n_h, int | np.integer) else tuple(map(int, n_h))
+    if any(size < 1 for size in sizes):
+        raise InputError(f"hidden sizes are {sizes}; each layer has at least one number")
+    return sizes
