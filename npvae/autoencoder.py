@@ -94,7 +94,7 @@ class DenoisingAutoencoder(Autoencoder):
     """
 
     kind = "denoising"
-    objective: ClassVar[tuple[str, ...]] = ("corruption", "amount")
+    options: ClassVar[tuple[str, ...]] = ("corruption", "amount")
 
     def __init__(
         self,

@@ -129,7 +129,7 @@ def load_checkpoint(
             saved.scaling,
             saved.shape,
             restore_optimizer(optimizer, kind, numbers, vectors, model.params),
-            restore_progress(header["progress"], below(arrays, "progress"), model.params.device),
+            restore_progress(header["progress"], below(arrays, "progress"), model.params),
             dict(header["settings"]),
             {str(name): str(version) for name, version in header["versions"].items()},
         )

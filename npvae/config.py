@@ -28,6 +28,7 @@ def write_config(path: Path, settings: Settings, dataset: Dataset, n_parameters:
                 "kind": dataset.kind,
                 "shape": list(dataset.shape),
                 "columns": list(dataset.columns),
+                "classes": list(dataset.classes),
                 "train": len(dataset.train),
                 "validation": len(dataset.validation),
                 "test": len(dataset.test),
@@ -58,6 +59,19 @@ def read_config(path: Path) -> dict[str, Any]:
                 f"{FORMAT}: use the npvae that wrote it"
             )
         return config | {part: dict(config[part]) for part in ("settings", "data")}
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """Read metrics.json; nothing, if there is none yet.
+
+    Raises
+    ------
+    DataError : if it is damaged
+    """
+    if not path.exists():
+        return {}
+    with reading(path, "a run's metrics", "delete it, and evaluate again"):
+        return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

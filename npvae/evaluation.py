@@ -8,7 +8,7 @@ import numpy as np
 
 from npvae.arrays import Array, Parameters
 from npvae.datasets.dataset import Split
-from npvae.datasets.scaling import Pixels, Scaling, Standardized
+from npvae.datasets.scaling import Scaling, Standardized
 from npvae.errors import InputError
 from npvae.likelihoods import Bernoulli
 from npvae.networks import Terms, require_labels
@@ -27,8 +27,8 @@ class Measurable(Protocol):
     def draw_noise(self, rng: np.random.Generator, n: int, /) -> Any:
         """Return the noise that `terms` needs for n examples."""
 
-    def terms(self, x: Array, eps: Any, /, *y: Array) -> Terms:
-        """Return log p(x | z), KL for each latent, mu and the bound, of each example."""
+    def terms(self, *args: Any, **kwargs: Any) -> Terms:
+        """For x, eps and perhaps y, return the terms of each example."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,8 @@ def evaluate(model: Measurable, split: Split, scaling: Scaling, seed: int = 0) -
     kl: Any = 0.0
     mu_sum: Any = 0.0
     mu_squares: Any = 0.0
-    for x, *y in chunks_of(model, split, scaling, seed):
+    step = max(1, CHUNK // getattr(model, "k", 1))  # where z is drawn k times, fewer at a time
+    for x, *y in chunks_of(model, split, scaling, seed, step):
         terms = model.terms(x, model.draw_noise(noise, len(x)), *y)
         log_px = log_px + terms.log_px.sum(dtype=np.float64)
         bound = bound + terms.bound.sum(dtype=np.float64)
@@ -112,18 +113,20 @@ def evaluate(model: Measurable, split: Split, scaling: Scaling, seed: int = 0) -
 
 
 def chunks_of(
-    model: Measurable, split: Split, scaling: Scaling, seed: int
+    model: Measurable, split: Split, scaling: Scaling, seed: int, step: int
 ) -> Iterator[tuple[Array, ...]]:
     """Yield x, (B, n_x), and y, (B, n_y), where the model is conditional, on the model's device.
 
-    The pixels that are drawn depend on the seed alone.
+    The pixels that are drawn depend on the seed alone, not on the step, B at most.
     """
     device, dtype = model.params.device, model.params.dtype
     pixels = device.generator(seed)
     split, scaling = split.to(device), scaling.to(device)
     for start in range(0, len(split), CHUNK):
         chosen = slice(start, start + CHUNK)
-        yield scaling.encode(split.take(chosen), pixels, dtype), *condition(model, split, chosen)
+        whole = scaling.encode(split.take(chosen), pixels, dtype), *condition(model, split, chosen)
+        for begin in range(0, len(whole[0]), step):
+            yield tuple(array[begin : begin + step] for array in whole)
 
 
 def condition(model: Any, split: Split, chosen: Any) -> tuple[Array, ...]:

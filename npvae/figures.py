@@ -97,7 +97,9 @@ def reconstructions(
     return figure
 
 
-def samples(x: Array, shape: Sequence[int], columns: Sequence[str] = ()) -> "Figure":
+def samples(
+    x: Array, shape: Sequence[int], columns: Sequence[str] = (), *, title: str = ""
+) -> "Figure":
     """Examples that the model made up, from draws of the prior.
 
     Parameters
@@ -105,21 +107,23 @@ def samples(x: Array, shape: Sequence[int], columns: Sequence[str] = ()) -> "Fig
     x : (N, n_x) array as the model sees it: images in [0, 1], standardised columns
     shape : of one example; a table's rows are drawn as lines over its columns
     columns : names of a table's columns
+    title : "64 samples from the prior" by default
     """
+    title = title or f"{len(x)} samples from the prior"
     if not is_image(shape):
         figure = new_figure(8, 4)
         (ax,) = figure.axes
         ax.plot(x.T, color=BLUE, alpha=min(1, max(0.08, 4 / len(x))), linewidth=1)
         ax.plot(np.median(x, axis=0), "o-", color=ORANGE, label="median")
         _name_columns(ax, columns, x.shape[1])
-        ax.set_title(f"{len(x)} samples, one line each")
+        ax.set_title(f"{title}, one line each")
         ax.legend(frameon=False)
         return figure
     side = int(np.ceil(np.sqrt(len(x))))
     grid = tile(x, shape, columns=side)
     figure = new_figure(6, 6 * grid.shape[0] / grid.shape[1] + 0.3)
     _show(figure.axes[0], grid)
-    figure.axes[0].set_title(f"{len(x)} samples from the prior", loc="left")
+    figure.axes[0].set_title(title, loc="left")
     return figure
 
 

@@ -12,7 +12,7 @@ from npvae.likelihoods import OptimalGaussian
 from npvae.networks import Loss, Terms
 from npvae.vae import VAE, require_noise
 
-GRADIENTS = ("elbo", "iwae", "dreg")
+OBJECTIVES = ("elbo", "iwae", "dreg")
 
 
 class IWAE(VAE):
@@ -27,7 +27,7 @@ class IWAE(VAE):
     Parameters
     ----------
     k : draws of z for each example
-    gradient : "iwae" is the gradient of L_k. "dreg" changes the encoder's: its expectation is the
+    objective : "iwae" is the gradient of L_k. "dreg" changes the encoder's: its expectation is the
         same, but with v_i² in place of v_i and without the gradient of log q by its parameters its
         signal does not drown in noise as k grows. "elbo" maximises the mean of the log w_i, the
         ELBO estimated with k draws, v_i = 1/k
@@ -45,7 +45,7 @@ class IWAE(VAE):
     """
 
     kind = "iwae"
-    objective: ClassVar[tuple[str, ...]] = ("k", "gradient")
+    options: ClassVar[tuple[str, ...]] = ("k", "objective")
 
     def __init__(
         self,
@@ -53,11 +53,11 @@ class IWAE(VAE):
         decoder: Layer,
         *,
         k: int = 5,
-        gradient: str = "iwae",
+        objective: str = "iwae",
         **others: Any,
     ) -> None:
-        if gradient not in GRADIENTS:
-            raise InputError(f"gradient is {gradient!r}; choose from {', '.join(GRADIENTS)}")
+        if objective not in OBJECTIVES:
+            raise InputError(f"objective is {objective!r}; choose from {', '.join(OBJECTIVES)}")
         if (others.get("beta", 1), others.get("free_bits", 0)) != (1, 0):
             raise InputError(
                 "beta and free_bits weigh the KL of an ELBO, and the bound of several draws has no "
@@ -68,13 +68,13 @@ class IWAE(VAE):
                 "the optimal sigma is that of a batch with one draw for each example; with several "
                 'draws give sigma="learned" or a number'
             )
-        self.k, self.gradient = require_draws(k), gradient
+        self.k, self.objective = require_draws(k), objective
         super().__init__(encoder, decoder, **others)
 
     @property
     def bound_name(self) -> str:  # type: ignore[override]
         """What the bound is called."""
-        return "ELBO" if self.gradient == "elbo" else f"L_{self.k}"
+        return "ELBO" if self.objective == "elbo" else f"L_{self.k}"
 
     def draw_noise(self, rng: np.random.Generator, n: int) -> Array:
         """Return eps ~ N(0, I), (n, k, n_z), as `loss_and_grad` takes it."""
@@ -107,7 +107,7 @@ class IWAE(VAE):
         dlog_w = v * (-1 / n)  # of the loss, (B, k)
         doutputs = self.likelihood.backward(dlog_w).reshape(n * self.k, self.n_x)
         dz = self.decoder.backward(doutputs)[:, : self.n_z].reshape(z.shape)
-        if self.gradient == "dreg":
+        if self.objective == "dreg":
             dz = v[..., None] * (
                 dz + dlog_w[..., None] * (eps * np.exp(logvar[:, None] * -0.5) - z)
             )
@@ -131,7 +131,7 @@ class IWAE(VAE):
 
     def _bound(self, log_w: Array) -> tuple[Array, Array]:
         """Return the bound of each example, (B,), and its gradient by log w, (B, k)."""
-        if self.gradient == "elbo":
+        if self.objective == "elbo":
             return log_w.sum(axis=1) * (1 / self.k), log_w * 0 + 1 / self.k
         return log_mean_exp(log_w)
 

@@ -168,6 +168,32 @@ class LeakyReLU:
         return self.x > 0
 
 
+class ClipLogvar:
+    """The second half of x, the logvar beside mu, kept between two numbers; mu passes as it is.
+
+    dx = dy where logvar lies between them, else 0
+
+    A logvar that can neither vanish nor explode makes deep or gated encoders start safely.
+    """
+
+    def __init__(self, low: float, high: float) -> None:
+        if not -40 <= low < high <= 40:
+            raise InputError(f"logvar is to lie in ({low}, {high}); give low < high, within +-40")
+        self.low, self.high = float(low), float(high)
+
+    def forward(self, x: Array) -> Array:
+        n_z = x.shape[1] // 2
+        logvar = x[:, n_z:]
+        self.pattern = (logvar > self.low) * (logvar < self.high)
+        return np.concatenate(
+            [x[:, :n_z], np.minimum(np.maximum(logvar, self.low), self.high)], axis=1
+        )
+
+    def backward(self, dy: Array) -> Array:
+        n_z = dy.shape[1] // 2
+        return np.concatenate([dy[:, :n_z], dy[:, n_z:] * self.pattern], axis=1)
+
+
 class Tanh:
     """y = tanh(x), dy/dx = 1 - y²"""
 

@@ -16,7 +16,7 @@ from npvae.gaussian import log_mean_exp
 from npvae.iwae import require_draws
 from npvae.vae import VAE
 
-MEMORY = 1 << 24  # bytes: more is no faster, since the numbers leave the caches
+MEMORY = 1 << 23  # bytes: more is no faster, since the numbers leave the caches
 
 
 @dataclass(frozen=True)
@@ -93,19 +93,14 @@ def _estimates(
     """
     device, dtype = model.params.device, model.params.dtype
     rng, rows = device.generator(seed + NOISE), rows_within(model, memory)
-    for x, *y in chunks_of(model, split, scaling, seed):
+    for x, *y in chunks_of(model, split, scaling, seed, max(1, rows // k)):
         mu, logvar = model.encode(x, *y)
-        step = max(1, rows // k)  # examples at a time
-        for start in range(0, len(x), step):
-            part = slice(start, start + step)
-            log_w = []
-            for begin in range(0, k, rows):
-                draws = min(k - begin, rows)
-                size = len(x[part]), draws, model.n_z
-                eps = rng.standard_normal(size=size, dtype=dtype.type)
-                inputs = x[part], mu[part], logvar[part], eps, *(labels[part] for labels in y)
-                log_w.append(model.log_weights(*inputs).astype(np.float64))
-            yield log_mean_exp(np.concatenate(log_w, axis=1))[0]
+        log_w = []
+        for begin in range(0, k, rows):
+            size = len(x), min(k - begin, rows), model.n_z
+            eps = rng.standard_normal(size=size, dtype=dtype.type)
+            log_w.append(model.log_weights(x, mu, logvar, eps, *y).astype(np.float64))
+        yield log_mean_exp(np.concatenate(log_w, axis=1))[0]
 
 
 def rows_within(model: VAE, memory: int) -> int:

@@ -8,7 +8,7 @@ from numpy.typing import DTypeLike
 
 from npvae.arrays import CPU, Array, Device, Parameters, Seed, require_batch
 from npvae.errors import InputError
-from npvae.layers import Layer, dense_network
+from npvae.layers import ClipLogvar, Layer, dense_network
 from npvae.likelihoods import Bernoulli, Likelihood, make_likelihood
 
 
@@ -60,7 +60,7 @@ class EncoderDecoder:
 
     kind: ClassVar[str]
     per_latent: ClassVar[int] = 1  # numbers that the encoder says about each latent
-    objective: ClassVar[tuple[str, ...]] = ()  # what decides the loss beside the networks
+    options: ClassVar[tuple[str, ...]] = ()  # what decides the loss beside the networks
     bound_name: str = "log p(x|z)"  # of what is maximised
 
     def __init__(
@@ -96,10 +96,11 @@ class EncoderDecoder:
         likelihood: str = "bernoulli",
         sigma: float | str = 1.0,
         init: str = "glorot",
+        logvar_range: Sequence[float] | None = None,
         seed: Seed = 0,
         dtype: DTypeLike = np.float32,
         device: Device = CPU,
-        **objective: Any,
+        **options: Any,
     ) -> Self:
         """Dense layers n_x - n_h - n_z and back; any number of hidden layers, mirrored.
 
@@ -110,16 +111,21 @@ class EncoderDecoder:
         activation : of the hidden layers, a name in `layers.HIDDEN_LAYERS`
         likelihood, sigma : as for `likelihoods.make_likelihood`
         init, seed : how the weights begin
-        objective : what the class takes beside that, such as beta
+        logvar_range : between which two numbers a VAE's encoder keeps logvar; None sets no limit
+        options : what the class takes beside that, such as beta
 
         Returns
         -------
         model, whose `config` keeps the arguments, so that a saved one can be built again
         """
         n_h, rng = hidden_sizes(n_h), np.random.default_rng(seed)
-        n_code = cls.per_latent * n_z
+        encoder = dense_network([n_x + n_y, *n_h, cls.per_latent * n_z], activation, rng, init)
+        if logvar_range is not None:
+            if cls.per_latent == 1:
+                raise InputError("logvar_range is for a VAE; an autoencoder's code has no logvar")
+            encoder.layers.append(ClipLogvar(*logvar_range))
         model = cls(
-            dense_network([n_x + n_y, *n_h, n_code], activation, rng, init),
+            encoder,
             dense_network([n_z + n_y, *reversed(n_h), n_x], activation, rng, init),
             n_x=n_x,
             n_z=n_z,
@@ -127,7 +133,7 @@ class EncoderDecoder:
             likelihood=make_likelihood(likelihood, sigma),
             dtype=dtype,
             device=device,
-            **objective,
+            **options,
         )
         model.config = {
             "model": cls.kind,
@@ -137,8 +143,9 @@ class EncoderDecoder:
             "n_y": int(n_y),
             "activation": activation,
             "likelihood": likelihood,
+            "logvar_range": None if logvar_range is None else list(map(float, logvar_range)),
             "sigma": sigma if isinstance(sigma, str) else float(sigma),
-            **{name: getattr(model, name) for name in cls.objective},
+            **{name: getattr(model, name) for name in cls.options},
         }
         return model
 

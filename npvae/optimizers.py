@@ -47,6 +47,20 @@ class Momentum:
         params.flat -= float(self.lr) * self.v
 
 
+class Adagrad:
+    """V <- V + g²,  p <- p - lr g / (sqrt(V) + eps)  (Duchi, Hazan & Singer 2011)"""
+
+    def __init__(self, lr: float = 0.01, eps: float = 1e-8) -> None:
+        self.lr, self.eps = require_rate(lr), _require_eps(eps)
+        self.V: Array | None = None
+
+    def step(self, params: Parameters) -> None:
+        if self.V is None:
+            self.V = np.zeros_like(params.grad)
+        self.V += params.grad * params.grad
+        params.flat -= float(self.lr) * params.grad / (np.sqrt(self.V) + self.eps)
+
+
 class Adam:
     """Adam (Kingma & Ba 2015, arXiv:1412.6980, algorithm 1).
 
@@ -73,9 +87,7 @@ class Adam:
     def __init__(
         self, lr: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8
     ) -> None:
-        if not 0 < eps < float("inf"):
-            raise InputError(f"eps is {eps}; give a positive number, such as 1e-8")
-        self.lr, self.eps = require_rate(lr), float(eps)
+        self.lr, self.eps = require_rate(lr), _require_eps(eps)
         self.beta1, self.beta2 = require_decay("beta1", beta1), require_decay("beta2", beta2)
         self.M: Array | None = None
         self.V: Array | None = None
@@ -117,10 +129,17 @@ def require_decay(name: str, value: float) -> float:
     return float(value)
 
 
+def _require_eps(eps: float) -> float:
+    """Refuse what, added to a root that may be zero, would not keep it above zero."""
+    if not 0 < eps < float("inf"):
+        raise InputError(f"eps is {eps}; give a positive number, such as 1e-8")
+    return float(eps)
+
+
 # ---- their state, in files -----------------------------------------------------------------------
 
-OPTIMIZERS: dict[str, type[Adam | Momentum | SGD]] = {
-    cls.__name__: cls for cls in (Adam, Momentum, SGD)
+OPTIMIZERS: dict[str, type[Adam | Adagrad | Momentum | SGD]] = {
+    cls.__name__: cls for cls in (Adam, Adagrad, Momentum, SGD)
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from npvae.arrays import CPU, Array, Device, Seed
+from npvae.arrays import Array, Parameters, Seed
 from npvae.datasets.archive import require_floats
 from npvae.datasets.reading import quote
 from npvae.errors import DataError, InputError
@@ -57,6 +57,7 @@ class Progress:
     losses : (updates an epoch, 3) array with the `Loss` of each so far, on the model's device
     seconds : that this epoch's updates have taken so far
     records : of the epochs that are complete; `steps` alone makes none
+    best : the parameters after the best epoch, where early stopping keeps them
     torn : whether an update has begun that has not ended: what was interrupted there cannot go on
     """
 
@@ -68,6 +69,7 @@ class Progress:
     losses: Array = field(default_factory=lambda: np.zeros((0, len(Loss._fields))))
     seconds: float = 0.0
     records: list[EpochRecord] = field(default_factory=list)
+    best: Array | None = None
     torn: bool = False
 
     @property
@@ -131,11 +133,12 @@ def progress_state(progress: Progress) -> tuple[dict[str, Any], dict[str, Array]
         "records": [asdict(record) for record in progress.records],
     }
     within = len(progress.order) > 0
-    return header, {"order": progress.order, "losses": progress.losses} if within else {}
+    arrays = {"order": progress.order, "losses": progress.losses} if within else {}
+    return header, arrays if progress.best is None else arrays | {"best": progress.best}
 
 
 def restore_progress(
-    header: Mapping[str, Any], arrays: Mapping[str, Array], device: Device = CPU
+    header: Mapping[str, Any], arrays: Mapping[str, Array], params: Parameters
 ) -> Progress:
     """Return what `progress_state` took apart, if all of it makes sense together.
 
@@ -146,7 +149,10 @@ def restore_progress(
     epoch, step, batch_size = (_number(header, name, int) for name in COUNTS)
     records = [_record(stored) for stored in header["records"]]
     progress = Progress(_generator(header["rng"]), epoch, step, batch_size, records=records)
-    progress.seconds = _number(header, "seconds")
+    progress.seconds, device = _number(header, "seconds"), params.device
+    if "best" in arrays:
+        best = require_floats(arrays, "best", params.flat.shape)
+        progress.best = device.asarray(best.astype(params.dtype))
     most = 0
     if "order" in arrays:
         order = arrays["order"]
@@ -213,8 +219,9 @@ def _record(stored: dict[str, Any]) -> EpochRecord:
 
 def _evaluation(stored: dict[str, Any]) -> Evaluation:
     kl_per_latent = stored["kl_per_latent"]
+    stored = {"bound": stored["elbo"], **stored}  # before there were others than the ELBO
     return Evaluation(
-        **{name: _number(stored, name) for name in ("elbo", "reconstruction", "kl")},
+        **{name: _number(stored, name) for name in ("elbo", "reconstruction", "kl", "bound")},
         kl_per_latent=tuple(_number(kl_per_latent, i) for i in range(len(kl_per_latent))),
         **{name: _number(stored, name, int) for name in ("active_units", "n")},
     )

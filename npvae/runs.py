@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from npvae.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
-from npvae.config import read_config, write_config, write_json
+from npvae.config import read_config, read_metrics, write_config, write_json
 from npvae.datasets import NAMES
 from npvae.datasets.archive import read_arrays, write_arrays
 from npvae.datasets.dataset import Dataset, checksum
@@ -22,7 +22,8 @@ from npvae.files import is_part, remove_parts, write_whole
 from npvae.history import history_columns, write_history
 from npvae.lock import locked
 from npvae.model_file import SavedModel, load_model, save_model
-from npvae.settings import Settings, load_data
+from npvae.resolving import load_data
+from npvae.settings import Settings
 
 LOCK = ".lock"
 PARTS = ("train", "validation", "test")
@@ -95,8 +96,15 @@ class RunFolder:
 
     def columns(self) -> list[str]:
         """Read the names of a table's columns back."""
-        columns = read_config(self / "config.json")["data"].get("columns")
-        names = map(str, columns if isinstance(columns, list) else [])
+        return self._names("columns")
+
+    def classes(self) -> list[str]:
+        """Read the names of the labels back."""
+        return self._names("classes")
+
+    def _names(self, what: str) -> list[str]:
+        stored = read_config(self / "config.json")["data"].get(what)
+        names = map(str, stored if isinstance(stored, list) else [])
         return [name.encode(errors="replace").decode() for name in names]
 
     def names(self) -> list[str]:
@@ -153,7 +161,8 @@ class RunFolder:
 
     def _require_same_settings(self, checkpoint: Checkpoint, settings: Settings) -> None:
         """Refuse others, but for the epochs, and the place of data that have a checksum."""
-        before, now = checkpoint.settings, settings.as_json()
+        before = Settings.from_json(checkpoint.settings).as_json()
+        now = settings.as_json()
         for name in (name for name in now if name not in ("epochs", "data")):
             if before.get(name) != now[name]:
                 raise DataError(
@@ -177,6 +186,11 @@ class RunFolder:
                 f"of {self / 'config.json'} another"
             )
         return saved
+
+    def has_ended(self) -> bool:
+        """Whether the training is over, at its last epoch or before, by early stopping."""
+        done, asked = self.epochs()
+        return done == asked or read_metrics(self / "metrics.json").get("epochs") == done
 
     def epochs(self) -> tuple[int, int]:
         """Return how many epochs are done, and how many were asked for."""

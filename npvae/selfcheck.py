@@ -184,6 +184,7 @@ SUBJECTS: dict[str, Subject] = {
     "VAE, optimal sigma": _model(VAE, "tanh", "gaussian", sigma="optimal"),
     "VAE, free bits": _model(VAE, "tanh", "bernoulli", free_bits=0.5, beta=2.0),
     "VAE, gated": _model(VAE, "gated", "bernoulli"),
+    "VAE, logvar clipped": _model(VAE, "tanh", "bernoulli", logvar_range=(-0.5, 0.5)),
     "VAE, conditional": _model(VAE, "tanh", "bernoulli", n_y=3),
     "DenoisingAutoencoder, mask": _model(DenoisingAutoencoder, "tanh", "bernoulli"),
     "DenoisingAutoencoder, gaussian": _model(
@@ -193,5 +194,5 @@ SUBJECTS: dict[str, Subject] = {
     "IWAE, k 4, bernoulli": _model(IWAE, "tanh", "bernoulli", k=4),
     "IWAE, k 4, learned sigma": _model(IWAE, "gated", "gaussian", k=4, sigma="learned"),
     "IWAE, k 4, conditional": _model(IWAE, "relu", "bernoulli", k=4, n_y=2),
-    "IWAE, ELBO of 4 draws": _model(IWAE, "tanh", "bernoulli", k=4, gradient="elbo"),
+    "IWAE, ELBO of 4 draws": _model(IWAE, "tanh", "bernoulli", k=4, objective="elbo"),
 }

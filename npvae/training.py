@@ -15,12 +15,15 @@ from npvae.errors import InputError, TrainingError
 from npvae.evaluation import (
     EVALUATION_SEED,
     Measurable,
+    condition,
     evaluate,
+    require_examples,
     require_fitting,
 )
 from npvae.networks import Loss
 from npvae.optimizers import Adam, Optimizer
 from npvae.progress import EpochRecord, Progress
+from npvae.schedules import EarlyStopping, Schedule, bounds_of
 
 MADE_IN_ORDER = ("reconstruction", "kl", "loss")  # of a step: the first that is no number is named
 
@@ -28,8 +31,8 @@ MADE_IN_ORDER = ("reconstruction", "kl", "loss")  # of a step: the first that is
 class Model(Measurable, Protocol):
     """What training asks of a model."""
 
-    def loss_and_grad(self, x: Array, eps: Any, /) -> Loss:
-        """Return the loss of a batch, having filled `params.grad`."""
+    def loss_and_grad(self, *args: Any, **kwargs: Any) -> Loss:
+        """For x, eps and perhaps y, return the loss of a batch, having filled `params.grad`."""
 
 
 class Step(NamedTuple):
@@ -49,6 +52,8 @@ def steps(
     epochs: int = 10,
     batch_size: int = 128,
     rng: Seed = 0,
+    lr: Schedule | None = None,
+    beta: Schedule | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Step]:
     """Train, and yield after every update.
@@ -64,6 +69,7 @@ def steps(
     optimizer : changes `model.params` in place
     epochs, batch_size : at least 1; epochs that are already done count
     rng : generator or seed of orders and noise, where no progress is given
+    lr, beta : schedules, which set `optimizer.lr` and `model.beta` before every update
     progress : of a training that goes on, with the generator it had, or of a new one that is to go
         on some day; kept up to date
 
@@ -78,6 +84,7 @@ def steps(
     """
     progress = Progress(rng) if progress is None else progress
     _require_sense(model, split, epochs, batch_size, progress)
+    _require_beta(model, beta, epochs)
     device, dtype, n = model.params.device, model.params.dtype, len(split)
     progress.rng = rng = device.generator(progress.rng)
     split, scaling = split.to(device), scaling.to(device)
@@ -88,8 +95,13 @@ def steps(
             progress.begin_epoch(device.permutation(rng, n), batch_size, losses)
         for start in range(progress.step * batch_size, n, batch_size):
             begin, progress.torn = perf_counter(), True
-            x = scaling.encode(split.take(progress.order[start : start + batch_size]), rng, dtype)
-            loss = model.loss_and_grad(x, model.draw_noise(rng, len(x)))
+            if lr is not None:
+                optimizer.lr = lr(epoch - 1 + start / n)
+            if beta is not None:
+                model.beta = beta(epoch - 1 + start / n)  # type: ignore[attr-defined]
+            chosen = progress.order[start : start + batch_size]
+            x, y = scaling.encode(split.take(chosen), rng, dtype), condition(model, split, chosen)
+            loss = model.loss_and_grad(x, model.draw_noise(rng, len(x)), *y)
             optimizer.step(model.params)
             progress.add(loss, perf_counter() - begin)
             yield Step(epoch, len(x), loss)
@@ -106,6 +118,9 @@ def fit(
     epochs: int = 10,
     batch_size: int = 128,
     rng: Seed = 0,
+    lr: Schedule | None = None,
+    beta: Schedule | None = None,
+    early_stopping: EarlyStopping | None = None,
     watch: Callable[[Iterator[Step]], Iterator[Step]] = iter,
     progress: Progress | None = None,
 ) -> Iterator[EpochRecord]:
@@ -119,6 +134,10 @@ def fit(
     optimizer : by default Adam with its own defaults
     epochs, batch_size : at least 1; epochs that are already done count
     rng : generator or seed, where no progress is given; the same seed gives the same bits
+    lr, beta : schedules of the learning rate and of the KL's weight, such as `Stages(1e-3)` and
+        `WarmUp(10)`
+    early_stopping : when to stop before the last epoch; with it the model ends, after the last
+        record, with the parameters of its best epoch on the validation part
     watch : sees the updates as they pass, a progress bar for instance, and passes on each of them.
         Where it stops, `fit` stops, without a record of the epoch at hand; `progress` tells where
     progress : of a training that goes on (with the model and the optimiser that it had), or of a
@@ -143,6 +162,9 @@ def fit(
             "optimizer = Adam(), and give it here each time"
         )
     _require_sense(model, dataset.train, epochs, batch_size, progress)
+    _require_beta(model, beta, epochs)
+    if early_stopping is not None and len(dataset.validation) == 0:
+        raise InputError("early stopping needs a validation part; hold some out (--validation)")
     updates = watch(
         steps(
             model,
@@ -151,11 +173,15 @@ def fit(
             optimizer or Adam(),
             epochs=epochs,
             batch_size=batch_size,
+            lr=lr,
+            beta=beta,
             progress=progress,
         )
     )
     per_epoch = -(-len(dataset.train) // batch_size)
     while (epoch := progress.epoch) <= epochs:
+        if early_stopping is not None and early_stopping.is_over(bounds_of(progress.records)):
+            break
         for _ in islice(updates, per_epoch - progress.step):
             pass
         if progress.epoch != epoch:
@@ -172,8 +198,13 @@ def fit(
         elbo, seconds = -reconstruction - kl, progress.seconds
         record = EpochRecord(epoch, loss, elbo, reconstruction, kl, held_out, seconds)
         progress.records.append(record)
+        bounds = bounds_of(progress.records)
+        if early_stopping is not None and early_stopping.best(bounds) == len(bounds):
+            progress.best = model.params.flat.copy()
         progress.end_epoch()
         yield record
+    if progress.best is not None:
+        model.params.flat[...] = progress.best
 
 
 def require_healthy(model: Model, progress: Progress) -> Array:
@@ -216,10 +247,27 @@ def _require_sense(
             f"the examples have {split.x.shape[1]} numbers each, and the model takes {n_x}; give "
             "the data that it was made for"
         )
+    require_examples(model, split)
     progress.require_whole()
     if n_before and (n_before, progress.batch_size) != (n, batch_size):
         raise InputError(
             f"this training stands within an epoch of {n_before} examples in batches of "
             f"{progress.batch_size}, and {n} examples in batches of {batch_size} were given; go on "
             "with the same data and batch_size"
+        )
+
+
+def _require_beta(model: Model, beta: Schedule | None, epochs: int) -> None:
+    """Refuse a schedule of a weight that the model's loss does not have, or too long a warm-up."""
+    if beta is None:
+        return
+    if "beta" not in getattr(model, "options", ("beta",)) or not hasattr(model, "beta"):
+        raise InputError(
+            f"beta weighs the KL of a VAE's ELBO, and the loss of {type(model).__name__} has no "
+            "such weight; leave the schedule away"
+        )
+    if (length := getattr(beta, "epochs", 0)) > epochs:
+        raise InputError(
+            f"the warm-up takes {length} epochs, and the training {epochs}; it would never reach "
+            "its beta: make the one shorter or the other longer"
         )

@@ -48,7 +48,7 @@ class VAE(EncoderDecoder):
 
     kind = "vae"
     per_latent = 2  # mu and logvar
-    objective: ClassVar[tuple[str, ...]] = ("beta", "free_bits")
+    options: ClassVar[tuple[str, ...]] = ("beta", "free_bits")
     bound_name = "ELBO"
 
     def __init__(

@@ -36,8 +36,9 @@ from npvae.datasets import glyph_set, load_dataset
 from npvae.datasets.glyphs import FONTS, draw_glyphs
 from npvae.datasets.idx import TYPES, read_idx
 from npvae.history import history_columns
+from npvae.resolving import load_data, resolve
 from npvae.runs import RunFolder
-from npvae.settings import Settings, load_data, resolve
+from npvae.settings import Settings
 
 LIMIT = 1 << 25  # bytes, in place of `reading.LIMIT`: a bomb need not be large to be one
 SHAPE = (12, 10)  # of an image

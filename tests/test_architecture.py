@@ -13,9 +13,10 @@ import npvae
 
 PACKAGE = Path(npvae.__file__).parent
 ORDER = """
-    errors versions memory files lock arrays layers gaussian likelihoods networks autoencoder vae iwae
-    datasets model_file evaluation optimizers progress training checkpoints history settings config runs
-    gradcheck selfcheck figures cli __main__
+    errors versions memory files lock arrays layers gaussian likelihoods networks autoencoder vae
+    iwae datasets model_file evaluation log_likelihood protocol optimizers progress schedules
+    training checkpoints history settings resolving building recipes config runs gradcheck selfcheck
+    figures cli __main__
 """.split()  # noqa: SIM905
 ONLY = {
     "datasets": {"errors", "files", "arrays", "datasets"},

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from npvae import Adam, fit, load_model, training
+from npvae.building import build_model
 from npvae.cli import VERBS, main, starting
 from npvae.datasets import load_dataset, places
 from npvae.history import history_columns
 from npvae.runs import RunFolder
-from npvae.settings import build_model
 
 SMALL = ["--latent", "2", "--hidden", "8", "--epochs", "2", "--batch-size", "16"]
 NAMES = [verb.__name__.rpartition(".")[2] for verb in VERBS]

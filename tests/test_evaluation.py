@@ -6,7 +6,8 @@ import pytest
 
 from npvae import VAE, Autoencoder, Bernoulli, Gaussian, InputError, Pixels, Split, Standardized
 from npvae import evaluation as module
-from npvae.evaluation import evaluate, protocol
+from npvae.evaluation import evaluate
+from npvae.protocol import protocol
 
 GREY = Pixels("none")
 

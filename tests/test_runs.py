@@ -9,8 +9,9 @@ import pytest
 from npvae import VAE, DataError, InputError, Pixels, save_model
 from npvae.config import write_json
 from npvae.memory import peak_memory_mb
+from npvae.resolving import load_data, resolve
 from npvae.runs import RunFolder
-from npvae.settings import Settings, load_data, resolve
+from npvae.settings import Settings
 from npvae.versions import versions
 
 

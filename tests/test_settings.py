@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from npvae import Dataset, Gaussian, InputError, Pixels, Split, Standardized
-from npvae.settings import Settings, build_model, load_data, resolve, scaling_of
+from npvae.building import build_model, build_scaling
+from npvae.resolving import load_data, resolve
+from npvae.settings import Settings
 
 
 def dataset(x, kind, shape=(4,)):
@@ -65,13 +67,13 @@ def test_real_values_are_not_binarised():
 
 
 def test_the_scaling_fits_the_likelihood():
-    assert isinstance(scaling_of(resolve(Settings(data="x"), REAL), REAL), Standardized)
+    assert isinstance(build_scaling(resolve(Settings(data="x"), REAL), REAL), Standardized)
     for data, asked in ((PIXELS, {}), (UNIT, {"likelihood": "bernoulli"})):
-        scaling = scaling_of(resolve(Settings(data="x", **asked), data), data)
+        scaling = build_scaling(resolve(Settings(data="x", **asked), data), data)
         assert isinstance(scaling, Pixels)
         assert scaling.binarize == "dynamic"
     grey = resolve(Settings(data="x", likelihood="gaussian"), PIXELS)
-    assert scaling_of(grey, PIXELS).binarize == "none"
+    assert build_scaling(grey, PIXELS).binarize == "none"
 
 
 def test_the_model_is_the_one_that_was_asked_for():

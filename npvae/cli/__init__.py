@@ -1,15 +1,15 @@
-"""The command line: `npvae train`, `evaluate`, `sample`, `reconstruct`, `datasets`, `gradcheck`."""
+"""The command line: `npvae train`, `evaluate`, `sample`, `reconstruct`, `recipes` and others."""
 
 import argparse
 import os
 import sys
 from collections.abc import Sequence
 
-from npvae.cli import datasets, evaluate, gradcheck, reconstruct, sample, train
+from npvae.cli import datasets, evaluate, gradcheck, recipes, reconstruct, sample, train
 from npvae.errors import NpvaeError
 from npvae.versions import __version__
 
-VERBS = (train, evaluate, sample, reconstruct, datasets, gradcheck)
+VERBS = (train, evaluate, sample, reconstruct, recipes, datasets, gradcheck)
 
 BAD_INPUT = 2
 INTERRUPTED = 130

@@ -3,6 +3,8 @@
 import argparse
 from math import isfinite
 
+from npvae.likelihoods import SIGMAS
+
 
 def natural(text: str) -> int:
     """1, 2, 3, ..."""
@@ -60,3 +62,26 @@ def _real(text: str) -> float:
     if not isfinite(value):
         raise argparse.ArgumentTypeError(f"{text!r} given, expected a number")
     return value
+
+
+def sigma(text: str) -> float | str:
+    """A number above zero, or how sigma is found."""
+    if text in SIGMAS:
+        return text
+    try:
+        return positive(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} given, expected a number above 0, or {' or '.join(SIGMAS)}"
+        ) from error
+
+
+def two_numbers(text: str) -> tuple[float, float]:
+    """Two numbers, the lower first, such as -6,2."""
+    try:
+        low, high = map(_real, text.split(","))
+    except (ValueError, argparse.ArgumentTypeError) as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} given, expected two numbers, such as -6,2 (written --flag=-6,2)"
+        ) from error
+    return low, high

@@ -3,62 +3,166 @@
 import argparse
 import json
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+from npvae.arrays import Array
+from npvae.cli.arguments import natural, positive, whole
 from npvae.cli.watching import say
-from npvae.config import finite
-from npvae.datasets.dataset import Dataset
+from npvae.config import finite, read_metrics, write_json
+from npvae.datasets.dataset import Split
 from npvae.datasets.scaling import Scaling
-from npvae.evaluation import EVALUATION_SEED, evaluate, protocol
+from npvae.errors import InputError
+from npvae.evaluation import EVALUATION_SEED, evaluate
+from npvae.log_likelihood import MEMORY, log_likelihood, require_likelihood
 from npvae.model_file import Model
-from npvae.runs import RunFolder, resume_command
+from npvae.protocol import likelihood_protocol, protocol
+from npvae.runs import PARTS, RunFolder, resume_command
+from npvae.vae import VAE
 
-EXAMPLE = "npvae evaluate runs/mnist-001 --json"
+EXAMPLE = "npvae evaluate runs/mnist-001 --samples 5000"
+MEGABYTE = 1 << 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `npvae evaluate`."""
     parser.add_argument("folder", metavar="RUN", help="the folder of a run")
+    parser.add_argument(
+        "--samples",
+        type=natural,
+        metavar="K",
+        help="estimate log p(x) as well, with K draws of z for each example; 5000 is usual",
+    )
+    parser.add_argument("--part", choices=PARTS, default="test", help="of the data (default: test)")
+    parser.add_argument(
+        "--examples", type=natural, metavar="N", help="only the first N (default: all)"
+    )
+    parser.add_argument(
+        "--seed",
+        type=whole,
+        default=EVALUATION_SEED,
+        help=f"of pixels and noise (default: {EVALUATION_SEED})",
+    )
+    parser.add_argument(
+        "--memory-mb",
+        type=positive,
+        default=MEMORY / MEGABYTE,
+        metavar="M",
+        help=f"megabytes that a chunk of draws may take (default: {MEMORY // MEGABYTE})",
+    )
     parser.add_argument("--data", metavar="D", help="where the run's own data are now")
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the test figures of a run; its files stay as they are."""
+    """Print the figures of a run; with --samples write them into its metrics.json, too."""
     folder = RunFolder.open(options.folder)
     saved = folder.load_model()
-    metrics = measure(saved.model, folder.load_data(options.data), saved.scaling)
+    model, scaling = saved.model, saved.scaling
+    if options.samples is not None:
+        require_likelihood(model)
+    split = getattr(folder.load_data(options.data), options.part)
+    if options.examples is not None:
+        if options.examples > len(split):
+            raise InputError(
+                f"--examples {options.examples}: the {options.part} part has {len(split)}"
+            )
+        split = first(split, options.examples)
     done, asked = folder.epochs()
-    if done < asked:
+    if not folder.has_ended():
         again = resume_command(folder.path)
         print(f"npvae: only {done} of its {asked} epochs are done; {again}", file=sys.stderr)
+    metrics = measure(model, split, scaling, options.seed, options.part)
+    if options.samples is not None and isinstance(model, VAE):
+        memory = int(options.memory_mb * MEGABYTE)
+        metrics["log_likelihood"] = measure_likelihood(
+            model, split, scaling, options.samples, options.seed, options.part, memory
+        )
+        with folder.locked():
+            path = folder / "metrics.json"
+            write_json(path, read_metrics(path) | {options.part: metrics})
     if options.json:
         print(json.dumps(finite(metrics), indent=2, allow_nan=False))
     else:
-        print_metrics(metrics)
+        print_metrics(metrics, options.part)
     return 0
 
 
-def measure(model: Model, dataset: Dataset, scaling: Scaling) -> dict[str, Any]:
-    """Return the test figures and their protocol."""
-    found = evaluate(model, dataset.test, scaling, EVALUATION_SEED)
-    return {
+def first(split: Split, n: int) -> Split:
+    """Return the first n examples of a part."""
+    labels = None if split.labels is None else split.labels[:n]
+    return replace(split, rows=split.rows[:n], labels=labels, factors={})
+
+
+def measure(
+    model: Model, split: Split, scaling: Scaling, seed: int = EVALUATION_SEED, part: str = "test"
+) -> dict[str, Any]:
+    """Return the figures of `evaluate` and their protocol."""
+    found = evaluate(model, split, scaling, seed)
+    figures = {
         "elbo": found.elbo,
         "reconstruction": found.reconstruction,
         "kl": found.kl,
         "kl_per_latent": list(found.kl_per_latent),
         "active_units": found.active_units,
-        "protocol": protocol(model.likelihood, scaling, found.n, EVALUATION_SEED),
+        "protocol": protocol(model, scaling, found.n, seed, part),
+    }
+    if not isinstance(model, VAE):  # no prior, no ELBO
+        del figures["elbo"], figures["kl"], figures["kl_per_latent"]
+    elif found.bound != found.elbo:
+        figures["bound"], figures["bound_name"] = found.bound, model.bound_name
+    return figures
+
+
+def measure_likelihood(
+    model: VAE, split: Split, scaling: Scaling, k: int, seed: int, part: str, memory: int
+) -> dict[str, Any]:
+    """Return the figures of `log_likelihood` and their protocol, behind a progress bar."""
+    from tqdm import tqdm
+
+    bar = tqdm(total=len(split), unit="example", disable=None, leave=False, dynamic_ncols=True)
+
+    def watch(estimates: Iterator[Array]) -> Iterator[Array]:
+        for estimate in estimates:
+            yield estimate
+            bar.update(len(estimate))
+
+    with bar:
+        found = log_likelihood(model, split, scaling, k, seed=seed, memory=memory, watch=watch)
+    return {
+        "log_px": found.log_px,
+        "standard_error": found.standard_error,
+        "k": found.k,
+        "protocol": likelihood_protocol(model, scaling, found, seed, part),
     }
 
 
-def print_metrics(metrics: dict[str, Any]) -> None:
-    """Print test figures as text."""
-    loss = -metrics["elbo"]
-    say(
-        f"test   -ELBO {loss:.2f} nats an example = reconstruction "
-        f"{metrics['reconstruction']:.2f} + KL {metrics['kl']:.2f}, "
-        f"{metrics['active_units']} of {len(metrics['kl_per_latent'])} latents active"
-    )
-    for key, text in metrics["protocol"].items():
-        say(f"       {key}: {text}")
+def print_metrics(metrics: dict[str, Any], part: str = "test") -> None:
+    """Print figures as text, each with its protocol."""
+    n_active, distortion = metrics["active_units"], metrics["reconstruction"]
+    if "elbo" in metrics:
+        rate, n_z = metrics["kl"], len(metrics["kl_per_latent"])
+        text = (
+            f"-ELBO {-metrics['elbo']:.2f} nats an example = reconstruction {distortion:.2f} "
+            f"(distortion) + KL {rate:.2f} (rate), {n_active} of {n_z} latents active"
+        )
+        if "bound" in metrics:
+            text += f"; -{metrics['bound_name']} {-metrics['bound']:.2f}"
+    else:
+        text = f"-log p(x | z) {distortion:.2f} nats an example, {n_active} numbers of z active"
+    _print(part, text, metrics["protocol"])
+    if "log_likelihood" in metrics:
+        found = metrics["log_likelihood"]
+        text = f"-log p(x) {-found['log_px']:.2f} +- {found['standard_error']:.2f} nats an example"
+        _print(part, text, found["protocol"])
+        if "kl_per_latent" in metrics:
+            nats = " ".join(f"{nats:.2f}" for nats in sorted(metrics["kl_per_latent"])[::-1])
+            say(f"KL of each latent, from the largest: {nats}")
+
+
+def _print(part: str, text: str, told: dict[str, str]) -> None:
+    indent = " " * (len(part) + 3)
+    say(f"{part}   {text}")
+    for subject, sentence in told.items():
+        say(f"{indent}{subject}: {sentence}")

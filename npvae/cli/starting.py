@@ -8,6 +8,7 @@ from errno import ENOSPC
 
 import numpy as np
 
+from npvae.building import build_model, build_optimizer, build_scaling, model_kind
 from npvae.checkpoints import Checkpoint
 from npvae.cli.watching import say
 from npvae.datasets import NAMES, default_dataset
@@ -15,11 +16,11 @@ from npvae.datasets.dataset import Dataset
 from npvae.datasets.reading import quote
 from npvae.errors import InputError, WriteError
 from npvae.model_file import Model
-from npvae.optimizers import Adam
 from npvae.progress import Progress
+from npvae.recipes import find_recipe
+from npvae.resolving import load_data, resolve
 from npvae.runs import RunFolder, resume_command
-from npvae.settings import Settings, build_model, load_data, resolve, scaling_of
-from npvae.vae import VAE
+from npvae.settings import Settings
 from npvae.versions import versions
 
 SETTINGS = [field.name for field in fields(Settings)]
@@ -55,6 +56,8 @@ def advising(folder: RunFolder) -> Iterator[None]:
 def begin_new(options: argparse.Namespace, stack: ExitStack) -> Training:
     """Begin a run in a new folder."""
     given = {key: value for key, value in vars(options).items() if key in SETTINGS}
+    if "recipe" in given:
+        given = {**find_recipe(given["recipe"]).settings, **given}
     if "data" in given:
         settings = Settings(**given)
         dataset = load_data(settings)
@@ -81,10 +84,14 @@ def new_state(settings: Settings, dataset: Dataset) -> Checkpoint:
     The initial weights and all that is drawn later come from one generator.
     """
     rng = np.random.default_rng(settings.seed)
-    model, scaling = build_model(settings, dataset.n_x, rng), scaling_of(settings, dataset)
-    kept = settings.as_json()
     return Checkpoint(
-        model, scaling, dataset.shape, Adam(settings.lr), Progress(rng), kept, versions()
+        build_model(settings, dataset, rng),
+        build_scaling(settings, dataset),
+        dataset.shape,
+        build_optimizer(settings),
+        Progress(rng),
+        settings.as_json(),
+        versions(),
     )
 
 
@@ -106,6 +113,11 @@ def resume(options: argparse.Namespace, stack: ExitStack) -> Training:
     if state is not None and epochs < done:
         place = state.progress.place
         raise InputError(f"--epochs {epochs}: {folder.path} is {place}; give {done} or more")
+    if settings.lr_schedule == "cosine" and epochs != settings.epochs and done:
+        raise InputError(
+            f"--epochs {epochs}: the learning rate of {folder.path} falls to zero at its last "
+            f"epoch, {settings.epochs}; begin another run for a longer cosine"
+        )
     dataset = folder.load_data(getattr(options, "data", None))
     asked = replace(settings, epochs=epochs, data=getattr(options, "data", settings.data))
     if asked != settings:
@@ -131,8 +143,10 @@ def _require_fitting(
     folder: RunFolder, state: Checkpoint, settings: Settings, dataset: Dataset
 ) -> None:
     """Refuse a checkpoint of another run, whose model takes other examples."""
-    takes = type(state.model), state.model.n_x, state.shape, type(state.scaling)
-    given = VAE, dataset.n_x, dataset.shape, type(scaling_of(settings, dataset))
+    n_y = len(dataset.classes) if settings.conditional else 0
+    takes = type(state.model), state.model.n_x, state.model.n_y, state.shape, type(state.scaling)
+    scaling = type(build_scaling(settings, dataset))
+    given = model_kind(settings)[0], dataset.n_x, n_y, dataset.shape, scaling
     if takes != given:
         raise InputError(
             f"{folder / 'checkpoint.npz'} is of another run: its model does not take these data; "
@@ -148,13 +162,42 @@ def _describe(dataset: Dataset, settings: Settings, model: Model) -> None:
     say(f"data   {name}: {shape}, {parts}, {len(dataset.test)} to test")
     if dataset.remark:
         say(f"       {dataset.remark}")
+    if settings.recipe:
+        say(f"recipe {settings.recipe}")
+    say(f"model  {', '.join(_words(dataset, settings, model))}: {model.params.size:,} parameters")
+    say(f"train  {', '.join(_training_words(settings))}")
+
+
+def _words(dataset: Dataset, settings: Settings, model: Model) -> Iterator[str]:
+    """The model in words: its kind and sizes, then whatever decides its loss."""
     hidden = "-".join(map(str, settings.hidden))
     mirrored = "-".join(map(str, reversed(settings.hidden)))
     sizes = [str(dataset.n_x), hidden, str(settings.latent), mirrored, str(dataset.n_x)]
-    words = [f"VAE {'-'.join(filter(None, sizes))}", settings.activation]
-    words.append(f"{settings.likelihood} likelihood".capitalize())
+    told = "conditional " if model.n_y else ""
+    yield f"{told}{type(model).__name__} {'-'.join(filter(None, sizes))}"
+    yield settings.activation
+    yield f"{settings.likelihood} likelihood".capitalize()
     if settings.sigma is not None:
-        words.append(f"sigma {settings.sigma:g}")
+        number = isinstance(settings.sigma, float | int)
+        yield f"sigma {settings.sigma:g}" if number else f"{settings.sigma} sigma"
     if dataset.kind == "pixels" or settings.likelihood == "bernoulli":
-        words.append(f"binarize {settings.binarize}")
-    say(f"model  {', '.join(words)}, beta {settings.beta:g}: {model.params.size:,} parameters")
+        yield f"binarize {settings.binarize}"
+    if settings.model == "denoising":
+        yield f"{settings.corruption} noise {settings.noise:g}"
+    if settings.draws_several:
+        yield f"{settings.objective.upper()} of {settings.k} draws"
+    elif settings.model == "vae":
+        warm_up = f" after a warm-up of {settings.warm_up} epochs" if settings.warm_up else ""
+        yield f"beta {settings.beta:g}{warm_up}"
+        if settings.free_bits:
+            yield f"free bits {settings.free_bits:g}"
+
+
+def _training_words(settings: Settings) -> Iterator[str]:
+    """The training in words."""
+    constant = settings.lr_schedule == "constant"
+    schedule = "" if constant else f" in {settings.lr_schedule}"
+    yield f"{settings.optimizer.capitalize()}, learning rate {settings.lr:g}{schedule}"
+    yield f"batches of {settings.batch_size}"
+    patience = f", patience {settings.patience}" if settings.patience else ""
+    yield f"{settings.epochs} epochs{patience}"

@@ -11,21 +11,24 @@ from typing import Any
 import numpy as np
 
 from npvae import figures
+from npvae.building import build_schedules
 from npvae.checkpoints import Checkpoint
-from npvae.cli.arguments import hidden_layers, natural, non_negative, positive, whole
+from npvae.cli.arguments import natural, positive
+from npvae.cli.drawing import reconstructed, sampled
 from npvae.cli.evaluate import measure, print_metrics
+from npvae.cli.flags import add_settings
 from npvae.cli.starting import Training, advising, begin_new, resume
+from npvae.cli.table import Table
 from npvae.cli.watching import Stopped, Watch, say
 from npvae.config import write_json
 from npvae.datasets.dataset import Dataset
 from npvae.errors import TrainingError
 from npvae.evaluation import EVALUATION_SEED
 from npvae.history import history_columns
-from npvae.layers import ACTIVATIONS, INITIALIZERS
 from npvae.memory import peak_memory_mb
-from npvae.progress import EpochRecord
+from npvae.model_file import save_model
 from npvae.runs import RunFolder, resume_command
-from npvae.settings import Settings
+from npvae.schedules import bounds_of
 from npvae.training import fit, require_finite
 from npvae.vae import VAE
 
@@ -37,44 +40,13 @@ EXAMPLE = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `npvae train`; what is not given is not there, and has its default."""
+    add_settings(parser)
     add: Any = partial(parser.add_argument, default=argparse.SUPPRESS)
-    default = Settings
-    data = "mnist, fashion-mnist, glyphs, or a path: .npy, .npz, .csv, or a folder of images"
-    add("--data", metavar="D", help=f"{data} (default: mnist if it can be had, else glyphs)")
-    add("--label-column", metavar="C", help="the column of a .csv that holds labels")
-    add("--validation", type=whole, metavar="N", help="held out (default: 5000; 10 %% of own data)")
-    add("--latent", type=natural, metavar="N", help=f"latents (default: {default.latent})")
     add(
-        "--hidden",
-        type=hidden_layers,
-        metavar="N[,N...]",
-        help="sizes of the encoder's hidden layers, mirrored in the decoder (default: 400)",
+        "--recipe",
+        metavar="NAME",
+        help="settings to begin with, see npvae recipes; other flags override them",
     )
-    add("--activation", choices=ACTIVATIONS, help=f"(default: {default.activation})")
-    add("--init", choices=INITIALIZERS, help=f"initial weights (default: {default.init})")
-    add(
-        "--likelihood",
-        choices=("bernoulli", "gaussian"),
-        help="p(x | z) (default: bernoulli for grey pixels, gaussian for colours and real values)",
-    )
-    add(
-        "--sigma",
-        type=positive,
-        metavar="S",
-        help="standard deviation of the gaussian likelihood "
-        "(default: 0.1 for pixels, 0.5 for standardised columns)",
-    )
-    add(
-        "--binarize",
-        choices=("dynamic", "threshold", "none"),
-        help="pixels to zeros and ones: drawn anew each time, at the middle, or left grey "
-        "(default: dynamic; none with --likelihood gaussian)",
-    )
-    add("--beta", type=non_negative, help=f"weight of the KL (default: {default.beta:g})")
-    add("--epochs", type=natural, metavar="N", help=f"in all (default: {default.epochs})")
-    add("--batch-size", type=natural, metavar="N", help=f"(default: {default.batch_size})")
-    add("--lr", type=positive, help=f"Adam's learning rate (default: {default.lr:g})")
-    add("--seed", type=whole, help=f"of everything random (default: {default.seed})")
     add("--out", metavar="DIR", help="a new folder (default: a fresh one under runs/)")
     add(
         "--resume",
@@ -124,12 +96,13 @@ def _train(training: Training, every: int, minutes: float, begin: float) -> int:
         kept = progress.place
 
     watch = Watch(settings.epochs * per_epoch, done, save, minutes)
+    schedules, shown = build_schedules(settings), Table(state.model, settings.epochs)
     # a loss that is no number ends the training in npvae's words, not in NumPy's warnings
     with closing(watch), np.errstate(over="ignore", invalid="ignore"):
         try:
             watch.save()  # from now on there is something to go on from
             if progress.epoch <= settings.epochs:
-                watch.say(HEAD)
+                watch.say(shown.head)
             for record in fit(
                 state.model,
                 training.dataset,
@@ -139,13 +112,15 @@ def _train(training: Training, every: int, minutes: float, begin: float) -> int:
                 batch_size=settings.batch_size,
                 watch=watch,
                 progress=progress,
+                **schedules,
             ):
-                if record.epoch % every == 0 or record.epoch == settings.epochs:
+                if record.epoch % every == 0 or _is_over(training, schedules):
                     watch.save()
-                watch.say(epoch_line(record, settings.epochs))
+                watch.say(shown.line(record))
             watch.finish()
             if watch.stopped_by is not None:
-                watch.save()
+                if not _is_over(training, schedules):  # else saved, before the best came back
+                    watch.save()
                 raise Stopped(watch.stopped_by)
             _finish(training, begin)
         except TrainingError as error:
@@ -159,16 +134,28 @@ def _train(training: Training, every: int, minutes: float, begin: float) -> int:
     return 0
 
 
+def _is_over(training: Training, schedules: dict[str, Any]) -> bool:
+    """Whether there is no further epoch: the last one is done, or it stops early."""
+    progress, stopping = training.state.progress, schedules["early_stopping"]
+    early = stopping is not None and stopping.is_over(bounds_of(progress.records))
+    return early or progress.epoch > training.settings.epochs
+
+
 def _finish(training: Training, begin: float) -> None:
     """Test the trained model, draw it, and say where everything is."""
     folder, state, dataset = training.folder, training.state, training.dataset
     records = state.progress.records
-    metrics: dict[str, Any] = {
-        "epochs": len(records),
-        "test": measure(state.model, dataset, state.scaling),
+    metrics: dict[str, Any] = {"epochs": len(records)}
+    if state.progress.best is not None:
+        stopping = build_schedules(training.settings)["early_stopping"]
+        metrics["best_epoch"] = best = stopping.best(bounds_of(records))
+        save_model(folder / "model.npz", state.model, state.scaling, state.shape)
+        say(f"best   epoch {best} on the validation part; the model is as it was then")
+    metrics |= {
+        "test": measure(state.model, dataset.test, state.scaling),
         "train_seconds": round(sum(record.seconds for record in records), 2),
     }
-    require_finite("the test ELBO", metrics["test"]["elbo"])
+    require_finite("the test figure", metrics["test"]["reconstruction"])
     _draw(folder, state, dataset)
     metrics |= {
         "seconds": round(perf_counter() - begin, 2),
@@ -181,31 +168,13 @@ def _finish(training: Training, begin: float) -> None:
     say(f"everything is in {folder.path}: {', '.join(folder.names())}")
 
 
-HEAD = (
-    "             ------- train -------   ----- validation ----\n"
-    "epoch            ELBO  recon     KL       ELBO  recon     KL  active  seconds"
-)
-
-
-def epoch_line(record: EpochRecord, epochs: int) -> str:
-    """One line an epoch, in nats an example, under `HEAD`."""
-    train = f"{record.train_elbo:9.2f} {record.train_reconstruction:6.1f} {record.train_kl:6.2f}"
-    held_out = " " * 34
-    if record.held_out is not None:
-        measured = record.held_out
-        held_out = f"  {measured.elbo:9.2f} {measured.reconstruction:6.1f} {measured.kl:6.2f}"
-        held_out += f" {measured.active_units:7d}"
-    return f"{record.epoch:5d}/{epochs:<5d} {train}{held_out} {record.seconds:8.1f}"
-
-
 def _draw(folder: RunFolder, state: Checkpoint, dataset: Dataset) -> None:
     """Write reconstructions.png, samples.png and history.png."""
     rng = np.random.default_rng(EVALUATION_SEED)
-    model, columns = state.model, dataset.columns
-    x = state.scaling.encode(dataset.test.take(slice(0, 16)), rng, model.params.dtype)
-    shown = figures.reconstructions(x, model.reconstruct(x), dataset.shape, columns)
+    model, columns, chosen = state.model, list(dataset.columns), slice(0, 16)
+    x, made = reconstructed(model, state.scaling, dataset.test, chosen, rng)
+    shown = figures.reconstructions(x, made, dataset.shape, columns)
     figures.save(shown, folder / "reconstructions.png")
     if isinstance(model, VAE):  # an autoencoder has no prior to sample from
-        shown = figures.samples(model.sample(64, rng), dataset.shape, columns)
-        figures.save(shown, folder / "samples.png")
+        figures.save(sampled(model, rng, dataset.shape, columns), folder / "samples.png")
     figures.save(figures.history(history_columns(folder / "history.csv")), folder / "history.png")

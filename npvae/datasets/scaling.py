@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from npvae.arrays import Array, Device
-from npvae.datasets.dataset import Dataset, chunks
+from npvae.datasets.dataset import Dataset, Split, chunks
 from npvae.errors import InputError
 
 Binarize = Literal["dynamic", "threshold", "none"]
@@ -116,3 +116,17 @@ def scaling_for(dataset: Dataset, binarize: Binarize = "dynamic") -> Scaling:
         squares += (away * away).sum(axis=0)
     std = np.sqrt(squares / n)
     return Standardized(mean, np.where(std > 1e-12 * np.abs(mean), std, 1.0))
+
+
+def mean_of(split: Split, scaling: Scaling) -> Array:
+    """Return the mean of x over the examples of `split`, (n_x,) float64, a thousand at a time.
+
+    Of pixels that are drawn it is their probability, so that nothing is drawn here.
+    """
+    if isinstance(scaling, Pixels) and scaling.binarize == "dynamic":
+        scaling = Pixels("none")
+    rng, total = np.random.default_rng(0), np.zeros(split.x.shape[1])
+    for start in range(0, len(split), 1000):
+        rows = split.take(slice(start, start + 1000))
+        total += scaling.encode(rows, rng, np.float64).sum(axis=0)
+    return total / len(split)

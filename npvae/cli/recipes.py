@@ -1,0 +1,47 @@
+"""List the named settings, with their source and the figure published there."""
+
+import argparse
+from textwrap import fill
+from typing import Any
+
+from npvae.recipes import RECIPES
+
+EXAMPLE = "npvae recipes; npvae train --recipe iwae-paper-iwae-5 --epochs 40"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of `npvae recipes`: there are none."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print every recipe, with the flags that say the same."""
+    for name, recipe in RECIPES.items():
+        print(f"{name}: {recipe.what}")
+        lines = {
+            "flags": " ".join(flag(*setting) for setting in recipe.settings.items()) or "none",
+            "source": recipe.source,
+            "published": recipe.published,
+            "differs": recipe.remark,
+        }
+        for subject, text in lines.items():
+            if text:
+                print(_indented(f"{subject + ':':<11}{text}"))
+        print()
+    print("npvae train --recipe NAME uses one; any flag beside it overrides what the recipe says")
+    return 0
+
+
+def flag(name: str, value: Any) -> str:
+    """Return a setting as it is given on the command line."""
+    text = f"--{name.replace('_', '-')}"
+    if value is True:
+        return text
+    if isinstance(value, tuple):
+        joined = ",".join(f"{number:g}" for number in value)
+        return f"{text}={joined}" if joined.startswith("-") else f"{text} {joined}"
+    return f"{text} {value:g}" if isinstance(value, float) else f"{text} {value}"
+
+
+def _indented(text: str) -> str:
+    """Return a paragraph in 100 columns, two from the left, its text in a column of its own."""
+    return fill(text, 100, initial_indent="  ", subsequent_indent=" " * 13, break_on_hyphens=False)

@@ -1,0 +1,78 @@
+"""What stands beside a figure: the formula, the part, the draws, the data, in words."""
+
+from typing import Any
+
+import numpy as np
+
+from npvae.autoencoder import DenoisingAutoencoder
+from npvae.datasets.scaling import Pixels, Scaling, Standardized
+from npvae.iwae import IWAE
+from npvae.likelihoods import Bernoulli
+from npvae.log_likelihood import LogLikelihood
+from npvae.vae import VAE
+
+
+def protocol(model: Any, scaling: Scaling, n: int, seed: int, part: str = "test") -> dict[str, str]:
+    """Say in words what the figures of `evaluate` are.
+
+    Returns
+    -------
+    sentences by their subject: formula, split, draws, data
+    """
+    if isinstance(model, VAE):
+        elbo = "ELBO = E_q[log p(x | z)] - KL(q(z | x), N(0, I))"
+        k = model.k if isinstance(model, IWAE) else 1
+        draws = f"{k} draw{'s' * (k > 1)} of z for each example, seed {seed}"
+    else:
+        elbo = "log p(x | z) at z = encoder(x): no ELBO, since an autoencoder has no prior"
+        draws = "none: z is the code of x"
+        if isinstance(model, DenoisingAutoencoder):
+            elbo = elbo.replace("encoder(x)", "encoder(spoiled x)")
+            draws = f"{model.corruption} noise, {model.amount:g}, once for each example"
+    return {
+        "formula": f"{_given_label(model, elbo)}, in nats, summed over pixels and latents, mean "
+        "over examples",
+        "split": f"the {part} part, {n} examples",
+        "draws": draws,
+        "data": _data(model, scaling, seed),
+    }
+
+
+def likelihood_protocol(
+    model: VAE, scaling: Scaling, found: LogLikelihood, seed: int, part: str = "test"
+) -> dict[str, str]:
+    """Say in words what the figures of `log_likelihood` are."""
+    formula = "log p(x) >= E[log 1/k sum(w)], w = p(x | z) p(z) / q(z | x)"
+    return {
+        "formula": f"{_given_label(model, formula)}, in nats, mean over examples and its standard "
+        "error",
+        "split": f"the {part} part, {found.n} examples",
+        "draws": f"k = {found.k} draws of z from q(z | x) for each example, seed {seed}",
+        "data": _data(model, scaling, seed),
+    }
+
+
+def _given_label(model: Any, formula: str) -> str:
+    if not getattr(model, "n_y", 0):
+        return formula
+    return f"{formula}, everything but the prior given the label of x as well"
+
+
+def _data(model: Any, scaling: Scaling, seed: int) -> str:
+    """Say how the examples became x."""
+    if isinstance(scaling, Standardized):
+        nats = float(np.log(scaling.std).sum())
+        return (
+            "real values, standardised by the training part; in the units of the data the figure "
+            f"is {abs(nats):.2f} nats {'lower' if nats > 0 else 'higher'}"
+        )
+    if isinstance(scaling, Pixels) and scaling.binarize == "dynamic":
+        return f"binary pixels, each drawn with probability v / 255, seed {seed}"
+    if isinstance(scaling, Pixels) and scaling.binarize == "threshold":
+        return "binary pixels, on where v >= 128"
+    if isinstance(model.likelihood, Bernoulli):
+        return (
+            "grey pixels, v / 255: with them the Bernoulli loss is no likelihood, and the figure "
+            "compares only with others made in the same way"
+        )
+    return "pixels in [0, 1] as real numbers"

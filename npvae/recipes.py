@@ -1,0 +1,169 @@
+"""Named settings, among them those of published results, with their source and their figure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from npvae.errors import InputError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings that belong together.
+
+    Attributes
+    ----------
+    what : in a few words
+    settings : those that differ from the defaults of `Settings`; the data are whoever's
+    source : where they come from
+    published : the figure there, in nats an example on MNIST's test part, with what it is; or why
+        there is none
+    remark : where npvae differs from the source, or ""
+    """
+
+    what: str
+    settings: Mapping[str, Any]
+    source: str
+    published: str
+    remark: str = ""
+
+
+IWAE_PAPER = "Burda, Grosse & Salakhutdinov 2015, arXiv:1509.00519, table 1 and its code"
+IWAE_REMARK = (
+    "Adam's second moments start at zero, not at one; its eps, 1e-4 for the sum over a batch of "
+    "20, is 5e-6 for the mean; rates are not rounded"
+)
+IWAE_SETTINGS = {
+    "latent": 50,
+    "hidden": (200, 200),
+    "activation": "tanh",
+    "mean_bias": True,
+    "batch_size": 20,
+    "epochs": 3280,
+    "lr": 1e-3,
+    "lr_schedule": "stages",
+    "adam_beta1": 0.99,
+    "adam_eps": 1e-4 / 20,
+    "validation": 400,
+}
+
+
+def _of_iwae_paper(objective: str, k: int, nll: float) -> Recipe:
+    kind = "VAE" if objective == "elbo" else "IWAE"
+    return Recipe(
+        f"tanh 200-200, 50 latents, {kind} with k = {k}",
+        {**IWAE_SETTINGS, "objective": objective, "k": k},
+        IWAE_PAPER,
+        f"{nll} (-log p(x), 5,000 draws, binary pixels drawn anew)",
+        IWAE_REMARK,
+    )
+
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType(
+    {
+        "default": Recipe(
+            "small and quick: ReLU 400, 20 latents, ten epochs",
+            {},
+            "npvae's own",
+            "none",
+        ),
+        "pytorch-example": Recipe(
+            "the VAE of PyTorch's examples: ReLU 400, 20 latents, grey pixels",
+            {"binarize": "none", "init": "fan-in", "validation": 0},
+            "github.com/pytorch/examples, vae, logged runs",
+            "105.6 (-ELBO of grey pixels, which is no likelihood)",
+        ),
+        "aevb": Recipe(
+            "the first VAE: tanh 500, 20 latents, Adagrad",
+            {
+                "hidden": (500,),
+                "activation": "tanh",
+                "batch_size": 100,
+                "optimizer": "adagrad",
+                "lr": 0.02,
+                "epochs": 200,
+            },
+            "Kingma & Welling 2013, arXiv:1312.6114, section 5",
+            "none in figures: the paper shows curves (its figure 2)",
+            "Glorot's initial weights, not normal ones of 0.01; no weight decay; of its rates "
+            "0.01, 0.02 and 0.1 the middle one; the paper does not say how pixels became binary",
+        ),
+        "iwae-paper-vae-1": _of_iwae_paper("elbo", 1, 86.76),
+        "iwae-paper-vae-5": _of_iwae_paper("elbo", 5, 86.47),
+        "iwae-paper-vae-50": _of_iwae_paper("elbo", 50, 86.35),
+        "iwae-paper-iwae-1": _of_iwae_paper("iwae", 1, 86.76),
+        "iwae-paper-iwae-5": _of_iwae_paper("iwae", 5, 85.54),
+        "iwae-paper-iwae-50": _of_iwae_paper("iwae", 50, 84.78),
+        "dreg-50": Recipe(
+            "IWAE with k = 50 and doubly reparameterized gradients, 100 latents",
+            {**IWAE_SETTINGS, "latent": 100, "objective": "dreg", "k": 50},
+            "github.com/nbip/IWAE, README; Tucker et al. 2018, arXiv:1810.04152",
+            "84.32 (-log p(x), 5,000 draws, binary pixels drawn anew)",
+            IWAE_REMARK,
+        ),
+        "gated": Recipe(
+            "gated dense 300-300, 40 latents, KL warm-up, early stopping",
+            {
+                "latent": 40,
+                "hidden": (300, 300),
+                "activation": "gated",
+                "init": "he",
+                "logvar_range": (-6.0, 2.0),
+                "warm_up": 100,
+                "patience": 50,
+                "epochs": 1000,
+                "batch_size": 100,
+                "lr": 5e-4,
+                "validation": 10_000,
+            },
+            "Norouzi, Fleet & Norouzi 2020, arXiv:2004.04795, the VAE it compares with",
+            "84.45 +- 0.12 (-log p(x), 5,000 draws, binary pixels drawn anew)",
+        ),
+        "conditional": Recipe(
+            "a VAE that is told the label: give the label, get that digit",
+            {"conditional": True, "epochs": 20},
+            "Sohn, Lee & Yan 2015, with a dense network of npvae's own size",
+            "none of this size; 82.32 (-log p(x | y), 5,000 draws) for 100 latents, 3,280 epochs "
+            "and a prior that is told the label as well: github.com/nbip/IWAE, README",
+        ),
+        "denoising": Recipe(
+            "an autoencoder that cleans what it is given: 30 % of the pixels masked",
+            {
+                "model": "denoising",
+                "corruption": "mask",
+                "noise": 0.3,
+                "latent": 30,
+                "hidden": (500,),
+                "binarize": "none",
+                "epochs": 20,
+            },
+            "Vincent et al. 2008, doi:10.1145/1390156.1390294, with a bottleneck of npvae's own",
+            "none: it has no p(x)",
+        ),
+        "learned-sigma": Recipe(
+            "a Gaussian decoder whose one sigma is learned, on grey pixels",
+            {"likelihood": "gaussian", "sigma": "learned", "epochs": 20},
+            "Rybkin, Daniilidis & Levine 2021, arXiv:2006.13202, with a dense network",
+            "none for a dense network on MNIST",
+        ),
+        "optimal-sigma": Recipe(
+            "the same with sigma in closed form: the root of the mean squared error of a pixel",
+            {"likelihood": "gaussian", "sigma": "optimal", "epochs": 20},
+            "Rybkin, Daniilidis & Levine 2021, arXiv:2006.13202, with a dense network",
+            "none for a dense network on MNIST",
+        ),
+    }
+)
+
+
+def find_recipe(name: str) -> Recipe:
+    """Return the recipe of that name.
+
+    Raises
+    ------
+    InputError : there is none; the names are listed
+    """
+    if name not in RECIPES:
+        raise InputError(f"there is no recipe {name!r:.60}; choose from {', '.join(RECIPES)}")
+    return RECIPES[name]
