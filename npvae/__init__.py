@@ -1,7 +1,7 @@
 """The variational autoencoder, by hand, in NumPy.
 
-Read in this order: `layers`, `gaussian`, `likelihoods`, `autoencoder`, `vae`, `optimizers`,
-`training`; then `gradcheck`, to see that the derivatives are right. Data come from
+Read in this order: `layers`, `gaussian`, `likelihoods`, `networks`, `autoencoder`, `vae`, `iwae`,
+`optimizers`, `training`; then `gradcheck`, to see that the derivatives are right. Data come from
 `npvae.datasets.load_dataset`.
 """
 
@@ -12,12 +12,24 @@ from npvae.errors import DataError, InputError, NpvaeError, TrainingError, Write
 from npvae.evaluation import Evaluation, evaluate
 from npvae.gradcheck import check
 from npvae.iwae import IWAE
-from npvae.layers import Dense, GatedDense, LeakyReLU, ReLU, Sequential, Sigmoid, Softplus, Tanh
+from npvae.layers import (
+    ClipLogvar,
+    Dense,
+    GatedDense,
+    LeakyReLU,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Softplus,
+    Tanh,
+)
 from npvae.likelihoods import Bernoulli, Gaussian, LearnedGaussian, OptimalGaussian
+from npvae.log_likelihood import LogLikelihood, log_likelihood
 from npvae.model_file import load_model, save_model
 from npvae.networks import Loss
-from npvae.optimizers import SGD, Adam, Momentum
+from npvae.optimizers import SGD, Adagrad, Adam, Momentum
 from npvae.progress import EpochRecord, Progress
+from npvae.schedules import Cosine, EarlyStopping, Stages, WarmUp
 from npvae.training import fit, steps
 from npvae.vae import VAE
 from npvae.versions import __version__
@@ -26,14 +38,18 @@ __all__ = [
     "IWAE",
     "SGD",
     "VAE",
+    "Adagrad",
     "Adam",
     "Autoencoder",
     "Bernoulli",
     "Checkpoint",
+    "ClipLogvar",
+    "Cosine",
     "DataError",
     "Dataset",
     "DenoisingAutoencoder",
     "Dense",
+    "EarlyStopping",
     "EpochRecord",
     "Evaluation",
     "GatedDense",
@@ -41,6 +57,7 @@ __all__ = [
     "InputError",
     "LeakyReLU",
     "LearnedGaussian",
+    "LogLikelihood",
     "Loss",
     "Momentum",
     "NpvaeError",
@@ -52,9 +69,11 @@ __all__ = [
     "Sigmoid",
     "Softplus",
     "Split",
+    "Stages",
     "Standardized",
     "Tanh",
     "TrainingError",
+    "WarmUp",
     "WriteError",
     "__version__",
     "check",
@@ -62,6 +81,7 @@ __all__ = [
     "fit",
     "load_checkpoint",
     "load_model",
+    "log_likelihood",
     "save_checkpoint",
     "save_model",
     "scaling_for",

@@ -8,7 +8,7 @@ that, importance weighting both. The mean of p(x | z) and a draw of it complete 
 
 from collections.abc import Callable
 from math import log, pi
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -198,9 +198,14 @@ class Gaussian:
     """
 
     def __init__(self, sigma: float = 1.0) -> None:
-        self.sigma = _require_sigma(sigma)
-        self.precision = 1 / self.sigma**2
-        self.log_normalizer = 0.5 * log(2 * pi * self.sigma**2)
+        self._sigma = _require_sigma(sigma)
+        self.precision = 1 / self._sigma**2
+        self.log_normalizer = 0.5 * log(2 * pi * self._sigma**2)
+
+    @property
+    def sigma(self) -> Any:
+        """The standard deviation: a number or, where it is learned, a (1,) array."""
+        return self._sigma
 
     def loss_and_grad(self, mean: Array, x: Array) -> tuple[Array, Array]:
         """-log p(x | z), in nats an example (batch mean), and its gradient by the mean.
@@ -239,7 +244,7 @@ class Gaussian:
         return mean + self.sigma * rng.standard_normal(size=mean.shape, dtype=mean.dtype)
 
 
-class LearnedGaussian:
+class LearnedGaussian(Gaussian):
     """The same with one sigma that is learned with the rest, by gradient.
 
     With s = sum((x - mean)²) and var = exp(logvar) = sigma²:
@@ -263,7 +268,7 @@ class LearnedGaussian:
         self.dlogvar = np.zeros(1)
 
     @property
-    def sigma(self) -> Array:
+    def sigma(self) -> Any:
         """The standard deviation, (1,), on the model's device."""
         return np.exp(self.logvar * 0.5)
 
@@ -289,15 +294,6 @@ class LearnedGaussian:
         n_x = self.away.shape[-1]
         self.dlogvar[...] = (dlog_px * (self.squares - n_x)).sum() * 0.5
         return self.away * (dlog_px[..., None] * self.precision)
-
-    def mean(self, mean: Array) -> Array:
-        return mean
-
-    def outputs(self, mean: Array) -> Array:
-        return mean
-
-    def draw(self, mean: Array, rng: np.random.Generator) -> Array:
-        return mean + self.sigma * rng.standard_normal(size=mean.shape, dtype=mean.dtype)
 
 
 class OptimalGaussian(LearnedGaussian):
@@ -349,8 +345,11 @@ def make_likelihood(name: str, sigma: float | str = 1.0) -> Likelihood:
     }
     if name not in makers:
         raise InputError(f"likelihood is {name!r}; choose from {', '.join(makers)}")
-    if isinstance(sigma, str) and sigma not in SIGMAS:
-        raise InputError(f"sigma is {sigma!r}; give a number, or one of {', '.join(SIGMAS)}")
+    if isinstance(sigma, str) and (sigma not in SIGMAS or name == "bernoulli"):
+        raise InputError(
+            f"sigma is {sigma!r}; give a number or, for the gaussian likelihood, one of "
+            f"{', '.join(SIGMAS)}"
+        )
     return makers[name]()
 
 

@@ -26,7 +26,7 @@ class LogLikelihood:
     Attributes
     ----------
     log_px : mean over the examples; its expectation is below log p(x), and rises with k
-    standard_error : of that mean, from the spread over the examples
+    standard_error : of that mean, from the spread over the examples; NaN where there is but one
     k : draws of z for each example
     n : examples
     """
@@ -78,10 +78,11 @@ def log_likelihood(
     n = require_examples(model, split)
     estimates = watch(_estimates(model, split, scaling, require_draws(k), seed, memory))
     to_host = model.params.device.to_host
-    log_px = np.concatenate([to_host(estimate) for estimate in estimates])
+    log_px = np.concatenate([np.zeros(0), *(to_host(estimate) for estimate in estimates)])
     if len(log_px) != n:
         raise InputError("watch keeps estimates back; it has to pass on each")
-    return LogLikelihood(float(log_px.mean()), float(log_px.std()) / sqrt(n), k, n)
+    error = float(log_px.std(ddof=1)) / sqrt(n) if n > 1 else float("nan")
+    return LogLikelihood(float(log_px.mean()), error, k, n)
 
 
 def _estimates(
@@ -107,8 +108,9 @@ def rows_within(model: VAE, memory: int) -> int:
     """Return how many draws of z can be decoded at once within so many bytes, at least one."""
     widths = [
         view.shape[-1] for name, view in model.params.values.items() if name.startswith("decoder")
-    ]  # of weights and biases: what each layer puts out, and as much for its activation
-    numbers = sum(widths) + 3 * model.n_x + 6 * model.n_z
+    ]  # of weights and of biases, two for each layer
+    numbers = 3 * sum(widths) // 2  # it puts out, its activation makes, and it kept from before
+    numbers += 2 * model.n_x + 6 * model.n_z
     return max(1, memory // (numbers * model.params.dtype.itemsize))
 
 

@@ -23,6 +23,7 @@ from npvae.iwae import IWAE
 from npvae.vae import VAE, require_beta
 
 FORMAT = 1
+MOST_DRAWS = 1 << 20  # of z for each example: more would fit into no memory
 ADVICE = "train again, or restore the file"
 Model: TypeAlias = Autoencoder | VAE
 MODELS: dict[str, type[Autoencoder] | type[VAE]] = {
@@ -184,6 +185,8 @@ def build(
     stored = [array.size for array in below(arrays, "params").values()]
     if len(sizes) > len(stored) or sum(a * b for a, b in pairwise(sizes)) > sum(stored):
         raise DataError(f"its sizes {sizes!s:.60} need more than the {sum(stored)} numbers in it")
+    if type(draws := config.get("k", 1)) is not int or not 1 <= draws <= MOST_DRAWS:
+        raise DataError(f"its k is {draws!r:.60}, expected a whole number, 1 to {MOST_DRAWS}")
     if {"init", "seed", "dtype", "device"} & set(config):
         raise DataError("its header says how to begin a model, where one is ready")
     return kind.dense(**config, dtype=dtype, device=device)

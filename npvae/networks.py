@@ -176,8 +176,12 @@ class EncoderDecoder:
         array([[0., 0., 1.],
                [1., 0., 0.]], dtype=float32)
         """
+        if getattr(labels, "ndim", None) != 1:
+            given = getattr(labels, "shape", type(labels).__name__)
+            raise InputError(f"labels have shape {given}, expected (B,): a number for each example")
         if isinstance(labels, np.ndarray):
             require_labels(labels, self.n_y)
+        labels = self.params.device.asarray(labels)
         return (labels[:, None] == self._classes).astype(self.params.dtype)
 
     def start_at(self, mean: Array) -> None:
@@ -191,11 +195,13 @@ class EncoderDecoder:
 
         Raises
         ------
-        InputError : if the decoder's last layer has no bias
+        InputError : if the decoder's last layer has no bias, or the mean another size
         """
         last = getattr(self.decoder, "layers", [self.decoder])[-1]
         if getattr(last, "b", None) is None or last.b.shape != (self.n_x,):
             raise InputError("the decoder does not end in a Dense layer, whose bias could be set")
+        if np.shape(mean) != (self.n_x,):
+            raise InputError(f"mean has shape {np.shape(mean)}, expected ({self.n_x},)")
         outputs = self.likelihood.outputs(np.asarray(mean, np.float64))
         last.b[...] = self.params.device.asarray(outputs, self.params.dtype)
 

@@ -152,7 +152,9 @@ def restore_progress(
     progress.seconds, device = _number(header, "seconds"), params.device
     if "best" in arrays:
         best = require_floats(arrays, "best", params.flat.shape)
-        progress.best = device.asarray(best.astype(params.dtype))
+        if best.dtype != params.dtype:
+            raise DataError(f"best is {best.dtype}, expected {params.dtype} as the parameters")
+        progress.best = device.asarray(best)
     most = 0
     if "order" in arrays:
         order = arrays["order"]

@@ -11,6 +11,15 @@ from npvae.likelihoods import Bernoulli
 from npvae.log_likelihood import LogLikelihood
 from npvae.vae import VAE
 
+WEIGHTS = "w = p(x | z) p(z) / q(z | x)"
+GIVEN = {  # the label, too
+    "| x)": "| x, y)",
+    "| z)": "| z, y)",
+    "p(x)": "p(x | y)",
+    "encoder(x)": "encoder(x, y)",
+    "encoder(spoiled x)": "encoder(spoiled x, y)",
+}
+
 
 def protocol(model: Any, scaling: Scaling, n: int, seed: int, part: str = "test") -> dict[str, str]:
     """Say in words what the figures of `evaluate` are.
@@ -22,17 +31,21 @@ def protocol(model: Any, scaling: Scaling, n: int, seed: int, part: str = "test"
     if isinstance(model, VAE):
         elbo = "ELBO = E_q[log p(x | z)] - KL(q(z | x), N(0, I))"
         k = model.k if isinstance(model, IWAE) else 1
-        draws = f"{k} draw{'s' * (k > 1)} of z for each example, seed {seed}"
+        draws = f"{_counted(k, 'draw')} of z for each example, seed {seed}"
+        if model.bound_name != "ELBO":
+            elbo += f"; {model.bound_name} = E[log 1/{k} sum(w)], {WEIGHTS}"
     else:
         elbo = "log p(x | z) at z = encoder(x): no ELBO, since an autoencoder has no prior"
         draws = "none: z is the code of x"
         if isinstance(model, DenoisingAutoencoder):
             elbo = elbo.replace("encoder(x)", "encoder(spoiled x)")
-            draws = f"{model.corruption} noise, {model.amount:g}, once for each example"
+            draws = (
+                f"{model.corruption} noise, {model.amount:g}, once for each example, seed {seed}"
+            )
     return {
         "formula": f"{_given_label(model, elbo)}, in nats, summed over pixels and latents, mean "
         "over examples",
-        "split": f"the {part} part, {n} examples",
+        "split": f"the {part} part, {_counted(n, 'example')}",
         "draws": draws,
         "data": _data(model, scaling, seed),
     }
@@ -42,20 +55,26 @@ def likelihood_protocol(
     model: VAE, scaling: Scaling, found: LogLikelihood, seed: int, part: str = "test"
 ) -> dict[str, str]:
     """Say in words what the figures of `log_likelihood` are."""
-    formula = "log p(x) >= E[log 1/k sum(w)], w = p(x | z) p(z) / q(z | x)"
+    formula = f"log p(x) >= E[log 1/k sum(w)], {WEIGHTS}"
     return {
         "formula": f"{_given_label(model, formula)}, in nats, mean over examples and its standard "
         "error",
-        "split": f"the {part} part, {found.n} examples",
-        "draws": f"k = {found.k} draws of z from q(z | x) for each example, seed {seed}",
+        "split": f"the {part} part, {_counted(found.n, 'example')}",
+        "draws": f"k = {_counted(found.k, 'draw')} of z for each example, seed {seed}",
         "data": _data(model, scaling, seed),
     }
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}{'s' * (n != 1)}"
 
 
 def _given_label(model: Any, formula: str) -> str:
     if not getattr(model, "n_y", 0):
         return formula
-    return f"{formula}, everything but the prior given the label of x as well"
+    for alone, given in GIVEN.items():
+        formula = formula.replace(alone, given)
+    return f"{formula}, y the label of x"
 
 
 def _data(model: Any, scaling: Scaling, seed: int) -> str:
@@ -63,8 +82,8 @@ def _data(model: Any, scaling: Scaling, seed: int) -> str:
     if isinstance(scaling, Standardized):
         nats = float(np.log(scaling.std).sum())
         return (
-            "real values, standardised by the training part; in the units of the data the figure "
-            f"is {abs(nats):.2f} nats {'lower' if nats > 0 else 'higher'}"
+            "real values, standardised by the training part; in the units of the data log p, like "
+            f"any bound on it, is {abs(nats):.2f} nats {'lower' if nats > 0 else 'higher'}"
         )
     if isinstance(scaling, Pixels) and scaling.binarize == "dynamic":
         return f"binary pixels, each drawn with probability v / 255, seed {seed}"

@@ -42,8 +42,8 @@ def resolve(settings: Settings, dataset: Dataset) -> Settings:
         )
     if settings.patience is not None and len(dataset.validation) == 0:
         raise InputError(
-            f"--patience {settings.patience} needs a validation part; leave --validation "
-            f"{settings.validation} away"
+            f"--patience {settings.patience} needs a validation part, and there is none; hold some "
+            "examples out with --validation"
         )
     if settings.model == "denoising":
         corruption = settings.corruption or "mask"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from npvae.building import build_schedules
 from npvae.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from npvae.config import read_config, read_metrics, write_config, write_json
 from npvae.datasets import NAMES
@@ -190,7 +191,12 @@ class RunFolder:
     def has_ended(self) -> bool:
         """Whether the training is over, at its last epoch or before, by early stopping."""
         done, asked = self.epochs()
-        return done == asked or read_metrics(self / "metrics.json").get("epochs") == done
+        stopping = build_schedules(self.settings())["early_stopping"]
+        if done == asked or stopping is None:
+            return done == asked
+        bounds = history_columns(self / "history.csv").get("validation_bound", []) if done else []
+        tested = read_metrics(self / "metrics.json").get("epochs")
+        return stopping.is_over(bounds) and tested == done
 
     def epochs(self) -> tuple[int, int]:
         """Return how many epochs are done, and how many were asked for."""

@@ -6,6 +6,7 @@ from math import cos, pi
 from typing import Protocol
 
 from npvae.errors import InputError
+from npvae.optimizers import require_rate
 from npvae.progress import EpochRecord
 
 
@@ -67,6 +68,9 @@ class Stages:
     lr: float
     LAST = 7
 
+    def __post_init__(self) -> None:
+        require_rate(self.lr)
+
     def __call__(self, t: float) -> float:
         stage, end = 0, 1
         while t >= end and stage < self.LAST:
@@ -91,6 +95,11 @@ class Cosine:
 
     lr: float
     epochs: float
+
+    def __post_init__(self) -> None:
+        require_rate(self.lr)
+        if not 0 < self.epochs < float("inf"):
+            raise InputError(f"{self}: the rate falls over some epochs, above 0")
 
     def __call__(self, t: float) -> float:
         return self.lr * (1 + cos(pi * min(1.0, t / self.epochs))) / 2

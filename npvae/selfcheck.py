@@ -1,6 +1,7 @@
 """Everything that npvae differentiates by hand, ready to be checked."""
 
 from collections.abc import Callable
+from itertools import cycle
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -173,13 +174,11 @@ SUBJECTS: dict[str, Subject] = {
     "Gaussian, weighted draws": _weighted(lambda: Gaussian(0.7)),
     "learned Gaussian, weighted draws": _weighted(lambda: LearnedGaussian(0.7)),
     **{
-        f"{name}, {activation}, {likelihood}": _model(cls, activation, likelihood)
-        for name, cls in {"Autoencoder": Autoencoder, "VAE": VAE}.items()
-        for activation in ACTIVATIONS
-        for likelihood in ("bernoulli", "gaussian")
+        f"{cls.__name__}, {activation}, {likelihood}": _model(cls, activation, likelihood)
+        for cls in (Autoencoder, VAE)
+        for activation, likelihood in zip(ACTIVATIONS, cycle(("bernoulli", "gaussian")))
     },
-    "VAE, beta 4": _model(VAE, "tanh", "bernoulli", beta=4.0),
-    "VAE, sigma 0.3": _model(VAE, "tanh", "gaussian", sigma=0.3),
+    "VAE, beta 4, sigma 0.3": _model(VAE, "tanh", "gaussian", beta=4.0, sigma=0.3),
     "VAE, learned sigma": _model(VAE, "tanh", "gaussian", sigma="learned"),
     "VAE, optimal sigma": _model(VAE, "tanh", "gaussian", sigma="optimal"),
     "VAE, free bits": _model(VAE, "tanh", "bernoulli", free_bits=0.5, beta=2.0),

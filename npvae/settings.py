@@ -11,6 +11,7 @@ from npvae.errors import InputError
 from npvae.iwae import OBJECTIVES
 from npvae.layers import HIDDEN_LAYERS, INITIALIZERS
 from npvae.likelihoods import SIGMAS
+from npvae.model_file import MOST_DRAWS
 from npvae.optimizers import OPTIMIZERS
 
 MOST = (1 << 63) - 1  # of a whole number
@@ -74,7 +75,10 @@ EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "corruption": _one_of(CORRUPTIONS),
     "noise": POSITIVE,
     "objective": _one_of(OBJECTIVES),
-    "k": AT_LEAST_1,
+    "k": (
+        lambda value: _whole(value, 1) and value <= MOST_DRAWS,
+        f"a whole number, 1 to {MOST_DRAWS}",
+    ),
     "beta": NOT_NEGATIVE,
     "warm_up": AT_LEAST_0,
     "free_bits": NOT_NEGATIVE,

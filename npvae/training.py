@@ -203,7 +203,7 @@ def fit(
             progress.best = model.params.flat.copy()
         progress.end_epoch()
         yield record
-    if progress.best is not None:
+    if early_stopping is not None and progress.best is not None:
         model.params.flat[...] = progress.best
 
 

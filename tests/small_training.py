@@ -5,32 +5,56 @@ import dataclasses
 import numpy as np
 
 from npvae import (
+    IWAE,
     SGD,
     VAE,
+    Adagrad,
     Adam,
     Autoencoder,
+    Cosine,
     Dataset,
+    DenoisingAutoencoder,
     Dense,
     Momentum,
     Pixels,
     Progress,
     Sequential,
     Split,
+    Stages,
+    WarmUp,
     fit,
     save_checkpoint,
 )
 
 X = np.random.default_rng(0).integers(0, 256, (57, 6), dtype=np.uint8)
-PARTS = [Split(X, rows) for rows in np.split(np.arange(57), [40, 52])]
-DATA = Dataset("small", *PARTS, shape=(2, 3), kind="pixels", source="a test")
+PARTS = [Split(X, rows, rows % 3) for rows in np.split(np.arange(57), [40, 52])]
+DATA = Dataset("small", *PARTS, (2, 3), "pixels", "a test", classes=("a", "b", "c"))
 SCALING = Pixels("dynamic")
 BATCH = 16  # 40 examples: three updates an epoch, the last of eight examples
 MODELS = {
     "vae": lambda: VAE.dense(6, 5, 2, activation="tanh", beta=2, seed=3),
     "vae in float64": lambda: VAE.dense(6, 5, 2, seed=3, dtype=np.float64),
     "autoencoder": lambda: Autoencoder.dense(6, 5, 2, seed=3),
+    "denoising": lambda: DenoisingAutoencoder.dense(6, 5, 2, corruption="gaussian", amount=0.5),
+    "iwae": lambda: IWAE.dense(6, 5, 2, k=3),
+    "dreg": lambda: IWAE.dense(6, 5, 2, k=3, objective="dreg"),
+    "free bits": lambda: VAE.dense(6, 5, 2, free_bits=0.1),
+    "conditional": lambda: VAE.dense(6, 5, 2, n_y=3),
+    "learned sigma": lambda: VAE.dense(6, 5, 2, likelihood="gaussian", sigma="learned"),
+    "optimal sigma": lambda: VAE.dense(6, 5, 2, likelihood="gaussian", sigma="optimal"),
+    "gated": lambda: VAE.dense(6, 5, 2, activation="gated", init="he", logvar_range=(-6, 2)),
 }
-OPTIMIZERS = {"Adam": lambda: Adam(0.02), "Momentum": lambda: Momentum(0.02), "SGD": SGD}
+OPTIMIZERS = {
+    "Adam": lambda: Adam(0.02),
+    "Adagrad": lambda: Adagrad(0.05),
+    "Momentum": lambda: Momentum(0.02),
+    "SGD": SGD,
+}
+SCHEDULES = {
+    "warm-up": {"beta": WarmUp(3, end=2)},
+    "stages": {"lr": Stages(0.02)},
+    "cosine": {"lr": Cosine(0.02, epochs=4)},
+}
 
 
 def own_layers():
@@ -53,7 +77,7 @@ class Signed:
         params.flat -= self.lr / self.count * self.average
 
 
-def train(model, optimizer, progress, epochs, stop_after=None, data=DATA):
+def train(model, optimizer, progress, epochs, stop_after=None, data=DATA, **schedules):
     """Train up to an epoch, or to an update counted from here."""
 
     def watch(updates):
@@ -72,6 +96,7 @@ def train(model, optimizer, progress, epochs, stop_after=None, data=DATA):
             batch_size=BATCH,
             watch=watch,
             progress=progress,
+            **schedules,
         )
     )
 
@@ -81,15 +106,18 @@ def state(model, optimizer, progress):
     parts = {"flat": model.params.flat}
     parts |= {k: v for k, v in vars(optimizer).items() if not k.startswith("_")}
     parts |= {"rng": progress.rng.bit_generator.state, "epoch": progress.epoch}
-    parts |= {"step": progress.step, "order": progress.order}
+    parts |= {"step": progress.step, "order": progress.order, "best": progress.best}
+    parts |= {"beta": getattr(model, "beta", None)}
     parts["records"] = [dataclasses.replace(r, seconds=0) for r in progress.records]
     return {k: v.tobytes() if isinstance(v, np.ndarray) else v for k, v in parts.items()}
 
 
-def saved_after(path, updates, make_model=MODELS["vae"], make_optimizer=OPTIMIZERS["Adam"]):
+def saved_after(
+    path, updates, make_model=MODELS["vae"], make_optimizer=OPTIMIZERS["Adam"], **schedules
+):
     """The file of a training that was stopped after so many updates."""
     model, optimizer, progress = make_model(), make_optimizer(), Progress(rng=7)
     if updates:
-        train(model, optimizer, progress, epochs=4, stop_after=updates)
+        train(model, optimizer, progress, epochs=4, stop_after=updates, **schedules)
     save_checkpoint(path, model, SCALING, (2, 3), optimizer, progress, {"lr": 0.02})
     return path

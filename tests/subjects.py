@@ -6,22 +6,36 @@ To add a kind, add a `Subject` to `SUBJECTS`.
 import csv
 import gzip
 import json
-import sys
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import dataclass, fields
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from judges import (
+    LIMIT,
+    TABLE,
+    judge_checkpoint,
+    judge_columns,
+    judge_dataset,
+    judge_glyphs,
+    judge_history,
+    judge_idx,
+    judge_model,
+    judge_settings,
+)
 from mutations import archives, arrays, idx, images, texts
 from PIL import Image
 
 from npvae import (
+    IWAE,
     VAE,
     Adam,
     Dataset,
+    DenoisingAutoencoder,
+    EarlyStopping,
     Progress,
     Split,
     Standardized,
@@ -30,20 +44,17 @@ from npvae import (
     load_model,
     save_checkpoint,
     save_model,
-    steps,
 )
 from npvae.datasets import glyph_set, load_dataset
-from npvae.datasets.glyphs import FONTS, draw_glyphs
-from npvae.datasets.idx import TYPES, read_idx
+from npvae.datasets.glyphs import draw_glyphs
+from npvae.datasets.idx import read_idx
 from npvae.history import history_columns
 from npvae.resolving import load_data, resolve
 from npvae.runs import RunFolder
 from npvae.settings import Settings
 
-LIMIT = 1 << 25  # bytes, in place of `reading.LIMIT`: a bomb need not be large to be one
 SHAPE = (12, 10)  # of an image
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, *SHAPE), dtype=np.uint8)
-TABLE = np.random.default_rng(0).normal(10, 3, (40, 4))
 
 
 @dataclass(frozen=True)
@@ -68,99 +79,6 @@ class Subject:
     same: Callable[[Any], list[Any]]
     crafted: tuple[Callable[..., bytes], ...]
     checked: bool = False
-
-
-# ---- what is well formed -------------------------------------------------------------------------
-
-
-def judge_idx(array):
-    assert array.ndim == 3
-    assert array.dtype in [np.dtype(kind) for kind in TYPES.values()]
-    assert array.nbytes <= LIMIT
-
-
-def judge_dataset(data):
-    """The parts share out the rows; their numbers are finite, and pixels where it says so."""
-    rows = np.concatenate([part.rows for part in (data.train, data.validation, data.test)])
-    np.testing.assert_array_equal(np.sort(rows), np.arange(len(data.train.x)))
-    x = data.train.x
-    assert x.ndim == 2
-    assert x.shape[1] == data.n_x > 0
-    assert x.dtype.kind in "uif"
-    assert np.isfinite(x).all()
-    if data.kind == "pixels":
-        assert x.dtype == np.uint8 or (x.min() >= 0 and x.max() <= 1)
-    for part in (data.train, data.validation, data.test):
-        assert len(part) > 0
-        if data.classes:
-            assert part.labels.shape == part.rows.shape
-            assert 0 <= part.labels.min() <= part.labels.max() < len(data.classes)
-    assert all(ord(letter) <= sys.maxunicode for letter in "".join(data.classes))
-    "".join(data.classes).encode()  # as whoever prints them must
-    assert len(data.columns) in (0, data.n_x)
-
-
-def judge_glyphs(parts):
-    for n, (x, labels, factors) in zip((6, 4), parts, strict=True):
-        assert (x.shape, x.dtype) == ((n, 784), np.uint8)
-        assert (labels.shape, labels.dtype) == ((n,), np.int64)
-        assert 0 <= labels.min() <= labels.max() <= 9
-        assert 0 <= factors["font"].min() <= factors["font"].max() < len(FONTS)
-        assert all(np.isfinite(values).all() for values in factors.values())
-
-
-def judge_model(saved):
-    assert np.isfinite(saved.model.params.flat).all()
-    assert min(saved.shape) > 0
-    assert np.prod(saved.shape) == saved.model.n_x == 4
-    assert saved.model.sample(2).shape == (2, 4)
-    assert np.isfinite(saved.model.reconstruct(np.zeros((2, 4), np.float32))).all()
-    if isinstance(saved.scaling, Standardized):
-        assert (saved.scaling.std > 0).all()
-    else:
-        assert saved.scaling.binarize in ("none", "threshold", "dynamic")
-
-
-def judge_checkpoint(saved):
-    """The training can go on."""
-    judge_model(saved)
-    saved = deepcopy(saved)  # which stays as it was read
-    part, progress = Split(TABLE, np.arange(len(saved.progress.order) or 40)), saved.progress
-    updates = steps(
-        saved.model,
-        part,
-        saved.scaling,
-        saved.optimizer,
-        epochs=progress.epoch + 1,
-        batch_size=progress.batch_size or 16,
-        progress=progress,
-    )
-    with np.errstate(all="ignore"):  # a strange rate or a strange average
-        assert len(list(islice(updates, 4))) >= 1
-
-
-def judge_settings(settings):
-    """Every setting is of its type, and none is a number that is none."""
-    kinds = {"data": str, "latent": int, "activation": str, "init": str, "epochs": int}
-    kinds |= {"batch_size": int, "seed": int, "hidden": tuple}
-    for name, kind in kinds.items():
-        assert type(getattr(settings, name)) is kind, name
-    assert all(type(size) is int and size > 0 for size in settings.hidden)
-    assert min(settings.latent, settings.batch_size) > 0
-    assert settings.validation is None or type(settings.validation) is int
-    assert settings.sigma is None or 0 < settings.sigma < np.inf
-    assert 0 <= settings.beta < np.inf
-    assert 0 < settings.lr < np.inf
-
-
-def judge_columns(columns):
-    assert all(type(name) is str for name in columns)
-
-
-def judge_history(columns):
-    assert all(type(name) is str for name in columns)
-    assert len({len(column) for column in columns.values()}) <= 1
-    assert all(type(number) is float for column in columns.values() for number in column)
 
 
 def numbers_of_dataset(data):
@@ -193,8 +111,8 @@ def make_pictures(suffix):
         Image.fromarray(pixels).save(f"own/{i:02d}.{suffix}")
 
 
-def make_model():
-    model = VAE.dense(4, (3,), 2, likelihood="gaussian", sigma=0.3)
+def make_model(kind, **options):
+    model = kind.dense(4, (3,), 2, likelihood="gaussian", **options)
     save_model("model.npz", model, Standardized(np.arange(4.0), np.ones(4)), (4,))
 
 
@@ -204,6 +122,7 @@ def make_checkpoint():
     part, scaling = Split(TABLE, np.arange(40)), Standardized(np.full(4, 10.0), np.full(4, 3.0))
     data = Dataset("own", part, part, part, (4,), "real", "a test")
     options = {"scaling": scaling, "optimizer": adam, "batch_size": 16, "progress": progress}
+    options["early_stopping"] = EarlyStopping(3)
     assert len(list(fit(model, data, watch=lambda updates: islice(updates, 5), **options))) == 1
     save_checkpoint("checkpoint.npz", model, scaling, (4,), adam, progress, {"lr": 1e-3})
 
@@ -247,7 +166,15 @@ def _same_model(saved):
 def _same_checkpoint(saved):
     adam, progress = saved.optimizer, saved.progress
     counts = [adam.t, progress.epoch, progress.step, str(progress.rng.bit_generator.state)]
-    return [*_same_model(saved), adam.M, adam.V, progress.order, progress.losses, *counts]
+    return [
+        *_same_model(saved),
+        progress.best,
+        adam.M,
+        adam.V,
+        progress.order,
+        progress.losses,
+        *counts,
+    ]
 
 
 def _same_settings(settings):
@@ -261,6 +188,11 @@ def own_file(name, make, crafted, checked=False):
 def pictures(suffix, crafted=images.IMAGE):
     make, checked = lambda: make_pictures(suffix), suffix == "png"
     return own_file(f"own/03.{suffix}", make, crafted, checked)
+
+
+def model_file(kind, **options):
+    make = partial(make_model, kind, **options)
+    return Subject("model.npz", make, load_model, judge_model, _same_model, archives.MODEL, True)
 
 
 def run_file(name, read, judge, same, crafted, checked=False):
@@ -283,8 +215,9 @@ SUBJECTS = {
     **{suffix: pictures(suffix) for suffix in ("jpg", "bmp", "gif", "tif", "webp")},
     "glyphs": Subject("glyphs.npz", make_glyphs, _glyphs, judge_glyphs,
                       lambda parts: [*parts[0][:2], *parts[0][2].values()], archives.NPZ, True),
-    "model": Subject("model.npz", make_model, load_model, judge_model, _same_model,
-                     archives.MODEL, True),
+    "model": model_file(VAE, sigma=0.3),
+    "model-weighted": model_file(IWAE, k=3, objective="dreg", n_y=3, sigma="learned"),
+    "model-denoising": model_file(DenoisingAutoencoder, corruption="mask", amount=0.3),
     "checkpoint": Subject("checkpoint.npz", make_checkpoint, load_checkpoint, judge_checkpoint,
                           _same_checkpoint, archives.MODEL, True),
     "config-settings": run_file("config.json", RunFolder.settings, judge_settings,

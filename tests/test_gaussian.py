@@ -9,6 +9,8 @@ from npvae.gaussian import (
     kl_standard_normal,
     log_density,
     log_density_and_grad,
+    log_mean_exp,
+    log_prior_over_posterior,
     reparameterize,
     reparameterize_backward,
 )
@@ -101,3 +103,69 @@ def test_float32_agrees_with_float64(function):
     mu, logvar = RNG.standard_normal((50, 4)), 3 * RNG.standard_normal((50, 4))
     narrow = function(mu.astype(np.float32), logvar.astype(np.float32))
     np.testing.assert_allclose(narrow, function(mu, logvar), rtol=1e-5)
+
+
+# ---- importance weights --------------------------------------------------------------------------
+
+
+def test_log_prior_over_posterior_by_hand():
+    """At mu = 1, sigma = 2, eps = 3: z = 7, and log N(7; 0, 1) - log N(7; 1, 4)."""
+    value = log_prior_over_posterior(np.array([[7.0]]), np.log([[4.0]]), np.array([[3.0]]))
+    np.testing.assert_allclose(value, [(9 + np.log(4) - 49) / 2])
+
+
+def test_log_prior_over_posterior_is_the_difference_of_two_densities():
+    """Of each of five draws an example; mu and logvar belong to the example."""
+    mu, logvar = RNG.standard_normal((2, 4, 1, 3))
+    eps = RNG.standard_normal((4, 5, 3))
+    z = reparameterize(mu, logvar, eps)
+    value = log_prior_over_posterior(z, logvar, eps)
+    assert value.shape == (4, 5)
+    for i in range(5):
+        prior = log_density(z[:, i], np.zeros((4, 3)), np.zeros((4, 3)))
+        posterior = log_density(z[:, i], mu[:, 0], logvar[:, 0])
+        np.testing.assert_allclose(value[:, i], prior - posterior, rtol=1e-12)
+
+
+def test_the_mean_of_log_prior_over_posterior_is_minus_the_kl():
+    mu, logvar, n = np.array([[0.7, -0.3]]), np.array([[0.5, -1.0]]), 200_000
+    eps = np.random.default_rng(1).standard_normal((n, 2))
+    value = log_prior_over_posterior(reparameterize(mu, logvar, eps), logvar, eps)
+    error = abs(value.mean() + kl_standard_normal(mu, logvar)[0])
+    assert error < 4 * value.std() / np.sqrt(n)
+
+
+def test_log_mean_exp_by_hand():
+    """The mean of 1, 2 and 6 is 3; their shares are 1/9, 2/9 and 6/9."""
+    value, shares = log_mean_exp(np.log([[1.0, 2.0, 6.0]]))
+    np.testing.assert_allclose(value, [np.log(3)])
+    np.testing.assert_allclose(shares, [[1 / 9, 2 / 9, 6 / 9]])
+
+
+def test_log_mean_exp_is_over_the_last_axis():
+    log_w = RNG.standard_normal((2, 3, 7))
+    value, shares = log_mean_exp(log_w)
+    np.testing.assert_allclose(value, np.log(np.exp(log_w).mean(axis=-1)), rtol=1e-13)
+    np.testing.assert_allclose(shares.sum(axis=-1), np.ones((2, 3)), rtol=1e-14)
+
+
+def test_log_mean_exp_of_one_draw_is_the_draw():
+    value, shares = log_mean_exp(np.array([[-543.21], [0.0]]))
+    np.testing.assert_array_equal(value, [-543.21, 0])
+    np.testing.assert_array_equal(shares, [[1], [1]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("level", [-1e4, 0, 1e4])
+def test_log_mean_exp_at_extremes(level, dtype):
+    """Where exp(log w) itself is 0 or infinite, and where one draw outweighs all others."""
+    value, shares = log_mean_exp(np.array([[level, level], [level, level - 5e3]], dtype))
+    assert value.dtype == shares.dtype == dtype
+    np.testing.assert_allclose(value, [level, level - np.log(2)], rtol=1e-6)
+    np.testing.assert_allclose(shares, [[0.5, 0.5], [1, 0]])
+
+
+def test_log_mean_exp_leaves_its_input_alone():
+    log_w = np.array([[1.0, 2.0]])
+    log_mean_exp(log_w)
+    np.testing.assert_array_equal(log_w, [[1, 2]])

@@ -7,7 +7,7 @@ from npvae.history import history_columns, write_history
 
 
 def record(epoch, held_out=True):
-    measured = Evaluation(-80.5, 70.0, 10.5, (10.0, 0.5), 1, 99) if held_out else None
+    measured = Evaluation(-80.5, 70.0, 10.5, (10.0, 0.5), 1, 99, -79.5) if held_out else None
     return EpochRecord(epoch, 103.0, -102.0, 90.0, 12.0, measured, 1.23456)
 
 
@@ -27,6 +27,7 @@ def test_history_has_a_line_an_epoch(tmp_path):
         "validation_reconstruction",
         "validation_kl",
         "validation_active_units",
+        "validation_bound",
         "validation_kl_1",
         "validation_kl_2",
         "seconds",
@@ -34,6 +35,7 @@ def test_history_has_a_line_an_epoch(tmp_path):
     columns = history_columns(path)
     assert columns["epoch"] == [1, 2]
     assert columns["validation_elbo"] == [-80.5, -80.5]
+    assert columns["validation_bound"] == [-79.5, -79.5]
     assert (columns["validation_kl_1"][0], columns["validation_kl_2"][0]) == (10, 0.5)
     assert columns["seconds"] == [1.235, 1.235]
 

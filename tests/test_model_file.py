@@ -5,9 +5,11 @@ import pytest
 from strict_device import StrictDevice, waiting_allowed
 
 from npvae import (
+    IWAE,
     VAE,
     Autoencoder,
     DataError,
+    DenoisingAutoencoder,
     Dense,
     InputError,
     Pixels,
@@ -20,7 +22,21 @@ MODELS = {
     "vae": lambda **o: VAE.dense(6, (5, 4), 2, activation="tanh", beta=2, seed=3, **o),
     "vae without hidden layers": lambda **o: VAE.dense(6, (), 2, seed=3, **o),
     "vae, gaussian": lambda **o: VAE.dense(6, 5, 2, likelihood="gaussian", sigma=0.3, **o),
+    "vae, learned sigma": lambda **o: VAE.dense(
+        6, 5, 2, likelihood="gaussian", sigma="learned", **o
+    ),
+    "vae, optimal sigma": lambda **o: VAE.dense(
+        6, 5, 2, likelihood="gaussian", sigma="optimal", **o
+    ),
+    "vae, gated": lambda **o: VAE.dense(6, 5, 2, activation="gated", logvar_range=(-6, 2), **o),
+    "vae, free bits": lambda **o: VAE.dense(6, 5, 2, free_bits=0.25, beta=0, **o),
+    "vae, conditional": lambda **o: VAE.dense(6, 5, 2, n_y=3, **o),
+    "iwae": lambda **o: IWAE.dense(6, 5, 2, k=3, **o),
+    "dreg, conditional": lambda **o: IWAE.dense(6, (), 2, n_y=3, k=2, objective="dreg", **o),
     "autoencoder": lambda **o: Autoencoder.dense(6, 5, 2, activation="softplus", seed=3, **o),
+    "denoising": lambda **o: DenoisingAutoencoder.dense(
+        6, 5, 2, corruption="gaussian", amount=0.7, **o
+    ),
 }
 X = np.random.default_rng(0).random((7, 6))
 
@@ -50,8 +66,9 @@ def rewrite_header(path, **changes):
 # ---- there and back ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    ("name", "dtype"), [*((name, np.float32) for name in MODELS), ("vae", np.float64)]
+)
 def test_what_is_loaded_is_what_was_saved(tmp_path, name, dtype):
     model = MODELS[name](dtype=dtype)
     save_model(tmp_path / "model.npz", model, Pixels("threshold"), (2, 3))
@@ -64,9 +81,12 @@ def test_what_is_loaded_is_what_was_saved(tmp_path, name, dtype):
     assert isinstance(again.scaling, Pixels)
     assert again.scaling.binarize == "threshold"
     x = X.astype(dtype)
-    np.testing.assert_array_equal(again.model.reconstruct(x), model.reconstruct(x))
-    eps = model.draw_noise(np.random.default_rng(1), len(x))
-    assert again.model.loss_and_grad(x, eps) == model.loss_and_grad(x, eps)
+    y = model.one_hot(np.arange(7) % 3) if model.n_y else None
+    np.testing.assert_array_equal(again.model.reconstruct(x, y=y), model.reconstruct(x, y=y))
+    for each in (model, again.model):
+        each.params.grad[:] = 0
+        each.loss_and_grad(x, each.draw_noise(np.random.default_rng(1), len(x)), y)
+    np.testing.assert_array_equal(again.model.params.grad, model.params.grad)
 
 
 def test_the_standardisation_goes_with_the_model(tmp_path):
@@ -185,6 +205,7 @@ def test_a_file_with_something_else_in_it(saved, changes):
         {"model": {"model": "gan"}},
         {"model": {"model": "vae"}},
         {"model": {"model": "vae", "n_x": -1, "n_h": [3], "n_z": 2}},
+        {"model": {"model": ["vae"], "n_x": 6, "n_h": [5, 4], "n_z": 2}},
         {"scaling": {"kind": "unknown"}},
         {"scaling": {"kind": "pixels", "binarize": "sometimes"}},
         {"scaling": {"kind": "standardized"}},
@@ -195,6 +216,55 @@ def test_a_file_with_something_else_in_it(saved, changes):
 def test_a_header_that_says_something_else(saved, changes):
     rewrite_header(saved, **changes)
     with pytest.raises(DataError, match=r"model\.npz"):
+        load_model(saved)
+
+
+HOSTILE = {
+    "vae": {
+        "n_y": [10**15, -1, 1.5, "3", 1],
+        "beta": ["much"],
+        "free_bits": [-1, []],
+        "logvar_range": [[2, -6], ["a", 2], 3],
+        "sigma": ["best"],
+        "likelihood": ["poisson"],
+        "activation": ["gated"],
+        "n_h": [[10**12, 4]],
+        "model": ["iwae"],
+        "k": [3],
+        "speed": [3],
+    },
+    "iwae": {
+        "k": [10**15, 2.0, 0, "3", True, None],
+        "objective": ["best", []],
+        "beta": [2],
+        "model": ["vae"],
+        "amount": [0.3],
+    },
+    "denoising": {
+        "corruption": ["fog", 3, []],
+        "amount": [0, "much", None],
+        "n_y": [10**15],
+        "logvar_range": [[-6, 2]],
+    },
+    "dreg, conditional": {"n_y": [10**15, 0, 2, True]},
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_header_that_lies_about_its_model(tmp_path, name):
+    """No lie about a size may take memory, and none may end in a traceback."""
+    path = tmp_path / "model.npz"
+    for field, lie in ((field, lie) for field, lies in HOSTILE[name].items() for lie in lies):
+        save_model(path, MODELS[name](), Pixels(), (2, 3))
+        rewrite_header(path, model=MODELS[name]().config | {field: lie})
+        with pytest.raises(DataError, match=r"model\.npz cannot be read as a model"):
+            load_model(path)
+
+
+@pytest.mark.parametrize("lie", [{"n_y": 10**6}, {"n_h": [10**6, 4]}, {"n_z": 10**6}])
+def test_sizes_that_the_file_does_not_hold_take_no_memory(saved, lie):
+    rewrite_header(saved, model=MODELS["vae"]().config | lie)
+    with pytest.raises(DataError, match="need more than the 152 numbers in it"):
         load_model(saved)
 
 

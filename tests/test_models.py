@@ -6,9 +6,10 @@ import pickle
 import numpy as np
 import pytest
 
-from npvae.autoencoder import Autoencoder
+from npvae.autoencoder import Autoencoder, DenoisingAutoencoder
 from npvae.datasets import Pixels
 from npvae.errors import InputError
+from npvae.iwae import IWAE
 from npvae.layers import Dense
 from npvae.model_file import load_model, save_model
 from npvae.optimizers import Adam
@@ -91,7 +92,7 @@ def test_float32_agrees_with_float64():
 
 @pytest.mark.parametrize("n_h", [(), 3, (4, 3), (5, 4, 3)])
 @pytest.mark.parametrize("n_z", [1, 3])
-@pytest.mark.parametrize("cls", [VAE, Autoencoder])
+@pytest.mark.parametrize("cls", [VAE, IWAE, Autoencoder, DenoisingAutoencoder])
 def test_any_number_of_hidden_layers_and_latents(cls, n_h, n_z):
     model = cls.dense(6, n_h, n_z, seed=0)
     x = RNG.random((1, 6)).astype(np.float32)

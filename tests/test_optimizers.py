@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from npvae.arrays import Parameters
 from npvae.errors import InputError
-from npvae.optimizers import SGD, Adam, Momentum
+from npvae.optimizers import SGD, Adagrad, Adam, Momentum
 from npvae.vae import VAE
 
 TOLERANCE = {np.float64: 1e-12, np.float32: 2e-6}
@@ -42,6 +42,14 @@ def plain_momentum(p, gradients, lr, momentum):
     return p
 
 
+def plain_adagrad(p, gradients, lr, eps):
+    V = 0
+    for g in gradients:
+        V = V + g**2
+        p = p - lr * g / (np.sqrt(V) + eps)
+    return p
+
+
 def plain_adam(p, gradients, lr, beta1, beta2, eps):
     """Algorithm 1 of Kingma & Ba 2015, line by line."""
     m = v = 0
@@ -58,14 +66,21 @@ CASES = {
     "SGD": (SGD, plain_sgd, {"lr": 0.1}),
     "Momentum": (Momentum, plain_momentum, {"lr": 0.1, "momentum": 0.9}),
     "Momentum 0": (Momentum, plain_momentum, {"lr": 0.1, "momentum": 0.0}),
+    "Adagrad": (Adagrad, plain_adagrad, {"lr": 0.1, "eps": 1e-8}),
+    "Adagrad, large eps": (Adagrad, plain_adagrad, {"lr": 0.1, "eps": 0.5}),
     "Adam": (Adam, plain_adam, {"lr": 1e-2, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}),
     "Adam, large eps": (Adam, plain_adam, {"lr": 0.1, "beta1": 0.99, "beta2": 0.9, "eps": 0.5}),
     "Adam, no memory": (Adam, plain_adam, {"lr": 0.1, "beta1": 0.0, "beta2": 0.0, "eps": 1e-3}),
 }
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    ("case", "dtype"),
+    [
+        *((case, np.float64) for case in CASES),
+        *((case, np.float32) for case in ("SGD", "Momentum", "Adagrad", "Adam")),
+    ],
+)
 @given(seed=st.integers(0, 10**6), n_steps=st.integers(1, 30), n=st.integers(1, 5))
 def test_several_steps_are_the_textbooks(case, dtype, seed, n_steps, n):
     make, plain, options = CASES[case]
@@ -103,6 +118,15 @@ def test_two_steps_of_momentum_by_hand():
     np.testing.assert_allclose(params.flat, [-0.25], rtol=1e-15)
 
 
+def test_two_steps_of_adagrad_by_hand():
+    params, optimizer = parameters([0.0]), Adagrad(lr=1.0, eps=1e-15)
+    params.grad[:] = 3
+    optimizer.step(params)  # V = 9
+    params.grad[:] = 4
+    optimizer.step(params)  # V = 25
+    np.testing.assert_allclose(params.flat, [-1 - 4 / 5], rtol=1e-12)
+
+
 @pytest.mark.parametrize("size", [1e-3, 1.0, 1e3])
 def test_adams_first_step_is_lr_whatever_the_gradients_size(size):
     """Corrected, m is g and v is g², so that p moves by lr g / (|g| + eps)."""
@@ -124,8 +148,9 @@ def test_adams_second_step_by_hand():
     np.testing.assert_allclose(params.flat, [expected], rtol=1e-12)
 
 
-def test_adam_leaves_what_has_no_gradient():
-    params, optimizer = parameters([3.0], np.float32), Adam()
+@pytest.mark.parametrize("make", [Adam, Adagrad])
+def test_what_has_no_gradient_stays(make):
+    params, optimizer = parameters([3.0], np.float32), make()
     for _ in range(3):
         optimizer.step(params)
     assert params.flat[0] == 3
@@ -133,7 +158,7 @@ def test_adam_leaves_what_has_no_gradient():
 
 def test_the_step_is_in_place():
     """The layers hold views of the vector, so that it may not be replaced."""
-    for optimizer in (SGD(), Momentum(), Adam()):
+    for optimizer in (SGD(), Momentum(), Adagrad(), Adam()):
         params = parameters([1.0, 2.0])
         view, flat = params.values["layer.w"], params.flat
         params.grad[:] = 1
@@ -142,9 +167,11 @@ def test_the_step_is_in_place():
         assert (view < [1.0, 2.0]).all()
 
 
-@pytest.mark.parametrize("make", [SGD, Momentum, Adam])
-def test_they_walk_down_a_valley(make):
-    params, optimizer = parameters([2.0, -1.0]), make(lr=0.05)
+@pytest.mark.parametrize(
+    ("make", "lr"), [(SGD, 0.05), (Momentum, 0.05), (Adagrad, 1), (Adam, 0.05)]
+)
+def test_they_walk_down_a_valley(make, lr):
+    params, optimizer = parameters([2.0, -1.0]), make(lr=lr)
     for _ in range(500):
         params.grad[:] = params.flat * [1, 10]  # of (x² + 10 y²) / 2
         optimizer.step(params)
@@ -155,7 +182,7 @@ def test_they_walk_down_a_valley(make):
 
 
 @pytest.mark.parametrize("lr", [0, -1e-3, float("nan"), float("inf")])
-@pytest.mark.parametrize("make", [SGD, Momentum, Adam])
+@pytest.mark.parametrize("make", [SGD, Momentum, Adagrad, Adam])
 def test_a_learning_rate_is_a_positive_number(make, lr):
     with pytest.raises(InputError, match=f"lr is {lr}; a learning rate is a positive number"):
         make(lr=lr)
@@ -171,12 +198,13 @@ def test_a_decay_is_below_one(make, name, value):
 
 
 @pytest.mark.parametrize("eps", [0, -1e-8, float("nan"), float("inf")])
-def test_eps_keeps_what_never_had_a_gradient_from_0_over_0(eps):
+@pytest.mark.parametrize("make", [Adagrad, Adam])
+def test_eps_keeps_what_never_had_a_gradient_from_0_over_0(make, eps):
     with pytest.raises(InputError, match=f"eps is {eps}; give a positive number"):
-        Adam(eps=eps)
+        make(eps=eps)
 
 
-@pytest.mark.parametrize("make", [SGD, Momentum, Adam])
+@pytest.mark.parametrize("make", [SGD, Momentum, Adagrad, Adam])
 def test_numpys_numbers_are_pythons_numbers(make):
     """A schedule made by NumPy must not turn the passes over float32 into passes over float64."""
     flats = []

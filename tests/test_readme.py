@@ -57,7 +57,7 @@ def test_files_exist(path):
 
 def test_commands_parse():
     commands = re.findall(
-        r"^(?:`|)npvae ((?:train|evaluate|sample|reconstruct|datasets|gradcheck)[^#\n`]*)",
+        r"^(?:`|)npvae ((?:train|evaluate|sample|reconstruct|recipes|datasets|gradcheck)[^#\n`]*)",
         README,
         re.M,
     )

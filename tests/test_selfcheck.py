@@ -1,9 +1,10 @@
 """The subjects of the gradient checks."""
 
 import numpy as np
+import pytest
 
 from npvae.gradcheck import check
-from npvae.layers import Dense
+from npvae.layers import ACTIVATIONS, Dense
 from npvae.selfcheck import SUBJECTS
 
 
@@ -19,9 +20,18 @@ def test_a_gradient_that_is_always_zero_is_found_not_waited_for(monkeypatch):
     assert {row.name for row in report.rows if not row.ok(1e-6)} >= {"encoder.0.b", "decoder.0.b"}
 
 
-def test_every_layer_activation_and_likelihood_is_there():
+def test_every_layer_likelihood_and_model_is_there():
     made = {
         type(SUBJECTS[name](lambda: 2, np.random.default_rng(0))[0]).__name__ for name in SUBJECTS
     }
-    assert made >= {"Dense", "ReLU", "LeakyReLU", "Tanh", "Sigmoid", "Softplus", "Sequential"}
-    assert made >= {"Bernoulli", "Gaussian", "Autoencoder", "VAE"}
+    assert made >= {"Dense", "GatedDense", "Sequential"}
+    assert made >= {type(make()).__name__ for make in ACTIVATIONS.values()}
+    assert made >= {"Bernoulli", "Gaussian", "LearnedGaussian", "OptimalGaussian"}
+    assert made >= {"Autoencoder", "DenoisingAutoencoder", "VAE", "IWAE"}
+
+
+@pytest.mark.parametrize("model", ["Autoencoder", "VAE"])
+def test_every_activation_and_likelihood_is_checked_in_a_model(model):
+    names = [name.split(", ") for name in SUBJECTS if name.startswith(f"{model}, ")]
+    assert {name[1] for name in names} >= set(ACTIVATIONS)
+    assert {name[2] for name in names if name[1] in ACTIVATIONS} == {"bernoulli", "gaussian"}

@@ -99,6 +99,26 @@ def test_dynamic_pixels_are_drawn_anew_each_epoch():
     assert (first != second).any()
 
 
+def test_a_conditional_model_is_told_the_label_of_each_example():
+    class Told(Recorder):
+        n_y = 10
+
+        def one_hot(self, labels):
+            return labels
+
+        def loss_and_grad(self, x, eps, y):
+            np.testing.assert_array_equal(x[:, 0] % 10, y)
+            return super().loss_and_grad(x, eps)
+
+    model = Told()
+    data = dataclasses.replace(numbered(50), labels=np.arange(50) % 10)
+    for _ in steps(model, data, GREY, SGD(), epochs=2, batch_size=16):
+        pass
+    assert len(model.batches) == 8
+    with pytest.raises(InputError, match="a conditional model needs labels"):
+        next(steps(model, numbered(50), GREY, SGD()))
+
+
 @pytest.mark.parametrize("options", [{"epochs": 0}, {"batch_size": 0}, {"batch_size": -5}])
 def test_there_is_at_least_one_of_each(options):
     with pytest.raises(InputError, match="both are at least 1"):

@@ -1,5 +1,6 @@
 """What the pictures of a run show: test examples and what becomes of them, and samples."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from npvae.arrays import Array, Seed
 from npvae.autoencoder import DenoisingAutoencoder
 from npvae.datasets.dataset import Split
 from npvae.datasets.scaling import Scaling
-from npvae.evaluation import condition
+from npvae.evaluation import condition, require_examples
 from npvae.model_file import Model
 from npvae.vae import VAE
 
@@ -21,6 +22,7 @@ def reconstructed(
     model: Model, scaling: Scaling, split: Split, chosen: Any, rng: np.random.Generator
 ) -> tuple[Array, Array]:
     """Return examples as the model is given them (spoiled, if it denoises), and what it returns."""
+    require_examples(model, split)
     x = scaling.encode(split.take(chosen), rng, model.params.dtype)
     (y,) = condition(model, split, chosen) or (None,)
     if isinstance(model, DenoisingAutoencoder):
@@ -29,7 +31,13 @@ def reconstructed(
 
 
 def draw_samples(
-    model: VAE, rng: Seed, n: int | None = None, label: int | None = None, *, draw: bool = False
+    model: VAE,
+    rng: Seed,
+    n: int | None = None,
+    label: int | None = None,
+    *,
+    draw: bool = False,
+    names: Sequence[str] = (),
 ) -> tuple[Array, str]:
     """Return n samples, and a title for them; a conditional model goes through its labels.
 
@@ -38,6 +46,7 @@ def draw_samples(
     n : how many; None for as many as make a good picture
     label : the one that a conditional model is given, or None for each in turn
     draw : whether x is drawn as well
+    names : of the labels, for the title
     """
     if not model.n_y:
         n = n or SAMPLES
@@ -46,7 +55,9 @@ def draw_samples(
         side = model.n_y * -(-8 // model.n_y)  # columns, a multiple of the labels
         n = side * side if side <= MOST_COLUMNS and label is None else SAMPLES
     labels = np.arange(n) % model.n_y if label is None else np.full(n, label)
-    told = "each label in turn" if label is None else f"label {label}"
+    told = "each label in turn"
+    if label is not None:
+        told = f"label {names[label] if label < len(names) else label}"
     x = model.sample(n, rng, draw=draw, y=model.one_hot(labels))
     return x, f"{n} samples from the prior, given {told}"
 

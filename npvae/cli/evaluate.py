@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from math import isfinite
 from typing import Any
 
 from npvae.arrays import Array
@@ -58,35 +59,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the figures of a run; with --samples write them into its metrics.json, too."""
     folder = RunFolder.open(options.folder)
+    if options.samples is None:
+        _show(_measured(folder, options), options)
+        return 0
+    path = folder / "metrics.json"
+    with folder.locked():  # from the start: no training changes the model while it is measured
+        before = read_metrics(path)
+        metrics = _measured(folder, options)
+        _show(metrics, options)
+        write_json(path, before | {options.part: metrics})
+    return 0
+
+
+def _show(metrics: dict[str, Any], options: argparse.Namespace) -> None:
+    if options.json:
+        say(json.dumps(finite(metrics), indent=2, allow_nan=False))
+    else:
+        print_metrics(metrics, options.part, latents=True)
+
+
+def _measured(folder: RunFolder, options: argparse.Namespace) -> dict[str, Any]:
+    """Return the figures that were asked for."""
     saved = folder.load_model()
-    model, scaling = saved.model, saved.scaling
+    model, scaling, part = saved.model, saved.scaling, options.part
     if options.samples is not None:
         require_likelihood(model)
-    split = getattr(folder.load_data(options.data), options.part)
+    split = getattr(folder.load_data(options.data), part)
     if options.examples is not None:
         if options.examples > len(split):
-            raise InputError(
-                f"--examples {options.examples}: the {options.part} part has {len(split)}"
-            )
-        split = first(split, options.examples)
+            raise InputError(f"--examples {options.examples}: the {part} part has {len(split)}")
+        if options.examples < len(split):
+            split, part = first(split, options.examples), f"beginning of the {part}"
     done, asked = folder.epochs()
     if not folder.has_ended():
         again = resume_command(folder.path)
         print(f"npvae: only {done} of its {asked} epochs are done; {again}", file=sys.stderr)
-    metrics = measure(model, split, scaling, options.seed, options.part)
+    metrics = measure(model, split, scaling, options.seed, part)
     if options.samples is not None and isinstance(model, VAE):
         memory = int(options.memory_mb * MEGABYTE)
         metrics["log_likelihood"] = measure_likelihood(
-            model, split, scaling, options.samples, options.seed, options.part, memory
+            model, split, scaling, options.samples, options.seed, part, memory
         )
-        with folder.locked():
-            path = folder / "metrics.json"
-            write_json(path, read_metrics(path) | {options.part: metrics})
-    if options.json:
-        print(json.dumps(finite(metrics), indent=2, allow_nan=False))
-    else:
-        print_metrics(metrics, options.part)
-    return 0
+    return metrics
 
 
 def first(split: Split, n: int) -> Split:
@@ -110,7 +124,7 @@ def measure(
     }
     if not isinstance(model, VAE):  # no prior, no ELBO
         del figures["elbo"], figures["kl"], figures["kl_per_latent"]
-    elif found.bound != found.elbo:
+    elif model.bound_name != "ELBO":
         figures["bound"], figures["bound_name"] = found.bound, model.bound_name
     return figures
 
@@ -118,7 +132,7 @@ def measure(
 def measure_likelihood(
     model: VAE, split: Split, scaling: Scaling, k: int, seed: int, part: str, memory: int
 ) -> dict[str, Any]:
-    """Return the figures of `log_likelihood` and their protocol, behind a progress bar."""
+    """Return the figures of `log_likelihood` and their protocol; meanwhile, a progress bar."""
     from tqdm import tqdm
 
     bar = tqdm(total=len(split), unit="example", disable=None, leave=False, dynamic_ncols=True)
@@ -131,6 +145,7 @@ def measure_likelihood(
     with bar:
         found = log_likelihood(model, split, scaling, k, seed=seed, memory=memory, watch=watch)
     return {
+        "name": "log p(x | y)" if model.n_y else "log p(x)",
         "log_px": found.log_px,
         "standard_error": found.standard_error,
         "k": found.k,
@@ -138,8 +153,8 @@ def measure_likelihood(
     }
 
 
-def print_metrics(metrics: dict[str, Any], part: str = "test") -> None:
-    """Print figures as text, each with its protocol."""
+def print_metrics(metrics: dict[str, Any], part: str = "test", *, latents: bool = False) -> None:
+    """Print figures as text, each with its protocol; with `latents` the KL of each of them."""
     n_active, distortion = metrics["active_units"], metrics["reconstruction"]
     if "elbo" in metrics:
         rate, n_z = metrics["kl"], len(metrics["kl_per_latent"])
@@ -152,13 +167,15 @@ def print_metrics(metrics: dict[str, Any], part: str = "test") -> None:
     else:
         text = f"-log p(x | z) {distortion:.2f} nats an example, {n_active} numbers of z active"
     _print(part, text, metrics["protocol"])
+    if latents and "kl_per_latent" in metrics:
+        nats = " ".join(f"{nats:.2f}" for nats in sorted(metrics["kl_per_latent"])[::-1])
+        say(f"{' ' * (len(part) + 3)}KL of each latent, from the largest: {nats}")
     if "log_likelihood" in metrics:
         found = metrics["log_likelihood"]
-        text = f"-log p(x) {-found['log_px']:.2f} +- {found['standard_error']:.2f} nats an example"
+        error = found["standard_error"]  # NaN where there is but one example
+        spread = f" +- {error:.2f}" if isfinite(error) else ""
+        text = f"-{found['name']} {-found['log_px']:.2f}{spread} nats an example"
         _print(part, text, found["protocol"])
-        if "kl_per_latent" in metrics:
-            nats = " ".join(f"{nats:.2f}" for nats in sorted(metrics["kl_per_latent"])[::-1])
-            say(f"KL of each latent, from the largest: {nats}")
 
 
 def _print(part: str, text: str, told: dict[str, str]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from npvae.recipes import RECIPES
 
-EXAMPLE = "npvae recipes; npvae train --recipe iwae-paper-iwae-5 --epochs 40"
+EXAMPLE = "npvae recipes\n          npvae train --recipe iwae-paper-iwae-5 --epochs 40"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,10 +34,10 @@ def run(options: argparse.Namespace) -> int:
 def flag(name: str, value: Any) -> str:
     """Return a setting as it is given on the command line."""
     text = f"--{name.replace('_', '-')}"
-    if value is True:
-        return text
+    if isinstance(value, bool):
+        return text if value else text.replace("--", "--no-", 1)
     if isinstance(value, tuple):
-        joined = ",".join(f"{number:g}" for number in value)
+        joined = ",".join(f"{number:g}" for number in value) or "none"
         return f"{text}={joined}" if joined.startswith("-") else f"{text} {joined}"
     return f"{text} {value:g}" if isinstance(value, float) else f"{text} {value}"
 

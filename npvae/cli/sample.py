@@ -48,7 +48,10 @@ def run(options: argparse.Namespace) -> int:
     if not isinstance(saved.model, VAE):
         raise InputError(f"{folder.path} holds an autoencoder, which has no prior to sample from")
     label = None if options.label is None else label_number(options.label, saved.model, folder)
-    x, title = draw_samples(saved.model, options.seed, options.n, label, draw=options.draw)
+    names = folder.classes()
+    x, title = draw_samples(
+        saved.model, options.seed, options.n, label, draw=options.draw, names=names
+    )
     columns = folder.columns()
     if out.suffix == ".png":
         figures.save(figures.samples(x, saved.shape, columns, title=title), out)
@@ -65,7 +68,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def label_number(text: str, model: VAE, folder: RunFolder) -> int:
-    """Return the number of a label that was given by its name, or by that number."""
+    """Return the number of a label that was given by its name, or by that number.
+
+    Where the names themselves are numbers, such as those of the digits, they alone count.
+    """
     if not model.n_y:
         raise InputError(
             f"--label {text}: the model in {folder.path} is not told labels; train one with "
@@ -74,7 +80,7 @@ def label_number(text: str, model: VAE, folder: RunFolder) -> int:
     names = folder.classes()
     if text in names:
         return names.index(text)
-    if text.isdecimal() and int(text) < model.n_y:
+    if text.isdecimal() and int(text) < model.n_y and not any(map(str.isdecimal, names)):
         return int(text)
     known = ", ".join(names) if names else f"0 to {model.n_y - 1}"
     raise InputError(f"--label {text}: {folder.path} knows the labels {known:.200}")

@@ -8,7 +8,13 @@ from errno import ENOSPC
 
 import numpy as np
 
-from npvae.building import build_model, build_optimizer, build_scaling, model_kind
+from npvae.building import (
+    build_model,
+    build_optimizer,
+    build_scaling,
+    build_schedules,
+    model_kind,
+)
 from npvae.checkpoints import Checkpoint
 from npvae.cli.watching import say
 from npvae.datasets import NAMES, default_dataset
@@ -20,6 +26,7 @@ from npvae.progress import Progress
 from npvae.recipes import find_recipe
 from npvae.resolving import load_data, resolve
 from npvae.runs import RunFolder, resume_command
+from npvae.schedules import bounds_of
 from npvae.settings import Settings
 from npvae.versions import versions
 
@@ -134,7 +141,10 @@ def resume(options: argparse.Namespace, stack: ExitStack) -> Training:
     for name, version in versions().items():
         if (before := state.versions.get(name)) != version:
             say(f"       {name}: was {quote(before)}, is {version}; the bits may differ")
-    if state.progress.epoch > epochs:
+    stopping = build_schedules(settings)["early_stopping"]
+    if stopping is not None and stopping.is_over(bounds_of(state.progress.records)):
+        say(f"       it is complete: it has stopped early, by --patience {settings.patience}")
+    elif state.progress.epoch > epochs:
         say("       it is complete; for more give --epochs N")
     return Training(folder, settings, dataset, replace(state, settings=settings.as_json()))
 

@@ -101,7 +101,7 @@ def _train(training: Training, every: int, minutes: float, begin: float) -> int:
     with closing(watch), np.errstate(over="ignore", invalid="ignore"):
         try:
             watch.save()  # from now on there is something to go on from
-            if progress.epoch <= settings.epochs:
+            if not _is_over(training, schedules):
                 watch.say(shown.head)
             for record in fit(
                 state.model,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from npvae.datasets.dataset import Dataset, Split
-from npvae.datasets.scaling import Pixels, Standardized, scaling_for
+from npvae.datasets.scaling import Pixels, Standardized, mean_of, scaling_for
 from npvae.errors import InputError
 
 
@@ -75,3 +75,30 @@ def test_a_column_that_never_varies_keeps_its_unit():
     assert isinstance(scaling, Standardized)
     assert scaling.std[0] == 1
     np.testing.assert_allclose(scaling.encode(x[:1], None, np.float64)[0, 0], 0, atol=1e-12)
+
+
+# ---- the mean of x -------------------------------------------------------------------------------
+
+BYTES = np.array([[0, 255, 51], [0, 255, 204], [255, 255, 128], [9, 9, 9]], np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("rows", "scaling", "mean"),
+    [
+        (BYTES, Pixels("none"), [1 / 3, 1, (51 + 204 + 128) / (3 * 255)]),
+        (BYTES, Pixels("dynamic"), [1 / 3, 1, (51 + 204 + 128) / (3 * 255)]),  # none is drawn
+        (BYTES, Pixels("threshold"), [1 / 3, 1, 2 / 3]),
+        (BYTES / 255, Pixels("dynamic"), [1 / 3, 1, (51 + 204 + 128) / (3 * 255)]),
+        (BYTES * 1.0, Standardized(np.array([85, 0, 0]), np.array([2.0, 5, 1])), [0, 51, 383 / 3]),
+    ],
+)
+def test_the_mean_of_x_by_hand(rows, scaling, mean):
+    """Over the rows of the part alone: the last row is of another."""
+    np.testing.assert_allclose(mean_of(Split(rows, np.arange(3)), scaling), mean, rtol=1e-12)
+
+
+def test_the_mean_of_more_rows_than_are_read_at_a_time():
+    x = np.random.default_rng(0).integers(0, 256, (2300, 2), dtype=np.uint8)
+    np.testing.assert_allclose(
+        mean_of(Split(x, np.arange(1, 2300)), Pixels("none")), x[1:].mean(axis=0) / 255
+    )

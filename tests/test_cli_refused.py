@@ -1,0 +1,167 @@
+"""What `npvae train` refuses, each in one clear message, and leaves nothing behind."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from cli_files import SMALL, assert_one_clear_message, in_folder, python, run, save_files
+from run_files import draw_quickly
+
+from npvae import load_model, training
+from npvae.cli import starting
+from npvae.datasets import places
+
+BAD = {
+    "train --data mnits": "did you mean mnist",
+    "train --data nothing.npy": "no file 'nothing.npy'",
+    "train --data notes.txt": "of no form that npvae reads",
+    "train --data missing.csv": "line 3, column 'b': the value is missing",
+    "train --data text.csv": "'tall' is not a number",
+    "train --data people.csv --label-column name": "no column 'name'",
+    "train --data own.npy --label-column y": "(--label-column) is for .csv",
+    "train --data broken.npy": "broken.npy",
+    "train --data nan.npy": "no finite number",
+    "train --data infinite.npy": "no finite number",
+    "train --data empty.npy": "empty.npy",
+    "train --data few.npy": "at least 10",
+    "train --data flat.npy": "flat.npy",
+    "train --data constant.npy": "every number in it is 7.0",
+    "train --data complex.npy": "complex",
+    "train --data words.npy": "words.npy",
+    "train --data objects.npy": "objects.npy",
+    "train --data real.npy --likelihood bernoulli": "takes data in [0, 1]",
+    "train --data real.npy --binarize dynamic": "is for pixels",
+    "train --data own.npy --validation 1000": "(--validation) is 1000",
+    "train --data own.npy --latent 0": "'0' given, expected a whole number, at least 1",
+    "train --data own.npy --latent two": "'two' given, expected a whole number",
+    "train --data own.npy --latent 99999999999999": "choose smaller --hidden or --latent",
+    "train --data own.npy --hidden 0": "expected sizes such as 400 or 500,300",
+    "train --data own.npy --hidden 5,,3": "expected sizes",
+    "train --data own.npy --hidden -5": "expected",
+    "train --data own.npy --epochs 0": "at least 1",
+    "train --data own.npy --epochs 1.5": "at least 1",
+    "train --data own.npy --batch-size 0": "at least 1",
+    "train --data own.npy --lr 0": "above 0",
+    "train --data own.npy --lr nan": "'nan' given, expected a number",
+    "train --data own.npy --lr inf": "'inf' given, expected a number",
+    "train --data own.npy --lr=-1": "above 0",
+    "train --data own.npy --seed=-1": "at least 0",
+    "train --data own.npy --seed 0.5": "at least 0",
+    "train --data own.npy --beta=-1": "at least 0",
+    "train --data own.npy --sigma 0": "above 0",
+    "train --data own.npy --likelihood gaussian --sigma 1e-300": "sigma is 1e-300",
+    "train --data own.npy --likelihood gaussian --sigma 1e300": "sigma is 1e+300",
+    "train --data own.npy --activation gelu": "invalid choice: 'gelu'",
+    "train --data own.npy --likelihood poisson": "invalid choice: 'poisson'",
+    "train --data own.npy --binarize maybe": "invalid choice: 'maybe'",
+    "train --data own.npy --init zero": "invalid choice: 'zero'",
+    "train --data own.npy --out run": "already exists and is not empty",
+    "train --data own.npy --out own.npy": "is a file; choose another name",
+    "train --data own.npy --out own.npy/run": "own.npy",
+    "train --data own.npy --speed 9": "unrecognized arguments",
+    "train --data own.npy --recipe soup": "there is no recipe 'soup'; choose from default, pyto",
+    "train --data own.npy --k 0": "argument --k: '0' given, expected a whole number, at least 1",
+    "train --data own.npy --k 99999999999": "k is 99999999999, expected a whole number, 1 to 10485",
+    "train --data own.npy --objective best": "invalid choice: 'best'",
+    "train --data own.npy --model gan": "invalid choice: 'gan'",
+    "train --data own.npy --conditional": "--conditional needs labels, and own.npy has none",
+    "train --data own.npy --conditional=3": "ignored explicit argument '3'",
+    "train --data own.npy --warm-up 3": "--warm-up 3 is longer than the training, --epochs 2",
+    "train --data own.npy --warm-up=-1": "at least 0",
+    "train --data own.npy --patience 0": "at least 1",
+    "train --data own.npy --patience 2 --validation 0": "--patience 2 needs a validation part",
+    "train --data own.npy --free-bits=-1": "at least 0",
+    "train --data own.npy --k 3 --beta 2": "--beta 2 weighs the KL of an ELBO with one draw",
+    "train --data own.npy --logvar-range 1": "expected two numbers, such as -6,2",
+    "train --data own.npy --logvar-range 1,2,3": "expected two numbers, such as -6,2",
+    "train --data own.npy --logvar-range=2,-6": "expected two numbers, the lower first",
+    "train --data own.npy --sigma best": "expected a number above 0, or learned or optimal",
+    "train --data own.npy --noise 0.5": "--noise is for --model denoising",
+    "train --data own.npy --model denoising --noise 1": "give one below 1",
+    "train --data own.npy --model denoising --corruption fog": "invalid choice: 'fog'",
+    "train --data own.npy --model autoencoder --k 5": "--k 5 is for a VAE",
+    "train --data own.npy --optimizer rmsprop": "invalid choice: 'rmsprop'",
+    "train --data own.npy --lr-schedule linear": "invalid choice: 'linear'",
+    "train --data own.npy --adam-beta1 1": "adam_beta1 is 1.0, expected a number in [0, 1)",
+    "train --data own.npy --adam-eps 0": "above 0",
+}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A folder with small data; the tests leave it as it is."""
+    folder = tmp_path_factory.mktemp("files")
+    save_files(folder)
+    (folder / "run").mkdir()
+    (folder / "run" / "config.json").write_text("{}")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch, files):
+    """Every test works in the folder of the files, with no data, no cache and no network."""
+    monkeypatch.setenv(places.VARIABLE, str(tmp_path / "data"))
+    monkeypatch.setattr(places, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.chdir(files)
+    draw_quickly(monkeypatch)
+
+
+@pytest.mark.parametrize("line", BAD)
+def test_bad_input_is_refused_in_one_clear_message(capsys, files, line):
+    before = in_folder(files)
+    given = line.split()[1:]
+    assert run("train", *SMALL, "--out", "never", *given) == 2  # the line's own --out wins
+    assert_one_clear_message(capsys.readouterr(), BAD[line])
+    assert in_folder(files) == before
+
+
+def test_a_named_dataset_is_never_replaced_nor_a_wrong_file_believed(capsys, tmp_path):
+    (tmp_path / "data" / "mnist").mkdir(parents=True)
+    (tmp_path / "data" / "mnist" / "train-images-idx3-ubyte.gz").write_bytes(b"<html>403</html>")
+    assert run("train", "--data", "mnist", *SMALL, "--out", tmp_path / "run") == 2
+    assert_one_clear_message(capsys.readouterr(), "not the official file")
+
+
+def test_a_training_that_diverges_ends_in_npvaes_words(tmp_path):
+    options = [*SMALL, "--epochs", "5", "--lr", "1e30", "--out", tmp_path / "run"]
+    done = python("train", "--data", "own.npy", *options)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "try a smaller learning rate" in done.stderr
+    assert (tmp_path / "run" / "config.json").is_file()
+    assert np.isfinite(load_model(tmp_path / "run" / "model.npz").model.params.flat).all()
+
+
+def test_a_training_that_diverges_keeps_its_last_good_epoch(tmp_path, capsys, monkeypatch, files):
+    """The second epoch's validation ELBO is no number: the model after the first is saved."""
+    real, evaluated = training.evaluate, []
+
+    def evaluate(model, *arguments):
+        evaluated.append(model.params.flat.copy())
+        measured = real(model, *arguments)
+        return measured if len(evaluated) == 1 else replace(measured, elbo=float("nan"))
+
+    monkeypatch.setattr(training, "evaluate", evaluate)
+    out = tmp_path / "run"
+    assert run("train", "--data", files / "own.npy", *SMALL, "--epochs", "5", "--out", out) == 2
+    assert_one_clear_message(capsys.readouterr(), "as it was after epoch 1, it is in")
+    np.testing.assert_array_equal(load_model(out / "model.npz").model.params.flat, evaluated[0])
+    assert len((out / "history.csv").read_text().splitlines()) == 2
+
+
+def test_ctrl_c_outside_the_training_is_130_too(capsys, monkeypatch):
+    def interrupt(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(starting, "load_data", interrupt)
+    assert run("train", "--data", "own.npy", *SMALL) == 130
+    assert capsys.readouterr().err == "npvae: interrupted\n"
+
+
+def test_a_model_that_memory_cannot_hold(capsys, monkeypatch, tmp_path):
+    def too_much(*arguments, **options):
+        raise MemoryError("Unable to allocate 99 GiB")
+
+    monkeypatch.setattr(starting, "build_model", too_much)
+    assert run("train", "--data", "own.npy", *SMALL, "--out", tmp_path / "run") == 2
+    assert_one_clear_message(capsys.readouterr(), "Unable to allocate 99 GiB; not enough memory")

@@ -1,0 +1,147 @@
+"""`npvae train`: what it says, writes and repeats."""
+
+import numpy as np
+import pytest
+from cli_files import SMALL, run, save_files
+from run_files import draw_quickly
+
+from npvae import Adam, figures, fit
+from npvae.building import build_model
+from npvae.cli import starting
+from npvae.cli.recipes import flag
+from npvae.datasets import load_dataset, places
+from npvae.history import history_columns
+from npvae.runs import RunFolder
+
+SAVE = figures.save
+GIVEN = [
+    "--likelihood gaussian --sigma 0.2 --hidden 6,5 --activation tanh --init he --beta 0.5 "
+    "--lr 0.01 --seed 4 --validation 9",
+    "--hidden none --objective dreg --k 3 --mean-bias --optimizer adagrad --lr-schedule stages",
+    "--conditional --activation gated --logvar-range=-6,2 --warm-up 1 --free-bits 0.1 "
+    "--patience 1 --lr-schedule cosine --adam-beta1 0.5 --adam-eps 1e-4",
+    "--model denoising --corruption gaussian --noise 0.2 --binarize none",
+]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A folder with small data; the tests leave it as it is."""
+    folder = tmp_path_factory.mktemp("files")
+    save_files(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch, files):
+    """Every test works in the folder of the files, with no data, no cache and no network."""
+    monkeypatch.setenv(places.VARIABLE, str(tmp_path / "data"))
+    monkeypatch.setattr(places, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.chdir(files)
+    draw_quickly(monkeypatch)
+
+
+def test_training_says_what_it_does_and_where_everything_is(tmp_path, capsys):
+    out = tmp_path / "run"
+    assert run("train", "--data", "own.npy", *SMALL, "--out", out) == 0
+    said = capsys.readouterr()
+    assert "own.npy" in said.out
+    assert "5x7, 48 to train, 6 to validate, 6 to test" in said.out
+    assert "VAE 35-8-2-8-35, relu, Bernoulli likelihood, binarize dynamic" in said.out
+    n = 35 * 8 + 8 + 8 * 4 + 4 + 2 * 8 + 8 + 8 * 35 + 35
+    assert f"{n:,} parameters" in said.out
+    assert [line.split()[0] for line in said.out.splitlines() if "/2 " in line] == ["1/2", "2/2"]
+    assert f"everything is in {out}: " in said.out
+    assert said.err == ""
+
+
+def test_without_out_it_takes_a_fresh_folder(tmp_path, monkeypatch, files):
+    monkeypatch.chdir(tmp_path)
+    for number in (1, 2):
+        assert run("train", "--data", files / "own.npy", *SMALL) == 0
+        assert (tmp_path / "runs" / f"own-00{number}" / "model.npz").is_file()
+
+
+def test_same_seed_same_model_and_pictures_to_the_bit(tmp_path, monkeypatch):
+    options = ["--data", "own.npy", *SMALL, "--out"]
+    assert run("train", *options, tmp_path / "other", "--seed", 1) == 0
+    monkeypatch.setattr(figures, "save", SAVE)
+    for name in ("one", "same"):
+        assert run("train", *options, tmp_path / name) == 0
+    one, same, other = (tmp_path / name for name in ("one", "same", "other"))
+    assert (one / "model.npz").read_bytes() != (other / "model.npz").read_bytes()
+    for name in ("model.npz", "samples.png", "reconstructions.png"):
+        assert (one / name).read_bytes() == (same / name).read_bytes()
+
+
+@pytest.mark.parametrize("given", GIVEN)
+def test_the_config_runs_it_again(tmp_path, given):
+    given = [*given.split(), "--latent", 3, "--epochs", 2, "--batch-size", 20]
+    assert run("train", "--data", "labelled.npz", *given, "--out", tmp_path / "one") == 0
+    settings = RunFolder.open(tmp_path / "one").settings()
+    flags = " ".join(flag(*item) for item in vars(settings).items() if item[1] is not None)
+    assert run("train", *flags.split(), "--out", tmp_path / "two") == 0
+    assert RunFolder.open(tmp_path / "two").settings() == settings
+    one, two = ((tmp_path / name / "model.npz").read_bytes() for name in ("one", "two"))
+    assert one == two
+
+
+def test_the_command_line_does_what_the_library_does(tmp_path):
+    options = [*SMALL, "--seed", "4", "--lr", "0.01", "--out", tmp_path / "run"]
+    assert run("train", "--data", "own.npy", *options) == 0
+    folder = RunFolder.open(tmp_path / "run")
+    dataset, rng = folder.load_data(), np.random.default_rng(4)
+    model = build_model(folder.settings(), dataset, rng)
+    records = list(fit(model, dataset, optimizer=Adam(0.01), epochs=2, batch_size=16, rng=rng))
+    np.testing.assert_array_equal(folder.load_model().model.params.flat, model.params.flat)
+    columns = history_columns(folder / "history.csv")
+    assert columns["train_elbo"] == [record.train_elbo for record in records]
+    assert columns["validation_elbo"] == [record.held_out.elbo for record in records]
+
+
+def test_a_table_gets_the_gaussian_likelihood_and_is_told_so(tmp_path, capsys):
+    assert run("train", "--data", "people.csv", *SMALL, "--out", tmp_path / "run") == 0
+    said = capsys.readouterr().out
+    assert "the likelihood is Gaussian" in said
+    assert "The labels are those of the column 'label'" in said
+    assert "standardised by the training part" in said
+    folder = RunFolder.open(tmp_path / "run")
+    assert folder.columns() == ["height", "weight", "age"]
+    assert folder.settings().likelihood == "gaussian"
+    assert folder.load_model().shape == (3,)
+
+
+def test_a_folder_of_images(tmp_path, capsys):
+    assert run("train", "--data", "pets", *SMALL, "--out", tmp_path / "run") == 0
+    assert "5x7, 14 to train, 1 to validate, 1 to test" in capsys.readouterr().out
+
+
+def test_without_a_validation_part(tmp_path):
+    options = [*SMALL, "--validation", "0", "--out", tmp_path / "run"]
+    assert run("train", "--data", "own.npy", *options) == 0
+    columns = history_columns(tmp_path / "run" / "history.csv")
+    assert not any(name.startswith("validation") for name in columns)
+
+
+@pytest.mark.parametrize("binarize", ["dynamic", "threshold", "none"])
+def test_every_binarisation_is_named_beside_the_figures(tmp_path, capsys, binarize):
+    options = [*SMALL, "--binarize", binarize, "--out", tmp_path / "run"]
+    assert run("train", "--data", "own.npy", *options) == 0
+    words = {"dynamic": "drawn with probability", "threshold": "on where v >= 128"}
+    assert words.get(binarize, "no likelihood") in capsys.readouterr().out
+
+
+def test_with_no_dataset_named_it_says_which_and_why(tmp_path, capsys, monkeypatch):
+    glyphs = load_dataset("glyphs", n_train=40, n_test=10, progress=False)
+    asked = []
+
+    def default(**options):
+        asked.append(options)
+        return glyphs, "glyphs, since MNIST could not be had"
+
+    monkeypatch.setattr(starting, "default_dataset", default)
+    assert run("train", *SMALL, "--seed", 3, "--out", tmp_path / "run") == 0
+    assert capsys.readouterr().out.splitlines()[0] == "glyphs, since MNIST could not be had"
+    assert asked == [{"seed": 3}]
+    assert RunFolder.open(tmp_path / "run").settings().data == "glyphs"
+    assert "split.npz" not in RunFolder.open(tmp_path / "run").names()
