@@ -55,7 +55,7 @@ def bernoulli_pair() -> tuple[Callable[[], object], Callable[[], object]]:
 
 
 def log_prob_pair() -> tuple[Callable[[], object], Callable[[], object]]:
-    """log p(x | z) of 417 draws of z for one image, as evaluation has them, after they agree."""
+    """Log p(x | z) of 417 draws of z for one image, as evaluation has them, after they agree."""
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 4, (1, 417, 784)).astype(np.float32)
     x = (rng.random((1, 784)) < 0.2).astype(np.float32)

@@ -11,6 +11,7 @@ from npvae.datasets import Dataset, Pixels, Split, Standardized, scaling_for
 from npvae.errors import DataError, InputError, NpvaeError, TrainingError, WriteError
 from npvae.evaluation import Evaluation, evaluate
 from npvae.gradcheck import check
+from npvae.importance import LogLikelihood, log_likelihood
 from npvae.iwae import IWAE
 from npvae.layers import (
     ClipLogvar,
@@ -24,7 +25,6 @@ from npvae.layers import (
     Tanh,
 )
 from npvae.likelihoods import Bernoulli, Gaussian, LearnedGaussian, OptimalGaussian
-from npvae.log_likelihood import LogLikelihood, log_likelihood
 from npvae.model_file import load_model, save_model
 from npvae.networks import Loss
 from npvae.optimizers import SGD, Adagrad, Adam, Momentum

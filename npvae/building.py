@@ -7,9 +7,10 @@ import numpy as np
 
 from npvae.autoencoder import Autoencoder, DenoisingAutoencoder
 from npvae.datasets.dataset import Dataset
-from npvae.datasets.scaling import Pixels, Scaling, mean_of, scaling_for
+from npvae.datasets.scaling import Pixels, Scaling, moments_of, scaling_for
 from npvae.errors import InputError
 from npvae.iwae import IWAE
+from npvae.likelihoods import SIGMAS, LearnedGaussian
 from npvae.model_file import Model
 from npvae.optimizers import OPTIMIZERS, Optimizer
 from npvae.schedules import Cosine, EarlyStopping, Stages, WarmUp
@@ -54,8 +55,12 @@ def build_model(settings: Settings, dataset: Dataset, rng: np.random.Generator) 
         seed=rng,
         **options,
     )
-    if settings.mean_bias:
-        model.start_at(mean_of(dataset.train, build_scaling(settings, dataset)))
+    if settings.mean_bias or settings.sigma in SIGMAS:
+        mean, var = moments_of(dataset.train, build_scaling(settings, dataset))
+        if settings.mean_bias:
+            model.start_at(mean)
+        if isinstance(model.likelihood, LearnedGaussian):
+            model.likelihood.start_at(var)
     return model
 
 

@@ -1,9 +1,12 @@
 """config.json: what was asked of a run, and of what data."""
 
 import json
+import zlib
 from math import isfinite
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from npvae.datasets.dataset import Dataset, checksum
 from npvae.datasets.reading import quote, reading
@@ -34,11 +37,37 @@ def write_config(path: Path, settings: Settings, dataset: Dataset, n_parameters:
                 "test": len(dataset.test),
                 "remark": dataset.remark,
                 "crc32": checksum(dataset.train.x),
+                "labels_crc32": _labels_checksum(dataset),
             },
             "parameters": n_parameters,
             "versions": versions(),
         },
     )
+
+
+def what_differs(dataset: Dataset, stored: dict[str, Any], *, labels: bool) -> str:
+    """Return what of the training part is other than when `data` of a config was written, or "".
+
+    Parameters
+    ----------
+    labels : whether they count; who has another number of them, or none, is refused elsewhere, in
+        words that say what the model takes
+    """
+    if stored.get("crc32") != checksum(dataset.train.x):
+        return "numbers"
+    same_number = len(dataset.classes) == len(stored.get("classes", ()))
+    if labels and same_number and stored.get("labels_crc32") != _labels_checksum(dataset):
+        return "labels"
+    return ""
+
+
+def _labels_checksum(dataset: Dataset) -> str | None:
+    """Return the CRC-32 of the training part's labels and of all their names; None without."""
+    labels = dataset.train.labels
+    if labels is None:
+        return None
+    names = json.dumps(dataset.classes).encode()
+    return f"{zlib.crc32(names, zlib.crc32(labels.astype(np.int64).tobytes())):08x}"
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -263,9 +263,19 @@ class LearnedGaussian(Gaussian):
     Rybkin, Daniilidis & Levine 2021, arXiv:2006.13202.
     """
 
+    LEAST = 1e-8  # of var, where it is set: data that are met exactly would have none
+
     def __init__(self, sigma: float = 1.0) -> None:
         self.logvar = np.full(1, 2 * log(_require_sigma(sigma)))
         self.dlogvar = np.zeros(1)
+
+    def start_at(self, var: float) -> None:
+        """Begin with the sigma of a decoder that knows no more than the mean of the data.
+
+        A far larger one takes Adam at the defaults an epoch for each factor of 1.2, in which the
+        reconstruction weighs little, so that latents close down.
+        """
+        self.logvar[...] = log(max(var, self.LEAST))
 
     @property
     def sigma(self) -> Any:
@@ -312,7 +322,6 @@ class OptimalGaussian(LearnedGaussian):
     """
 
     RATE = 0.05  # of the moving average
-    LEAST = 1e-8  # of var: data that are met exactly would have none
 
     def loss_and_grad(self, mean: Array, x: Array) -> tuple[Array, Array]:
         """-log p(x | z) at the best sigma, in nats an example, and its gradient by the mean."""

@@ -70,6 +70,8 @@ def load_model(
 ) -> SavedModel:
     """Read what `save_model` wrote, or the model in what `save_checkpoint` wrote.
 
+    Of a training that keeps its best epoch it is the model of that.
+
     Raises
     ------
     DataError : if there is no such file, or it is not such a file
@@ -77,7 +79,12 @@ def load_model(
     what = "a model that npvae saved"
     header, arrays = read_content(path, what)
     with decoding(path, what):
-        return restore_model(build(header, arrays, dtype, device), header, arrays)
+        saved = restore_model(build(header, arrays, dtype, device), header, arrays)
+        params = saved.model.params
+        if "progress/best" in arrays:
+            best = require_floats(arrays, "progress/best", params.flat.shape)
+            params.flat[...] = device.asarray(best.astype(params.dtype))
+        return saved
 
 
 # ---- the file ------------------------------------------------------------------------------------

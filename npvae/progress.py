@@ -1,6 +1,7 @@
 """Where a training stands, and what its epochs have done."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from itertools import pairwise
 from math import isfinite
@@ -108,6 +109,19 @@ class Progress:
                 "drawn and parameters perhaps half changed; go on from the last checkpoint (what "
                 "is to stop a training, a signal for instance, should do so in `watch`)"
             )
+
+    @contextmanager
+    def best_in(self, params: Parameters) -> Iterator[None]:
+        """Lend the parameters of the best epoch, where there are any, while the block runs."""
+        if self.best is None:
+            yield
+            return
+        last = params.flat.copy()
+        params.flat[...] = self.best
+        try:
+            yield
+        finally:
+            params.flat[...] = last
 
     def end_epoch(self) -> None:
         """Stand between this epoch and the next."""

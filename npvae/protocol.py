@@ -6,9 +6,9 @@ import numpy as np
 
 from npvae.autoencoder import DenoisingAutoencoder
 from npvae.datasets.scaling import Pixels, Scaling, Standardized
+from npvae.importance import LogLikelihood
 from npvae.iwae import IWAE
 from npvae.likelihoods import Bernoulli
-from npvae.log_likelihood import LogLikelihood
 from npvae.vae import VAE
 
 WEIGHTS = "w = p(x | z) p(z) / q(z | x)"

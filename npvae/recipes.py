@@ -122,7 +122,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         ),
         "conditional": Recipe(
             "a VAE that is told the label: give the label, get that digit",
-            {"conditional": True, "epochs": 20},
+            {"conditional": True, "latent": 10, "hidden": (400, 400), "epochs": 20},
             "Sohn, Lee & Yan 2015, with a dense network of npvae's own size",
             "none of this size; 82.32 (-log p(x | y), 5,000 draws) for 100 latents, 3,280 epochs "
             "and a prior that is told the label as well: github.com/nbip/IWAE, README",

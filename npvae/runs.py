@@ -13,10 +13,10 @@ import numpy as np
 
 from npvae.building import build_schedules
 from npvae.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
-from npvae.config import read_config, read_metrics, write_config, write_json
+from npvae.config import read_config, read_metrics, what_differs, write_config, write_json
 from npvae.datasets import NAMES
 from npvae.datasets.archive import read_arrays, write_arrays
-from npvae.datasets.dataset import Dataset, checksum
+from npvae.datasets.dataset import Dataset
 from npvae.datasets.reading import quote
 from npvae.errors import DataError, InputError
 from npvae.files import is_part, remove_parts, write_whole
@@ -137,7 +137,8 @@ class RunFolder:
             checkpoint.settings,
         )
         write_history(self / "history.csv", checkpoint.progress.records)
-        save_model(self / "model.npz", model, scaling, shape)
+        with checkpoint.progress.best_in(model.params):
+            save_model(self / "model.npz", model, scaling, shape)
 
     def load_checkpoint(self, settings: Settings) -> Checkpoint | None:
         """Read the last checkpoint back; None if the run was stopped before its first.
@@ -225,10 +226,11 @@ class RunFolder:
             if place is not None:
                 raise
             raise DataError(f"{self / 'config.json'}: {quote(error)}; restore it") from error
+        stored = read_config(self / "config.json")["data"]
         changed = f"{dataset.source} has changed since this run was trained"
         advice = f"restore it, or {self / 'config.json'}"
-        if read_config(self / "config.json")["data"].get("crc32") != checksum(dataset.train.x):
-            raise DataError(f"{changed}: it holds other numbers; {advice}")
+        if other := what_differs(dataset, stored, labels=settings.conditional):
+            raise DataError(f"{changed}: it holds other {other}; {advice}")
         path, trained = self / "split.npz", (self / "checkpoint.npz").exists()
         if settings.data not in NAMES and (path.exists() or trained):
             if not path.exists():

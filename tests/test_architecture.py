@@ -14,7 +14,7 @@ import npvae
 PACKAGE = Path(npvae.__file__).parent
 ORDER = """
     errors versions memory files lock arrays layers gaussian likelihoods networks autoencoder vae
-    iwae datasets model_file evaluation log_likelihood protocol optimizers progress schedules
+    iwae datasets model_file evaluation importance protocol optimizers progress schedules
     training checkpoints history settings resolving building recipes config runs gradcheck selfcheck
     figures cli __main__
 """.split()  # noqa: SIM905

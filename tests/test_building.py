@@ -108,6 +108,20 @@ def test_how_sigma_is_found(sigma, kind):
     assert sigma != 0.3 or model.likelihood.sigma == 0.3
 
 
+@pytest.mark.parametrize("sigma", ["learned", "optimal"])
+def test_sigma_begins_with_what_a_decoder_that_knows_the_mean_would_have(sigma):
+    x = PIXELS.train.x / 255
+    away = ((x - x.mean(axis=0)) ** 2).mean()
+    found = built(**GAUSSIAN, sigma=sigma).likelihood.sigma
+    assert found == pytest.approx(np.sqrt(away), rel=1e-6)
+    assert built(REAL, sigma=sigma).likelihood.sigma == pytest.approx(1, rel=1e-6)  # standardised
+
+
+def test_data_that_never_vary_have_a_sigma_yet():
+    constant = dataset(np.full((20, 4), 7, np.uint8), "pixels")
+    assert built(constant, **GAUSSIAN, sigma="learned").likelihood.sigma == pytest.approx(1e-4)
+
+
 def test_the_seed_makes_the_weights():
     one, same, other = (built(seed=seed).params.flat for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, same)

@@ -100,7 +100,7 @@ def test_the_figures_are_those_of_the_library(copy, capsys):
     assert run("evaluate", folder, *options) == 0
     saved, data = RunFolder.open(folder).load_model(), RunFolder.open(folder).load_data()
     part = Split(data.validation.x, data.validation.rows[:7])
-    found = metrics_of(folder)["validation"]
+    found = metrics_of(folder)["validation_7"]
     elbo = evaluate(saved.model, part, saved.scaling, 4)
     expected = elbo.elbo, elbo.reconstruction, elbo.kl, elbo.active_units, list(elbo.kl_per_latent)
     names = ("elbo", "reconstruction", "kl", "active_units", "kl_per_latent")
@@ -159,7 +159,7 @@ def test_one_example_has_no_standard_error(copy, capsys):
     folder = copy()
     assert run("evaluate", folder, *SAMPLES, "--examples", 1) == 0
     assert "+-" not in capsys.readouterr().out
-    assert metrics_of(folder)["test"]["log_likelihood"]["standard_error"] is None
+    assert metrics_of(folder)["test_1"]["log_likelihood"]["standard_error"] is None
 
 
 # ---- which examples ------------------------------------------------------------------------------
@@ -177,8 +177,12 @@ def test_the_part_that_was_asked_for(copy, capsys, part, n):
 
 
 def test_only_the_first_examples(copy, capsys):
+    """Their figures do not take the place of those of the whole part."""
     folder = copy("animals")
+    before = metrics_of(folder)["test"]
     assert run("evaluate", folder, *SAMPLES, "--examples", 4) == 0
+    assert metrics_of(folder)["test"] == before
+    assert metrics_of(folder)["test_4"]["elbo"] != before["elbo"]
     words = "split: the beginning of the test part, 4 examples"
     assert capsys.readouterr().out.count(words) == 2
     assert run("evaluate", folder, "--examples", 10) == 0

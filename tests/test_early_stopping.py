@@ -208,9 +208,11 @@ def test_the_checkpoint_keeps_the_last_parameters_and_the_model_the_best(
     assert "best   epoch 2 on the validation part" in capsys.readouterr().out
     assert (metrics("run")["epochs"], metrics("run")["best_epoch"]) == (4, 2)
     assert sorted(after) == [0, 3, 4]
-    np.testing.assert_array_equal(flat_of("run/checkpoint.npz"), after[4])
-    best = load_checkpoint("run/checkpoint.npz").progress.best
+    checkpoint = load_checkpoint("run/checkpoint.npz")
+    np.testing.assert_array_equal(checkpoint.model.params.flat, after[4])
+    best = checkpoint.progress.best
     np.testing.assert_array_equal(flat_of("run/model.npz"), best)
+    np.testing.assert_array_equal(flat_of("run/checkpoint.npz"), best)  # where model.npz is gone
     assert (best != after[4]).any()
     dataset = RunFolder(Path("run")).load_data()
     measured = evaluate(load_model("run/model.npz").model, dataset.test, Pixels("dynamic"))
@@ -240,9 +242,9 @@ def test_ctrl_c_in_the_last_update_of_the_last_epoch(own, bounds, monkeypatch, c
     stop_after(monkeypatch, 12)
     assert begin("run", patience=4, epochs=4) == 130
     assert "saved as it was after epoch 4" in capsys.readouterr().err
-    assert (
-        flat_of("run/checkpoint.npz") != load_checkpoint("run/checkpoint.npz").progress.best
-    ).any()
+    checkpoint = load_checkpoint("run/checkpoint.npz")
+    assert (checkpoint.model.params.flat != checkpoint.progress.best).any()
+    np.testing.assert_array_equal(flat_of("run/model.npz"), checkpoint.progress.best)
     assert resume("run") == 0
     require_same("never", "run")
 

@@ -199,7 +199,7 @@ def test_likelihoods_by_name(name, sigma, cls):
 
 @pytest.mark.parametrize("name", ["gaussian", "bernoulli"])
 def test_unknown_way_to_sigma(name):
-    with pytest.raises(InputError, match="sigma is 'best'; give a number, or one of learned, opt"):
+    with pytest.raises(InputError, match="sigma is 'best'; give a number or, for the gauss"):
         make_likelihood(name, "best")
 
 

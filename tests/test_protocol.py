@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from npvae import VAE, Autoencoder, DenoisingAutoencoder, Pixels, Standardized
+from npvae.importance import LogLikelihood
 from npvae.iwae import IWAE
-from npvae.log_likelihood import LogLikelihood
 from npvae.protocol import likelihood_protocol, protocol
 
 GREY, DYNAMIC = Pixels("none"), Pixels("dynamic")

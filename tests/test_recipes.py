@@ -176,6 +176,16 @@ def test_a_run_with_a_recipe_keeps_its_name_and_what_overrides_it(own, capsys):
     assert "--recipe cannot be given" in capsys.readouterr().err
 
 
+def test_none_undoes_what_a_recipe_says(own):
+    given = "--patience none --logvar-range none --warm-up 0 --epochs 1 --validation 4"
+    recipe = ["--recipe", "gated", "--hidden", "5"]
+    assert main(["train", "--data", "own.npz", *recipe, *given.split(), "--out", "run"]) == 0
+    stored = json.loads(Path("run/config.json").read_text())["settings"]
+    assert (stored["patience"], stored["logvar_range"]) == (None, None)
+    given = "--recipe learned-sigma --likelihood bernoulli --sigma none --epochs 1".split()
+    assert main(["train", "--data", "own.npz", *given, "--out", "other"]) == 0
+
+
 def test_the_recipe_decides_how_much_of_the_default_data_is_held_out(own, monkeypatch):
     asked = []
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from npvae import VAE, DataError, InputError, Pixels, save_model
-from npvae.config import write_json
+from npvae import VAE, DataError, Dataset, InputError, Pixels, Split, save_model
+from npvae.config import read_config, what_differs, write_config, write_json
 from npvae.memory import peak_memory_mb
 from npvae.resolving import load_data, resolve
 from npvae.runs import RunFolder
@@ -192,6 +192,28 @@ def test_data_that_have_changed_are_refused(changed):
     np.save("own.npy", changed(np.load("own.npy")))
     with pytest.raises(DataError, match=r"own\.npy.* has changed since this run was trained"):
         folder.load_data()
+
+
+def labelled(labels):
+    part = Split(np.zeros((4, 2), np.uint8), np.arange(4), np.array(labels))
+    return Dataset("own", part, part, part, (2,), "pixels", "a test", classes=("cat", "dog"))
+
+
+@pytest.mark.parametrize(
+    ("other", "differs"),
+    [
+        (labelled([0, 1, 0, 1]), ""),
+        (labelled([1, 0, 0, 1]), "labels"),
+        (replace(labelled([0, 1, 0, 1]), classes=("dog", "cat")), "labels"),
+        (replace(labelled([0, 1, 2, 1]), classes=("cat", "dog", "owl")), ""),  # refused elsewhere
+    ],
+)
+def test_other_labels_are_other_data_where_labels_count(tmp_path, other, differs):
+    path = tmp_path / "config.json"
+    write_config(path, Settings(data="own"), labelled([0, 1, 0, 1]), 1)
+    stored = read_config(path)["data"]
+    assert what_differs(other, stored, labels=True) == differs
+    assert what_differs(other, stored, labels=False) == ""
 
 
 def test_a_damaged_split():

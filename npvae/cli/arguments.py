@@ -1,7 +1,9 @@
 """Numbers as the command line takes them: refused with what was expected."""
 
 import argparse
+from collections.abc import Callable
 from math import isfinite
+from typing import Any
 
 from npvae.likelihoods import SIGMAS
 
@@ -62,6 +64,15 @@ def _real(text: str) -> float:
     if not isfinite(value):
         raise argparse.ArgumentTypeError(f"{text!r} given, expected a number")
     return value
+
+
+def or_none(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """What `read` takes, or none, to undo what a recipe says."""
+
+    def read_or_none(text: str) -> Any:
+        return None if text == "none" else read(text)
+
+    return read_or_none
 
 
 def sigma(text: str) -> float | str:

@@ -16,7 +16,7 @@ from npvae.datasets.dataset import Split
 from npvae.datasets.scaling import Scaling
 from npvae.errors import InputError
 from npvae.evaluation import EVALUATION_SEED, evaluate
-from npvae.log_likelihood import MEMORY, log_likelihood, require_likelihood
+from npvae.importance import MEMORY, log_likelihood, require_likelihood
 from npvae.model_file import Model
 from npvae.protocol import likelihood_protocol, protocol
 from npvae.runs import PARTS, RunFolder, resume_command
@@ -57,7 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the figures of a run; with --samples write them into its metrics.json, too."""
+    """Print the figures of a run; with --samples write them into its metrics.json, too.
+
+    Those of the first 500 test examples go beside those of all: test_500, and test.
+    """
     folder = RunFolder.open(options.folder)
     if options.samples is None:
         _show(_measured(folder, options), options)
@@ -67,7 +70,8 @@ def run(options: argparse.Namespace) -> int:
         before = read_metrics(path)
         metrics = _measured(folder, options)
         _show(metrics, options)
-        write_json(path, before | {options.part: metrics})
+        n = options.examples
+        write_json(path, before | {options.part if n is None else f"{options.part}_{n}": metrics})
     return 0
 
 

@@ -8,6 +8,7 @@ from npvae.cli.arguments import (
     hidden_layers,
     natural,
     non_negative,
+    or_none,
     positive,
     sigma,
     two_numbers,
@@ -59,7 +60,7 @@ def _model(add: Any) -> None:
     add("--mean-bias", action=yes_or_no, help="begin with the mean of the training part as output")
     add(
         "--logvar-range",
-        type=two_numbers,
+        type=or_none(two_numbers),
         metavar="LOW,HIGH",
         help="keep the encoder's logvar between these (default: no limit)",
     )
@@ -70,7 +71,7 @@ def _model(add: Any) -> None:
     )
     add(
         "--sigma",
-        type=sigma,
+        type=or_none(sigma),
         metavar="S",
         help="standard deviation of the gaussian likelihood: a number, learned (by gradient) or "
         "optimal (in closed form) (default: 0.1 for pixels, 0.5 for standardised columns)",
@@ -112,7 +113,7 @@ def _training(add: Any) -> None:
     add("--epochs", type=natural, metavar="N", help=f"in all (default: {DEFAULT.epochs})")
     add(
         "--patience",
-        type=natural,
+        type=or_none(natural),
         metavar="N",
         help="stop after N epochs without a new best on the validation part, and keep the best "
         "(default: train to the end and keep that)",

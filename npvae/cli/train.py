@@ -26,7 +26,6 @@ from npvae.errors import TrainingError
 from npvae.evaluation import EVALUATION_SEED
 from npvae.history import history_columns
 from npvae.memory import peak_memory_mb
-from npvae.model_file import save_model
 from npvae.runs import RunFolder, resume_command
 from npvae.schedules import bounds_of
 from npvae.training import fit, require_finite
@@ -149,7 +148,6 @@ def _finish(training: Training, begin: float) -> None:
     if state.progress.best is not None:
         stopping = build_schedules(training.settings)["early_stopping"]
         metrics["best_epoch"] = best = stopping.best(bounds_of(records))
-        save_model(folder / "model.npz", state.model, state.scaling, state.shape)
         say(f"best   epoch {best} on the validation part; the model is as it was then")
     metrics |= {
         "test": measure(state.model, dataset.test, state.scaling),

@@ -118,15 +118,24 @@ def scaling_for(dataset: Dataset, binarize: Binarize = "dynamic") -> Scaling:
     return Standardized(mean, np.where(std > 1e-12 * np.abs(mean), std, 1.0))
 
 
-def mean_of(split: Split, scaling: Scaling) -> Array:
-    """Return the mean of x over the examples of `split`, (n_x,) float64, a thousand at a time.
+def moments_of(split: Split, scaling: Scaling) -> tuple[Array, float]:
+    """Return the mean of x over the examples of `split`, and how far x is from it.
 
-    Of pixels that are drawn it is their probability, so that nothing is drawn here.
+    Of pixels that are drawn x is their probability here, so that nothing is drawn.
+
+    Returns
+    -------
+    mean : (n_x,) float64 array
+    var : the mean over all numbers of the squared distance from their mean
     """
     if isinstance(scaling, Pixels) and scaling.binarize == "dynamic":
         scaling = Pixels("none")
-    rng, total = np.random.default_rng(0), np.zeros(split.x.shape[1])
+    rng, total, squares = np.random.default_rng(0), np.zeros(split.x.shape[1]), 0.0
     for start in range(0, len(split), 1000):
         rows = split.take(slice(start, start + 1000))
-        total += scaling.encode(rows, rng, np.float64).sum(axis=0)
-    return total / len(split)
+        x = scaling.encode(rows, rng, np.float64)
+        total += x.sum(axis=0)
+        squares += float(np.vdot(x, x))
+    n, n_x = len(split), len(total)
+    mean = total / n
+    return mean, max(0.0, (squares / n - float(np.vdot(mean, mean))) / n_x)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from npvae.datasets.dataset import Dataset, Split
-from npvae.datasets.scaling import Pixels, Standardized, mean_of, scaling_for
+from npvae.datasets.scaling import Pixels, Standardized, moments_of, scaling_for
 from npvae.errors import InputError
 
 
@@ -92,13 +92,21 @@ BYTES = np.array([[0, 255, 51], [0, 255, 204], [255, 255, 128], [9, 9, 9]], np.u
         (BYTES * 1.0, Standardized(np.array([85, 0, 0]), np.array([2.0, 5, 1])), [0, 51, 383 / 3]),
     ],
 )
-def test_the_mean_of_x_by_hand(rows, scaling, mean):
+def test_the_moments_of_x_by_hand(rows, scaling, mean):
     """Over the rows of the part alone: the last row is of another."""
-    np.testing.assert_allclose(mean_of(Split(rows, np.arange(3)), scaling), mean, rtol=1e-12)
+    np.testing.assert_allclose(moments_of(Split(rows, np.arange(3)), scaling)[0], mean, rtol=1e-12)
 
 
-def test_the_mean_of_more_rows_than_are_read_at_a_time():
+def test_the_variance_is_about_the_mean_of_each_number():
+    """Columns at 0 and 100 that vary by 1 and 3: variances 1 and 9, whatever lies between them."""
+    x = np.array([[-1.0, 97], [1, 103]])
+    same = Standardized(np.zeros(2), np.ones(2))
+    assert moments_of(Split(x, np.arange(2)), same)[1] == 5
+    assert moments_of(Split(x[:1], np.arange(1)), same)[1] == 0
+
+
+def test_the_moments_of_more_rows_than_are_read_at_a_time():
     x = np.random.default_rng(0).integers(0, 256, (2300, 2), dtype=np.uint8)
     np.testing.assert_allclose(
-        mean_of(Split(x, np.arange(1, 2300)), Pixels("none")), x[1:].mean(axis=0) / 255
+        moments_of(Split(x, np.arange(1, 2300)), Pixels("none"))[0], x[1:].mean(axis=0) / 255
     )

@@ -22,8 +22,8 @@ from npvae import (
 )
 from npvae.evaluation import NOISE, evaluate
 from npvae.gaussian import LOG_2PI, log_mean_exp
+from npvae.importance import log_likelihood, rows_within
 from npvae.iwae import IWAE
-from npvae.log_likelihood import log_likelihood, rows_within
 
 GREY, DYNAMIC = Pixels("none"), Pixels("dynamic")
 SIGMA = 0.7
