@@ -75,19 +75,20 @@ def save_checkpoint(
     """
     progress.require_whole()
     require_healthy(model, progress)
-    header, arrays = model_content(model, scaling, shape)
-    numbers, vectors = optimizer_state(optimizer, model.params)
-    stand, within = progress_state(progress)
-    header |= {
-        "optimizer": {"kind": type(optimizer).__name__, "numbers": numbers},
-        "progress": stand,
-        "settings": dict(settings or {}),
-        "versions": versions(),
-    }
-    to_host = model.params.device.to_host
-    arrays |= {f"optimizer/{name}": to_host(vector) for name, vector in vectors.items()}
-    arrays |= {f"progress/{name}": to_host(array) for name, array in within.items()}
-    write_content(path, header, arrays)
+    with progress.last_in(model.params):
+        header, arrays = model_content(model, scaling, shape)
+        numbers, vectors = optimizer_state(optimizer, model.params)
+        stand, within = progress_state(progress)
+        header |= {
+            "optimizer": {"kind": type(optimizer).__name__, "numbers": numbers},
+            "progress": stand,
+            "settings": dict(settings or {}),
+            "versions": versions(),
+        }
+        to_host = model.params.device.to_host
+        arrays |= {f"optimizer/{name}": to_host(vector) for name, vector in vectors.items()}
+        arrays |= {f"progress/{name}": to_host(array) for name, array in within.items()}
+        write_content(path, header, arrays)
 
 
 def load_checkpoint(

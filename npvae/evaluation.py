@@ -14,7 +14,8 @@ from npvae.likelihoods import Bernoulli
 from npvae.networks import Terms, require_labels
 
 ACTIVE_VARIANCE = 0.01  # Burda et al. 2015, section 5.2
-CHUNK = 1000  # examples at a time
+CHUNK = 1000  # examples at a time, fewer where they are large
+CHUNK_BYTES = 1 << 24
 EVALUATION_SEED = 0  # examples that are held out always meet the same noise
 NOISE = 1 << 32  # added to a seed: the stream of the noise, where the seed's own is the pixels'
 
@@ -122,8 +123,9 @@ def chunks_of(
     device, dtype = model.params.device, model.params.dtype
     pixels = device.generator(seed)
     split, scaling = split.to(device), scaling.to(device)
-    for start in range(0, len(split), CHUNK):
-        chosen = slice(start, start + CHUNK)
+    rows = max(1, min(CHUNK, CHUNK_BYTES // (dtype.itemsize * split.x.shape[1])))
+    for start in range(0, len(split), rows):
+        chosen = slice(start, start + rows)
         whole = scaling.encode(split.take(chosen), pixels, dtype), *condition(model, split, chosen)
         for begin in range(0, len(whole[0]), step):
             yield tuple(array[begin : begin + step] for array in whole)

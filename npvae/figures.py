@@ -68,7 +68,13 @@ def tile(images: Array, shape: Sequence[int], columns: int) -> Array:
 
 
 def reconstructions(
-    x: Array, x_hat: Array, shape: Sequence[int], columns: Sequence[str] = ()
+    x: Array,
+    x_hat: Array,
+    shape: Sequence[int],
+    columns: Sequence[str] = (),
+    *,
+    spoiled: Array | None = None,
+    how: str = "reconstructed from mu",
 ) -> "Figure":
     """Examples above what the model makes of them.
 
@@ -77,28 +83,40 @@ def reconstructions(
     x, x_hat : (N, n_x) arrays as the model sees them: images in [0, 1], standardised columns
     shape : of one example; a table's rows are drawn as lines over its columns
     columns : names of a table's columns
+    spoiled : (N, n_x) array, what a model that denoises was given in place of x; shown between
+    how : what was done to x_hat
     """
     if not is_image(shape):
         figure = new_figure(8, 6, rows=2, columns=2)
         for i, ax in enumerate(figure.axes[: len(x)]):
-            ax.plot(x[i], "o-", color=BLUE, label="given", markersize=4)
+            ax.plot(x[i], "o-", color=BLUE, label="example", markersize=4)
+            if spoiled is not None:
+                ax.plot(spoiled[i], ":", color=GREEN, label="spoiled, as given")
             ax.plot(x_hat[i], "x--", color=ORANGE, label="reconstructed")
             _name_columns(ax, columns, len(x[i]))
             ax.set_title(f"test example {i}")
         figure.axes[0].legend(frameon=False)
         return figure
     n = min(len(x), 16)
-    figure = new_figure(8, 8 * (2 * shape[0] + 3) / (8 * shape[1] + 9) * 2 + 0.6, rows=2)
+    rows = [x, x_hat] if spoiled is None else [x, spoiled, x_hat]
+    high = len(rows) * (shape[0] + 1) + 1
+    figure = new_figure(8, 8 * high / (8 * shape[1] + 9) * 2 + 0.6, rows=2)
+    between = "" if spoiled is None else ", between: spoiled, as given to the model"
     for half, ax in enumerate(figure.axes):
         chosen = slice(half * 8, min(half * 8 + 8, n))
-        pairs = np.concatenate([x[chosen], x_hat[chosen]])
-        _show(ax, tile(pairs, shape, columns=max(len(x[chosen]), 1)))
-        ax.set_title("above: as given to the model, below: reconstructed from mu", loc="left")
+        stacked = np.concatenate([row[chosen] for row in rows])
+        _show(ax, tile(stacked, shape, columns=max(len(x[chosen]), 1)))
+        ax.set_title(f"above: test examples{between}, below: {how}", loc="left")
     return figure
 
 
 def samples(
-    x: Array, shape: Sequence[int], columns: Sequence[str] = (), *, title: str = ""
+    x: Array,
+    shape: Sequence[int],
+    columns: Sequence[str] = (),
+    *,
+    title: str = "",
+    across: int | None = None,
 ) -> "Figure":
     """Examples that the model made up, from draws of the prior.
 
@@ -108,6 +126,7 @@ def samples(
     shape : of one example; a table's rows are drawn as lines over its columns
     columns : names of a table's columns
     title : "64 samples from the prior" by default
+    across : images in a row; by default as many as rows
     """
     title = title or f"{len(x)} samples from the prior"
     if not is_image(shape):
@@ -119,26 +138,28 @@ def samples(
         ax.set_title(f"{title}, one line each")
         ax.legend(frameon=False)
         return figure
-    side = int(np.ceil(np.sqrt(len(x))))
-    grid = tile(x, shape, columns=side)
+    grid = tile(x, shape, columns=across or int(np.ceil(np.sqrt(len(x)))))
     figure = new_figure(6, 6 * grid.shape[0] / grid.shape[1] + 0.3)
     _show(figure.axes[0], grid)
     figure.axes[0].set_title(title, loc="left")
     return figure
 
 
-def history(columns: Mapping[str, Sequence[float]]) -> "Figure":
-    """ELBO, reconstruction, KL and active units over the epochs.
+def history(columns: Mapping[str, Sequence[float]], bound: str = "ELBO") -> "Figure":
+    """What was maximised, reconstruction, KL and active units over the epochs.
 
     Parameters
     ----------
     columns : the columns of history.csv by name; the validation_... ones may be missing
+    bound : what was maximised, but for weights of the KL: the loss itself, if it is no ELBO
     """
     from matplotlib.ticker import MaxNLocator
 
     epochs = columns["epoch"]
+    if bound != "ELBO":
+        columns = {**columns, "train_bound": [-loss for loss in columns["train_loss"]]}
     panels = {
-        "elbo": "ELBO (nats an example)",
+        "elbo" if bound == "ELBO" else "bound": f"{bound} (nats an example)",
         "reconstruction": "reconstruction, -log p(x | z) (nats)",
         "kl": "KL(q(z | x), N(0, I)) (nats)",
         "active_units": "active latents (validation)",
@@ -154,7 +175,13 @@ def history(columns: Mapping[str, Sequence[float]]) -> "Figure":
         ax.set_xlabel("epoch")
         ax.set_xlim(0.5, max(epochs) + 0.5)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        if not ax.lines:
+        if key == "kl" and not any(columns["train_kl"]):
+            ax.clear()
+            ax.set_title(title, loc="left")
+            ax.text(0.5, 0.5, "no prior, no KL", ha="center", transform=ax.transAxes)
+            ax.set_xticks([])
+            ax.set_yticks([])
+        elif not ax.lines:
             ax.text(0.5, 0.5, "no validation part", ha="center", transform=ax.transAxes)
             ax.set_yticks([])
     figure.axes[-1].set_ylim(0, max([1, *columns.get("validation_active_units", [])]) * 1.05)

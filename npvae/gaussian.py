@@ -185,7 +185,7 @@ def log_prior_over_posterior(z: Array, logvar: Array, eps: Array) -> Array:
     return 0.5 * (eps * eps + logvar - z * z).sum(axis=-1)
 
 
-def log_mean_exp(log_w: Array) -> tuple[Array, Array]:
+def log_mean_exp_and_grad(log_w: Array) -> tuple[Array, Array]:
     """Log of the mean of exp(log_w) over the last axis, and its gradient, which sums to one.
 
     log 1/k sum(w) = m + log 1/k sum(exp(log w - m)),  m = max(log w), so that nothing overflows
@@ -199,7 +199,7 @@ def log_mean_exp(log_w: Array) -> tuple[Array, Array]:
     value : (...) float array
     dlog_w : (..., k) float array, w / sum(w)
 
-    >>> value, dlog_w = log_mean_exp(np.array([1000.0, 1000.0]))
+    >>> value, dlog_w = log_mean_exp_and_grad(np.array([1000.0, 1000.0]))
     >>> float(value), dlog_w
     (1000.0, array([0.5, 0.5]))
     """

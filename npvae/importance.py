@@ -12,7 +12,7 @@ from npvae.datasets.dataset import Split
 from npvae.datasets.scaling import Scaling
 from npvae.errors import InputError
 from npvae.evaluation import NOISE, chunks_of, require_examples, require_fitting
-from npvae.gaussian import log_mean_exp
+from npvae.gaussian import log_mean_exp_and_grad
 from npvae.iwae import require_draws
 from npvae.vae import VAE
 
@@ -101,7 +101,7 @@ def _estimates(
             size = len(x), min(k - begin, rows), model.n_z
             eps = rng.standard_normal(size=size, dtype=dtype.type)
             log_w.append(model.log_weights(x, mu, logvar, eps, *y).astype(np.float64))
-        yield log_mean_exp(np.concatenate(log_w, axis=1))[0]
+        yield log_mean_exp_and_grad(np.concatenate(log_w, axis=1))[0]
 
 
 def rows_within(model: VAE, memory: int) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 
 from npvae.arrays import Array
 from npvae.errors import InputError
-from npvae.gaussian import kl_per_latent, log_mean_exp, reparameterize_backward
+from npvae.gaussian import kl_per_latent, log_mean_exp_and_grad, reparameterize_backward
 from npvae.layers import Layer, backward_parameters
 from npvae.likelihoods import OptimalGaussian
 from npvae.networks import Loss, Terms
@@ -60,8 +60,8 @@ class IWAE(VAE):
             raise InputError(f"objective is {objective!r}; choose from {', '.join(OBJECTIVES)}")
         if (others.get("beta", 1), others.get("free_bits", 0)) != (1, 0):
             raise InputError(
-                "beta and free_bits weigh the KL of an ELBO, and the bound of several draws has no "
-                "KL; leave them away, or use a VAE"
+                "beta and free_bits need the KL as a term of its own, and with several draws it is "
+                "part of each draw's weight; leave them out, or use a VAE"
             )
         if isinstance(others.get("likelihood"), OptimalGaussian):
             raise InputError(
@@ -72,7 +72,7 @@ class IWAE(VAE):
         super().__init__(encoder, decoder, **others)
 
     @property
-    def bound_name(self) -> str:  # type: ignore[override]
+    def bound_name(self) -> str:
         """What the bound is called."""
         return "ELBO" if self.objective == "elbo" else f"L_{self.k}"
 
@@ -108,10 +108,9 @@ class IWAE(VAE):
         doutputs = self.likelihood.backward(dlog_w).reshape(n * self.k, self.n_x)
         dz = self.decoder.backward(doutputs)[:, : self.n_z].reshape(z.shape)
         if self.objective == "dreg":
-            dz = v[..., None] * (
-                dz + dlog_w[..., None] * (eps * np.exp(logvar[:, None] * -0.5) - z)
-            )
-            dlogvar_q = 0.0
+            dlog_q_dz = -eps * np.exp(logvar[:, None] * -0.5)  # (mu - z) / sigma²
+            dz = v[..., None] * (dz - dlog_w[..., None] * (z + dlog_q_dz))
+            dlogvar_q = 0.0  # log q counts by z alone
         else:
             dz = dz - dlog_w[..., None] * z
             dlogvar_q = -0.5 / n  # the weights of an example sum to one
@@ -132,12 +131,12 @@ class IWAE(VAE):
     def _bound(self, log_w: Array) -> tuple[Array, Array]:
         """Return the bound of each example, (B,), and its gradient by log w, (B, k)."""
         if self.objective == "elbo":
-            return log_w.sum(axis=1) * (1 / self.k), log_w * 0 + 1 / self.k
-        return log_mean_exp(log_w)
+            return log_w.sum(axis=1) * (1 / self.k), np.full_like(log_w, 1 / self.k)
+        return log_mean_exp_and_grad(log_w)
 
 
 def require_draws(k: int) -> int:
     """Refuse a number of draws below 1."""
-    if not isinstance(k, int | np.integer) or k < 1:
+    if not isinstance(k, int | np.integer) or isinstance(k, bool) or k < 1:
         raise InputError(f"k is {k}; draw z for each example once (k=1) or several times")
     return int(k)

@@ -33,7 +33,7 @@ class Likelihood(Protocol):
     def mean(self, outputs: Array, /) -> Array:
         """Return E[x | z], (B, n_x)."""
 
-    def outputs(self, mean: Array, /) -> Array:
+    def link(self, mean: Array, /) -> Array:
         """Return the outputs of which `mean` is the mean: its inverse."""
 
     def draw(self, outputs: Array, rng: np.random.Generator, /) -> Array:
@@ -143,7 +143,7 @@ class Bernoulli:
     def mean(self, logits: Array) -> Array:
         return sigmoid(logits)
 
-    def outputs(self, mean: Array) -> Array:
+    def link(self, mean: Array) -> Array:
         """The logit of a mean, kept within 0.001 and 0.999, which is within 7 of zero."""
         p = np.minimum(np.maximum(mean, 0.001), 0.999)
         return np.log(p / (1 - p))
@@ -237,7 +237,7 @@ class Gaussian:
     def mean(self, mean: Array) -> Array:
         return mean
 
-    def outputs(self, mean: Array) -> Array:
+    def link(self, mean: Array) -> Array:
         return mean
 
     def draw(self, mean: Array, rng: np.random.Generator) -> Array:

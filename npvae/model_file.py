@@ -1,6 +1,7 @@
 """A trained model in one file: arrays by name and a JSON header, no pickle."""
 
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,6 +86,12 @@ def load_model(
             best = require_floats(arrays, "progress/best", params.flat.shape)
             params.flat[...] = device.asarray(best.astype(params.dtype))
         return saved
+
+
+def model_checksum(model: Model) -> str:
+    """Return the CRC-32 of a model's parameters, to know the model again."""
+    flat = model.params.device.to_host(model.params.flat)
+    return f"{zlib.crc32(flat.tobytes()):08x}"
 
 
 # ---- the file ------------------------------------------------------------------------------------

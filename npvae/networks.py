@@ -61,7 +61,6 @@ class EncoderDecoder:
     kind: ClassVar[str]
     per_latent: ClassVar[int] = 1  # numbers that the encoder says about each latent
     options: ClassVar[tuple[str, ...]] = ()  # what decides the loss beside the networks
-    bound_name: str = "log p(x|z)"  # of what is maximised
 
     def __init__(
         self,
@@ -75,6 +74,8 @@ class EncoderDecoder:
         dtype: DTypeLike = np.float32,
         device: Device = CPU,
     ) -> None:
+        if not isinstance(n_y, int | np.integer) or n_y < 0:
+            raise InputError(f"n_y is {n_y}; give the numbers of a condition, 0 for none")
         self.encoder, self.decoder = encoder, decoder
         self.likelihood = likelihood or Bernoulli()
         self.n_x, self.n_z, self.n_y = n_x, n_z, n_y
@@ -149,6 +150,11 @@ class EncoderDecoder:
         }
         return model
 
+    @property
+    def bound_name(self) -> str:
+        """What is maximised, in short."""
+        return "log p(x|z)"
+
     def decode(self, z: Array, y: Array | None = None) -> Array:
         """Return the means of p(x | z), (B, n_x), in the space of x."""
         require_batch(z, self.n_z, "z")
@@ -202,7 +208,7 @@ class EncoderDecoder:
             raise InputError("the decoder does not end in a Dense layer, whose bias could be set")
         if np.shape(mean) != (self.n_x,):
             raise InputError(f"mean has shape {np.shape(mean)}, expected ({self.n_x},)")
-        outputs = self.likelihood.outputs(np.asarray(mean, np.float64))
+        outputs = self.likelihood.link(np.asarray(mean, np.float64))
         last.b[...] = self.params.device.asarray(outputs, self.params.dtype)
 
 

@@ -1,7 +1,7 @@
 """Where a training stands, and what its epochs have done."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from itertools import pairwise
 from math import isfinite
@@ -59,6 +59,7 @@ class Progress:
     seconds : that this epoch's updates have taken so far
     records : of the epochs that are complete; `steps` alone makes none
     best : the parameters after the best epoch, where early stopping keeps them
+    last : those that the training stands at, while the model has the best
     torn : whether an update has begun that has not ended: what was interrupted there cannot go on
     """
 
@@ -71,6 +72,7 @@ class Progress:
     seconds: float = 0.0
     records: list[EpochRecord] = field(default_factory=list)
     best: Array | None = None
+    last: Array | None = None
     torn: bool = False
 
     @property
@@ -110,22 +112,43 @@ class Progress:
                 "is to stop a training, a signal for instance, should do so in `watch`)"
             )
 
-    @contextmanager
-    def best_in(self, params: Parameters) -> Iterator[None]:
-        """Lend the parameters of the best epoch, where there are any, while the block runs."""
-        if self.best is None:
-            yield
-            return
-        last = params.flat.copy()
-        params.flat[...] = self.best
-        try:
-            yield
-        finally:
-            params.flat[...] = last
+    def best_in(self, params: Parameters) -> AbstractContextManager[None]:
+        """Lend the parameters of the best epoch, where there are any, while a block runs."""
+        return _lent(params, self.best)
+
+    def last_in(self, params: Parameters) -> AbstractContextManager[None]:
+        """Lend those that the training stands at, if the model has others, while a block runs."""
+        return _lent(params, self.last)
+
+    def take_best(self, params: Parameters) -> None:
+        """Give the model the parameters of its best epoch, where there are any."""
+        if self.best is not None and self.last is None:
+            self.last = params.flat.copy()
+            params.flat[...] = self.best
+
+    def take_last(self, params: Parameters) -> None:
+        """Give the model back the parameters that the training stands at."""
+        if self.last is not None:
+            params.flat[...] = self.last
+            self.last = None
 
     def end_epoch(self) -> None:
         """Stand between this epoch and the next."""
         self.epoch, self.step, self.order, self.seconds = self.epoch + 1, 0, self.order[:0], 0.0
+
+
+@contextmanager
+def _lent(params: Parameters, flat: Array | None) -> Iterator[None]:
+    """Let the parameters have other values while the block runs; None changes nothing."""
+    if flat is None:
+        yield
+        return
+    own = params.flat.copy()
+    params.flat[...] = flat
+    try:
+        yield
+    finally:
+        params.flat[...] = own
 
 
 # ---- in files ------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from npvae.autoencoder import DenoisingAutoencoder
 from npvae.datasets.scaling import Pixels, Scaling, Standardized
 from npvae.importance import LogLikelihood
 from npvae.iwae import IWAE
-from npvae.likelihoods import Bernoulli
+from npvae.likelihoods import Bernoulli, Gaussian, LearnedGaussian
 from npvae.vae import VAE
 
 WEIGHTS = "w = p(x | z) p(z) / q(z | x)"
@@ -48,6 +48,7 @@ def protocol(model: Any, scaling: Scaling, n: int, seed: int, part: str = "test"
         "split": f"the {part} part, {_counted(n, 'example')}",
         "draws": draws,
         "data": _data(model, scaling, seed),
+        **_density(model),
     }
 
 
@@ -62,6 +63,7 @@ def likelihood_protocol(
         "split": f"the {part} part, {_counted(found.n, 'example')}",
         "draws": f"k = {_counted(found.k, 'draw')} of z for each example, seed {seed}",
         "data": _data(model, scaling, seed),
+        **_density(model),
     }
 
 
@@ -86,12 +88,28 @@ def _data(model: Any, scaling: Scaling, seed: int) -> str:
             f"any bound on it, is {abs(nats):.2f} nats {'lower' if nats > 0 else 'higher'}"
         )
     if isinstance(scaling, Pixels) and scaling.binarize == "dynamic":
-        return f"binary pixels, each drawn with probability v / 255, seed {seed}"
+        return (
+            "binary pixels, each drawn with probability v / 255 (v itself, where they are floats), "
+            f"seed {seed}"
+        )
     if isinstance(scaling, Pixels) and scaling.binarize == "threshold":
-        return "binary pixels, on where v >= 128"
+        return "binary pixels, on where v >= 128 (0.5, where they are floats)"
     if isinstance(model.likelihood, Bernoulli):
         return (
             "grey pixels, v / 255: with them the Bernoulli loss is no likelihood, and the figure "
             "compares only with others made in the same way"
         )
     return "pixels in [0, 1] as real numbers"
+
+
+def _density(model: Any) -> dict[str, str]:
+    """Say, of a Gaussian likelihood, what its sigma is, and what follows for log p."""
+    if not isinstance(model.likelihood, Gaussian):
+        return {}
+    sigma, how = model.likelihood.sigma, "given"
+    if isinstance(model.likelihood, LearnedGaussian):
+        sigma, how = float(model.params.device.to_host(sigma)[0]), "found in training"
+    return {
+        "sigma": f"{sigma:.4g}, {how}; log p is the log of a density, which may be above 0, and "
+        "compares only with others of the same x, never with a Bernoulli's"
+    }

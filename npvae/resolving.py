@@ -38,7 +38,7 @@ def resolve(settings: Settings, dataset: Dataset) -> Settings:
     if settings.conditional and dataset.train.labels is None:
         raise InputError(
             f"--conditional needs labels, and {dataset.name} has none; give data with labels (.npz "
-            "with y, --label-column for a .csv, sub-folders of images), or leave it away"
+            "with y, --label-column for a .csv, sub-folders of images), or leave it out"
         )
     if settings.patience is not None and len(dataset.validation) == 0:
         raise InputError(
@@ -72,16 +72,16 @@ def _resolve_likelihood(settings: Settings, dataset: Dataset) -> Settings:
                 f"the Bernoulli likelihood takes data in [0, 1], and {dataset.name} goes from "
                 f"{low:g} to {high:g}; use --likelihood gaussian"
             )
-    binarizes = settings.binarize in ("dynamic", "threshold")
-    if likelihood == "gaussian" and dataset.kind == "real" and binarizes:
+    if likelihood == "gaussian" and settings.binarize in ("dynamic", "threshold"):
+        what = "is real-valued" if dataset.kind == "real" else "would be zeros and ones"
         raise InputError(
-            f"--binarize {settings.binarize} is for pixels, and {dataset.name} is real-valued; "
-            "leave it away"
+            f"--binarize {settings.binarize} is for pixels under the Bernoulli likelihood, and "
+            f"with the Gaussian one {dataset.name} {what}; leave it out"
         )
     if likelihood == "bernoulli" and settings.sigma is not None:
         raise InputError(
             f"--sigma {settings.sigma} is for the Gaussian likelihood, and this one is Bernoulli; "
-            "leave it away, or add --likelihood gaussian"
+            "leave it out, or add --likelihood gaussian"
         )
     binarize = settings.binarize or ("dynamic" if likelihood == "bernoulli" else "none")
     sigma = settings.sigma
@@ -108,19 +108,25 @@ def _require_objective(settings: Settings) -> None:
     if settings.model != "denoising":
         noise = {"--corruption": settings.corruption, "--noise": settings.noise}
         for flag in (flag for flag, given in noise.items() if given is not None):
-            raise InputError(f"{flag} is for --model denoising; leave it away, or add that")
+            raise InputError(f"{flag} is for --model denoising; leave it out, or add that")
     if settings.draws_several:
         several = " ".join(flag for flag, given in draws.items() if given)
         for flag in (flag for flag, given in weighs.items() if given):
             raise InputError(
-                f"{flag} weighs the KL of an ELBO with one draw, and the bound of {several} has no "
-                "KL; leave one of them away"
+                f"{flag} needs the KL as a term of its own, as only the ELBO of one draw has it; "
+                f"with {several} it is part of each draw's weight: leave one of them out"
             )
         if settings.sigma == "optimal":
             raise InputError(
                 "--sigma optimal is that of a batch with one draw for each example; with "
                 f"{several} use --sigma learned"
             )
+    if settings.patience is not None and 0 < settings.epochs <= settings.warm_up:
+        raise InputError(
+            f"--patience {settings.patience} counts the epochs after the warm-up, and of "
+            f"--epochs {settings.epochs} none is left after --warm-up {settings.warm_up}; train "
+            "for longer, or leave --patience out"
+        )
     if settings.warm_up > settings.epochs:
         raise InputError(
             f"--warm-up {settings.warm_up} is longer than the training, --epochs "

@@ -162,10 +162,10 @@ class RunFolder:
         return None
 
     def _require_same_settings(self, checkpoint: Checkpoint, settings: Settings) -> None:
-        """Refuse others, but for the epochs, and the place of data that have a checksum."""
+        """Refuse others, but for epochs, patience, and the place of data that have a checksum."""
         before = Settings.from_json(checkpoint.settings).as_json()
         now = settings.as_json()
-        for name in (name for name in now if name not in ("epochs", "data")):
+        for name in (name for name in now if name not in ("epochs", "patience", "data")):
             if before.get(name) != now[name]:
                 raise DataError(
                     f"{self / 'checkpoint.npz'} was written with {name} "

@@ -11,7 +11,7 @@ from npvae.autoencoder import Autoencoder, DenoisingAutoencoder
 from npvae.gaussian import (
     kl_and_grad,
     log_density_and_grad,
-    log_mean_exp,
+    log_mean_exp_and_grad,
     log_prior_over_posterior,
     reparameterize,
     reparameterize_backward,
@@ -65,7 +65,7 @@ def _sequential(size: Sizes, rng: np.random.Generator) -> Checkable:
 
 def _log_mean_exp(log_w: Array) -> tuple[Array, Array]:
     """The sum of the values over the rows, and its gradient."""
-    value, dlog_w = log_mean_exp(log_w)
+    value, dlog_w = log_mean_exp_and_grad(log_w)
     return value.sum(), dlog_w
 
 

@@ -85,6 +85,7 @@ def steps(
     progress = Progress(rng) if progress is None else progress
     _require_sense(model, split, epochs, batch_size, progress)
     _require_beta(model, beta, epochs)
+    progress.take_last(model.params)
     device, dtype, n = model.params.device, model.params.dtype, len(split)
     progress.rng = rng = device.generator(progress.rng)
     split, scaling = split.to(device), scaling.to(device)
@@ -137,7 +138,8 @@ def fit(
     lr, beta : schedules of the learning rate and of the KL's weight, such as `Stages(1e-3)` and
         `WarmUp(10)`
     early_stopping : when to stop before the last epoch; with it the model ends, after the last
-        record, with the parameters of its best epoch on the validation part
+        record, with the parameters of its best epoch on the validation part. A training that goes
+        on with the same `progress`, or from a checkpoint, goes on from those of its last
     watch : sees the updates as they pass, a progress bar for instance, and passes on each of them.
         Where it stops, `fit` stops, without a record of the epoch at hand; `progress` tells where
     progress : of a training that goes on (with the model and the optimiser that it had), or of a
@@ -165,6 +167,7 @@ def fit(
     _require_beta(model, beta, epochs)
     if early_stopping is not None and len(dataset.validation) == 0:
         raise InputError("early stopping needs a validation part; hold some out (--validation)")
+    progress.take_last(model.params)
     updates = watch(
         steps(
             model,
@@ -203,8 +206,8 @@ def fit(
             progress.best = model.params.flat.copy()
         progress.end_epoch()
         yield record
-    if early_stopping is not None and progress.best is not None:
-        model.params.flat[...] = progress.best
+    if early_stopping is not None:
+        progress.take_best(model.params)
 
 
 def require_healthy(model: Model, progress: Progress) -> Array:
@@ -264,7 +267,7 @@ def _require_beta(model: Model, beta: Schedule | None, epochs: int) -> None:
     if "beta" not in getattr(model, "options", ("beta",)) or not hasattr(model, "beta"):
         raise InputError(
             f"beta weighs the KL of a VAE's ELBO, and the loss of {type(model).__name__} has no "
-            "such weight; leave the schedule away"
+            "such weight; leave the schedule out"
         )
     if (length := getattr(beta, "epochs", 0)) > epochs:
         raise InputError(

@@ -49,7 +49,6 @@ class VAE(EncoderDecoder):
     kind = "vae"
     per_latent = 2  # mu and logvar
     options: ClassVar[tuple[str, ...]] = ("beta", "free_bits")
-    bound_name = "ELBO"
 
     def __init__(
         self,
@@ -64,6 +63,11 @@ class VAE(EncoderDecoder):
             raise InputError(f"free_bits is {free_bits}; give nats for each latent, zero or more")
         self.beta, self.free_bits = require_beta(beta), float(free_bits)
         super().__init__(encoder, decoder, **others)
+
+    @property
+    def bound_name(self) -> str:
+        """What the bound is called."""
+        return "ELBO"
 
     def encode(self, x: Array, y: Array | None = None) -> tuple[Array, Array]:
         """Return mu and logvar of q(z | x), (B, n_z) each, for examples x, (B, n_x)."""

@@ -16,7 +16,7 @@ UFUNCS = """
     maximum minimum multiply negative not_equal power sqrt square subtract tanh
 """.split()  # noqa: SIM905
 REDUCING = ("add", "multiply")  # the only ufuncs whose .reduce CuPy has
-FUNCTIONS = (np.concatenate, np.max, np.repeat, np.sum, np.vdot, np.zeros_like)
+FUNCTIONS = (np.concatenate, np.full_like, np.max, np.repeat, np.sum, np.vdot, np.zeros_like)
 
 _waits: list[str] | None = None
 

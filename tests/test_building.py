@@ -171,7 +171,7 @@ def test_the_scaling_fits_the_likelihood():
         (PIXELS, {"binarize": "threshold"}, "threshold"),
         (UNIT, {"likelihood": "bernoulli"}, "dynamic"),
         (PIXELS, GAUSSIAN, "none"),
-        (PIXELS, {**GAUSSIAN, "binarize": "threshold"}, "threshold"),
+        (PIXELS, {**GAUSSIAN, "binarize": "none"}, "none"),
     ):
         scaling = build_scaling(resolved(data, **asked), data)
         assert isinstance(scaling, Pixels)

@@ -74,24 +74,28 @@ def test_every_figure_is_printed_with_its_protocol(copy, capsys, name):
     assert run("evaluate", folder, *SAMPLES) == 0
     said, found = capsys.readouterr(), metrics_of(folder)["test"]
     assert said.err == ""
-    elbo, *told, latents, likelihood = said.out.splitlines()[:7]
+    *lines, kept = said.out.splitlines()
+    n = len(found["protocol"])  # a Gaussian has its sigma among them
+    elbo, *told, latents, likelihood = lines[: n + 3]
     assert elbo.startswith(
         f"test   -ELBO {-found['elbo']:.2f} nats an example = reconstruction "
         f"{found['reconstruction']:.2f} (distortion) + KL {found['kl']:.2f} (rate), "
         f"{found['active_units']} of 2 latents active"
     )
-    assert told == [f"       {name}: {found['protocol'][name]}" for name in PROTOCOL]
+    assert told == [f"       {name}: {text}" for name, text in found["protocol"].items()]
+    assert set(found["protocol"]) - {"sigma"} == set(PROTOCOL)
+    assert ("sigma" in found["protocol"]) == (name == "table")
     larger, smaller = sorted(found["kl_per_latent"], reverse=True)
     end = f"KL of each latent, from the largest: {larger:.2f} {smaller:.2f}"
     assert latents == f"       {end}"
-    found = found["log_likelihood"]
+    found = found["log_likelihood"]["20"]
     given = "x | y" if name == "animals" else "x"
     assert likelihood == (
-        f"test   -log p({given}) {-found['log_px']:.2f} +- {found['standard_error']:.2f} nats an "
-        "example"
+        f"test   -log p({given}) {-found['log_px']:.2f} nats an example +- "
+        f"{found['standard_error']:.2f} (standard error over examples)"
     )
-    told = said.out.splitlines()[7:]
-    assert told == [f"       {name}: {found['protocol'][name]}" for name in PROTOCOL]
+    assert lines[n + 3 :] == [f"       {name}: {text}" for name, text in found["protocol"].items()]
+    assert kept == f"also in {folder / 'metrics.json'}, as test"
 
 
 def test_the_figures_are_those_of_the_library(copy, capsys):
@@ -100,13 +104,13 @@ def test_the_figures_are_those_of_the_library(copy, capsys):
     assert run("evaluate", folder, *options) == 0
     saved, data = RunFolder.open(folder).load_model(), RunFolder.open(folder).load_data()
     part = Split(data.validation.x, data.validation.rows[:7])
-    found = metrics_of(folder)["validation_7"]
+    found = metrics_of(folder)["validation_7_seed4"]
     elbo = evaluate(saved.model, part, saved.scaling, 4)
     expected = elbo.elbo, elbo.reconstruction, elbo.kl, elbo.active_units, list(elbo.kl_per_latent)
     names = ("elbo", "reconstruction", "kl", "active_units", "kl_per_latent")
     assert tuple(found[name] for name in names) == expected
     estimate = log_likelihood(saved.model, part, saved.scaling, 30, seed=4)
-    found = found["log_likelihood"]
+    found = found["log_likelihood"]["30"]
     assert (found["log_px"], found["standard_error"]) == (
         estimate.log_px,
         estimate.standard_error,
@@ -159,7 +163,7 @@ def test_one_example_has_no_standard_error(copy, capsys):
     folder = copy()
     assert run("evaluate", folder, *SAMPLES, "--examples", 1) == 0
     assert "+-" not in capsys.readouterr().out
-    assert metrics_of(folder)["test_1"]["log_likelihood"]["standard_error"] is None
+    assert metrics_of(folder)["test_1"]["log_likelihood"]["20"]["standard_error"] is None
 
 
 # ---- which examples ------------------------------------------------------------------------------
@@ -193,14 +197,16 @@ def test_the_seed_changes_the_figures_and_the_memory_does_not(copy):
     folder, found = copy(), []
     for options in (["--seed", 1], ["--seed", 1], ["--seed", 2], ["--memory-mb", "0.001"], []):
         assert run("evaluate", folder, *SAMPLES, *options) == 0
-        found.append(metrics_of(folder)["test"])
+        entry = f"test_seed{options[1]}" if "--seed" in options else "test"
+        found.append(metrics_of(folder)[entry])
     one, same, other, little, much = found
     assert one == same
     for figure in ("elbo", "reconstruction"):
         assert one[figure] != other[figure]
-    assert one["log_likelihood"]["log_px"] != other["log_likelihood"]["log_px"]
+    one, other = (each["log_likelihood"]["20"]["log_px"] for each in (one, other))
+    assert one != other
     assert little["elbo"] == much["elbo"]
-    little, much = (each["log_likelihood"]["log_px"] for each in (little, much))
+    little, much = (each["log_likelihood"]["20"]["log_px"] for each in (little, much))
     assert little == pytest.approx(much, rel=1e-6)
 
 
@@ -238,7 +244,37 @@ def test_with_samples_only_the_metrics_change_and_keep_what_the_training_wrote(c
     likelihood = metrics["test"].pop("log_likelihood")
     assert metrics == kept
     assert {"epochs", "seconds", "train_seconds", "peak_memory_mb"} < metrics.keys()
-    assert set(likelihood) == {"name", "log_px", "standard_error", "k", "protocol"}
+    assert set(likelihood) == {"20"}
+    assert set(likelihood["20"]) == {"name", "log_px", "standard_error", "k", "protocol"}
+
+
+def test_other_draws_and_other_seeds_stand_beside_each_other(copy):
+    """A quick look takes no place of what took minutes."""
+    folder = copy()
+    assert run("evaluate", folder, "--samples", 50) == 0
+    first = metrics_of(folder)["test"]["log_likelihood"]["50"]
+    assert run("evaluate", folder, "--samples", 1) == 0
+    assert run("evaluate", folder, "--samples", 50, "--seed", 9) == 0
+    found = metrics_of(folder)
+    assert set(found["test"]["log_likelihood"]) == {"50", "1"}
+    assert found["test"]["log_likelihood"]["50"] == first
+    assert found["test_seed9"]["log_likelihood"]["50"] != first
+
+
+def test_figures_stay_with_a_model_that_is_the_same_and_go_with_it(copy):
+    folder = copy()
+    assert run("evaluate", folder, *SAMPLES, "--part", "validation") == 0
+    found = metrics_of(folder)
+    assert run("train", "--resume", folder) == 0  # complete: nothing is trained
+    again = metrics_of(folder)
+    assert again["validation"] == found["validation"]
+    assert run("train", "--resume", folder, "--epochs", again["epochs"] + 1) == 0
+    assert "validation" not in metrics_of(folder)
+    before = metrics_of(folder)
+    (folder / "metrics.json").write_text(json.dumps(before | {"model_crc32": "of another"}))
+    assert run("evaluate", folder, *SAMPLES) == 0
+    assert set(metrics_of(folder)) == {"model_crc32", "test"}
+    assert metrics_of(folder)["model_crc32"] == before["model_crc32"]
 
 
 def test_the_parts_stand_side_by_side(copy):
@@ -261,7 +297,7 @@ def test_a_run_without_metrics_gets_them(copy):
     folder = copy()
     (folder / "metrics.json").unlink()
     assert run("evaluate", folder, *SAMPLES) == 0
-    assert set(metrics_of(folder)) == {"test"}
+    assert set(metrics_of(folder)) == {"model_crc32", "test"}
 
 
 def test_the_metrics_are_written_whole_or_not_at_all(copy, capsys, monkeypatch):

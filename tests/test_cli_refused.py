@@ -71,7 +71,7 @@ BAD = {
     "train --data own.npy --patience 0": "at least 1",
     "train --data own.npy --patience 2 --validation 0": "--patience 2 needs a validation part",
     "train --data own.npy --free-bits=-1": "at least 0",
-    "train --data own.npy --k 3 --beta 2": "--beta 2 weighs the KL of an ELBO with one draw",
+    "train --data own.npy --k 3 --beta 2": "--beta 2 needs the KL as a term of its own",
     "train --data own.npy --logvar-range 1": "expected two numbers, such as -6,2",
     "train --data own.npy --logvar-range 1,2,3": "expected two numbers, such as -6,2",
     "train --data own.npy --logvar-range=2,-6": "expected two numbers, the lower first",

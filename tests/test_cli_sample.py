@@ -63,8 +63,8 @@ def refused(capsys, *arguments):
 # ---- labels --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("given", "label"), [("dog", 1), ("emu", 2), ("0", 0), ("2", 2)])
-def test_a_label_by_its_name_or_its_number(tmp_path, given, label):
+@pytest.mark.parametrize(("given", "label"), [("dog", 1), ("emu", 2)])
+def test_a_label_by_its_name(tmp_path, given, label):
     x = numbers(tmp_path, "animals", "--label", given, "-n", 5)
     np.testing.assert_array_equal(x, expected("animals", 5, [label] * 5))
 
@@ -97,14 +97,34 @@ def test_in_a_picture_each_label_has_its_columns(drawn, tmp_path):
     labels = np.arange(81) % 9 % 3
     same = expected("animals", 81, labels).reshape(9, 9, 20)
     np.testing.assert_array_equal(by_column, same)
-    assert in_turn["title"] == "81 samples from the prior, given each label in turn"
+    assert in_turn["title"] == "81 samples from the prior, given cat, dog, emu in turn"
     assert of_one["title"] == "64 samples from the prior, given label emu"
     assert of_plain["title"] == "64 samples from the prior"
 
 
-def test_the_title_has_the_name_of_a_label_given_by_number(drawn, tmp_path):
-    assert run("sample", "animals", "--label", "1", "-n", 3, "--out", tmp_path / "a.png") == 0
-    assert drawn[0][1]["title"] == "3 samples from the prior, given label dog"
+def test_a_number_is_no_name(capsys):
+    line = refused(capsys, "sample", "animals", "--label", "1")
+    assert "--label 1: animals knows the labels cat, dog, emu" in line
+
+
+def test_drawn_pixels_are_called_so(drawn, tmp_path):
+    asked = ["--label", "dog", "-n", 3, "--draw", "--out", tmp_path / "a.png"]
+    assert run("sample", "animals", *asked) == 0
+    assert drawn[0][1]["title"] == "3 draws of x from the prior, given label dog"
+
+
+def test_numbers_of_a_conditional_model_come_with_their_labels(tmp_path):
+    assert run("sample", "animals", "-n", 4, "--out", tmp_path / "a.csv") == 0
+    rows = [line.split(",") for line in (tmp_path / "a.csv").read_text().split()]
+    assert [row[-1] for row in rows] == ["cat", "dog", "emu", "cat"]
+    np.testing.assert_allclose(
+        np.array([row[:-1] for row in rows], float), expected("animals", 4, [0, 1, 2, 0])
+    )
+
+
+def test_a_picture_of_too_many(capsys, tmp_path):
+    line = refused(capsys, "sample", "vae", "-n", 2501, "--out", tmp_path / "a.png")
+    assert "-n 2501: a picture of so many shows nothing, 2500 at most; write the numbers" in line
 
 
 def test_a_run_that_lost_the_names_knows_the_numbers(tmp_path, capsys):
@@ -167,9 +187,11 @@ def test_a_conditional_model_reconstructs_each_example_with_its_own_label(drawn,
 def test_a_denoising_model_is_shown_with_what_it_was_given(drawn, tmp_path):
     """The picture has the spoiled x, not x: some of its bright pixels are dark."""
     assert run("reconstruct", "denoising", "--out", tmp_path / "a.png") == 0
-    (x, made, *_), _ = drawn[0]
+    (clean, made, *_), options = drawn[0]
+    x = options["spoiled"]
+    assert options["how"] == "reconstructed"
     assert run("reconstruct", "autoencoder", "--out", tmp_path / "b.png") == 0
-    (clean, *_), _ = drawn[1]
+    assert drawn[1][1]["spoiled"] is None
     model = RunFolder.open("denoising").load_model().model
     assert (x <= clean).all()
     assert x.sum() < 0.9 * clean.sum()

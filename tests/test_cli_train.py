@@ -8,9 +8,9 @@ from run_files import draw_quickly
 from npvae import Adam, figures, fit
 from npvae.building import build_model
 from npvae.cli import starting
-from npvae.cli.recipes import flag
 from npvae.datasets import load_dataset, places
 from npvae.history import history_columns
+from npvae.recipes import flag
 from npvae.runs import RunFolder
 
 SAVE = figures.save

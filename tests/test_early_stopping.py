@@ -260,9 +260,48 @@ def test_a_run_that_had_stopped_early_is_not_trained_on(own, bounds, capsys):
     assert "it is complete: it has stopped early, by --patience 2" in said
     assert "----- validation" not in said
     require_same("never", "run")
-    assert resume("run", "--epochs", "9") == 0
-    assert metrics("run")["epochs"] == 4
-    assert set(differing_bytes("never", "run")) == {"config.json", "checkpoint.npz"}  # of 9 epochs
+    assert resume("run", "--epochs", "9") == 2
+    assert "give a larger --patience as well" in capsys.readouterr().err
+    require_same("never", "run")
+
+
+def test_with_a_larger_patience_it_goes_on_from_its_last_parameters(own, bounds, capsys):
+    bounds(*BOUNDS)
+    assert begin("never", patience=4) == 0
+    bounds(*BOUNDS[:4])
+    assert begin("run") == 0
+    bounds(*BOUNDS[4:])
+    assert resume("run", "--patience", "4") == 0
+    assert metrics("run")["epochs"] == 6
+    require_same("never", "run")
+    assert resume("run", "--patience", "none") == 2
+    assert (
+        "keeps its best epoch; with or without early stopping begin an" in capsys.readouterr().err
+    )
+
+
+def test_in_the_library_too_a_training_goes_on_from_its_last_parameters(bounds, tmp_path):
+    """Six epochs in one go, and four, after which the model has the best of them, then two more."""
+
+    def go(epochs, model, adam, progress):
+        options = {"scaling": SCALING, "optimizer": adam, "batch_size": BATCH}
+        stopping = EarlyStopping(6)
+        list(fit(model, DATA, epochs=epochs, early_stopping=stopping, progress=progress, **options))
+
+    bounds(*BOUNDS)
+    straight = begun()
+    go(6, *straight)
+    bounds(*BOUNDS[:4])
+    parted = begun()
+    go(4, *parted)
+    assert (parted[0].params.flat == parted[2].best).all()
+    save_checkpoint(tmp_path / "c.npz", parted[0], SCALING, (2, 3), parted[1], parted[2])
+    kept = load_checkpoint(tmp_path / "c.npz")
+    for model, adam, progress in (parted, (kept.model, kept.optimizer, kept.progress)):
+        bounds(*BOUNDS[4:])
+        go(6, model, adam, progress)
+        np.testing.assert_array_equal(model.params.flat, straight[0].params.flat)
+        np.testing.assert_array_equal(adam.M, straight[1].M)
 
 
 def test_one_that_had_reached_its_end_goes_on_from_its_last_parameters(own, bounds):

@@ -146,5 +146,5 @@ def test_names_of_columns_are_no_formulas(tmp_path):
 
 
 def test_a_history_beyond_what_can_be_drawn(tmp_path):
-    columns = {"epoch": [1, 2], "train_elbo": [-1e308, 1e308]}
+    columns = {"epoch": [1, 2], "train_elbo": [-1e308, 1e308], "train_kl": [1.0, 1.0]}
     figures.save(figures.history(columns), tmp_path / "history.png")

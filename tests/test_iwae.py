@@ -217,8 +217,8 @@ def test_its_config_says_what_decides_its_loss():
         (lambda: make(0), "k is 0"),
         (lambda: make(2.5), "k is 2.5"),
         (lambda: make(objective="vae"), "choose from elbo, iwae, dreg"),
-        (lambda: make(beta=2.0), "no KL"),
-        (lambda: make(free_bits=0.1), "no KL"),
+        (lambda: make(beta=2.0), "term of its own"),
+        (lambda: make(free_bits=0.1), "term of its own"),
         (lambda: make(likelihood="gaussian", sigma="optimal"), "one draw"),
         (
             lambda: IWAE(

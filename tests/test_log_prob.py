@@ -167,12 +167,12 @@ def test_inputs_are_left_alone(likelihood):
 @every_likelihood()
 def test_outputs_of_a_mean_have_that_mean(likelihood):
     mean = np.array([[0.02, 0.5, 0.97]])
-    np.testing.assert_allclose(likelihood.mean(likelihood.outputs(mean)), mean, rtol=1e-12)
+    np.testing.assert_allclose(likelihood.mean(likelihood.link(mean)), mean, rtol=1e-12)
 
 
 def test_bernoulli_outputs_of_a_mean_are_finite():
     """Pixels that are always off, or always on, start at 0.001 and 0.999."""
-    outputs = Bernoulli().outputs(np.array([0.0, 1.0]))
+    outputs = Bernoulli().link(np.array([0.0, 1.0]))
     np.testing.assert_allclose(outputs, [np.log(1 / 999), np.log(999)])
 
 

@@ -15,13 +15,18 @@ SIZES = {"n_x": 2, "n_h": 3, "n_z": 1}
 ELBO = "ELBO = E_q[log p(x | z)] - KL(q(z | x), N(0, I))"
 
 
+DRAWN = (
+    "binary pixels, each drawn with probability v / 255 (v itself, where they are floats), seed 3"
+)
+
+
 def test_everything_is_told():
     told = protocol(VAE.dense(**SIZES), DYNAMIC, 1234, 3)
     assert told == {
         "formula": f"{ELBO}, in nats, summed over pixels and latents, mean over examples",
         "split": "the test part, 1234 examples",
         "draws": "1 draw of z for each example, seed 3",
-        "data": "binary pixels, each drawn with probability v / 255, seed 3",
+        "data": DRAWN,
     }
 
 
@@ -33,7 +38,7 @@ def test_everything_is_told_of_log_p_of_x():
         "over examples and its standard error",
         "split": "the test part, 1234 examples",
         "draws": "k = 5000 draws of z for each example, seed 3",
-        "data": "binary pixels, each drawn with probability v / 255, seed 3",
+        "data": DRAWN,
     }
 
 
@@ -112,11 +117,11 @@ def test_of_a_conditional_model_it_is_log_p_of_x_given_y():
 @pytest.mark.parametrize(
     ("likelihood", "scaling", "words"),
     [
-        ("bernoulli", DYNAMIC, "binary pixels, each drawn with probability v / 255, seed 3"),
+        ("bernoulli", DYNAMIC, re.escape(DRAWN)),
         ("bernoulli", Pixels("threshold"), "binary pixels, on where v >= 128"),
         ("bernoulli", GREY, "grey pixels, .* the Bernoulli loss is no likelihood"),
         ("gaussian", GREY, r"pixels in \[0, 1\] as real numbers"),
-        ("gaussian", DYNAMIC, "binary pixels, each drawn with probability v / 255, seed 3"),
+        ("gaussian", DYNAMIC, re.escape(DRAWN)),
         ("gaussian", Standardized(np.zeros(2), np.array([1.0, 10.0])), "is 2.30 nats lower"),
         ("gaussian", Standardized(np.zeros(1), np.array([0.1])), "is 2.30 nats higher"),
     ],
@@ -141,3 +146,15 @@ def test_the_nats_between_units_are_those_of_the_density():
     standard = model.likelihood.log_prob(np.zeros((1, 1)), x)
     as_given = -0.5 * np.log(2 * np.pi * 100) - (7.0 - 3) ** 2 / 200
     assert f"is {standard[0] - as_given:.2f} nats lower" in protocol(model, scaling, 1, 0)["data"]
+
+
+@pytest.mark.parametrize(("sigma", "words"), [(0.25, "0.25, given"), ("learned", "1, found in tr")])
+def test_a_gaussian_figure_tells_its_sigma_and_that_it_is_a_density(sigma, words):
+    model = VAE.dense(**SIZES, likelihood="gaussian", sigma=sigma)
+    for told in (
+        protocol(model, GREY, 10, 3),
+        likelihood_protocol(model, GREY, LogLikelihood(-90.0, 0.1, k=50, n=10), 3),
+    ):
+        assert told["sigma"].startswith(words)
+        assert "log of a density" in told["sigma"]
+    assert "sigma" not in protocol(VAE.dense(**SIZES), GREY, 10, 3)

@@ -182,8 +182,8 @@ def test_none_undoes_what_a_recipe_says(own):
     assert main(["train", "--data", "own.npz", *recipe, *given.split(), "--out", "run"]) == 0
     stored = json.loads(Path("run/config.json").read_text())["settings"]
     assert (stored["patience"], stored["logvar_range"]) == (None, None)
-    given = "--recipe learned-sigma --likelihood bernoulli --sigma none --epochs 1".split()
-    assert main(["train", "--data", "own.npz", *given, "--out", "other"]) == 0
+    other = ["--recipe", "learned-sigma", "--likelihood", "bernoulli", "--sigma", "none"]
+    assert main(["train", "--data", "own.npz", *other, "--epochs", "1", "--out", "other"]) == 0
 
 
 def test_the_recipe_decides_how_much_of_the_default_data_is_held_out(own, monkeypatch):

@@ -146,7 +146,7 @@ def test_where_nothing_weighs_the_kl_there_is_no_schedule_of_beta(model):
     before = model.params.flat.copy()
     with pytest.raises(InputError, match=f"the loss of {type(model).__name__} has no such weight"):
         next(fit(model, DATA, epochs=2, beta=WarmUp(1)))
-    with pytest.raises(InputError, match="leave the schedule away"):
+    with pytest.raises(InputError, match="leave the schedule out"):
         next(steps(model, TRAIN, GREY, Adam(), epochs=2, beta=WarmUp(1)))
     np.testing.assert_array_equal(model.params.flat, before)
 

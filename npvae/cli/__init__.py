@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from npvae.cli import datasets, evaluate, gradcheck, recipes, reconstruct, sample, train
 from npvae.errors import NpvaeError
@@ -15,11 +16,17 @@ BAD_INPUT = 2
 INTERRUPTED = 130
 
 
+class Parser(argparse.ArgumentParser):
+    """One that says what is wrong in one line, and where to read on."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with the exit status of bad input."""
+        self.exit(BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser with every verb."""
-    parser = argparse.ArgumentParser(
-        prog="npvae", description="The variational autoencoder, by hand, in NumPy."
-    )
+    parser = Parser(prog="npvae", description="The variational autoencoder, by hand, in NumPy.")
     parser.add_argument("--version", action="version", version=f"npvae {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     for verb in VERBS:

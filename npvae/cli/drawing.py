@@ -1,33 +1,50 @@
 """What the pictures of a run show: test examples and what becomes of them, and samples."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from npvae import figures
 from npvae.arrays import Array, Seed
 from npvae.autoencoder import DenoisingAutoencoder
-from npvae.datasets.dataset import Split
+from npvae.datasets.dataset import Dataset
 from npvae.datasets.scaling import Scaling
 from npvae.evaluation import condition, require_examples
 from npvae.model_file import Model
 from npvae.vae import VAE
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 SAMPLES = 64
 MOST_COLUMNS = 16  # of a picture in which each label has its own
 
 
-def reconstructed(
-    model: Model, scaling: Scaling, split: Split, chosen: Any, rng: np.random.Generator
-) -> tuple[Array, Array]:
-    """Return examples as the model is given them (spoiled, if it denoises), and what it returns."""
+class Samples(NamedTuple):
+    """Samples in rows, the label that each was given (or None), a title, and columns to show."""
+
+    x: Array
+    labels: Array | None
+    title: str
+    across: int | None
+
+
+def show_reconstructions(
+    model: Model, scaling: Scaling, dataset: Dataset, chosen: Any, rng: np.random.Generator
+) -> "Figure":
+    """Return a picture of test examples, spoiled as well if the model denoises, and its answers."""
+    split, spoiled = dataset.test, None
     require_examples(model, split)
     x = scaling.encode(split.take(chosen), rng, model.params.dtype)
     (y,) = condition(model, split, chosen) or (None,)
     if isinstance(model, DenoisingAutoencoder):
-        x = model.corrupt(x, model.draw_noise(rng, len(x)))
-    return x, model.reconstruct(x, y=y)
+        spoiled = model.corrupt(x, model.draw_noise(rng, len(x)))
+    x_hat = model.reconstruct(x if spoiled is None else spoiled, y=y)
+    how = "reconstructed from mu" if isinstance(model, VAE) else "reconstructed"
+    return figures.reconstructions(
+        x, x_hat, dataset.shape, list(dataset.columns), spoiled=spoiled, how=how
+    )
 
 
 def draw_samples(
@@ -38,8 +55,8 @@ def draw_samples(
     *,
     draw: bool = False,
     names: Sequence[str] = (),
-) -> tuple[Array, str]:
-    """Return n samples, and a title for them; a conditional model goes through its labels.
+) -> Samples:
+    """Return n samples; a conditional model goes through its labels.
 
     Parameters
     ----------
@@ -48,21 +65,26 @@ def draw_samples(
     draw : whether x is drawn as well
     names : of the labels, for the title
     """
+    what = "draws of x" if draw else "samples"
     if not model.n_y:
         n = n or SAMPLES
-        return model.sample(n, rng, draw=draw), f"{n} samples from the prior"
+        title = f"{n} {what} from the prior"
+        return Samples(model.sample(n, rng, draw=draw), None, title, None)
+    n_y = model.n_y
+    across: int | None = n_y * -(-8 // n_y)  # columns, a multiple of the labels
+    if label is not None or n_y > MOST_COLUMNS:
+        across = None
     if n is None:
-        side = model.n_y * -(-8 // model.n_y)  # columns, a multiple of the labels
-        n = side * side if side <= MOST_COLUMNS and label is None else SAMPLES
-    labels = np.arange(n) % model.n_y if label is None else np.full(n, label)
-    told = "each label in turn"
-    if label is not None:
-        told = f"label {names[label] if label < len(names) else label}"
+        n = SAMPLES if across is None else across * across
+    labels = np.arange(n) % n_y if label is None else np.full(n, label)
+    named = list(names) if len(names) == n_y else [str(i) for i in range(n_y)]
+    told = f"label {named[label]}" if label is not None else "each label in turn"
+    if label is None and len(", ".join(named)) <= 40:
+        told = f"{', '.join(named)} in turn"
     x = model.sample(n, rng, draw=draw, y=model.one_hot(labels))
-    return x, f"{n} samples from the prior, given {told}"
+    return Samples(x, labels, f"{n} {what} from the prior, given {told}", across)
 
 
-def sampled(model: VAE, rng: Seed, shape: tuple[int, ...], columns: list[str]) -> Any:
+def show_samples(samples: Samples, shape: tuple[int, ...], columns: list[str]) -> "Figure":
     """Return a picture of samples."""
-    x, title = draw_samples(model, rng)
-    return figures.samples(x, shape, columns, title=title)
+    return figures.samples(samples.x, shape, columns, title=samples.title, across=samples.across)

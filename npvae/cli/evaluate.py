@@ -17,7 +17,7 @@ from npvae.datasets.scaling import Scaling
 from npvae.errors import InputError
 from npvae.evaluation import EVALUATION_SEED, evaluate
 from npvae.importance import MEMORY, log_likelihood, require_likelihood
-from npvae.model_file import Model
+from npvae.model_file import Model, model_checksum
 from npvae.protocol import likelihood_protocol, protocol
 from npvae.runs import PARTS, RunFolder, resume_command
 from npvae.vae import VAE
@@ -59,20 +59,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the figures of a run; with --samples write them into its metrics.json, too.
 
-    Those of the first 500 test examples go beside those of all: test_500, and test.
+    Those of the first 500 test examples go beside those of all, test_500 and test, and those of
+    other seeds and numbers of draws beside each other.
     """
     folder = RunFolder.open(options.folder)
     if options.samples is None:
         _show(_measured(folder, options), options)
         return 0
-    path = folder / "metrics.json"
     with folder.locked():  # from the start: no training changes the model while it is measured
-        before = read_metrics(path)
+        before = read_metrics(folder / "metrics.json")
         metrics = _measured(folder, options)
         _show(metrics, options)
-        n = options.examples
-        write_json(path, before | {options.part if n is None else f"{options.part}_{n}": metrics})
+        _keep(folder, before, metrics, options)
     return 0
+
+
+def _keep(
+    folder: RunFolder,
+    before: dict[str, Any],
+    metrics: dict[str, Any],
+    options: argparse.Namespace,
+) -> None:
+    """Write figures beside those that were there, but for figures of the model as it was once."""
+    model = model_checksum(folder.load_model().model)
+    if before.get("model_crc32") != model:
+        before = {"model_crc32": model}
+    entry = options.part
+    entry += "" if options.examples is None else f"_{options.examples}"
+    entry += "" if options.seed == EVALUATION_SEED else f"_seed{options.seed}"
+    with_k = "log_likelihood"
+    if isinstance(earlier := before.get(entry), dict):  # with other numbers of draws
+        metrics = metrics | {with_k: earlier.get(with_k, {}) | metrics[with_k]}
+    write_json(folder / "metrics.json", before | {entry: metrics})
+    if not options.json:
+        say(f"also in {folder / 'metrics.json'}, as {entry}")
 
 
 def _show(metrics: dict[str, Any], options: argparse.Namespace) -> None:
@@ -101,9 +121,12 @@ def _measured(folder: RunFolder, options: argparse.Namespace) -> dict[str, Any]:
     metrics = measure(model, split, scaling, options.seed, part)
     if options.samples is not None and isinstance(model, VAE):
         memory = int(options.memory_mb * MEGABYTE)
-        metrics["log_likelihood"] = measure_likelihood(
+        found = measure_likelihood(
             model, split, scaling, options.samples, options.seed, part, memory
         )
+        metrics["log_likelihood"] = {str(options.samples): found}
+    if options.part == "validation" and folder.settings().patience is not None:
+        metrics["protocol"]["split"] += ", on which the epoch was chosen"
     return metrics
 
 
@@ -174,11 +197,10 @@ def print_metrics(metrics: dict[str, Any], part: str = "test", *, latents: bool 
     if latents and "kl_per_latent" in metrics:
         nats = " ".join(f"{nats:.2f}" for nats in sorted(metrics["kl_per_latent"])[::-1])
         say(f"{' ' * (len(part) + 3)}KL of each latent, from the largest: {nats}")
-    if "log_likelihood" in metrics:
-        found = metrics["log_likelihood"]
+    for found in metrics.get("log_likelihood", {}).values():
         error = found["standard_error"]  # NaN where there is but one example
-        spread = f" +- {error:.2f}" if isfinite(error) else ""
-        text = f"-{found['name']} {-found['log_px']:.2f}{spread} nats an example"
+        spread = f" +- {error:.2f} (standard error over examples)" if isfinite(error) else ""
+        text = f"-{found['name']} {-found['log_px']:.2f} nats an example{spread}"
         _print(part, text, found["protocol"])
 
 

@@ -38,7 +38,7 @@ def _data(add: Any) -> None:
     add(
         "--binarize",
         choices=("dynamic", "threshold", "none"),
-        help="pixels to zeros and ones: drawn anew each time, at the middle, or left grey "
+        help="pixels to zeros and ones: drawn anew each time, on from 128 up, or left grey "
         "(default: dynamic; none with --likelihood gaussian)",
     )
 
@@ -46,7 +46,8 @@ def _data(add: Any) -> None:
 def _model(add: Any) -> None:
     yes_or_no = argparse.BooleanOptionalAction
     add("--model", choices=KINDS, help=f"(default: {DEFAULT.model})")
-    add("--conditional", action=yes_or_no, help="tell the model the label of each example")
+    told = "tell the model the label of each example, so that you can ask for one"
+    add("--conditional", action=yes_or_no, help=told)
     add("--latent", type=natural, metavar="N", help=f"latents (default: {DEFAULT.latent})")
     add(
         "--hidden",
@@ -62,7 +63,7 @@ def _model(add: Any) -> None:
         "--logvar-range",
         type=or_none(two_numbers),
         metavar="LOW,HIGH",
-        help="keep the encoder's logvar between these (default: no limit)",
+        help="keep the encoder's logvar between these: --logvar-range=-6,2 (default: no limit)",
     )
     add(
         "--likelihood",
@@ -87,6 +88,7 @@ def _model(add: Any) -> None:
 
 
 def _loss(add: Any) -> None:
+    one = "the ELBO with k = 1"
     add(
         "--objective",
         choices=OBJECTIVES,
@@ -94,18 +96,18 @@ def _loss(add: Any) -> None:
         f"reparameterized gradients (default: {DEFAULT.objective})",
     )
     add("--k", type=natural, help=f"draws of z for each example (default: {DEFAULT.k})")
-    add("--beta", type=non_negative, help=f"weight of the KL (default: {DEFAULT.beta:g})")
+    add("--beta", type=non_negative, help=f"weight of the KL; of {one} (default: {DEFAULT.beta:g})")
     add(
         "--warm-up",
         type=whole,
         metavar="N",
-        help="epochs in which beta rises from 0 (default: 0)",
+        help=f"epochs in which beta rises from 0; of {one} (default: 0)",
     )
     add(
         "--free-bits",
         type=non_negative,
         metavar="NATS",
-        help="of each latent's KL that cost nothing (default: 0)",
+        help=f"of each latent's KL that cost nothing; of {one} (default: 0)",
     )
 
 
@@ -121,12 +123,13 @@ def _training(add: Any) -> None:
     add("--batch-size", type=natural, metavar="N", help=f"(default: {DEFAULT.batch_size})")
     optimizers = [name.lower() for name in OPTIMIZERS]
     add("--optimizer", choices=optimizers, help=f"(default: {DEFAULT.optimizer})")
-    add("--lr", type=positive, help=f"learning rate (default: {DEFAULT.lr:g})")
+    rate = f"learning rate (default: {DEFAULT.lr:g}; all but Adam need more)"
+    add("--lr", type=positive, help=rate)
     add(
         "--lr-schedule",
         choices=LR_SCHEDULES,
-        help="how it changes: not, by a seventh of a decade after 1, 3, 9, ... epochs, or along "
-        f"half a cosine to zero (default: {DEFAULT.lr_schedule})",
+        help="constant; stages: for 1, 3, 9, ... epochs, each time divided by 10^(1/7); cosine: "
+        f"half a one, to zero at the last epoch (default: {DEFAULT.lr_schedule})",
     )
     add("--adam-beta1", type=non_negative, metavar="B", help=f"(default: {DEFAULT.adam_beta1:g})")
     add("--adam-eps", type=positive, metavar="E", help=f"(default: {DEFAULT.adam_eps:g})")

@@ -2,9 +2,8 @@
 
 import argparse
 from textwrap import fill
-from typing import Any
 
-from npvae.recipes import RECIPES
+from npvae.recipes import RECIPES, recipe_flags
 
 EXAMPLE = "npvae recipes\n          npvae train --recipe iwae-paper-iwae-5 --epochs 40"
 
@@ -18,7 +17,7 @@ def run(options: argparse.Namespace) -> int:
     for name, recipe in RECIPES.items():
         print(f"{name}: {recipe.what}")
         lines = {
-            "flags": " ".join(flag(*setting) for setting in recipe.settings.items()) or "none",
+            "flags": recipe_flags(recipe) or "none",
             "source": recipe.source,
             "published": recipe.published,
             "differs": recipe.remark,
@@ -27,19 +26,9 @@ def run(options: argparse.Namespace) -> int:
             if text:
                 print(_indented(f"{subject + ':':<11}{text}"))
         print()
-    print("npvae train --recipe NAME uses one; any flag beside it overrides what the recipe says")
+    print("npvae train --recipe NAME uses one; any flag beside it overrides what the recipe says.")
+    print("To compare -log p(x) with what is published: npvae evaluate RUN --samples 5000")
     return 0
-
-
-def flag(name: str, value: Any) -> str:
-    """Return a setting as it is given on the command line."""
-    text = f"--{name.replace('_', '-')}"
-    if isinstance(value, bool):
-        return text if value else text.replace("--", "--no-", 1)
-    if isinstance(value, tuple):
-        joined = ",".join(f"{number:g}" for number in value) or "none"
-        return f"{text}={joined}" if joined.startswith("-") else f"{text} {joined}"
-    return f"{text} {value:g}" if isinstance(value, float) else f"{text} {value}"
 
 
 def _indented(text: str) -> str:

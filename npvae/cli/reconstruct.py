@@ -7,7 +7,7 @@ import numpy as np
 
 from npvae import figures
 from npvae.cli.arguments import whole
-from npvae.cli.drawing import reconstructed
+from npvae.cli.drawing import show_reconstructions
 from npvae.errors import InputError
 from npvae.runs import RunFolder
 
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     saved, dataset = folder.load_model(), folder.load_data(options.data)
     rng = np.random.default_rng(options.seed)
     chosen = rng.permutation(len(dataset.test))[:SHOWN]
-    x, made = reconstructed(saved.model, saved.scaling, dataset.test, chosen, rng)
-    figures.save(figures.reconstructions(x, made, dataset.shape, dataset.columns), out)
+    shown = show_reconstructions(saved.model, saved.scaling, dataset, chosen, rng)
+    figures.save(shown, out)
     print(f"{len(chosen)} test examples and their reconstructions in {out}")
     return 0

@@ -17,13 +17,14 @@ from npvae.building import (
 )
 from npvae.checkpoints import Checkpoint
 from npvae.cli.watching import say
+from npvae.cli.words import model_words, training_words, unseen_labels
 from npvae.datasets import NAMES, default_dataset
 from npvae.datasets.dataset import Dataset
 from npvae.datasets.reading import quote
 from npvae.errors import InputError, WriteError
 from npvae.model_file import Model
 from npvae.progress import Progress
-from npvae.recipes import find_recipe
+from npvae.recipes import find_recipe, recipe_flags
 from npvae.resolving import load_data, resolve
 from npvae.runs import RunFolder, resume_command
 from npvae.schedules import bounds_of
@@ -31,7 +32,7 @@ from npvae.settings import Settings
 from npvae.versions import versions
 
 SETTINGS = [field.name for field in fields(Settings)]
-CHANGEABLE = ("epochs", "data")  # as a run goes on: for longer, and where its data are now
+CHANGEABLE = ("epochs", "patience", "data")  # as a run goes on
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,15 @@ def begin_new(options: argparse.Namespace, stack: ExitStack) -> Training:
         given = {**find_recipe(given["recipe"]).settings, **given}
     if "data" in given:
         settings = Settings(**given)
-        dataset = load_data(settings)
+        with _naming_the_recipe(settings):
+            dataset = load_data(settings)
     else:  # MNIST, else glyphs, saying which and why
         asked = {key: given[key] for key in ("seed", "validation") if key in given}
         dataset, reason = default_dataset(**asked)
         settings = Settings(**given, data=dataset.name)
         say(reason)
-    settings = resolve(settings, dataset)
+    with _naming_the_recipe(settings):
+        settings = resolve(settings, dataset)
     state = new_state(settings, dataset)
     _describe(dataset, settings, state.model)
     folder = RunFolder.create(getattr(options, "out", None), dataset.name)
@@ -83,6 +86,18 @@ def begin_new(options: argparse.Namespace, stack: ExitStack) -> Training:
     with advising(folder):
         folder.write_config(settings, dataset, state.model.params.size)
     return Training(folder, settings, dataset, state)
+
+
+@contextmanager
+def _naming_the_recipe(settings: Settings) -> Iterator[None]:
+    """Say, with whatever is refused, which flags were not given but came with the recipe."""
+    try:
+        yield
+    except InputError as error:
+        if settings.recipe is None:
+            raise
+        flags = recipe_flags(find_recipe(settings.recipe)) or "no flag"
+        raise InputError(f"{error} (the recipe {settings.recipe} sets {flags})") from error
 
 
 def new_state(settings: Settings, dataset: Dataset) -> Checkpoint:
@@ -126,7 +141,16 @@ def resume(options: argparse.Namespace, stack: ExitStack) -> Training:
             f"epoch, {settings.epochs}; begin another run for a longer cosine"
         )
     dataset = folder.load_data(getattr(options, "data", None))
-    asked = replace(settings, epochs=epochs, data=getattr(options, "data", settings.data))
+    patience = getattr(options, "patience", settings.patience)
+    if (patience is None) != (settings.patience is None):
+        raise InputError(
+            f"--patience {patience}: the run in {folder.path} {_kept(settings)}; with or without "
+            "early stopping begin another run"
+        )
+    data = getattr(options, "data", settings.data)
+    asked = replace(settings, epochs=epochs, patience=patience, data=data)
+    if state is not None and epochs > settings.epochs:
+        _require_going_on(folder, asked, state)
     if asked != settings:
         settings = resolve(asked, dataset)
         with advising(folder):
@@ -144,9 +168,25 @@ def resume(options: argparse.Namespace, stack: ExitStack) -> Training:
     stopping = build_schedules(settings)["early_stopping"]
     if stopping is not None and stopping.is_over(bounds_of(state.progress.records)):
         say(f"       it is complete: it has stopped early, by --patience {settings.patience}")
+        say("       for more give a larger --patience, and --epochs N")
     elif state.progress.epoch > epochs:
         say("       it is complete; for more give --epochs N")
     return Training(folder, settings, dataset, replace(state, settings=settings.as_json()))
+
+
+def _kept(settings: Settings) -> str:
+    return "keeps its best epoch" if settings.patience else "has kept no best epoch so far"
+
+
+def _require_going_on(folder: RunFolder, asked: Settings, state: Checkpoint) -> None:
+    """Refuse more epochs for a training that has stopped early, and would stop at once again."""
+    stopping = build_schedules(asked)["early_stopping"]
+    if stopping is not None and stopping.is_over(bounds_of(state.progress.records)):
+        raise InputError(
+            f"--epochs {asked.epochs}: {folder.path} has stopped early, after "
+            f"{state.progress.epoch - 1} epochs, by --patience {asked.patience}; give a larger "
+            "--patience as well"
+        )
 
 
 def _require_fitting(
@@ -172,42 +212,9 @@ def _describe(dataset: Dataset, settings: Settings, model: Model) -> None:
     say(f"data   {name}: {shape}, {parts}, {len(dataset.test)} to test")
     if dataset.remark:
         say(f"       {dataset.remark}")
+    if settings.conditional and (unseen := unseen_labels(dataset)):
+        say(f"       no training example has the label {', '.join(unseen):.200}: not learned")
     if settings.recipe:
         say(f"recipe {settings.recipe}")
-    say(f"model  {', '.join(_words(dataset, settings, model))}: {model.params.size:,} parameters")
-    say(f"train  {', '.join(_training_words(settings))}")
-
-
-def _words(dataset: Dataset, settings: Settings, model: Model) -> Iterator[str]:
-    """The model in words: its kind and sizes, then whatever decides its loss."""
-    hidden = "-".join(map(str, settings.hidden))
-    mirrored = "-".join(map(str, reversed(settings.hidden)))
-    sizes = [str(dataset.n_x), hidden, str(settings.latent), mirrored, str(dataset.n_x)]
-    told = "conditional " if model.n_y else ""
-    yield f"{told}{type(model).__name__} {'-'.join(filter(None, sizes))}"
-    yield settings.activation
-    yield f"{settings.likelihood} likelihood".capitalize()
-    if settings.sigma is not None:
-        number = isinstance(settings.sigma, float | int)
-        yield f"sigma {settings.sigma:g}" if number else f"{settings.sigma} sigma"
-    if dataset.kind == "pixels" or settings.likelihood == "bernoulli":
-        yield f"binarize {settings.binarize}"
-    if settings.model == "denoising":
-        yield f"{settings.corruption} noise {settings.noise:g}"
-    if settings.draws_several:
-        yield f"{settings.objective.upper()} of {settings.k} draws"
-    elif settings.model == "vae":
-        warm_up = f" after a warm-up of {settings.warm_up} epochs" if settings.warm_up else ""
-        yield f"beta {settings.beta:g}{warm_up}"
-        if settings.free_bits:
-            yield f"free bits {settings.free_bits:g}"
-
-
-def _training_words(settings: Settings) -> Iterator[str]:
-    """The training in words."""
-    constant = settings.lr_schedule == "constant"
-    schedule = "" if constant else f" in {settings.lr_schedule}"
-    yield f"{settings.optimizer.capitalize()}, learning rate {settings.lr:g}{schedule}"
-    yield f"batches of {settings.batch_size}"
-    patience = f", patience {settings.patience}" if settings.patience else ""
-    yield f"{settings.epochs} epochs{patience}"
+    say(f"model  {model_words(dataset, settings, model)}")
+    say(f"train  {training_words(settings)}")

@@ -3,7 +3,7 @@
 import argparse
 import signal
 import sys
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -14,18 +14,19 @@ from npvae import figures
 from npvae.building import build_schedules
 from npvae.checkpoints import Checkpoint
 from npvae.cli.arguments import natural, positive
-from npvae.cli.drawing import reconstructed, sampled
+from npvae.cli.drawing import draw_samples, show_reconstructions, show_samples
 from npvae.cli.evaluate import measure, print_metrics
 from npvae.cli.flags import add_settings
 from npvae.cli.starting import Training, advising, begin_new, resume
 from npvae.cli.table import Table
 from npvae.cli.watching import Stopped, Watch, say
-from npvae.config import write_json
+from npvae.config import read_metrics, write_json
 from npvae.datasets.dataset import Dataset
-from npvae.errors import TrainingError
+from npvae.errors import DataError, TrainingError
 from npvae.evaluation import EVALUATION_SEED
 from npvae.history import history_columns
 from npvae.memory import peak_memory_mb
+from npvae.model_file import model_checksum
 from npvae.runs import RunFolder, resume_command
 from npvae.schedules import bounds_of
 from npvae.training import fit, require_finite
@@ -144,7 +145,10 @@ def _finish(training: Training, begin: float) -> None:
     """Test the trained model, draw it, and say where everything is."""
     folder, state, dataset = training.folder, training.state, training.dataset
     records = state.progress.records
-    metrics: dict[str, Any] = {"epochs": len(records)}
+    metrics: dict[str, Any] = {
+        "epochs": len(records),
+        "model_crc32": model_checksum(state.model),
+    }
     if state.progress.best is not None:
         stopping = build_schedules(training.settings)["early_stopping"]
         metrics["best_epoch"] = best = stopping.best(bounds_of(records))
@@ -159,20 +163,34 @@ def _finish(training: Training, begin: float) -> None:
         "seconds": round(perf_counter() - begin, 2),
         "peak_memory_mb": peak_memory_mb(),
     }
-    write_json(folder / "metrics.json", metrics)
+    write_json(folder / "metrics.json", _with_what_was_measured(folder, metrics))
     print_metrics(metrics["test"])
     memory = metrics["peak_memory_mb"]
     say(f"{metrics['seconds']:.1f} s" + (f", {memory:.0f} MB at most" if memory else ""))
     say(f"everything is in {folder.path}: {', '.join(folder.names())}")
 
 
+def _with_what_was_measured(folder: RunFolder, metrics: dict[str, Any]) -> dict[str, Any]:
+    """Return metrics beside those that `npvae evaluate` wrote, if the model is still the same."""
+    before: dict[str, Any] = {}
+    with suppress(DataError):
+        before = read_metrics(folder / "metrics.json")
+    if before.get("model_crc32") != metrics["model_crc32"]:
+        return metrics
+    measured = before.get("test")
+    test = (measured if isinstance(measured, dict) else {}) | metrics["test"]
+    return before | metrics | {"test": test}
+
+
 def _draw(folder: RunFolder, state: Checkpoint, dataset: Dataset) -> None:
     """Write reconstructions.png, samples.png and history.png."""
     rng = np.random.default_rng(EVALUATION_SEED)
     model, columns, chosen = state.model, list(dataset.columns), slice(0, 16)
-    x, made = reconstructed(model, state.scaling, dataset.test, chosen, rng)
-    shown = figures.reconstructions(x, made, dataset.shape, columns)
+    shown = show_reconstructions(model, state.scaling, dataset, chosen, rng)
     figures.save(shown, folder / "reconstructions.png")
     if isinstance(model, VAE):  # an autoencoder has no prior to sample from
-        figures.save(sampled(model, rng, dataset.shape, columns), folder / "samples.png")
-    figures.save(figures.history(history_columns(folder / "history.csv")), folder / "history.png")
+        drawn = draw_samples(model, rng, names=dataset.classes)
+        shown = show_samples(drawn, dataset.shape, columns)
+        figures.save(shown, folder / "samples.png")
+    shown = figures.history(history_columns(folder / "history.csv"), model.bound_name)
+    figures.save(shown, folder / "history.png")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from npvae.arrays import Array, Device
-from npvae.datasets.dataset import Dataset, Split, chunks
+from npvae.datasets.dataset import CHUNK_BYTES, Dataset, Split, chunks
 from npvae.errors import InputError
 
 Binarize = Literal["dynamic", "threshold", "none"]
@@ -131,8 +131,9 @@ def moments_of(split: Split, scaling: Scaling) -> tuple[Array, float]:
     if isinstance(scaling, Pixels) and scaling.binarize == "dynamic":
         scaling = Pixels("none")
     rng, total, squares = np.random.default_rng(0), np.zeros(split.x.shape[1]), 0.0
-    for start in range(0, len(split), 1000):
-        rows = split.take(slice(start, start + 1000))
+    step = max(1, CHUNK_BYTES // (8 * split.x.shape[1]))
+    for start in range(0, len(split), step):
+        rows = split.take(slice(start, start + step))
         x = scaling.encode(rows, rng, np.float64)
         total += x.sum(axis=0)
         squares += float(np.vdot(x, x))
