@@ -22,6 +22,7 @@ def block(name):
     ("name", "printed"),
     [
         ("tour", ["epoch 3: train -", "-ELBO ", "VAE: all agree"]),
+        ("log likelihood", ["epoch 4: L_5 held out -", "-log p(x) ", "given the label -"]),
         ("own layer", ["Scale: all agree"]),
         ("resume", ["epoch 3: held out -", "epoch 4: held out -"]),
     ],
