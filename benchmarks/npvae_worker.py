@@ -47,7 +47,7 @@ class Race:
 
     def loss(self) -> float:
         """-ELBO of the test images with sampled z, in nats an image."""
-        return -evaluate(self.model, self.test, self.grey, rng=0).elbo
+        return -evaluate(self.model, self.test, self.grey, seed=0).elbo
 
     def parts(self) -> dict[str, float]:
         """Seconds of a step and of its parts: medians over rounds in which they alternate."""
