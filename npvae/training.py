@@ -167,7 +167,6 @@ def fit(
     _require_beta(model, beta, epochs)
     if early_stopping is not None and len(dataset.validation) == 0:
         raise InputError("early stopping needs a validation part; hold some out (--validation)")
-    progress.take_last(model.params)
     updates = watch(
         steps(
             model,

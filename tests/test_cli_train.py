@@ -145,3 +145,15 @@ def test_with_no_dataset_named_it_says_which_and_why(tmp_path, capsys, monkeypat
     assert asked == [{"seed": 3}]
     assert RunFolder.open(tmp_path / "run").settings().data == "glyphs"
     assert "split.npz" not in RunFolder.open(tmp_path / "run").names()
+
+
+def test_a_label_without_a_training_example_is_told(tmp_path, capsys):
+    x = np.load("own.npy")
+    np.savez("rare.npz", x=x, y=["rare" if i == 3 else "usual" for i in range(len(x))])
+    for seed in range(20):  # until the one is held out
+        held_out = 3 not in load_dataset("rare.npz", seed=seed).train.rows
+        if held_out:
+            break
+    options = [*SMALL, "--conditional", "--seed", seed, "--out", tmp_path / "run"]
+    assert run("train", "--data", "rare.npz", *options) == 0
+    assert "no training example has the label rare: not learned" in capsys.readouterr().out

@@ -26,6 +26,7 @@ from npvae import (
     save_checkpoint,
     training,
 )
+from npvae.cli import main
 from npvae.runs import RunFolder
 
 BOUNDS = (-5.0, -4.0, -4.5, -4.2, -1.0, -1.0)  # patience 2: over after the fourth, the second best
@@ -263,6 +264,15 @@ def test_a_run_that_had_stopped_early_is_not_trained_on(own, bounds, capsys):
     assert resume("run", "--epochs", "9") == 2
     assert "give a larger --patience as well" in capsys.readouterr().err
     require_same("never", "run")
+
+
+def test_the_part_that_chose_the_epoch_says_so(own, bounds, capsys):
+    bounds(*BOUNDS)
+    assert begin("run") == 0
+    for part, chose in (("validation", True), ("test", False)):
+        capsys.readouterr()
+        assert main(["evaluate", "run", "--part", part]) == 0
+        assert ("on which the epoch was chosen" in capsys.readouterr().out) == chose
 
 
 def test_with_a_larger_patience_it_goes_on_from_its_last_parameters(own, bounds, capsys):

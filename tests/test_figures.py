@@ -95,10 +95,55 @@ def test_history_shows_both_parts():
     assert all("nats" in ax.get_title(loc="left") for ax in figure.axes[:3])
 
 
+def test_history_shows_what_was_maximised():
+    """Of several draws that is minus the loss, and no ELBO."""
+    columns = HISTORY | {"train_loss": [100.0, 90.0], "validation_bound": [-95.0, -92.0]}
+    ax = figures.history(columns, "L_5").axes[0]
+    assert ax.get_title(loc="left") == "L_5 (nats an example)"
+    train, held_out = (line.get_ydata() for line in ax.lines)
+    np.testing.assert_array_equal(train, [-100, -90])
+    np.testing.assert_array_equal(held_out, [-95, -92])
+
+
+def test_history_of_an_autoencoder_has_no_kl():
+    columns = HISTORY | {"train_loss": [100.0, 90.0], "train_kl": [0.0, 0.0]}
+    ax = figures.history(columns, "log p(x|z)").axes[2]
+    assert not ax.lines
+    assert ax.texts[0].get_text() == "no prior, no KL"
+
+
 def test_history_without_a_validation_part_says_so():
     figure = figures.history(HISTORY)
     assert [len(ax.lines) for ax in figure.axes] == [1, 1, 1, 0]
     assert figure.axes[3].texts[0].get_text() == "no validation part"
+
+
+# ---- what a model was given ----------------------------------------------------------------------
+
+
+def test_spoiled_examples_lie_between_the_clean_ones_and_the_answers():
+    clean, spoiled, made = (np.full((3, 4), level) for level in (0.2, 0.5, 0.8))
+    figure = figures.reconstructions(clean, made, (2, 2), spoiled=spoiled, how="cleaned")
+    (image,) = figure.axes[0].images
+    np.testing.assert_allclose(image.get_array()[1::3, 1], [0.2, 0.5, 0.8])
+    title = figure.axes[0].get_title(loc="left")
+    assert title == "above: test examples, between: spoiled, as given to the model, below: cleaned"
+
+
+def test_rows_of_a_table_are_shown_spoiled_as_well():
+    x = np.zeros((1, 3))
+    ax = figures.reconstructions(x, x + 1, (3,), spoiled=x - 1).axes[0]
+    assert [line.get_label() for line in ax.lines] == [
+        "example",
+        "spoiled, as given",
+        "reconstructed",
+    ]
+    assert [line.get_ydata()[0] for line in ax.lines] == [0, -1, 1]
+
+
+def test_samples_in_columns_of_ones_own():
+    figure = figures.samples(np.zeros((6, 4)), (2, 2), across=6)
+    assert figure.axes[0].images[0].get_array().shape == (4, 19)
 
 
 # ---- files ---------------------------------------------------------------------------------------

@@ -234,3 +234,8 @@ def test_its_config_says_what_decides_its_loss():
 def test_bad_input(use, words):
     with pytest.raises(InputError, match=words):
         use()
+
+
+def test_true_is_no_number_of_draws():
+    with pytest.raises(InputError, match="k is True"):
+        make(k=True)

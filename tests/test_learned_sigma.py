@@ -203,6 +203,11 @@ def test_unknown_way_to_sigma(name):
         make_likelihood(name, "best")
 
 
+def test_a_bernoulli_has_no_sigma_to_find():
+    with pytest.raises(InputError, match=r"sigma is 'learned'; give .* for the gaussian"):
+        make_likelihood("bernoulli", "learned")
+
+
 @pytest.mark.parametrize("sigma", [0, -1, float("nan"), float("inf"), 1e-20])
 def test_bad_sigma_at_the_start(sigma):
     with pytest.raises(InputError, match="positive number"):

@@ -136,3 +136,9 @@ def test_hidden_sizes():
     assert hidden_sizes(()) == ()
     with pytest.raises(InputError, match="at least one number"):
         hidden_sizes((3, 0))
+
+
+@pytest.mark.parametrize("n_y", [-1, 2.5])
+def test_a_condition_of_no_size(n_y):
+    with pytest.raises(InputError, match=r"n_y is .*; give the numbers of a condition, 0 for none"):
+        VAE(Dense(4, 4, 0), Dense(2, 4, 0), n_x=4, n_z=2, n_y=n_y)

@@ -139,6 +139,7 @@ def test_they_are_listed_with_source_figure_and_flags(capsys):
     assert max(map(len, said.splitlines())) <= 100
     *listed, advice = said.strip().split("\n\n")
     assert "--recipe NAME" in advice
+    assert "npvae evaluate RUN --samples 5000" in advice
     for (name, recipe), text in zip(RECIPES.items(), listed, strict=True):
         words = " ".join(text.split())
         assert words.startswith(f"{name}: {recipe.what} flags: ")
@@ -174,6 +175,21 @@ def test_a_run_with_a_recipe_keeps_its_name_and_what_overrides_it(own, capsys):
     assert main(["train", "--resume", "run"]) == 0
     assert main(["train", "--resume", "run", "--recipe", "aevb"]) == 2
     assert "--recipe cannot be given" in capsys.readouterr().err
+
+
+def test_what_does_not_fit_a_recipe_is_refused_with_what_the_recipe_sets(own, capsys):
+    given = ["--recipe", "iwae-paper-iwae-5", "--model", "autoencoder", "--validation", "4"]
+    assert main(["train", "--data", "own.npz", *given]) == 2
+    said = capsys.readouterr().err
+    assert "--objective iwae is for a VAE" in said
+    assert "(the recipe iwae-paper-iwae-5 sets --latent 50 --hidden 200,200" in said
+    assert main(["train", "--data", "own.npz", "--recipe", "gated"]) == 2
+    assert "(the recipe gated sets " in capsys.readouterr().err
+
+
+def test_only_the_vae_of_one_draw_has_its_kl_in_closed_form():
+    closed = [name for name, recipe in RECIPES.items() if "closed form, not drawn" in recipe.remark]
+    assert closed == ["iwae-paper-vae-1"]
 
 
 def test_none_undoes_what_a_recipe_says(own):
