@@ -5,8 +5,10 @@ import sys
 
 import numpy as np
 from PIL import Image
+from run_files import draw_quickly
 
 from npvae.cli import main
+from npvae.datasets import places
 
 SMALL = ["--latent", "2", "--hidden", "8", "--epochs", "2", "--batch-size", "16"]
 
@@ -44,6 +46,14 @@ def save_files(folder):
         np.save(folder / f"{name}.npy", array)
     (folder / "broken.npy").write_bytes((folder / "own.npy").read_bytes()[:500])
     (folder / "notes.txt").write_text("no data")
+
+
+def work_offline(monkeypatch, files, tmp_path):
+    """Work in the folder of the files, with no dataset in place, no cache and no network."""
+    monkeypatch.setenv(places.VARIABLE, str(tmp_path / "data"))
+    monkeypatch.setattr(places, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.chdir(files)
+    draw_quickly(monkeypatch)
 
 
 def run(*arguments):

@@ -52,3 +52,13 @@ def run(*arguments):
         return main([str(argument) for argument in arguments])
     except SystemExit as exit_:
         return exit_.code
+
+
+def refused(capsys, *arguments):
+    """Return the one line that a refusal says; its exit status is 2."""
+    assert run(*arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    (line,) = said.err.splitlines()
+    assert line.startswith("npvae")
+    return line

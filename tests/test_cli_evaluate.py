@@ -9,7 +9,7 @@ import measured_runs
 import pytest
 import run_files
 import tqdm
-from measured_runs import run
+from measured_runs import refused, run
 
 from npvae import Split, evaluate, log_likelihood
 from npvae.cli import evaluate as verb
@@ -52,17 +52,6 @@ def files_of(folder):
 
 def metrics_of(folder):
     return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-
-
-def refused(capsys, *arguments):
-    """Return the one line that a refusal says; its exit status is 2."""
-    assert run(*arguments) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    *before, line = said.err.splitlines()
-    assert before == [] or before[0].startswith("usage: npvae")
-    assert line.startswith("npvae")
-    return line
 
 
 # ---- what it prints ------------------------------------------------------------------------------

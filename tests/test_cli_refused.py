@@ -4,12 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cli_files import SMALL, assert_one_clear_message, in_folder, python, run, save_files
-from run_files import draw_quickly
+from cli_files import (
+    SMALL,
+    assert_one_clear_message,
+    in_folder,
+    python,
+    run,
+    save_files,
+    work_offline,
+)
 
 from npvae import load_model, training
 from npvae.cli import starting
-from npvae.datasets import places
 
 BAD = {
     "train --data mnits": "did you mean mnist",
@@ -100,10 +106,7 @@ def files(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch, files):
     """Every test works in the folder of the files, with no data, no cache and no network."""
-    monkeypatch.setenv(places.VARIABLE, str(tmp_path / "data"))
-    monkeypatch.setattr(places, "cache_folder", lambda: tmp_path / "cache")
-    monkeypatch.chdir(files)
-    draw_quickly(monkeypatch)
+    work_offline(monkeypatch, files, tmp_path)
 
 
 @pytest.mark.parametrize("line", BAD)

@@ -5,7 +5,7 @@ import measured_runs
 import numpy as np
 import pytest
 import run_files
-from measured_runs import NAMES, run
+from measured_runs import NAMES, refused, run
 
 from npvae import figures
 from npvae.runs import RunFolder
@@ -47,17 +47,6 @@ def expected(name, n, labels=None, **options):
     model = RunFolder.open(name).load_model().model
     y = None if labels is None else model.one_hot(np.array(labels))
     return model.sample(n, 0, y=y, **options).reshape(n, 4, 5)
-
-
-def refused(capsys, *arguments):
-    """Return the one line that a refusal says; its exit status is 2."""
-    assert run(*arguments) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    *before, line = said.err.splitlines()
-    assert before == [] or before[0].startswith("usage: npvae")
-    assert line.startswith("npvae")
-    return line
 
 
 # ---- labels --------------------------------------------------------------------------------------

@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-from cli_files import SMALL, run, save_files
-from run_files import draw_quickly
+from cli_files import SMALL, run, save_files, work_offline
 
 from npvae import Adam, figures, fit
 from npvae.building import build_model
 from npvae.cli import starting
-from npvae.datasets import load_dataset, places
+from npvae.datasets import load_dataset
 from npvae.history import history_columns
 from npvae.recipes import flag
 from npvae.runs import RunFolder
@@ -35,10 +34,7 @@ def files(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch, files):
     """Every test works in the folder of the files, with no data, no cache and no network."""
-    monkeypatch.setenv(places.VARIABLE, str(tmp_path / "data"))
-    monkeypatch.setattr(places, "cache_folder", lambda: tmp_path / "cache")
-    monkeypatch.chdir(files)
-    draw_quickly(monkeypatch)
+    work_offline(monkeypatch, files, tmp_path)
 
 
 def test_training_says_what_it_does_and_where_everything_is(tmp_path, capsys):
