@@ -52,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume",
         metavar="RUN",
         help="go on with the run in this folder, to the same bits as if it had never been stopped; "
-        "of the settings only --epochs may be given, to go on for longer, and --data, where your "
-        "own data are now",
+        "of the settings only --epochs and --patience may be given, to go on for longer, and "
+        "--data, where your own data are now",
     )
     add = parser.add_argument
     add(
