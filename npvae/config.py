@@ -55,7 +55,8 @@ def what_differs(dataset: Dataset, stored: dict[str, Any], *, labels: bool) -> s
     """
     if stored.get("crc32") != checksum(dataset.train.x):
         return "numbers"
-    same_number = len(dataset.classes) == len(stored.get("classes", ()))
+    classes = stored.get("classes")
+    same_number = isinstance(classes, list) and len(dataset.classes) == len(classes)
     if labels and same_number and stored.get("labels_crc32") != _labels_checksum(dataset):
         return "labels"
     return ""

@@ -1,21 +1,17 @@
 """The folder of a run, which keeps everything that it made."""
 
-import os
 import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-import numpy as np
-
 from npvae.building import build_schedules
 from npvae.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
-from npvae.config import read_config, read_metrics, what_differs, write_config, write_json
+from npvae.config import read_config, read_metrics, write_config, write_json
 from npvae.datasets import NAMES
-from npvae.datasets.archive import read_arrays, write_arrays
+from npvae.datasets.archive import write_arrays
 from npvae.datasets.dataset import Dataset
 from npvae.datasets.reading import quote
 from npvae.errors import DataError, InputError
@@ -23,11 +19,10 @@ from npvae.files import is_part, remove_parts, write_whole
 from npvae.history import history_columns, write_history
 from npvae.lock import locked
 from npvae.model_file import SavedModel, load_model, save_model
-from npvae.resolving import load_data
+from npvae.provenance import PARTS, load_same_data
 from npvae.settings import Settings
 
 LOCK = ".lock"
-PARTS = ("train", "validation", "test")
 
 
 class RunFolder:
@@ -212,38 +207,7 @@ class RunFolder:
         ----------
         place : where one's own data are now, if they are no longer where they were
         """
-        settings = self.settings()
-        if place is not None:
-            settings = replace(settings, data=place)
-        if settings.data not in NAMES and not os.path.exists(os.path.expanduser(settings.data)):
-            raise DataError(
-                f"the data of this run, {quote(settings.data)}, are not there; bring them back, or "
-                "say with --data where they are now"
-            )
-        try:
-            dataset = load_data(settings)
-        except InputError as error:
-            if place is not None:
-                raise
-            raise DataError(f"{self / 'config.json'}: {quote(error)}; restore it") from error
-        stored = read_config(self / "config.json")["data"]
-        changed = f"{dataset.source} has changed since this run was trained"
-        advice = f"restore it, or {self / 'config.json'}"
-        if other := what_differs(dataset, stored, labels=settings.conditional):
-            raise DataError(f"{changed}: it holds other {other}; {advice}")
-        path, trained = self / "split.npz", (self / "checkpoint.npz").exists()
-        if settings.data not in NAMES and (path.exists() or trained):
-            if not path.exists():
-                raise DataError(f"{path} is missing; restore it")
-            kept = read_arrays(path, packed=False)
-            for name in PARTS:
-                rows = getattr(dataset, name).rows
-                found = kept.get(name, rows[:0])
-                if found.dtype.kind != "i" or not np.array_equal(found, rows):
-                    raise DataError(
-                        f"{changed}, or {path}: its {name} part has other rows; {advice}"
-                    )
-        return dataset
+        return load_same_data(self.path, self.settings(), place)
 
 
 def resume_command(path: Path) -> str:

@@ -15,8 +15,8 @@ PACKAGE = Path(npvae.__file__).parent
 ORDER = """
     errors versions memory files lock arrays layers gaussian likelihoods networks autoencoder vae
     iwae datasets model_file evaluation importance protocol optimizers progress schedules
-    training checkpoints history settings resolving building recipes config runs gradcheck selfcheck
-    figures cli __main__
+    training checkpoints history settings resolving building recipes config provenance runs
+    gradcheck selfcheck figures cli __main__
 """.split()  # noqa: SIM905
 ONLY = {
     "datasets": {"errors", "files", "arrays", "datasets"},

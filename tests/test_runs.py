@@ -214,6 +214,7 @@ def test_other_labels_are_other_data_where_labels_count(tmp_path, other, differs
     stored = read_config(path)["data"]
     assert what_differs(other, stored, labels=True) == differs
     assert what_differs(other, stored, labels=False) == ""
+    assert what_differs(other, stored | {"classes": 5}, labels=True) == ""  # a damaged config
 
 
 def test_a_damaged_split():

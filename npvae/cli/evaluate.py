@@ -19,7 +19,8 @@ from npvae.evaluation import EVALUATION_SEED, evaluate
 from npvae.importance import MEMORY, log_likelihood, require_likelihood
 from npvae.model_file import Model, model_checksum
 from npvae.protocol import likelihood_protocol, protocol
-from npvae.runs import PARTS, RunFolder, resume_command
+from npvae.provenance import PARTS
+from npvae.runs import RunFolder, resume_command
 from npvae.vae import VAE
 
 EXAMPLE = "npvae evaluate runs/mnist-001 --samples 5000"
