@@ -120,7 +120,12 @@ class DenoisingAutoencoder(Autoencoder):
         return draw(size=(n, self.n_x), dtype=self.params.dtype.type)
 
     def corrupt(self, x: Array, eps: Array) -> Array:
-        """Return x with some numbers masked (where eps < amount), or with amount eps added."""
+        """Return x, (B, n_x), with some numbers masked (where eps < amount), or amount eps added.
+
+        Parameters
+        ----------
+        x, eps : (B, n_x) float arrays, eps as `draw_noise` returns it
+        """
         if getattr(eps, "shape", None) != x.shape:
             given = getattr(eps, "shape", type(eps).__name__)
             raise InputError(f"eps has shape {given}, expected {x.shape}: a number for each of x")

@@ -34,7 +34,7 @@ def build_model(settings: Settings, dataset: Dataset, rng: np.random.Generator) 
     ------
     InputError : if it would not fit into any usual memory
     """
-    n_y = len(dataset.classes) if settings.conditional else 0
+    n_y = condition_size(settings, dataset)
     sizes = [dataset.n_x + n_y, *settings.hidden, 2 * settings.latent]
     if (least := 2 * sum(a * b for a, b in pairwise(sizes))) > MOST_PARAMETERS:
         raise InputError(
@@ -62,6 +62,11 @@ def build_model(settings: Settings, dataset: Dataset, rng: np.random.Generator) 
         if isinstance(model.likelihood, LearnedGaussian):
             model.likelihood.start_at(var)
     return model
+
+
+def condition_size(settings: Settings, dataset: Dataset) -> int:
+    """Return how many numbers the model is told beside x: one for each label, or none."""
+    return len(dataset.classes) if settings.conditional else 0
 
 
 def model_kind(settings: Settings) -> tuple[type[Autoencoder] | type[VAE], dict[str, Any]]:

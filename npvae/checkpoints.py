@@ -20,7 +20,8 @@ from npvae.model_file import (
     write_content,
 )
 from npvae.optimizers import Optimizer, optimizer_state, restore_optimizer
-from npvae.progress import Progress, progress_state, restore_progress
+from npvae.progress import Progress
+from npvae.progress_file import progress_state, restore_progress
 from npvae.training import require_healthy
 from npvae.versions import versions
 

@@ -58,7 +58,7 @@ class EncoderDecoder:
     dtype, device : of the parameters
     """
 
-    kind: ClassVar[str]
+    kind: ClassVar[str]  # its name in a file
     per_latent: ClassVar[int] = 1  # numbers that the encoder says about each latent
     options: ClassVar[tuple[str, ...]] = ()  # what decides the loss beside the networks
 

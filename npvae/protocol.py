@@ -31,7 +31,7 @@ def protocol(model: Any, scaling: Scaling, n: int, seed: int, part: str = "test"
     if isinstance(model, VAE):
         elbo = "ELBO = E_q[log p(x | z)] - KL(q(z | x), N(0, I))"
         k = model.k if isinstance(model, IWAE) else 1
-        draws = f"{_counted(k, 'draw')} of z for each example, seed {seed}"
+        draws = f"{counted(k, 'draw')} of z for each example, seed {seed}"
         if model.bound_name != "ELBO":
             elbo += f"; {model.bound_name} = E[log 1/{k} sum(w)], {WEIGHTS}"
     else:
@@ -45,7 +45,7 @@ def protocol(model: Any, scaling: Scaling, n: int, seed: int, part: str = "test"
     return {
         "formula": f"{_given_label(model, elbo)}, in nats, summed over pixels and latents, mean "
         "over examples",
-        "split": f"the {part} part, {_counted(n, 'example')}",
+        "split": f"the {part} part, {counted(n, 'example')}",
         "draws": draws,
         "data": _data(model, scaling, seed),
         **_density(model),
@@ -60,14 +60,15 @@ def likelihood_protocol(
     return {
         "formula": f"{_given_label(model, formula)}, in nats, mean over examples and its standard "
         "error",
-        "split": f"the {part} part, {_counted(found.n, 'example')}",
-        "draws": f"k = {_counted(found.k, 'draw')} of z for each example, seed {seed}",
+        "split": f"the {part} part, {counted(found.n, 'example')}",
+        "draws": f"k = {counted(found.k, 'draw')} of z for each example, seed {seed}",
         "data": _data(model, scaling, seed),
         **_density(model),
     }
 
 
-def _counted(n: int, what: str) -> str:
+def counted(n: int, what: str) -> str:
+    """Return "1 draw", "2 draws"."""
     return f"{n} {what}{'s' * (n != 1)}"
 
 

@@ -14,9 +14,9 @@ import npvae
 PACKAGE = Path(npvae.__file__).parent
 ORDER = """
     errors versions memory files lock arrays layers gaussian likelihoods networks autoencoder vae
-    iwae datasets model_file evaluation importance protocol optimizers progress schedules
-    training checkpoints history settings resolving building recipes config provenance runs
-    gradcheck selfcheck figures cli __main__
+    iwae datasets model_file evaluation importance protocol optimizers progress
+    progress_file schedules training checkpoints history settings resolving building recipes config
+    provenance runs gradcheck selfcheck figures cli __main__
 """.split()  # noqa: SIM905
 ONLY = {
     "datasets": {"errors", "files", "arrays", "datasets"},

@@ -17,7 +17,7 @@ from npvae.datasets.scaling import Scaling
 from npvae.errors import InputError
 from npvae.evaluation import EVALUATION_SEED, evaluate
 from npvae.importance import MEMORY, log_likelihood, require_likelihood
-from npvae.model_file import Model, model_checksum
+from npvae.model_file import Model, SavedModel, model_checksum
 from npvae.protocol import likelihood_protocol, protocol
 from npvae.provenance import PARTS
 from npvae.runs import RunFolder, resume_command
@@ -65,12 +65,15 @@ def run(options: argparse.Namespace) -> int:
     """
     folder = RunFolder.open(options.folder)
     if options.samples is None:
-        _show(_measured(folder, options), options)
+        _show(_measured(folder, folder.load_model(), options), options)
         return 0
     with folder.locked():  # from the start: no training changes the model while it is measured
         before = read_metrics(folder / "metrics.json")
-        metrics = _measured(folder, options)
+        saved = folder.load_model()
+        metrics = _measured(folder, saved, options)
         _show(metrics, options)
+        if before.get("model_crc32") != (model := model_checksum(saved.model)):
+            before = {"model_crc32": model}  # what was there is of the model as it was once
         _keep(folder, before, metrics, options)
     return 0
 
@@ -81,10 +84,7 @@ def _keep(
     metrics: dict[str, Any],
     options: argparse.Namespace,
 ) -> None:
-    """Write figures beside those that were there, but for figures of the model as it was once."""
-    model = model_checksum(folder.load_model().model)
-    if before.get("model_crc32") != model:
-        before = {"model_crc32": model}
+    """Write figures beside those of the same model that were there."""
     entry = options.part
     entry += "" if options.examples is None else f"_{options.examples}"
     entry += "" if options.seed == EVALUATION_SEED else f"_seed{options.seed}"
@@ -103,9 +103,8 @@ def _show(metrics: dict[str, Any], options: argparse.Namespace) -> None:
         print_metrics(metrics, options.part, latents=True)
 
 
-def _measured(folder: RunFolder, options: argparse.Namespace) -> dict[str, Any]:
+def _measured(folder: RunFolder, saved: SavedModel, options: argparse.Namespace) -> dict[str, Any]:
     """Return the figures that were asked for."""
-    saved = folder.load_model()
     model, scaling, part = saved.model, saved.scaling, options.part
     if options.samples is not None:
         require_likelihood(model)

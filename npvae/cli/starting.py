@@ -13,6 +13,7 @@ from npvae.building import (
     build_optimizer,
     build_scaling,
     build_schedules,
+    condition_size,
     model_kind,
 )
 from npvae.checkpoints import Checkpoint
@@ -193,7 +194,7 @@ def _require_fitting(
     folder: RunFolder, state: Checkpoint, settings: Settings, dataset: Dataset
 ) -> None:
     """Refuse a checkpoint of another run, whose model takes other examples."""
-    n_y = len(dataset.classes) if settings.conditional else 0
+    n_y = condition_size(settings, dataset)
     takes = type(state.model), state.model.n_x, state.model.n_y, state.shape, type(state.scaling)
     scaling = type(build_scaling(settings, dataset))
     given = model_kind(settings)[0], dataset.n_x, n_y, dataset.shape, scaling

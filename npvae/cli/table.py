@@ -16,19 +16,18 @@ class Table:
 
     def __init__(self, model: Model, epochs: int) -> None:
         self.weighted, self.epochs = isinstance(model, IWAE), epochs
-        bound = model.bound_name
+        columns = f"{model.bound_name:>10} {'recon':>6} {'KL':>6}"
         self.head = (
-            "             -------- train -------   ----- validation -----\n"
-            f"epoch      {bound:>11s}  recon     KL {bound:>10s}  recon     KL  active  seconds"
+            f"{'':12}{' train ':-^24} {' validation ':-^32}\n"
+            f"{'epoch':<12}{columns} {columns} {'active':>7} {'seconds':>8}"
         )
 
     def line(self, record: EpochRecord) -> str:
         """Return the line of an epoch."""
         bound = -record.train_loss if self.weighted else record.train_elbo
-        train = f"{bound:9.2f} {record.train_reconstruction:6.1f} {record.train_kl:6.2f}"
-        held_out = " " * 34
-        if record.held_out is not None:
-            measured = record.held_out
-            held_out = f"  {measured.bound:9.2f} {measured.reconstruction:6.1f} {measured.kl:6.2f}"
-            held_out += f" {measured.active_units:7d}"
-        return f"{record.epoch:5d}/{self.epochs:<6d}{train}{held_out} {record.seconds:8.1f}"
+        train = f"{bound:10.2f} {record.train_reconstruction:6.1f} {record.train_kl:6.2f}"
+        held_out = " " * 32
+        if (found := record.held_out) is not None:
+            held_out = f"{found.bound:10.2f} {found.reconstruction:6.1f} {found.kl:6.2f}"
+            held_out += f" {found.active_units:7d}"
+        return f"{record.epoch:5d}/{self.epochs:<6d}{train} {held_out} {record.seconds:8.1f}"

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from npvae.datasets.dataset import Dataset
 from npvae.model_file import Model
+from npvae.protocol import counted
 from npvae.settings import Settings
 
 OBJECTIVES = {"elbo": "ELBO", "iwae": "IWAE's bound", "dreg": "IWAE's bound, by DReG"}
@@ -34,7 +35,7 @@ def _model(dataset: Dataset, settings: Settings, model: Model) -> Iterator[str]:
     kinds = {"vae": "VAE", "autoencoder": "autoencoder", "denoising": "denoising autoencoder"}
     kind = f"{'conditional ' * bool(model.n_y)}{kinds[settings.model]}"
     if model.n_y:
-        kind += f" with {_counted(model.n_y, 'label')},"
+        kind += f" with {counted(model.n_y, 'label')},"
     yield f"{kind[0].upper()}{kind[1:]} {'-'.join(filter(None, sizes))}"
     yield settings.activation
     if settings.init != Settings.init:
@@ -52,10 +53,10 @@ def _model(dataset: Dataset, settings: Settings, model: Model) -> Iterator[str]:
     if settings.model == "denoising":
         yield f"{settings.corruption} noise {settings.noise:g}"
     if settings.draws_several:
-        yield f"{OBJECTIVES[settings.objective]} of {_counted(settings.k, 'draw')}"
+        yield f"{OBJECTIVES[settings.objective]} of {counted(settings.k, 'draw')}"
     elif settings.model == "vae":
         warm_up = settings.warm_up
-        after = f" after a warm-up of {_counted(warm_up, 'epoch')}" if warm_up else ""
+        after = f" after a warm-up of {counted(warm_up, 'epoch')}" if warm_up else ""
         yield f"beta {settings.beta:g}{after}"
         if settings.free_bits:
             yield f"free bits {settings.free_bits:g}"
@@ -67,10 +68,6 @@ def _training(settings: Settings) -> Iterator[str]:
     optimizer = OPTIMIZERS.get(settings.optimizer, settings.optimizer.capitalize())
     yield f"{optimizer}, learning rate {settings.lr:g}{schedule}"
     yield f"batches of {settings.batch_size}"
-    yield _counted(settings.epochs, "epoch")
+    yield counted(settings.epochs, "epoch")
     if settings.patience:
         yield f"patience {settings.patience}"
-
-
-def _counted(n: int, what: str) -> str:
-    return f"{n} {what}{'s' * (n != 1)}"

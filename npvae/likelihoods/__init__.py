@@ -23,8 +23,10 @@ __all__ = [
     "make_likelihood",
 ]
 
-LEARNED, OPTIMAL = "learned", "optimal"  # in place of a number: how sigma is found
-SIGMAS: dict[str, type[LearnedGaussian]] = {LEARNED: LearnedGaussian, OPTIMAL: OptimalGaussian}
+SIGMAS: dict[str, type[LearnedGaussian]] = {
+    "learned": LearnedGaussian,
+    "optimal": OptimalGaussian,
+}  # in place of a number: how sigma is found
 
 
 def make_likelihood(name: str, sigma: float | str = 1.0) -> Likelihood:
