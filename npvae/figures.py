@@ -95,7 +95,8 @@ def reconstructions(
             ax.plot(x_hat[i], "x--", color=ORANGE, label="reconstructed")
             _name_columns(ax, columns, len(x[i]))
             ax.set_title(f"test example {i}")
-        figure.axes[0].legend(frameon=False)
+        lines = figure.axes[0].lines  # named above the panels: within, they may hide one another
+        figure.legend(handles=lines, loc="outside upper center", ncols=len(lines), frameon=False)
         return figure
     n = min(len(x), 16)
     rows = [x, x_hat] if spoiled is None else [x, spoiled, x_hat]
