@@ -190,9 +190,18 @@ class RunFolder:
         stopping = build_schedules(self.settings())["early_stopping"]
         if done == asked or stopping is None:
             return done == asked
-        bounds = history_columns(self / "history.csv").get("validation_bound", []) if done else []
         tested = read_metrics(self / "metrics.json").get("epochs")
-        return stopping.is_over(bounds) and tested == done
+        return stopping.is_over(self._bounds()) and tested == done
+
+    def best_epoch(self) -> int | None:
+        """Return the epoch, from 1, whose model is kept; None without early stopping."""
+        stopping, bounds = build_schedules(self.settings())["early_stopping"], self._bounds()
+        return None if stopping is None else stopping.best(bounds) or None
+
+    def _bounds(self) -> list[float]:
+        """Return the bound on the validation part after each epoch."""
+        history = self / "history.csv"
+        return history_columns(history).get("validation_bound", []) if history.exists() else []
 
     def epochs(self) -> tuple[int, int]:
         """Return how many epochs are done, and how many were asked for."""

@@ -144,8 +144,11 @@ def _name(path):
 
 def run():
     """Run npvae's command line above such a disk."""
+    import quick
+
     from npvae.cli import main
 
+    quick.draw_quickly()
     what, at, *arguments = sys.argv[1:]
     with Disk(what, int(at)).below() as disk:
         status = main(arguments)

@@ -68,6 +68,7 @@ def test_the_run_folder(files):
         "metrics.json",
         "model.npz",
         "reconstructions.png",
+        "report.html",
         "samples.png",
         "split.npz",
     ]
@@ -196,8 +197,8 @@ BAD = {
     "sample nothing": "no run",
     "sample run -n 0": "at least 1",
     "sample run --seed x": "at least 0",
-    "sample run --out digits.jpg": "ends in .png, .npy or .csv",
-    "sample run --out notes.txt": "ends in .png, .npy or .csv",
+    "sample run --out digits.jpg": "ends in .png, .svg, .pdf, .npy or .csv",
+    "sample run --out notes.txt": "ends in .png, .svg, .pdf, .npy or .csv",
     "reconstruct nothing": "no run",
     "gradcheck --seed=-2": "at least 0",
     "datasets mnist": "unrecognized arguments",

@@ -86,9 +86,11 @@ def test_in_a_picture_each_label_has_its_columns(drawn, tmp_path):
     labels = np.arange(81) % 9 % 3
     same = expected("animals", 81, labels).reshape(9, 9, 20)
     np.testing.assert_array_equal(by_column, same)
-    assert in_turn["title"] == "81 samples from the prior, given cat, dog, emu in turn"
-    assert of_one["title"] == "64 samples from the prior, given label emu"
-    assert of_plain["title"] == "64 samples from the prior"
+    assert in_turn["told"] == "81 samples from the prior, given each label in turn"
+    np.testing.assert_array_equal(in_turn["labels"], labels)
+    assert in_turn["classes"] == list(NAMES)
+    assert of_one["told"] == "64 samples from the prior, given label emu"
+    assert of_plain["told"] == "64 samples from the prior"
 
 
 def test_a_number_is_no_name(capsys):
@@ -99,7 +101,7 @@ def test_a_number_is_no_name(capsys):
 def test_drawn_pixels_are_called_so(drawn, tmp_path):
     asked = ["--label", "dog", "-n", 3, "--draw", "--out", tmp_path / "a.png"]
     assert run("sample", "animals", *asked) == 0
-    assert drawn[0][1]["title"] == "3 draws of x from the prior, given label dog"
+    assert drawn[0][1]["told"] == "3 draws of x from the prior, given label dog"
 
 
 def test_numbers_of_a_conditional_model_come_with_their_labels(tmp_path):
@@ -177,7 +179,7 @@ def test_a_denoising_model_is_shown_with_what_it_was_given(drawn, tmp_path):
     assert run("reconstruct", "denoising", "--out", tmp_path / "a.png") == 0
     (clean, made, *_), options = drawn[0]
     x = options["spoiled"]
-    assert options["how"] == "reconstructed"
+    assert options["how"] == "decoded from the code"
     assert run("reconstruct", "autoencoder", "--out", tmp_path / "b.png") == 0
     assert drawn[1][1]["spoiled"] is None
     model = RunFolder.open("denoising").load_model().model

@@ -100,17 +100,22 @@ def test_full_at_each_operation_in_turn(data, tmp_path, monkeypatch, capsys, str
         shutil.rmtree(folder)
 
 
-def test_full_as_the_pictures_are_drawn(data, tmp_path, capsys, stride):
-    """In the midst of matplotlib's own writing."""
+def test_full_as_pictures_and_report_are_written(data, tmp_path, monkeypatch, capsys, stride):
+    draw_quickly(monkeypatch)
     expected, trained = straight(data, tmp_path / "expected", 1), tmp_path / "trained"
     shutil.copytree(expected, trained)
-    for name in ("history.png", "metrics.json", "reconstructions.png", "samples.png"):
-        (trained / name).unlink()
+    for path in (*trained.glob("*.png"), trained / "metrics.json", trained / "report.html"):
+        path.unlink()
     shutil.copytree(trained, tmp_path / "counted")
     log = count_operations(["train", "--resume", tmp_path / "counted"])
     assert not differing_bytes(expected, tmp_path / "counted")
-    writes = [at for at, what in enumerate(log, 1) if what.startswith("write") and ".png" in what]
-    assert len(writes) >= 6
+    endings = (".png", "report.html")
+    writes = [
+        at
+        for at, what in enumerate(log, 1)
+        if what.split()[0] in faults.TAKES_ROOM and what.endswith(endings)
+    ]
+    assert len(writes) == 3 * 4  # create, write, fsync
     for at in writes[:: stride(3)]:
         folder = tmp_path / str(at)
         shutil.copytree(trained, folder)
@@ -164,10 +169,11 @@ def room_of(folder, *but):
 
 
 @pytest.mark.parametrize("when", ["training", "drawing"])
-def test_a_small_disk_fills_up_in_the_middle(data, tmp_path, small_disk, when):
+def test_a_small_disk_fills_up_in_the_middle(data, tmp_path, monkeypatch, small_disk, when):
+    draw_quickly(monkeypatch)
     expected = straight(data, tmp_path / "expected", 6)
     checkpoint = (expected / "checkpoint.npz").stat().st_size
-    pictures = [path.name for path in expected.glob("*.png")]
+    pictures = ["report.html", *(path.name for path in expected.glob("*.png"))]
     # one checkpoint fits and not a second beside it; or both, but not all of the pictures
     room = room_of(expected, *pictures) + checkpoint // 2 // PAGE * PAGE
     if when == "drawing":

@@ -5,9 +5,9 @@ import pytest
 
 from npvae import Dataset, Split
 from npvae.building import build_model
-from npvae.cli.words import model_words, training_words, unseen_labels
 from npvae.resolving import resolve
 from npvae.settings import Settings
+from npvae.words import model_words, training_words, unseen_labels
 
 X = np.random.default_rng(0).integers(0, 256, (8, 4), dtype=np.uint8)
 

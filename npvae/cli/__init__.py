@@ -1,4 +1,4 @@
-"""The command line: `npvae train`, `evaluate`, `sample`, `reconstruct`, `recipes` and others."""
+"""The command line: `npvae train`, `evaluate`, `report`, `plot`, `sample` and others."""
 
 import argparse
 import os
@@ -6,11 +6,28 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from npvae.cli import datasets, evaluate, gradcheck, recipes, reconstruct, sample, train
+from npvae.cli import (
+    datasets,
+    evaluate,
+    gradcheck,
+    interpolate,
+    manifold,
+    plot,
+    recipes,
+    reconstruct,
+    report,
+    sample,
+    train,
+    traverse,
+)
 from npvae.errors import NpvaeError
+from npvae.figures import off_screen
 from npvae.versions import __version__
 
-VERBS = (train, evaluate, sample, reconstruct, recipes, datasets, gradcheck)
+VERBS = (
+    *(train, evaluate, report, plot, sample, reconstruct, interpolate, traverse, manifold),
+    *(recipes, datasets, gradcheck),
+)
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -54,7 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     options = build_parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        with off_screen():  # figures are for files here, and open no window
+            return int(options.run(options))
     except BrokenPipeError:  # nobody reads any more: `npvae ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from math import isfinite
 from typing import Any
 
@@ -113,7 +112,7 @@ def _measured(folder: RunFolder, saved: SavedModel, options: argparse.Namespace)
         if options.examples > len(split):
             raise InputError(f"--examples {options.examples}: the {part} part has {len(split)}")
         if options.examples < len(split):
-            split, part = first(split, options.examples), f"beginning of the {part}"
+            split, part = split.first(options.examples), f"beginning of the {part}"
     done, asked = folder.epochs()
     if not folder.has_ended():
         again = resume_command(folder.path)
@@ -128,12 +127,6 @@ def _measured(folder: RunFolder, saved: SavedModel, options: argparse.Namespace)
     if options.part == "validation" and folder.settings().patience is not None:
         metrics["protocol"]["split"] += ", on which the epoch was chosen"
     return metrics
-
-
-def first(split: Split, n: int) -> Split:
-    """Return the first n examples of a part."""
-    labels = None if split.labels is None else split.labels[:n]
-    return replace(split, rows=split.rows[:n], labels=labels, factors={})
 
 
 def measure(

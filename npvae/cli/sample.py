@@ -8,13 +8,15 @@ import numpy as np
 
 from npvae import figures
 from npvae.cli.arguments import natural, whole
-from npvae.cli.drawing import draw_samples, show_samples
+from npvae.cli.showing import MOST_IN_A_PICTURE, label_number, require_told
+from npvae.cli.watching import say
 from npvae.errors import InputError
+from npvae.figures.style import FORMATS
 from npvae.files import write_whole
+from npvae.gallery import draw_samples, form_of, show_samples
 from npvae.runs import RunFolder
 from npvae.vae import VAE
 
-MOST_IN_A_PICTURE = 2500
 EXAMPLE = "npvae sample runs/mnist-001 -n 64 --out digits.png"
 
 
@@ -34,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         metavar="FILE",
-        help="a .png picture, or numbers as .npy or .csv: pixels in [0, 1], columns of a table in "
-        "the units of the data (default: samples.png in the run folder)",
+        help="a picture, .png, .svg or .pdf, or numbers as .npy or .csv: pixels in [0, 1], columns "
+        "of a table in the units of the data (default: samples.png in the run folder)",
     )
 
 
@@ -43,25 +45,31 @@ def run(options: argparse.Namespace) -> int:
     """Write a picture or the numbers of n samples."""
     folder = RunFolder.open(options.folder)
     out = Path(options.out) if options.out else folder / "samples.png"
-    if out.suffix not in (".png", ".npy", ".csv"):
-        raise InputError(f"--out {out}: give a name that ends in .png, .npy or .csv")
+    form = out.suffix.lower().lstrip(".")
+    if form not in (*FORMATS, "npy", "csv"):
+        raise InputError(
+            f"--out {out}: give a name that ends in .{', .'.join(FORMATS)}, .npy or .csv"
+        )
     saved = folder.load_model()
     if not isinstance(saved.model, VAE):
         raise InputError(f"{folder.path} holds an autoencoder, which has no prior to sample from")
-    label = None if options.label is None else label_number(options.label, saved.model, folder)
-    names = folder.classes()
+    names, label, n_y = folder.classes(), None, saved.model.n_y
+    if options.label is not None:
+        require_told(options.label, n_y, folder.path)
+        label = label_number("--label", options.label, names, n_y, folder.path)
     drawn = draw_samples(
         saved.model, options.seed, options.n, label, draw=options.draw, names=names
     )
     x, columns = drawn.x, folder.columns()
-    if out.suffix == ".png":
+    if form in FORMATS:
         if len(x) > MOST_IN_A_PICTURE:
             raise InputError(
                 f"-n {len(x)}: a picture of so many shows nothing, {MOST_IN_A_PICTURE} at most; "
                 "write the numbers, to an --out that ends in .npy or .csv"
             )
-        figures.save(show_samples(drawn, saved.shape, columns), out)
-    elif out.suffix == ".npy":
+        ax = show_samples(drawn, saved.scaling, form_of(saved.scaling, saved.shape, columns), names)
+        figures.save(ax, out)
+    elif form == "npy":
         with write_whole(out) as file:
             np.save(file, saved.scaling.decode(x).reshape(-1, *saved.shape))
     else:
@@ -74,21 +82,5 @@ def run(options: argparse.Namespace) -> int:
                 columns = [*columns, "label"] if columns else []
             writer.writerows([columns] if columns else [])
             writer.writerows(rows)
-    print(f"{drawn.title}, in {out}")
+    say(f"{drawn.told}, in {out}")
     return 0
-
-
-def label_number(text: str, model: VAE, folder: RunFolder) -> int:
-    """Return the number of a label given by its name (by number where a run has no names)."""
-    if not model.n_y:
-        raise InputError(
-            f"--label {text}: the model in {folder.path} is not told labels; train one with "
-            "--conditional"
-        )
-    names = folder.classes()
-    if text in names:
-        return names.index(text)
-    if not names and text.isdecimal() and int(text) < model.n_y:
-        return int(text)
-    known = ", ".join(names) if names else f"0 to {model.n_y - 1}"
-    raise InputError(f"--label {text}: {folder.path} knows the labels {known:.200}")

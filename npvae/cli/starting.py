@@ -18,7 +18,6 @@ from npvae.building import (
 )
 from npvae.checkpoints import Checkpoint
 from npvae.cli.watching import say
-from npvae.cli.words import model_words, training_words, unseen_labels
 from npvae.datasets import NAMES, default_dataset
 from npvae.datasets.dataset import Dataset
 from npvae.datasets.reading import quote
@@ -31,6 +30,7 @@ from npvae.runs import RunFolder, resume_command
 from npvae.schedules import bounds_of
 from npvae.settings import Settings
 from npvae.versions import versions
+from npvae.words import model_words, training_words, unseen_labels
 
 SETTINGS = [field.name for field in fields(Settings)]
 CHANGEABLE = ("epochs", "patience", "data")  # as a run goes on

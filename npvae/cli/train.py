@@ -10,28 +10,26 @@ from typing import Any
 
 import numpy as np
 
-from npvae import figures
+from npvae import gallery
 from npvae.building import build_schedules
-from npvae.checkpoints import Checkpoint
 from npvae.cli.arguments import natural, positive
-from npvae.cli.drawing import draw_samples, show_reconstructions, show_samples
 from npvae.cli.evaluate import measure, print_metrics
 from npvae.cli.flags import add_settings
 from npvae.cli.starting import Training, advising, begin_new, resume
 from npvae.cli.table import Table
 from npvae.cli.watching import Stopped, Watch, say
 from npvae.config import read_metrics, write_json
-from npvae.datasets.dataset import Dataset
 from npvae.errors import DataError, TrainingError
-from npvae.evaluation import EVALUATION_SEED
+from npvae.files import write_whole
 from npvae.history import history_columns
 from npvae.memory import peak_memory_mb
-from npvae.model_file import model_checksum
+from npvae.model_file import SavedModel, model_checksum
+from npvae.report import write_report
 from npvae.runs import RunFolder, resume_command
 from npvae.schedules import bounds_of
 from npvae.training import fit, require_finite
-from npvae.vae import VAE
 
+PICTURES = ("reconstructions", "samples", "history")  # files of their own; all are in the report
 EXAMPLE = (
     "npvae train --data mnist --latent 2 --epochs 5 --out runs/two-latents\n"
     "          npvae train --resume runs/two-latents --epochs 20"
@@ -158,12 +156,14 @@ def _finish(training: Training, begin: float) -> None:
         "train_seconds": round(sum(record.seconds for record in records), 2),
     }
     require_finite("the test figure", metrics["test"]["reconstruction"])
-    _draw(folder, state, dataset)
+    run, pictures = _draw(training, metrics.get("best_epoch"))
     metrics |= {
         "seconds": round(perf_counter() - begin, 2),
         "peak_memory_mb": peak_memory_mb(),
     }
-    write_json(folder / "metrics.json", _with_what_was_measured(folder, metrics))
+    metrics = _with_what_was_measured(folder, metrics)
+    write_report(folder / "report.html", folder, run, metrics, pictures)
+    write_json(folder / "metrics.json", metrics)
     print_metrics(metrics["test"])
     memory = metrics["peak_memory_mb"]
     say(f"{metrics['seconds']:.1f} s" + (f", {memory:.0f} MB at most" if memory else ""))
@@ -182,15 +182,17 @@ def _with_what_was_measured(folder: RunFolder, metrics: dict[str, Any]) -> dict[
     return before | metrics | {"test": test}
 
 
-def _draw(folder: RunFolder, state: Checkpoint, dataset: Dataset) -> None:
-    """Write reconstructions.png, samples.png and history.png."""
-    rng = np.random.default_rng(EVALUATION_SEED)
-    model, columns, chosen = state.model, list(dataset.columns), slice(0, 16)
-    shown = show_reconstructions(model, state.scaling, dataset, chosen, rng)
-    figures.save(shown, folder / "reconstructions.png")
-    if isinstance(model, VAE):  # an autoencoder has no prior to sample from
-        drawn = draw_samples(model, rng, names=dataset.classes)
-        shown = show_samples(drawn, dataset.shape, columns)
-        figures.save(shown, folder / "samples.png")
-    shown = figures.history(history_columns(folder / "history.csv"), model.bound_name)
-    figures.save(shown, folder / "history.png")
+def _draw(
+    training: Training, best: int | None
+) -> tuple[gallery.Trained, dict[str, gallery.Drawn | str]]:
+    """Draw everything, write some of it as files of their own, and return it."""
+    folder, state = training.folder, training.state
+    saved = SavedModel(state.model, state.scaling, state.shape)
+    history = history_columns(folder / "history.csv")
+    run = gallery.Trained(saved, training.dataset, history, best=best)
+    pictures = gallery.draw_all(run)
+    for name in PICTURES:
+        if isinstance(drawn := pictures[name], gallery.Drawn):
+            with write_whole(folder / f"{name}.png") as file:
+                file.write(drawn.light)
+    return run, pictures

@@ -46,6 +46,10 @@ class Split:
         taken = self.x[self.rows[chosen]]
         return np.asarray(taken) if isinstance(taken, np.memmap) else taken
 
+    def first(self, n: int) -> "Split":
+        """Return the first n examples of this part, or all where it has fewer."""
+        return _part(self, slice(0, n))
+
     def to(self, device: Device) -> "Split":
         """Return this part with its examples, row numbers and labels on `device`."""
         labels = None if self.labels is None else device.asarray(self.labels)

@@ -1,0 +1,33 @@
+"""Put everything about a run into one HTML file: numbers, pictures, history, config."""
+
+import argparse
+from pathlib import Path
+
+from npvae import gallery
+from npvae.cli.watching import say
+from npvae.config import read_metrics
+from npvae.errors import InputError
+from npvae.report import write_report
+from npvae.runs import RunFolder
+
+EXAMPLE = "npvae report runs/mnist-001"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of `npvae report`."""
+    parser.add_argument("folder", metavar="RUN", help="the folder of a run")
+    parser.add_argument("--data", metavar="D", help="where the run's own data are now")
+    parser.add_argument("--out", metavar="FILE", help="(default: report.html in the run folder)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Draw every picture, and write the page."""
+    folder = RunFolder.open(options.folder)
+    out = Path(options.out) if options.out else folder / "report.html"
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"--out {out}: give a name that ends in .html")
+    trained = gallery.Trained.open(folder, options.data)
+    metrics = read_metrics(folder / "metrics.json")
+    write_report(out, folder, trained, metrics, gallery.draw_all(trained))
+    say(f"the report is in {out}")
+    return 0

@@ -1,0 +1,95 @@
+"""What the verbs that draw a picture share: where it goes, and labels given by name."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from npvae import figures
+from npvae.cli.arguments import whole
+from npvae.cli.watching import say
+from npvae.errors import InputError
+from npvae.figures.style import FORMATS
+from npvae.gallery import Trained
+from npvae.runs import RunFolder
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_IN_A_PICTURE = 2500
+
+
+def add_arguments(parser: argparse.ArgumentParser, name: str, chooses: str) -> None:
+    """Declare the flags of every verb that draws one picture of a run and its data.
+
+    Parameters
+    ----------
+    name : of the file, but for .png
+    chooses : what the seed does
+    """
+    parser.add_argument("folder", metavar="RUN", help="the folder of a run")
+    parser.add_argument("--seed", type=whole, default=0, help=f"{chooses} (default: 0)")
+    parser.add_argument("--data", metavar="D", help="where the run's own data are now")
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        help=f"ends in .png, .svg or .pdf (default: {name}.png in the run folder)",
+    )
+
+
+def open_run(options: argparse.Namespace, name: str) -> tuple[Trained, Path]:
+    """Return the run that is asked for, and the file to draw into, with a name that says how."""
+    folder = RunFolder.open(options.folder)
+    out = Path(options.out) if options.out else folder / f"{name}.png"
+    if out.suffix.lower().lstrip(".") not in FORMATS:
+        raise InputError(f"--out {out}: give a name that ends in .{', .'.join(FORMATS)}")
+    return Trained.open(folder, options.data, options.seed), out
+
+
+def write(ax: "Axes", out: Path, what: str) -> int:
+    """Write a picture, say where it is, and return the exit status."""
+    figures.save(ax, out)
+    say(f"{what} in {out}")
+    return 0
+
+
+def require_few(n: int, what: str) -> None:
+    """Refuse a picture of so many images that each would be a dot."""
+    if n > MOST_IN_A_PICTURE:
+        raise InputError(
+            f"{what}: a picture of so many images shows nothing, {MOST_IN_A_PICTURE} at most"
+        )
+
+
+def label_number(given: str, text: str, names: Sequence[str], n: int, where: object) -> int:
+    """Return the number of a label given by its name (by its number where they have no names).
+
+    Parameters
+    ----------
+    given : the flag, for errors
+    text : what was given with it
+    names, n : of the labels that are known; how many they are
+    where : in what they are known
+    """
+    if text in names:
+        return list(names).index(text)
+    if not names and text.isdecimal() and int(text) < n:
+        return int(text)
+    known = ", ".join(names) if names else f"0 to {n - 1}"
+    raise InputError(f"{given} {text}: {where} knows the labels {known:.200}")
+
+
+def condition_number(text: str | None, run: Trained, where: object) -> int | None:
+    """Return the label that a conditional model is given, or None where none was asked for."""
+    if text is None:
+        return None
+    require_told(text, run.model.n_y, where)
+    return label_number("--label", text, run.dataset.classes, run.model.n_y, where)
+
+
+def require_told(text: str, n_y: int, where: object) -> None:
+    """Refuse a label for a model that takes none."""
+    if not n_y:
+        raise InputError(
+            f"--label {text}: the model in {where} is not told labels; train one with --conditional"
+        )

@@ -1,0 +1,38 @@
+"""Pictures, drawn with matplotlib: one style, and every function takes an `ax` and returns it.
+
+Without `ax` a function makes a figure of pyplot's, which `plt.show()` shows, and in a block of
+`off_screen()` one that only `save` will ever see:
+
+    ax = figures.samples(vae.sample(64), (28, 28))
+    figures.save(ax, "samples.png")
+
+Images are (H, W), (H, W, 1) or (H, W, 3); examples of any other shape are rows of a table, and
+drawn over their columns. A picture that has panels puts them all in the place of the one `ax`.
+"""
+
+from npvae.figures.curves import history, kl_per_latent, rate_distortion
+from npvae.figures.examples import reconstructions, samples
+from npvae.figures.form import Form, is_image
+from npvae.figures.latent import latent_scatter, manifold
+from npvae.figures.paths import interpolation, traversals
+from npvae.figures.style import off_screen, panels, picture_bytes, save
+from npvae.figures.tiles import tile
+
+__all__ = [
+    "Form",
+    "history",
+    "interpolation",
+    "is_image",
+    "kl_per_latent",
+    "latent_scatter",
+    "manifold",
+    "off_screen",
+    "panels",
+    "picture_bytes",
+    "rate_distortion",
+    "reconstructions",
+    "samples",
+    "save",
+    "tile",
+    "traversals",
+]

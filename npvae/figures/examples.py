@@ -1,0 +1,159 @@
+"""Examples: beside what a model makes of them, and made up by a model."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from npvae.arrays import Array
+from npvae.figures.form import Form
+from npvae.figures.style import BLUE, FAINT, GREEN, LINES, ORANGE, drawing, panels, title
+from npvae.figures.tables import name_columns
+from npvae.figures.tiles import show_tiles
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ACROSS = 8  # images in a row, above their reconstructions
+X_HAT = "x\u0302"
+ROWS = {"x": (BLUE, "o-"), "spoiled": (GREEN, ":"), X_HAT: (ORANGE, "x--")}
+
+
+def reconstructions(
+    x: Array,
+    x_hat: Array,
+    form: Form | Sequence[int],
+    *,
+    spoiled: Array | None = None,
+    what: str = "test examples x",
+    how: str = "decoded from mu",
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Examples above what the model makes of them.
+
+    Parameters
+    ----------
+    x, x_hat : (N, n_x) arrays
+    form : of one example, or its shape; of a table the first four rows are drawn
+    spoiled : (N, n_x) array, what a model that denoises was given in place of x; shown between
+    what, how : what x is; how x_hat was made
+    ax : where to draw; by default a new figure
+
+    Returns
+    -------
+    ax
+    """
+    form = Form.of(form, x.shape[1])
+    rows = {
+        name: row for name, row in zip(ROWS, (x, spoiled, x_hat), strict=True) if row is not None
+    }
+    told = f"{what} and their reconstructions {X_HAT}, {how}"
+    if spoiled is not None:
+        told = f"{what}, spoiled as the model is given them, and {X_HAT}, {how}"
+    with drawing(ax, height=4 if form.is_image else 5) as ax:
+        title(ax, told)
+        if form.is_image:
+            across = min(ACROSS, len(x))
+            starts = range(0, len(x), ACROSS)
+            blocks = [_filled(row[i : i + ACROSS], across) for i in starts for row in rows.values()]
+            show_tiles(ax, np.concatenate(blocks), form, across, names=[*rows] * len(starts))
+        else:
+            _rows_in_panels(ax, rows, form)
+    return ax
+
+
+def _filled(images: Array, n: int) -> Array:
+    """Return n images, as NaN where there are fewer."""
+    return np.pad(images, ((0, n - len(images)), (0, 0)), constant_values=np.nan)
+
+
+def _rows_in_panels(ax: "Axes", rows: dict[str, Array], form: Form) -> None:
+    """Draw up to four rows of a table, each in a panel."""
+    n = min(4, len(rows["x"]))
+    parts = panels(ax, -(-n // 2), min(n, 2))
+    for i, part in enumerate(parts[:n]):
+        for name, row in rows.items():
+            colour, style = ROWS[name]
+            part.plot(row[i], style, color=colour, label=name)
+        name_columns(part, form)
+        if i + 2 < n:  # the panel below it has the same columns
+            part.set_xlabel("")
+            part.tick_params(labelbottom=False)
+    for part in parts[n:]:
+        part.set_axis_off()
+    shown = np.concatenate([row[:n].ravel() for row in rows.values()])
+    low, high = np.clip([shown.min(), shown.max()], -1e30, 1e30)
+    margin = 0.06 * (high - low) or 1.0
+    for part in parts[:n]:
+        part.set_ylim(low - margin, high + margin)
+    parts[0].set_ylabel(form.unit, loc="top")
+    parts[0].legend(ncols=len(rows), fontsize="small")
+
+
+def samples(
+    x: Array,
+    form: Form | Sequence[int],
+    *,
+    labels: Array | None = None,
+    classes: Sequence[str] = (),
+    across: int | None = None,
+    told: str = "",
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Examples that the model made up, from draws of the prior.
+
+    Parameters
+    ----------
+    x : (N, n_x) array
+    form : of one example, or its shape; rows of a table are drawn as lines over its columns
+    labels : (N,) whole numbers, the label that each was made for; it stands above a column of
+        images that share it, and gives the rows of a table their colour
+    classes : names of the labels
+    across : images in a row; by default as many as rows
+    told : the title; "64 samples from the prior" by default
+    ax : where to draw; by default a new figure
+
+    Returns
+    -------
+    ax
+    """
+    form = Form.of(form, x.shape[1])
+    with drawing(ax) as ax:
+        title(ax, told or f"{len(x)} samples from the prior")
+        if form.is_image:
+            across = across or int(np.ceil(np.sqrt(len(x))))
+            show_tiles(ax, x, form, across, heads=_heads(labels, classes, across))
+        else:
+            _lines(ax, x, form, labels, classes)
+    return ax
+
+
+def _lines(ax: "Axes", x: Array, form: Form, labels: Array | None, classes: Sequence[str]) -> None:
+    """Draw rows as thin lines, and the median of each label's as a thick one."""
+    thin = min(1.0, max(0.2, 12 / len(x)))
+    known = [None] if labels is None else np.unique(labels).tolist()
+    if len(known) > len(LINES):  # more colours than eyes can follow
+        labels, known = None, [None]
+    for colour, label in zip(LINES, known, strict=False):
+        chosen = x if labels is None else x[labels == label]
+        name = "median" if label is None else f"median of {_name(classes, label)}"
+        ax.plot(chosen.T, color=FAINT if label is None else colour, alpha=thin, linewidth=0.8)
+        ax.plot(np.median(chosen, axis=0), "o-", color=colour, label=name)
+    name_columns(ax, form)
+    ax.set_ylabel(form.unit)
+    for text in ax.legend().get_texts():
+        text.set_parse_math(False)
+
+
+def _name(classes: Sequence[str], label: int) -> str:
+    return classes[label] if label < len(classes) else str(label)
+
+
+def _heads(labels: Array | None, classes: Sequence[str], across: int) -> list[str]:
+    """Return the label of each column of images, if each has one of its own."""
+    if labels is None or len(labels) < across:
+        return []
+    first = labels[:across]
+    if len(np.unique(first)) == 1 or (labels != np.resize(first, len(labels))).any():
+        return []
+    return [_name(classes, label)[:12] for label in first.tolist()]

@@ -1,0 +1,198 @@
+"""The one style of all pictures: colours, letters, sizes; and how a picture becomes a file."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from io import BytesIO
+from pathlib import Path
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+from npvae.errors import InputError
+from npvae.files import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH, DPI = 6.0, 160  # inches: a column of print, or a phone, on which nine points can be read
+FORMATS = ("png", "svg", "pdf")
+INK, DARK_INK, DARK_PAPER = "#222222", "#dddddd", "#16191d"
+FAINT = "#8a8a8a"  # seen on white and on dark paper
+# Okabe & Ito 2008: told apart by all eyes, and by their lightness in grey print
+BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
+LINES = (BLUE, ORANGE, GREEN, PURPLE)
+# Petroff 2021, arXiv:2107.02270: ten colours for points, found with models of colour-blind eyes
+POINTS = (
+    *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
+    *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
+)
+STYLE: dict[Any, Any] = {
+    "axes.edgecolor": INK,
+    "axes.grid": True,
+    "axes.labelcolor": INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlecolor": INK,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 9,
+    "font.size": 9,
+    "grid.alpha": 0.4,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.5,
+    "image.interpolation": "nearest",
+    "legend.frameon": False,
+    "lines.markersize": 3.5,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
+
+
+_OFF_SCREEN = ContextVar("off screen", default=False)
+
+
+@contextmanager
+def off_screen() -> Iterator[None]:
+    """Let figures be made, while the block runs, that pyplot knows nothing of: for files alone."""
+    token = _OFF_SCREEN.set(True)
+    try:
+        yield
+    finally:
+        _OFF_SCREEN.reset(token)
+
+
+@contextmanager
+def drawing(ax: "Axes | None", width: float = WIDTH, height: float = 4.0) -> Iterator["Axes"]:
+    """Give a place to draw in npvae's style: `ax`, or the only axes of a new figure.
+
+    Parameters
+    ----------
+    width, height : of the new figure, in inches
+    """
+    from matplotlib import rc_context
+
+    with rc_context(STYLE):
+        if ax is None:
+            ax = _new_figure(width, height).subplots()
+        yield ax
+
+
+def _new_figure(width: float, height: float) -> "Figure":
+    """Return a figure that `plt.show()` shows, or one for a file."""
+    if _OFF_SCREEN.get():
+        from matplotlib.figure import Figure
+
+        return Figure(figsize=(width, height), layout="constrained")
+    import matplotlib.pyplot as plt
+
+    return plt.figure(figsize=(width, height), layout="constrained")
+
+
+def panels(ax: "Axes", rows: int, columns: int) -> list["Axes"]:
+    """Divide the place of an axes, of which only the title stays, and return the parts row by row.
+
+    >>> from matplotlib.figure import Figure
+    >>> [len(panels(Figure().subplots(), 2, n)) for n in (1, 3)]
+    [2, 6]
+    """
+    places = [(i, j) for i in range(rows) for j in range(columns)]
+    ax.set_axis_off()
+    spec, figure = ax.get_subplotspec(), ax.figure
+    if spec is None:  # an axes that was placed by hand
+        wide, high = 1 / columns, 1 / rows
+        return [
+            ax.inset_axes((j * wide, 1 - (i + 0.8) * high, 0.75 * wide, 0.65 * high))
+            for i, j in places
+        ]
+    halves = spec.subgridspec(2, 1, height_ratios=(1e-3, 1))
+    ax.set_subplotspec(halves[0])
+    grid = halves[1].subgridspec(rows, columns)
+    return [figure.add_subplot(grid[place]) for place in places]
+
+
+def title(ax: "Axes", text: str, characters: int = 92) -> None:
+    """Write what a picture shows above it, in lines that fit; a dollar is a dollar."""
+    ax.set_title(fill(text, characters), loc="left", parse_math=False)
+
+
+def no_frame(ax: "Axes") -> None:
+    """Take spines, ticks and grid away; the labels of ticks stay."""
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0)
+    ax.grid(visible=False)
+
+
+def say_instead(ax: "Axes", text: str) -> None:
+    """Write why there is nothing to see."""
+    no_frame(ax)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.text(0.5, 0.5, fill(text, 40), ha="center", va="center", transform=ax.transAxes, color=FAINT)
+
+
+def save(drawn: "Axes | Figure", path: str | Path) -> None:
+    """Write a figure, whole or not at all; the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    drawn : the figure, or any axes of it
+    path : ends in .png, .svg or .pdf
+    """
+    path = Path(path)
+    format = path.suffix.lower().lstrip(".")
+    if format not in FORMATS:
+        raise InputError(f"{path}: give a name that ends in .{', .'.join(FORMATS)}")
+    content = picture_bytes(drawn, format)
+    with write_whole(path) as file:
+        file.write(content)
+
+
+def picture_bytes(drawn: "Axes | Figure", format: str = "png", *, dark: bool = False) -> bytes:
+    """Return a figure as the content of a file, cropped to what is drawn.
+
+    Parameters
+    ----------
+    drawn : the figure, or any axes of it
+    format : png, svg or pdf
+    dark : whether to swap ink and paper first; they stay swapped
+    """
+    from matplotlib import rc_context
+
+    nothing = {
+        "png": {"Software": None},
+        "svg": {"Date": None, "Creator": None},
+        "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    }
+    figure: Any = drawn.figure.figure  # of a figure, itself
+    if dark:
+        _swap_ink(figure)
+    file = BytesIO()
+    with rc_context(STYLE | {"svg.hashsalt": "npvae"}):
+        figure.savefig(
+            file,
+            format=format,
+            dpi=DPI,
+            bbox_inches="tight",
+            pad_inches=0.08,
+            metadata=nothing[format],
+        )
+    return file.getvalue()
+
+
+def _swap_ink(figure: "Figure") -> None:
+    """Turn black on white into white on black; colours stay."""
+    from matplotlib.colors import same_color
+
+    figure.set_facecolor(DARK_PAPER)
+    for ax in figure.axes:
+        ax.set_facecolor(DARK_PAPER)
+        ax.tick_params(colors=DARK_INK)
+    for artist in figure.findobj():
+        for of in ("color", "edgecolor"):
+            get, set_ = getattr(artist, f"get_{of}", None), getattr(artist, f"set_{of}", None)
+            if get is None or set_ is None:
+                continue
+            colour = get()
+            if isinstance(colour, str | tuple) and same_color(colour, INK):
+                set_(DARK_INK)

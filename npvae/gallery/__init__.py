@@ -1,0 +1,87 @@
+"""The pictures of one trained run: which there are, and what each of them shows of it.
+
+Each is a function of a `Trained` run that draws a figure and returns its axes.
+Where the model or the data have nothing to show it raises `InputError`, which says why.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from npvae.errors import InputError
+from npvae.figures import off_screen, picture_bytes
+from npvae.gallery.examples import reconstructions, samples
+from npvae.gallery.forms import form_of
+from npvae.gallery.latent import interpolation, manifold, scatter, traversals
+from npvae.gallery.sampling import draw_samples, show_samples
+from npvae.gallery.trained import Trained
+from npvae.gallery.training import history, kl, rate_distortion
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class Picture(NamedTuple):
+    """How a picture is drawn, and what it shows."""
+
+    draw: "Callable[[Trained], Axes]"
+    caption: str
+
+
+PICTURES = {
+    "samples": Picture(samples, "New examples, from draws of the prior"),
+    "reconstructions": Picture(reconstructions, "Test examples, and what the model makes of them"),
+    "history": Picture(history, "The training, epoch by epoch"),
+    "scatter": Picture(scatter, "Where test examples lie in latent space"),
+    "manifold": Picture(manifold, "What a plane of latent space decodes to"),
+    "interpolation": Picture(interpolation, "From one test example to another"),
+    "traversals": Picture(traversals, "What each latent changes"),
+    "kl": Picture(kl, "How much each latent carries"),
+    "rate-distortion": Picture(rate_distortion, "What z costs, and what it leaves out"),
+}
+
+
+class Drawn(NamedTuple):
+    """A picture as the content of a PNG file, for white paper and for a dark screen."""
+
+    light: bytes
+    dark: bytes
+
+
+def draw(run: Trained, name: str) -> Drawn:
+    """Draw the picture of that name."""
+    with off_screen():
+        ax = PICTURES[name].draw(run)
+    return Drawn(picture_bytes(ax), picture_bytes(ax, dark=True))
+
+
+def draw_all(run: Trained) -> dict[str, Drawn | str]:
+    """Draw every picture; in place of one that has nothing to show, say why."""
+    drawn: dict[str, Drawn | str] = {}
+    for name in PICTURES:
+        try:
+            drawn[name] = draw(run, name)
+        except InputError as error:
+            drawn[name] = str(error)
+    return drawn
+
+
+__all__ = [
+    "PICTURES",
+    "Drawn",
+    "Picture",
+    "Trained",
+    "draw",
+    "draw_all",
+    "draw_samples",
+    "form_of",
+    "history",
+    "interpolation",
+    "kl",
+    "manifold",
+    "rate_distortion",
+    "reconstructions",
+    "samples",
+    "scatter",
+    "show_samples",
+    "traversals",
+]
