@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from faults import Disk
+from faults import TAKES_ROOM, Disk
 from run_files import (
     AT_EVERY_UPDATE,
     arguments,
@@ -113,7 +113,7 @@ def test_full_as_pictures_and_report_are_written(data, tmp_path, monkeypatch, ca
     writes = [
         at
         for at, what in enumerate(log, 1)
-        if what.split()[0] in faults.TAKES_ROOM and what.endswith(endings)
+        if what.split()[0] in TAKES_ROOM and what.endswith(endings)
     ]
     assert len(writes) == 3 * 4  # create, write, fsync
     for at in writes[:: stride(3)]:
