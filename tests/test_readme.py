@@ -7,10 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from npvae import cli
 from npvae.cli import build_parser
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+VERBS = [verb.__name__.rpartition(".")[2] for verb in cli.VERBS]
+WITHOUT = {"recipes", "datasets", "gradcheck"}  # which need no argument
 
 
 def block(name):
@@ -22,6 +27,7 @@ def block(name):
     ("name", "printed"),
     [
         ("tour", ["epoch 3: train -", "-ELBO ", "VAE: all agree"]),
+        ("figures", ["epoch 3: held out -"]),
         ("log likelihood", ["epoch 4: L_5 held out -", "-log p(x) ", "given the label -"]),
         ("own layer", ["Scale: all agree"]),
         ("resume", ["epoch 3: held out -", "epoch 4: held out -"]),
@@ -58,11 +64,11 @@ def test_files_exist(path):
 
 def test_commands_parse():
     commands = re.findall(
-        r"^(?:`|)npvae ((?:train|evaluate|sample|reconstruct|recipes|datasets|gradcheck)[^#\n`]*)",
+        rf"(?:^`?|\| `)npvae ((?:{'|'.join(VERBS)}) [^#\n`]*)",
         README,
         re.M,
     )
-    assert len(commands) >= 6
+    assert {command.split()[0] for command in commands} >= set(VERBS) - WITHOUT
     for command in commands:
         build_parser().parse_args(command.split())
 
