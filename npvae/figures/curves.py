@@ -202,13 +202,21 @@ def _equal_elbo(ax: "Axes") -> None:
         if ends[1] - ends[0] <= 0.02 * (right - left):
             continue
         ax.plot(ends, total - ends, color=FAINT, linestyle="--", linewidth=0.7)
-        if ends[1] >= right:  # the label stands under its end, or beside it
-            look: Any = {"xytext": (-2, -2), "ha": "right", "va": "top"}
-        else:
-            look = {"xytext": (4, 2), "ha": "left", "va": "bottom"}
-        if 0.2 * (right - left) < ends[1] - left < 0.85 * (right - left) or ends[1] >= right:
-            place = (ends[1], total - ends[1])
-            look |= {"textcoords": "offset points", "fontsize": "x-small", "color": FAINT}
-            ax.annotate(f"-ELBO {total:g}", place, **look)
+        # the label stands over the left end, in the margin, where no name of a point goes; beside
+        # the lower end of a line that begins at the top
+        begin, end = ends
+        wide = right - left
+        if end - begin < 0.1 * wide or (begin > left and end > right - 0.15 * wide):
+            continue  # no room to say it
+        place, gap = (begin, (2, 2)) if begin <= left else (end, (4, 2))
+        ax.annotate(
+            f"-ELBO {total:g}",
+            (place, total - place),
+            gap,
+            textcoords="offset points",
+            va="bottom",
+            fontsize="x-small",
+            color=FAINT,
+        )
     ax.set_xlim(left, right)
     ax.set_ylim(low, high)

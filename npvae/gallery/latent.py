@@ -111,6 +111,8 @@ def traversals(
         unit = "standard deviations of the codes from their mean"
     path = traverse(run.encode(x, y)[0], order, places)
     told_y = np.tile(run.device.to_host(y[0]), (len(order) * steps, 1)) if y else None
+    name = run.example_name(index)
+    label = "" if run.dataset.test.labels is None else f" ({name})"
     n_z, by = run.model.n_z, "KL" if run.has_prior else "variance"
     which = f"of {n_z}, those with the largest {by}" if len(order) < n_z else f"in order of {by}"
     return figures.traversals(
@@ -119,5 +121,5 @@ def traversals(
         values,
         names,
         unit=unit,
-        told=f"test example {run.example_name(index)} with one latent changed at a time: {which}",
+        told=f"test example {index}{label} with one latent changed at a time: {which}",
     )
