@@ -82,13 +82,13 @@ def read_config(path: Path) -> dict[str, Any]:
     with reading(path, what, advice):
         if path.stat().st_size > LARGEST:
             raise DataError(f"{path} is too large for {what}; {advice}")
-        config = dict(json.loads(path.read_text(encoding="utf-8")))
+        config = _object(json.loads(path.read_text(encoding="utf-8")))
         if type(config["format"]) is not int or config["format"] != FORMAT:
             raise DataError(
                 f"{path} has format {quote(repr(config['format']))}; this npvae reads format "
                 f"{FORMAT}: use the npvae that wrote it"
             )
-        return config | {part: dict(config[part]) for part in ("settings", "data")}
+        return config | {part: _object(config[part]) for part in ("settings", "data")}
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
@@ -101,7 +101,14 @@ def read_metrics(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     with reading(path, "a run's metrics", "delete it, and evaluate again"):
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        return _object(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _object(content: Any) -> dict[str, Any]:
+    """Refuse JSON that is no object, a list of pairs for instance."""
+    if not isinstance(content, dict):
+        raise ValueError("a JSON object was expected")
+    return content
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -11,6 +11,8 @@ from npvae.datasets.reading import reading
 from npvae.files import write_whole
 from npvae.progress import EpochRecord
 
+EVERY_HISTORY = {"epoch", "train_loss", "train_elbo", "train_reconstruction", "train_kl"}
+
 
 def write_history(path: str | Path, records: Sequence[EpochRecord]) -> None:
     """Write a line an epoch under the columns' names; nothing before the first epoch."""
@@ -48,4 +50,8 @@ def history_columns(path: str | Path) -> dict[str, list[float]]:
     ):
         names, *rows = list(csv.reader(file, strict=True))
         table = np.array(rows, dtype=float).reshape(len(rows), len(names))
+        if missing := EVERY_HISTORY - set(names):
+            raise ValueError(f"no column {min(missing)}")
+        if not np.array_equal(table[:, names.index("epoch")], np.arange(1, len(rows) + 1)):
+            raise ValueError("its epochs are not 1, 2, 3, ...")
         return dict(zip(names, table.T.tolist(), strict=True))

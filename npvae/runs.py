@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from npvae.building import build_schedules
 from npvae.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
@@ -18,7 +19,7 @@ from npvae.errors import DataError, InputError
 from npvae.files import is_part, remove_parts, write_whole
 from npvae.history import history_columns, write_history
 from npvae.lock import locked
-from npvae.model_file import SavedModel, load_model, save_model
+from npvae.model_file import Model, SavedModel, load_model, model_checksum, save_model
 from npvae.provenance import PARTS, load_same_data
 from npvae.settings import Settings
 
@@ -183,6 +184,11 @@ class RunFolder:
                 f"of {self / 'config.json'} another"
             )
         return saved
+
+    def metrics_of(self, model: Model) -> dict[str, Any]:
+        """Read what was measured of this very model; nothing, where that was another one."""
+        found = read_metrics(self / "metrics.json")
+        return found if found.get("model_crc32") == model_checksum(model) else {}
 
     def has_ended(self) -> bool:
         """Whether the training is over, at its last epoch or before, by early stopping."""

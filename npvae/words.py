@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from npvae.autoencoder import DenoisingAutoencoder
 from npvae.datasets.dataset import Dataset
 from npvae.model_file import Model
 from npvae.protocol import counted
@@ -50,8 +51,8 @@ def _model(dataset: Dataset, settings: Settings, model: Model) -> Iterator[str]:
         yield f"sigma {settings.sigma:g}" if number else f"{settings.sigma} sigma"
     if dataset.kind == "pixels" or settings.likelihood == "bernoulli":
         yield f"binarize {settings.binarize}"
-    if settings.model == "denoising":
-        yield f"{settings.corruption} noise {settings.noise:g}"
+    if isinstance(model, DenoisingAutoencoder):
+        yield f"{model.corruption} noise {model.amount:g}"
     if settings.draws_several:
         yield f"{OBJECTIVES[settings.objective]} of {counted(settings.k, 'draw')}"
     elif settings.model == "vae":

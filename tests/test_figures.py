@@ -1,195 +1,271 @@
+"""What holds for every picture: where it is drawn, in which style, and what a dollar is."""
+
+from functools import partial
+from itertools import combinations
+
 import matplotlib as mpl
 import numpy as np
 import pytest
-from PIL import Image
+from matplotlib import pyplot as plt
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from npvae import figures
+from npvae.figures import Form
 
-SHAPES = [(28, 28), (8, 8), (5, 9), (12, 4), (1, 1), (6, 7, 3), (6, 6, 1)]
-TABLES = [((3,), ("height", "weight", "age")), ((3,), ()), ((40,), ()), ((2, 3, 4), ())]
-
-
-def examples(n, shape, seed=0):
-    return np.random.default_rng(seed).random((n, int(np.prod(shape)))).astype(np.float32)
-
-
-# ---- tiles ---------------------------------------------------------------------------------------
-
-
-def test_tiles_by_hand():
-    images = np.array([[0.0, 0.1], [0.2, 0.3], [0.4, 1.0]])  # three of 1 x 2
-    w = 1.0  # white: the frame, and where no image is
-    np.testing.assert_array_equal(
-        figures.tile(images, (1, 2), columns=2),
-        [
-            [w, w, w, w, w, w, w],
-            [w, 0.0, 0.1, w, 0.2, 0.3, w],
-            [w, w, w, w, w, w, w],
-            [w, 0.4, 1.0, w, w, w, w],
-            [w, w, w, w, w, w, w],
-        ],
-    )
-
-
-def test_colours_stay_the_last_axis():
-    image = np.arange(12).reshape(1, 12) / 12
-    grid = figures.tile(image, (2, 2, 3), columns=1)
-    assert grid.shape == (4, 4, 3)
-    np.testing.assert_array_equal(grid[1:3, 1:3], image.reshape(2, 2, 3))
-
-
-@pytest.mark.parametrize(
-    ("shape", "expected"),
-    [((28, 28), True), ((5, 9, 3), True), ((5, 9, 1), True), ((5, 9, 4), False), ((784,), False)],
-)
-def test_what_can_be_shown_as_a_picture(shape, expected):
-    assert figures.is_image(shape) is expected
-
-
-# ---- the pictures --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("n", [1, 5, 8, 9, 16, 20])
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_pictures_of_images(shape, n):
-    x, x_hat = examples(n, shape), examples(n, shape, seed=1)
-    pairs = figures.reconstructions(x, x_hat, shape)
-    first = min(n, 8)
-    above = figures.tile(np.concatenate([x[:first], x_hat[:first]]), shape, columns=first)
-    shown = pairs.axes[0].images[0].get_array()
-    np.testing.assert_array_equal(shown, above.squeeze() if shape[-1:] == (1,) else above)
-    figures.samples(x, shape)
-
-
-@pytest.mark.parametrize("n", [1, 3, 20])
-@pytest.mark.parametrize(("shape", "columns"), TABLES)
-def test_pictures_of_tables(shape, columns, n):
-    x, x_hat = examples(n, shape), examples(n, shape, seed=1)
-    pairs = figures.reconstructions(x, x_hat, shape, columns)
-    given, made = pairs.axes[0].lines
-    np.testing.assert_array_equal(given.get_ydata(), x[0])
-    np.testing.assert_array_equal(made.get_ydata(), x_hat[0])
-    made_up = figures.samples(x, shape, columns)
-    *lines, median = made_up.axes[0].lines
-    assert len(lines) == n
-    np.testing.assert_array_equal(median.get_ydata(), np.median(x, axis=0))
-    if columns:
-        labels = [label.get_text() for label in made_up.axes[0].get_xticklabels()]
-        assert labels == list(columns)
-
-
+X = np.random.default_rng(0).random((9, 45))
+TICK = np.array([-1.0, 0.0, 1.0])
 HISTORY = {
     "epoch": [1.0, 2.0],
     "train_elbo": [-120.0, -110.0],
     "train_reconstruction": [110.0, 95.0],
     "train_kl": [10.0, 15.0],
+    "validation_active_units": [3.0, 5.0],
 }
-HELD_OUT = {f"validation_{key[6:]}": values for key, values in HISTORY.items() if key != "epoch"}
+DOLLARS = "$\\foo$"  # no formula that matplotlib knows
 
 
-def test_history_shows_both_parts():
-    figure = figures.history(HISTORY | HELD_OUT | {"validation_active_units": [3.0, 5.0]})
-    assert [len(ax.lines) for ax in figure.axes] == [2, 2, 2, 1]
-    train, _ = figure.axes[0].lines
-    np.testing.assert_array_equal(train.get_ydata(), HISTORY["train_elbo"])
-    assert all("nats" in ax.get_title(loc="left") for ax in figure.axes[:3])
-
-
-def test_history_shows_what_was_maximised():
-    """Of several draws that is minus the loss, and no ELBO."""
-    columns = HISTORY | {"train_loss": [100.0, 90.0], "validation_bound": [-95.0, -92.0]}
-    ax = figures.history(columns, "L_5").axes[0]
-    assert ax.get_title(loc="left") == "L_5 (nats an example)"
-    train, held_out = (line.get_ydata() for line in ax.lines)
-    np.testing.assert_array_equal(train, [-100, -90])
-    np.testing.assert_array_equal(held_out, [-95, -92])
-
-
-def test_history_of_an_autoencoder_has_no_kl():
-    columns = HISTORY | {"train_loss": [100.0, 90.0], "train_kl": [0.0, 0.0]}
-    ax = figures.history(columns, "log p(x|z)").axes[2]
-    assert not ax.lines
-    assert ax.texts[0].get_text() == "no prior, no KL"
-
-
-def test_history_without_a_validation_part_says_so():
-    figure = figures.history(HISTORY)
-    assert [len(ax.lines) for ax in figure.axes] == [1, 1, 1, 0]
-    assert figure.axes[3].texts[0].get_text() == "no validation part"
-
-
-# ---- what a model was given ----------------------------------------------------------------------
-
-
-def test_spoiled_examples_lie_between_the_clean_ones_and_the_answers():
-    clean, spoiled, made = (np.full((3, 4), level) for level in (0.2, 0.5, 0.8))
-    figure = figures.reconstructions(clean, made, (2, 2), spoiled=spoiled, how="cleaned")
-    (image,) = figure.axes[0].images
-    np.testing.assert_allclose(image.get_array()[1::3, 1], [0.2, 0.5, 0.8])
-    title = figure.axes[0].get_title(loc="left")
-    assert title == "above: test examples, between: spoiled, as given to the model, below: cleaned"
-
-
-def test_rows_of_a_table_are_shown_spoiled_as_well():
-    x = np.zeros((1, 3))
-    ax = figures.reconstructions(x, x + 1, (3,), spoiled=x - 1).axes[0]
-    assert [line.get_label() for line in ax.lines] == [
-        "example",
-        "spoiled, as given",
-        "reconstructed",
-    ]
-    assert [line.get_ydata()[0] for line in ax.lines] == [0, -1, 1]
-
-
-def test_samples_in_columns_of_ones_own():
-    figure = figures.samples(np.zeros((6, 4)), (2, 2), across=6)
-    assert figure.axes[0].images[0].get_array().shape == (4, 19)
-
-
-# ---- files ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("shape", [(28, 28), (6, 7, 3), (3,)], ids=str)
-def test_same_figure_same_bytes(tmp_path, shape):
-    x = examples(16, shape)
-    for name in ("one.png", "other.png"):
-        figures.save(figures.reconstructions(x, x, shape), tmp_path / name)
-    one, other = ((tmp_path / name).read_bytes() for name in ("one.png", "other.png"))
-    assert one == other
-    assert one.startswith(b"\x89PNG")
-    assert mpl.__version__.encode() not in one
-
-
-def test_everything_is_drawn_to_the_end(tmp_path):
-    """Layout and tick labels are made only when a figure is written."""
-    x, table = examples(64, (28, 28)), examples(64, (3,))
-    drawn = {
-        "samples": figures.samples(x, (28, 28)),
-        "wide": figures.samples(examples(10, (5, 30)), (5, 30)),
-        "table": figures.samples(table, (3,), ("a", "b", "c")),
-        "pairs": figures.reconstructions(table, table, (3,), ("a", "b", "c")),
-        "history": figures.history(HISTORY | HELD_OUT),
-        "one epoch": figures.history({key: values[:1] for key, values in HISTORY.items()}),
+def of_examples(form, kind):
+    """Return every picture of examples of a form, by name, as a function of `ax`."""
+    x = X[:, : form.n_x]
+    paths = x.reshape(3, 3, -1)
+    return {
+        f"reconstructions of {kind}": partial(figures.reconstructions, x, 1 - x, form),
+        f"samples of {kind}": partial(figures.samples, x, form),
+        f"manifold of {kind}": partial(figures.manifold, x, form, [TICK, TICK]),
+        f"interpolation of {kind}": partial(figures.interpolation, paths, form, names=list("abc")),
+        f"traversals of {kind}": partial(figures.traversals, paths, form, TICK, list("abc")),
     }
-    for name, figure in drawn.items():
-        figures.save(figure, tmp_path / f"{name}.png")
-        with Image.open(tmp_path / f"{name}.png") as image:
-            assert np.asarray(image).std() > 1
 
 
-def test_a_digit_is_light_on_dark():
-    """As MNIST is stored: 1 is white."""
-    image = figures.samples(np.ones((1, 4)), (2, 2)).axes[0].images[0]
-    assert image.get_cmap()(image.norm(1.0))[:3] == (1.0, 1.0, 1.0)
+PICTURES = {
+    **of_examples(Form((5, 9)), "images"),
+    **of_examples(Form((3,), ("height", "weight", "age")), "rows"),
+    "manifold of one latent": partial(figures.manifold, X[:3, :3], (3,), [TICK]),
+    "scatter": partial(figures.latent_scatter, X[:, :2], np.arange(9) % 3, ["a", "b", "c"]),
+    "histogram": partial(figures.latent_scatter, X[:, :1], np.arange(9) % 3),
+    "history": partial(figures.history, HISTORY, best=2),
+    "KL": partial(figures.kl_per_latent, np.array([2.0, 1.0]), np.array([True, False])),
+    "rate and distortion": partial(figures.rate_distortion, [1.0, 2.0], [9.0, 7.0], ["a", "b"]),
+}
+every_picture = pytest.mark.parametrize("draw", PICTURES.values(), ids=PICTURES.keys())
+# those that divide the place of their ax
+PANELS = (
+    *(f"{name} of rows" for name in ("reconstructions", "manifold", "interpolation", "traversals")),
+    "history",
+)
+panelled = pytest.mark.parametrize("draw", [PICTURES[name] for name in PANELS], ids=PANELS)
 
 
-def test_names_of_columns_are_no_formulas(tmp_path):
-    """A dollar is a dollar, as in a table of prices."""
-    x = np.zeros((3, 4))
-    for names in (["$\\foo$", "a$", "$", "b"], ["one", "name"]):
-        figures.save(figures.samples(x, (4,), names), tmp_path / "samples.png")
+@pytest.fixture(autouse=True)
+def pyplot_forgets():
+    """No test leaves a figure to the next one."""
+    yield
+    plt.close("all")
 
 
-def test_a_history_beyond_what_can_be_drawn(tmp_path):
-    columns = {"epoch": [1, 2], "train_elbo": [-1e308, 1e308], "train_kl": [1.0, 1.0]}
-    figures.save(figures.history(columns), tmp_path / "history.png")
+def all_axes(figure):
+    """Return the axes of a figure, those inside others, too."""
+    found = list(figure.axes)
+    for ax in found:  # which grows on the way
+        found += ax.child_axes
+    return found
+
+
+def place_of(ax):
+    """Return the box of an axes in its figure; one that lies inside another is told where."""
+    if (locator := ax.get_axes_locator()) is not None:
+        ax.apply_aspect(locator(ax, None))
+    return ax.get_position()
+
+
+def overlap(a, b):
+    """Whether two boxes have more than an edge in common."""
+    wide = min(a.x1, b.x1) - max(a.x0, b.x0)
+    return wide > 1e-6 and min(a.y1, b.y1) - max(a.y0, b.y0) > 1e-6
+
+
+# ---- where ---------------------------------------------------------------------------------------
+
+
+def in_a_plain_figure():
+    return tuple(Figure(figsize=(10, 4)).subplots(1, 2))
+
+
+def in_a_subfigure():
+    left, right = Figure(figsize=(10, 4), layout="constrained").subfigures(1, 2)
+    return left.subplots(), right.subplots()
+
+
+def by_hand():
+    figure = Figure(figsize=(10, 4))
+    return figure.add_axes((0.1, 0.2, 0.35, 0.6)), figure.add_axes((0.6, 0.2, 0.35, 0.6))
+
+
+@pytest.mark.parametrize("place", [in_a_plain_figure, in_a_subfigure, by_hand])
+@every_picture
+def test_it_is_drawn_in_the_ax_given_and_nowhere_else(draw, place):
+    ax, other = place()
+    figure = ax.figure.figure
+    assert draw(ax=ax) is ax
+    assert not other.has_data()
+    assert not other.child_axes
+    assert not other.get_title(loc="left") + other.get_xlabel() + other.get_ylabel()
+    parts = [part for part in all_axes(figure) if part not in (ax, other)]
+    assert all(part.figure is ax.figure for part in parts)
+    assert plt.get_fignums() == []
+    if place is not in_a_subfigure:  # which is laid out when it is written
+        other, *boxes = (place_of(part) for part in (other, *parts))
+        assert all(box.x1 < other.x0 for box in boxes)
+        assert not any(overlap(*pair) for pair in combinations(boxes, 2)), "panels or colour bar"
+
+
+@every_picture
+def test_without_an_ax_it_makes_one_figure_of_pyplots(draw):
+    ax = draw()
+    assert [plt.figure(number) for number in plt.get_fignums()] == [ax.figure]
+
+
+@every_picture
+def test_off_screen_it_makes_none_and_leaves_the_settings_of_the_user(draw):
+    with mpl.rc_context({"font.size": 20, "axes.grid": False}), figures.off_screen():
+        before = dict(mpl.rcParams)
+        draw()
+        assert dict(mpl.rcParams) == before
+    assert plt.get_fignums() == []
+
+
+def test_the_settings_are_as_before_when_drawing_fails():
+    before = dict(mpl.rcParams)
+    with pytest.raises(AttributeError):
+        figures.history(HISTORY, ax=object())
+    assert dict(mpl.rcParams) == before
+
+
+def test_off_screen_ends_with_its_block():
+    with figures.off_screen():
+        with figures.off_screen():
+            pass
+        figures.kl_per_latent(np.ones(1))
+    assert plt.get_fignums() == []
+    with pytest.raises(ZeroDivisionError), figures.off_screen():
+        _ = 1 / 0
+    figures.kl_per_latent(np.ones(1))
+    assert len(plt.get_fignums()) == 1
+
+
+@panelled
+def test_the_title_stays_above_the_panels(draw):
+    with figures.off_screen():
+        ax = draw()
+    ax.set_title("what it shows", loc="left")
+    ax.figure.draw_without_rendering()
+    (title,) = (text for text in ax.findobj(Text) if text.get_text() == "what it shows")
+    parts = [part for part in ax.figure.axes if part is not ax]
+    assert len(parts) > 1
+    assert title.get_window_extent().y0 >= max(part.get_tightbbox().y1 for part in parts)
+
+
+# ---- ink and paper -------------------------------------------------------------------------------
+
+
+def lightness(colour):
+    """Return the mean of red, green and blue: 0 is black, 1 is white."""
+    return np.mean(to_rgb(colour))
+
+
+def inks(figure):
+    """Return the colours of all letters, spines and ticks that are seen, but for letters on halos.
+
+    What a line, a bar or a field shows has colours of its own.
+    """
+    texts = [text for text in figure.findobj(Text) if not text.get_path_effects()]
+    seen = [text.get_color() for text in texts if text.get_visible() and text.get_text().strip()]
+    for ax in all_axes(figure):
+        if not ax.axison:
+            continue
+        seen += [spine.get_edgecolor() for spine in ax.spines.values() if spine.get_visible()]
+        ticks = ax.xaxis.get_major_ticks() + ax.yaxis.get_major_ticks()
+        seen += [tick.tick1line.get_markeredgecolor() for tick in ticks]
+        seen += [tick.label1.get_color() for tick in ticks]
+    return [lightness(colour) for colour in seen]
+
+
+def papers(figure):
+    """Return the colours that things are drawn on."""
+    seen = [figure.get_facecolor(), *(ax.get_facecolor() for ax in all_axes(figure) if ax.axison)]
+    return [lightness(colour) for colour in seen]
+
+
+@pytest.fixture
+def unwritten(monkeypatch):
+    """A picture becomes no bytes, which takes most of the time."""
+    monkeypatch.setattr(Figure, "savefig", lambda *_, **__: None)
+
+
+@pytest.mark.usefixtures("unwritten")
+@every_picture
+def test_in_the_dark_all_ink_is_light(draw):
+    with figures.off_screen():
+        ax = draw()
+    figures.picture_bytes(ax, dark=True)
+    assert min(inks(ax.figure)) > 0.5
+    assert max(papers(ax.figure)) < 0.15
+
+
+@pytest.mark.usefixtures("unwritten")
+@pytest.mark.parametrize("place", [in_a_plain_figure, in_a_subfigure, by_hand])
+@pytest.mark.parametrize("name", ["history", "traversals of rows", "scatter", "samples of images"])
+def test_in_the_dark_all_ink_is_light_in_an_ax_of_the_user(name, place):
+    ax, other = place()
+    other.remove()
+    PICTURES[name](ax=ax)
+    figures.picture_bytes(ax, dark=True)
+    assert min(inks(ax.figure.figure)) > 0.5
+    assert max(papers(ax.figure.figure)) < 0.15
+
+
+@pytest.mark.parametrize("name", ["samples of images", "KL", "traversals of rows"])
+def test_in_the_light_all_ink_is_dark_whatever_the_style_of_the_user(name):
+    with plt.style.context("dark_background"), figures.off_screen():
+        figure = PICTURES[name]().figure
+    assert max(inks(figure)) < 0.6
+    assert min(papers(figure)) == 1
+
+
+# ---- names ---------------------------------------------------------------------------------------
+
+PRICES, IMAGES, PATHS = Form((3,), (DOLLARS, "a$", "$")), Form((5, 9)), X.reshape(3, 3, -1)
+LABELLED = {"labels": np.arange(9) % 3, "classes": [DOLLARS] * 3}
+NAMED = {
+    "columns of samples": partial(figures.samples, X[:, :3], PRICES),
+    "columns of reconstructions": partial(figures.reconstructions, X[:, :3], X[:, :3], PRICES),
+    "columns of a manifold": partial(figures.manifold, X[:, :3], PRICES, [TICK, TICK]),
+    "columns along one latent": partial(figures.manifold, X[:3, :3], PRICES, [TICK]),
+    "columns of interpolations": partial(figures.interpolation, PATHS[..., :3], PRICES),
+    "strips": partial(figures.interpolation, PATHS, IMAGES, names=[DOLLARS] * 3),
+    "strips of rows": partial(figures.interpolation, PATHS, (45,), names=[DOLLARS] * 3),
+    "latents": partial(figures.traversals, PATHS, IMAGES, TICK, [DOLLARS] * 3),
+    "latents of rows": partial(figures.traversals, PATHS, (45,), TICK, [DOLLARS] * 3),
+    "classes over images": partial(figures.samples, X, IMAGES, across=3, **LABELLED),
+    "classes of rows": partial(figures.samples, X, (45,), **LABELLED),
+    "classes of points": partial(figures.latent_scatter, X[:, :2], **LABELLED),
+    "classes of a histogram": partial(figures.latent_scatter, X[:, :1], **LABELLED),
+    "models": partial(figures.rate_distortion, [1.0, 2.0], [3.0, 2.0], [DOLLARS] * 2),
+    "what and how": partial(figures.reconstructions, X, X, IMAGES, what=DOLLARS, how=DOLLARS),
+    "bound": partial(figures.history, HISTORY | {"train_loss": [1.0, 2.0]}, DOLLARS),
+    "titles": partial(figures.samples, X, IMAGES, told=DOLLARS),
+}
+
+
+@pytest.mark.parametrize("draw", NAMED.values(), ids=NAMED.keys())
+def test_names_are_no_formulas(draw):
+    """A dollar is a dollar, as in a table of prices; as a formula this one would raise."""
+    with figures.off_screen():
+        figure = draw().figure
+    figure.set_layout_engine("none")  # which takes long
+    figure.draw_without_rendering()
+    shown = [text for text in figure.findobj(Text) if DOLLARS in text.get_text()]
+    assert shown
+    assert not any(text.get_parse_math() for text in shown)

@@ -177,6 +177,28 @@ def test_the_model_comes_back():
 # ---- the data of the run -------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("options", "bounds", "best"),
+    [
+        ({"patience": 2}, [-5, -4, -4.5, -4.2], 2),
+        ({"patience": 2}, [-5, -4, -4], 2),
+        ({"patience": 5}, [-5, -4, -3], 3),
+        ({"patience": 2, "warm_up": 2}, [-1, -2, -5, -4, -4.5], 4),
+        ({"patience": 2, "warm_up": 3}, [-1, -2], None),
+        ({"patience": 2}, None, None),
+        ({}, [-5, -4, -4.5], None),
+    ],
+    ids=["past", "equal", "last", "after the warm-up", "within it", "no epoch yet", "no stopping"],
+)
+def test_the_best_epoch_is_found_in_the_history(options, bounds, best):
+    folder, *_ = make_run(**options)
+    if bounds is not None:
+        lines = [f"{epoch},{bound}" for epoch, bound in enumerate(bounds, start=1)]
+        text = "\n".join(["epoch,validation_bound", *lines])
+        (folder / "history.csv").write_text(text)
+    assert folder.best_epoch() == best
+
+
 def test_the_rows_of_ones_own_split_are_kept():
     folder, _, dataset = make_run()
     with np.load(folder / "split.npz") as stored:

@@ -10,7 +10,7 @@ from typing import Any
 from npvae.arrays import Array
 from npvae.cli.arguments import natural, positive, whole
 from npvae.cli.watching import say
-from npvae.config import finite, read_metrics, write_json
+from npvae.config import finite, write_json
 from npvae.datasets.dataset import Split
 from npvae.datasets.scaling import Scaling
 from npvae.errors import InputError
@@ -67,12 +67,10 @@ def run(options: argparse.Namespace) -> int:
         _show(_measured(folder, folder.load_model(), options), options)
         return 0
     with folder.locked():  # from the start: no training changes the model while it is measured
-        before = read_metrics(folder / "metrics.json")
         saved = folder.load_model()
+        before = folder.metrics_of(saved.model) or {"model_crc32": model_checksum(saved.model)}
         metrics = _measured(folder, saved, options)
         _show(metrics, options)
-        if before.get("model_crc32") != (model := model_checksum(saved.model)):
-            before = {"model_crc32": model}  # what was there is of the model as it was once
         _keep(folder, before, metrics, options)
     return 0
 
@@ -89,7 +87,9 @@ def _keep(
     entry += "" if options.seed == EVALUATION_SEED else f"_seed{options.seed}"
     with_k = "log_likelihood"
     if isinstance(earlier := before.get(entry), dict):  # with other numbers of draws
-        metrics = metrics | {with_k: earlier.get(with_k, {}) | metrics[with_k]}
+        others = earlier.get(with_k)
+        others = others if isinstance(others, dict) else {}
+        metrics = metrics | {with_k: others | metrics[with_k]}
     write_json(folder / "metrics.json", before | {entry: metrics})
     if not options.json:
         say(f"also in {folder / 'metrics.json'}, as {entry}")

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         type=_picture,
         metavar="PICTURE",
-        help=f"{', '.join(PICTURES)} (default: all)",
+        help=f"right after RUN: {', '.join(PICTURES)} (default: all)",
     )
     parser.add_argument("--seed", type=whole, default=0, help="of all that is drawn (default: 0)")
     parser.add_argument("--data", metavar="D", help="where the run's own data are now")
@@ -43,17 +43,17 @@ def run(options: argparse.Namespace) -> int:
     if out.is_file():
         raise InputError(f"--out {out} is a file; give a folder")
     trained = Trained.open(folder, options.data, options.seed)
-    for name in options.pictures or PICTURES:
-        draw, caption = PICTURES[name]
+    drawn = {}
+    for name in dict.fromkeys(options.pictures or PICTURES):
         try:
-            ax = draw(trained)
+            drawn[name] = PICTURES[name].draw(trained)
         except InputError as error:
             if options.pictures:
                 raise
             say(f"{'not drawn':20} {name}: {error}")
-            continue
+    for name, ax in drawn.items():
         path = out / f"{name}.{options.format}"
         figures.save(ax, path)
-        say(f"{path.name:20} {caption}")
+        say(f"{path.name:20} {PICTURES[name].caption}")
     say(f"in {out}")
     return 0

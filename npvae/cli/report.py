@@ -5,7 +5,6 @@ from pathlib import Path
 
 from npvae import gallery
 from npvae.cli.watching import say
-from npvae.config import read_metrics
 from npvae.errors import InputError
 from npvae.report import write_report
 from npvae.runs import RunFolder
@@ -27,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     if out.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"--out {out}: give a name that ends in .html")
     trained = gallery.Trained.open(folder, options.data)
-    metrics = read_metrics(folder / "metrics.json")
+    metrics = folder.metrics_of(trained.model)
     write_report(out, folder, trained, metrics, gallery.draw_all(trained))
     say(f"the report is in {out}")
     return 0

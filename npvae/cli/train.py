@@ -18,14 +18,14 @@ from npvae.cli.flags import add_settings
 from npvae.cli.starting import Training, advising, begin_new, resume
 from npvae.cli.table import Table
 from npvae.cli.watching import Stopped, Watch, say
-from npvae.config import read_metrics, write_json
+from npvae.config import write_json
 from npvae.errors import DataError, TrainingError
 from npvae.files import write_whole
 from npvae.history import history_columns
 from npvae.memory import peak_memory_mb
 from npvae.model_file import SavedModel, model_checksum
 from npvae.report import write_report
-from npvae.runs import RunFolder, resume_command
+from npvae.runs import resume_command
 from npvae.schedules import bounds_of
 from npvae.training import fit, require_finite
 
@@ -161,7 +161,7 @@ def _finish(training: Training, begin: float) -> None:
         "seconds": round(perf_counter() - begin, 2),
         "peak_memory_mb": peak_memory_mb(),
     }
-    metrics = _with_what_was_measured(folder, metrics)
+    metrics = _with_what_was_measured(training, metrics)
     write_report(folder / "report.html", folder, run, metrics, pictures)
     write_json(folder / "metrics.json", metrics)
     print_metrics(metrics["test"])
@@ -170,13 +170,11 @@ def _finish(training: Training, begin: float) -> None:
     say(f"everything is in {folder.path}: {', '.join(folder.names())}")
 
 
-def _with_what_was_measured(folder: RunFolder, metrics: dict[str, Any]) -> dict[str, Any]:
+def _with_what_was_measured(training: Training, metrics: dict[str, Any]) -> dict[str, Any]:
     """Return metrics beside those that `npvae evaluate` wrote, if the model is still the same."""
     before: dict[str, Any] = {}
     with suppress(DataError):
-        before = read_metrics(folder / "metrics.json")
-    if before.get("model_crc32") != metrics["model_crc32"]:
-        return metrics
+        before = training.folder.metrics_of(training.state.model)
     measured = before.get("test")
     test = (measured if isinstance(measured, dict) else {}) | metrics["test"]
     return before | metrics | {"test": test}

@@ -35,6 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write a picture with a row for each latent."""
+    if options.steps < 2:
+        raise InputError(
+            f"--steps {options.steps}: a latent that changes takes two values at least"
+        )
     trained, out = showing.open_run(options, "traversals")
     n, latents = len(trained.dataset.test), min(options.latents, trained.model.n_z)
     if options.index >= n:

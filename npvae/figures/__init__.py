@@ -8,6 +8,7 @@ Without `ax` a function makes a figure of pyplot's, which `plt.show()` shows, an
 
 Images are (H, W), (H, W, 1) or (H, W, 3); examples of any other shape are rows of a table, and
 drawn over their columns. A picture that has panels puts them all in the place of the one `ax`.
+In a figure of your own that has `layout="constrained"` nothing covers anything.
 """
 
 from npvae.figures.curves import history, kl_per_latent, rate_distortion

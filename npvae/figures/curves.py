@@ -6,14 +6,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from npvae.arrays import Array
-from npvae.figures.style import BLUE, FAINT, GREEN, ORANGE, drawing, panels, say_instead, title
+from npvae.figures.style import (
+    BLUE,
+    FAINT,
+    GREEN,
+    ORANGE,
+    drawable,
+    drawing,
+    panels,
+    say_instead,
+    title,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_MARKERS = 40  # epochs that are marked one by one
 MOST_BARS = 40  # latents that are numbered one by one
-LARGEST = 1e30  # matplotlib's limit is not far beyond
 
 
 def history(
@@ -72,9 +81,7 @@ def _curves(ax: "Axes", columns: Mapping[str, Sequence[float]], quantity: str) -
         values = columns.get(f"{part}_{quantity}")
         if values is not None:
             marked = marker if len(epochs) <= MOST_MARKERS else ""
-            ax.plot(
-                epochs, np.clip(values, -LARGEST, LARGEST), color=colour, marker=marked, label=part
-            )
+            ax.plot(epochs, drawable(values), color=colour, marker=marked, label=part)
 
 
 def _over_epochs(ax: "Axes", epochs: Sequence[float], best: int | None) -> None:
@@ -114,9 +121,9 @@ def kl_per_latent(
     -------
     ax
     """
-    kl = np.asarray(kl)
+    kl = drawable(kl)
     order = np.argsort(-kl, kind="stable")
-    works = np.ones(len(kl), bool) if active is None else np.asarray(active)
+    works = np.ones(len(kl), bool) if active is None else np.asarray(active, bool)
     with drawing(ax, height=3) as ax:
         title(ax, told)
         place = np.arange(len(kl))
@@ -170,7 +177,7 @@ def rate_distortion(
     ----------
     Alemi et al. 2018, arXiv:1711.00464.
     """
-    points = np.clip([rate, distortion], -LARGEST, LARGEST)
+    points = drawable([rate, distortion])
     with drawing(ax) as ax:
         title(ax, told)
         marker = "o" if len(rate) <= MOST_MARKERS else ""
@@ -199,7 +206,8 @@ def _equal_elbo(ax: "Axes") -> None:
     low, high = ax.get_ylim()
     for total in MaxNLocator(nbins=6).tick_values(left + low, right + high):
         ends = np.array([max(left, total - high), min(right, total - low)])
-        if ends[1] - ends[0] <= 0.02 * (right - left):
+        seen = (ends[1] - ends[0]) * (1 / (right - left) + 1 / (high - low))
+        if seen < 0.05:  # but a corner is cut off, or nothing
             continue
         ax.plot(ends, total - ends, color=FAINT, linestyle="--", linewidth=0.7)
         # the label stands over the left end, in the margin, where no name of a point goes; beside

@@ -7,7 +7,7 @@ import numpy as np
 
 from npvae.arrays import Array
 from npvae.figures.form import Form
-from npvae.figures.style import BLUE, FAINT, GREEN, LINES, ORANGE, drawing, panels, title
+from npvae.figures.style import BLUE, FAINT, GREEN, LINES, ORANGE, drawable, drawing, panels, title
 from npvae.figures.tables import name_columns
 from npvae.figures.tiles import show_tiles
 
@@ -45,7 +45,9 @@ def reconstructions(
     """
     form = Form.of(form, x.shape[1])
     rows = {
-        name: row for name, row in zip(ROWS, (x, spoiled, x_hat), strict=True) if row is not None
+        name: drawable(row)
+        for name, row in zip(ROWS, (x, spoiled, x_hat), strict=True)
+        if row is not None
     }
     told = f"{what} and their reconstructions {X_HAT}, {how}"
     if spoiled is not None:
@@ -64,7 +66,7 @@ def reconstructions(
 
 def _filled(images: Array, n: int) -> Array:
     """Return n images, as NaN where there are fewer."""
-    return np.pad(images, ((0, n - len(images)), (0, 0)), constant_values=np.nan)
+    return np.concatenate([images, np.full((n - len(images), images.shape[1]), np.nan)])
 
 
 def _rows_in_panels(ax: "Axes", rows: dict[str, Array], form: Form) -> None:
@@ -82,11 +84,11 @@ def _rows_in_panels(ax: "Axes", rows: dict[str, Array], form: Form) -> None:
     for part in parts[n:]:
         part.set_axis_off()
     shown = np.concatenate([row[:n].ravel() for row in rows.values()])
-    low, high = np.clip([shown.min(), shown.max()], -1e30, 1e30)
+    low, high = shown.min(), shown.max()
     margin = 0.06 * (high - low) or 1.0
     for part in parts[:n]:
         part.set_ylim(low - margin, high + margin)
-    parts[0].set_ylabel(form.unit, loc="top")
+    parts[0].set_ylabel(form.unit, loc="top", parse_math=False)
     parts[0].legend(ncols=len(rows), fontsize="small")
 
 
@@ -117,7 +119,7 @@ def samples(
     -------
     ax
     """
-    form = Form.of(form, x.shape[1])
+    form, x = Form.of(form, x.shape[1]), drawable(x)
     with drawing(ax) as ax:
         title(ax, told or f"{len(x)} samples from the prior")
         if form.is_image:
@@ -140,7 +142,7 @@ def _lines(ax: "Axes", x: Array, form: Form, labels: Array | None, classes: Sequ
         ax.plot(chosen.T, color=FAINT if label is None else colour, alpha=thin, linewidth=0.8)
         ax.plot(np.median(chosen, axis=0), "o-", color=colour, label=name)
     name_columns(ax, form)
-    ax.set_ylabel(form.unit)
+    ax.set_ylabel(form.unit, parse_math=False)
     for text in ax.legend().get_texts():
         text.set_parse_math(False)
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from npvae.arrays import Array
 from npvae.figures.form import Form
-from npvae.figures.style import BLUE, FAINT, POINTS, drawing, panels, title
-from npvae.figures.tables import colour_bar, extent, field, half_step, name_columns
+from npvae.figures.style import BLUE, FAINT, POINTS, drawable, drawing, panels, title
+from npvae.figures.tables import colour_bar, field, name_columns
 from npvae.figures.tiles import show_tiles
 
 if TYPE_CHECKING:
@@ -47,21 +47,18 @@ def latent_scatter(
     -------
     ax
     """
-    groups = _by_label(u, labels, classes)
+    groups = _by_label(drawable(u), labels, classes)
     with drawing(ax, height=5) as ax:
         title(ax, told)
         _name_axes(ax, axes, unit)
         if u.shape[1] == 1:
-            parts = [group.u[:, 0] for group in groups]
-            names, colours = [group.name for group in groups], [group.colour for group in groups]
-            ax.hist(parts, bins=60, stacked=True, label=names, color=colours)
-            ax.set_ylabel("examples")
+            _bars(ax, groups)
         else:
             _points(ax, groups, 12000 / len(u))
             if prior:
                 _circles(ax)
         if len(groups) > 1 or (prior and u.shape[1] == 2):
-            _legend(ax)
+            _legend(ax, [group.name for group in groups])
     return ax
 
 
@@ -91,13 +88,26 @@ def _by_label(u: Array, labels: Array | None, classes: Sequence[str]) -> list[Gr
     return groups
 
 
+def _bars(ax: "Axes", groups: Sequence[Group]) -> None:
+    """Draw how often each code is there, the labels above one another."""
+    codes = np.concatenate([group.u[:, 0] for group in groups])
+    edges, below = np.histogram_bin_edges(codes, bins=60), np.zeros(60)
+    for group in groups:
+        counts, _ = np.histogram(group.u[:, 0], bins=edges)
+        hatch = "" if group.marker == "o" else "////"
+        look: Any = {"color": group.colour, "edgecolor": "white", "linewidth": 0, "hatch": hatch}
+        ax.bar(edges[:-1], counts, np.diff(edges), below, align="edge", label="codes", **look)
+        below += counts
+    ax.set_ylabel("examples")
+
+
 def _points(ax: "Axes", groups: Sequence[Group], size: float) -> None:
     """Draw every code, and the name of a label amid its own, on a halo that makes it readable."""
     from matplotlib.patheffects import withStroke
 
     looks: Any = {"s": min(25.0, max(3.0, size)), "alpha": 0.7, "linewidths": 0}
-    for name, u, colour, marker in groups:
-        ax.scatter(u[:, 0], u[:, 1], color=colour, marker=marker, label=name, **looks)
+    for _, u, colour, marker in groups:
+        ax.scatter(u[:, 0], u[:, 1], color=colour, marker=marker, label="codes", **looks)
     ax.set_aspect("equal", adjustable="datalim")
     if 1 < len(groups) <= len(POINTS) + 1:
         halo = [withStroke(linewidth=2.5, foreground="white")]
@@ -123,16 +133,20 @@ def _circles(ax: "Axes") -> None:
         ax.plot(*circle, color=FAINT, linewidth=0.8, linestyle="--", zorder=3, label=name)
 
 
-def _legend(ax: "Axes") -> None:
-    """Name the colours beside the picture, where they hide nothing."""
+def _legend(ax: "Axes", names: Sequence[str]) -> None:
+    """Name the colours beside the picture, where they hide nothing.
+
+    The names are written into a legend that is there already: matplotlib leaves those out that
+    begin with an underscore.
+    """
     legend = ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), handletextpad=0.3)
     handles: Any = legend.legend_handles
     for handle in handles:
         if hasattr(handle, "set_sizes"):  # points, which would be too small to see
             handle.set_sizes([25])
             handle.set_alpha(1)
-    for text in legend.get_texts():
-        text.set_parse_math(False)
+    for text, name in zip(legend.get_texts(), names, strict=False):
+        text.set(text=name, parse_math=False)
 
 
 def manifold(
@@ -160,7 +174,7 @@ def manifold(
     -------
     ax
     """
-    form = Form.of(form, x.shape[1])
+    form, x = Form.of(form, x.shape[1]), drawable(x)
     maps = len(_varying(x)) if len(ticks) == 2 and not form.is_image else 0
     with drawing(ax, height=6 if not maps else 1 + 1.6 * -(-maps // _across(maps))) as ax:
         title(ax, told)
@@ -170,7 +184,7 @@ def manifold(
             show_tiles(ax, x, form, len(across), heads=across, names=names, below=True)
             _name_axes(ax, axes[: len(ticks)], unit)
         elif len(ticks) == 1:
-            image = field(ax, x.T, form, extent=extent(ticks[0], x.shape[1]))
+            image = field(ax, x.T, form, x=ticks[0])
             name_columns(ax, form, down=True)
             _name_axes(ax, axes[:1], unit)
             colour_bar(image, [ax], form)
@@ -193,11 +207,9 @@ def _maps(
     chosen, n = _varying(x), len(ticks[0])
     across = _across(len(chosen))
     parts = panels(ax, -(-len(chosen) // across), across)
-    edges = [
-        edge for tick in ticks for edge in (tick[0] - half_step(tick), tick[-1] + half_step(tick))
-    ]
     for part, column in zip(parts, chosen.tolist(), strict=False):
-        image = field(part, x[:, column].reshape(n, n), form, extent=edges)
+        upwards = x[:, column].reshape(n, n)[::-1]
+        image = field(part, upwards, form, *ticks)
         named = len(form.columns) == x.shape[1]
         title(part, form.columns[column][:24] if named else f"column {column}")
     for part in parts[len(chosen) :]:
@@ -205,8 +217,7 @@ def _maps(
     for i, part in enumerate(parts[: len(chosen)]):
         part.tick_params(labelleft=i % across == 0, labelbottom=i + across >= len(chosen))
     corner = parts[(len(chosen) - 1) // across * across]
-    corner.set_xlabel(axes[0])
-    corner.set_ylabel(axes[1])
+    _name_axes(corner, axes, unit="")
     colour_bar(image, parts, form)
 
 
@@ -223,9 +234,9 @@ def _across(n: int) -> int:
 def _name_axes(ax: "Axes", axes: Sequence[str], unit: str) -> None:
     """Name the coordinates along x and, of two, along y."""
     named = [f"{name} ({unit})" if unit else name for name in axes]
-    ax.set_xlabel(named[0])
+    ax.set_xlabel(named[0], parse_math=False)
     if len(named) > 1:
-        ax.set_ylabel(named[1])
+        ax.set_ylabel(named[1], parse_math=False)
 
 
 def _sparse(values: Array, most: int = 9) -> list[str]:

@@ -9,7 +9,7 @@ from npvae.arrays import Array
 from npvae.figures.form import Form
 from npvae.figures.latent import PRIOR
 from npvae.figures.style import drawing, panels, title
-from npvae.figures.tables import MOST_NAMES, colour_bar, extent, field, name_columns
+from npvae.figures.tables import MOST_NAMES, colour_bar, field, name_columns
 from npvae.figures.tiles import show_tiles
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def traversals(
             flat = x.reshape(latents * steps, -1)
             heads = [f"{value:.2g}" for value in values]
             show_tiles(ax, flat, form, steps, heads=heads, names=names, below=True)
-            ax.set_xlabel(f"z ({unit})")
+            ax.set_xlabel(f"z ({unit})", parse_math=False)
             return ax
         title(ax, f"{told}; z in {unit}")
         parts = panels(ax, rows, across)
@@ -112,7 +112,7 @@ def traversals(
             if i >= latents:
                 part.set_axis_off()
                 continue
-            image = field(part, x[i].T, form, extent=extent(values, n_x))
+            image = field(part, x[i].T, form, x=values)
             name_columns(part, form, down=True)
             part.set_title(names[i], parse_math=False)
             part.set_xticks([values[0], (values[0] + values[-1]) / 2, values[-1]])

@@ -8,6 +8,9 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from npvae.arrays import Array
 from npvae.errors import InputError
 from npvae.files import write_whole
 
@@ -15,7 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH, DPI = 6.0, 160  # inches: a column of print, or a phone, on which nine points can be read
+WIDTH, DPI = 6.0, 160  # inches: a column of print
+LARGEST = 1e30  # number that is drawn; matplotlib's own limit is not far beyond
 FORMATS = ("png", "svg", "pdf")
 INK, DARK_INK, DARK_PAPER = "#222222", "#dddddd", "#16191d"
 FAINT = "#8a8a8a"  # seen on white and on dark paper
@@ -29,6 +33,7 @@ POINTS = (
 )
 STYLE: dict[Any, Any] = {
     "axes.edgecolor": INK,
+    "axes.facecolor": "white",
     "axes.grid": True,
     "axes.labelcolor": INK,
     "axes.spines.right": False,
@@ -36,6 +41,7 @@ STYLE: dict[Any, Any] = {
     "axes.titlecolor": INK,
     "axes.titlelocation": "left",
     "axes.titlesize": 9,
+    "figure.facecolor": "white",
     "font.size": 9,
     "grid.alpha": 0.4,
     "grid.color": FAINT,
@@ -43,6 +49,7 @@ STYLE: dict[Any, Any] = {
     "image.interpolation": "nearest",
     "legend.frameon": False,
     "lines.markersize": 3.5,
+    "savefig.facecolor": "auto",
     "text.color": INK,
     "xtick.color": INK,
     "ytick.color": INK,
@@ -111,9 +118,15 @@ def panels(ax: "Axes", rows: int, columns: int) -> list["Axes"]:
     return [figure.add_subplot(grid[place]) for place in places]
 
 
-def title(ax: "Axes", text: str, characters: int = 92) -> None:
+def drawable(numbers: Any) -> Array:
+    """Return numbers as float64, none beyond what can be drawn."""
+    return np.clip(np.asarray(numbers, np.float64), -LARGEST, LARGEST)
+
+
+def title(ax: "Axes", text: str) -> None:
     """Write what a picture shows above it, in lines that fit; a dollar is a dollar."""
-    ax.set_title(fill(text, characters), loc="left", parse_math=False)
+    inches = ax.get_window_extent().width / ax.figure.dpi
+    ax.set_title(fill(text, max(20, round(20 * inches))), loc="left", parse_math=False)
 
 
 def no_frame(ax: "Axes") -> None:
@@ -128,11 +141,11 @@ def say_instead(ax: "Axes", text: str) -> None:
     no_frame(ax)
     ax.set_xticks([])
     ax.set_yticks([])
-    ax.text(0.5, 0.5, fill(text, 40), ha="center", va="center", transform=ax.transAxes, color=FAINT)
+    ax.text(0.5, 0.5, fill(text, 24), ha="center", va="center", transform=ax.transAxes, color=FAINT)
 
 
 def save(drawn: "Axes | Figure", path: str | Path) -> None:
-    """Write a figure, whole or not at all; the same figure gives the same bytes.
+    """Write a figure, whole or not at all; the same picture of the same numbers: the same bytes.
 
     Parameters
     ----------
@@ -182,10 +195,11 @@ def picture_bytes(drawn: "Axes | Figure", format: str = "png", *, dark: bool = F
 
 def _swap_ink(figure: "Figure") -> None:
     """Turn black on white into white on black; colours stay."""
+    from matplotlib.axes import Axes
     from matplotlib.colors import same_color
 
     figure.set_facecolor(DARK_PAPER)
-    for ax in figure.axes:
+    for ax in figure.findobj(Axes):
         ax.set_facecolor(DARK_PAPER)
         ax.tick_params(colors=DARK_INK)
     for artist in figure.findobj():
@@ -194,5 +208,6 @@ def _swap_ink(figure: "Figure") -> None:
             if get is None or set_ is None:
                 continue
             colour = get()
-            if isinstance(colour, str | tuple) and same_color(colour, INK):
+            dark = (same_color(colour, ink) for ink in (INK, "black"))
+            if isinstance(colour, str | tuple) and any(dark):
                 set_(DARK_INK)

@@ -7,6 +7,7 @@ import numpy as np
 
 from npvae.arrays import Array
 from npvae.figures.form import Form
+from npvae.figures.style import drawable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,36 +33,51 @@ def name_columns(ax: "Axes", form: Form, *, down: bool = False) -> None:
     axis.set_major_locator(MaxNLocator(integer=True, nbins=min(8, n)))
 
 
-def field(ax: "Axes", values: Array, form: Form, **options: Any) -> Any:
+def field(
+    ax: "Axes", values: Array, form: Form, x: Array | None = None, y: Array | None = None
+) -> Any:
     """Draw numbers as colours; return what a colour bar needs.
 
     Parameters
     ----------
     values : (rows, columns) float array
     form : of the examples that the numbers are from
-    options : of `imshow`
+    x, y : (columns,) and (rows,) ascending coordinates; without them cells are numbered, the rows
+        downwards
     """
-    low, high = form.span
+    (low, high), (rows, columns) = form.span, values.shape
     ax.grid(visible=False)
+    edges = (
+        borders(np.arange(columns) if x is None else x),
+        borders(np.arange(rows) if y is None else y),
+    )
+    if y is None:
+        ax.invert_yaxis()
     colours = DIVERGING if low < 0 < high else SEQUENTIAL
-    values = np.clip(values, -1e30, 1e30)
-    return ax.imshow(values, cmap=colours, vmin=low, vmax=high, aspect="auto", **options)
+    values = drawable(values)
+    return ax.pcolormesh(*edges, values, cmap=colours, vmin=low, vmax=high, rasterized=True)
+
+
+def borders(centers: Array) -> Array:
+    """Return the n + 1 borders of n cells, midway between their centers.
+
+    >>> borders(np.array([0.0, 1.0, 3.0]))
+    array([-0.5,  0.5,  2. ,  4. ])
+    """
+    first, last = float(centers[0]), float(centers[-1])
+    if first == last:
+        return np.linspace(first - 0.5, first + 0.5, len(centers) + 1)
+    middles = (centers[1:] + centers[:-1]) / 2
+    return np.concatenate([[2 * first - middles[0]], middles, [2 * last - middles[-1]]])
 
 
 def colour_bar(field: Any, axes: Sequence["Axes"], form: Form) -> None:
     """Say beside fields what their colours mean."""
     figure: Any = axes[0].get_figure()
-    bar = figure.colorbar(field, ax=list(axes), extend="both", shrink=0.8)
-    bar.set_label(form.unit)
+    place: dict[str, Any] = {"ax": list(axes), "shrink": 0.8}
+    if axes[0].get_axes_locator() is not None:  # panels in an axes that was placed by hand
+        right = max(axes, key=lambda ax: ax.get_position().x1)
+        place = {"cax": right.inset_axes((1.05, 0, 0.05, 1))}
+    bar = figure.colorbar(field, extend="both", **place)
+    bar.set_label(form.unit, parse_math=False)
     bar.outline.set_visible(False)
-
-
-def half_step(tick: Array) -> float:
-    """Return half the distance between coordinates, by which a field goes beyond them."""
-    return float(tick[-1] - tick[0]) / max(1, 2 * len(tick) - 2) or 0.5
-
-
-def extent(tick: Array, n: int) -> tuple[float, float, float, float]:
-    """Return where a field of n rows, numbered downwards, lies over ascending coordinates."""
-    half = half_step(tick)
-    return float(tick[0]) - half, float(tick[-1]) + half, n - 0.5, -0.5

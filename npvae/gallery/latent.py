@@ -55,9 +55,10 @@ def manifold(run: Trained, n: int = ACROSS, label: int | None = None) -> "Axes":
         given = f", given label {run.label_name(label or 0)}"
     what = "means of p(x | z)" if run.has_prior else "decoded codes"
     of = "the prior" if run.has_prior else "a Gaussian fitted to the codes"
+    code = "the posterior means" if run.has_prior else "the codes"
     told = f"{what}{given}, at quantiles of {of}"
     if run.plane.principal:
-        told += ", in the plane of the two principal directions of the codes"
+        told += f", in the plane of the two principal directions of {code}"
     return figures.manifold(
         run.decode(z, y),
         run.form,
@@ -112,7 +113,7 @@ def traversals(
     path = traverse(run.encode(x, y)[0], order, places)
     told_y = np.tile(run.device.to_host(y[0]), (len(order) * steps, 1)) if y else None
     name = run.example_name(index)
-    label = "" if run.dataset.test.labels is None else f" ({name})"
+    label = "" if run.dataset.test.labels is None else f" (label {name})"
     n_z, by = run.model.n_z, "KL" if run.has_prior else "variance"
     which = f"of {n_z}, those with the largest {by}" if len(order) < n_z else f"in order of {by}"
     return figures.traversals(

@@ -1,7 +1,6 @@
 """What the report of a run says, from top to bottom."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import isfinite
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -24,6 +23,9 @@ EPOCHS = {  # columns of history.csv that the table has, and their heads
     "validation_kl": "validation KL",
     "validation_active_units": "active latents",
 }
+
+WHOLE = ("epoch", "validation_active_units")
+LARGEST = 1e30  # number that is shown
 
 
 def write_report(
@@ -87,6 +89,8 @@ def _numbers(metrics: Mapping[str, Any]) -> Iterator[Element]:
         yield section
         likelihoods = found.get("log_likelihood")
         for measured in likelihoods.values() if isinstance(likelihoods, Mapping) else ():
+            if not isinstance(measured, Mapping):
+                continue
             what = str(measured.get("name", "log p(x)"))
             error = measured.get("standard_error")
             value = _nats(_negative(measured.get("log_px")))
@@ -98,7 +102,7 @@ def _numbers(metrics: Mapping[str, Any]) -> Iterator[Element]:
                 _protocol(measured.get("protocol")),
             )
     if not entries:
-        yield element("p", "None yet: the training has not come to its end.")
+        yield element("p", "None of this model yet: they are measured at the end of its training.")
     took: list[list[Content]] = [
         [words, element("span", f"{metrics[name]:,.0f} {unit}", class_="time")]
         for name, words, unit in (
@@ -127,15 +131,19 @@ def _figures(found: Mapping[str, Any]) -> Iterator[list[Content]]:
 
 
 def _real(value: Any) -> bool:
-    return isinstance(value, int | float) and isfinite(value)
+    return type(value) in (int, float) and abs(value) <= LARGEST
 
 
 def _negative(value: Any) -> Any:
     return -value if _real(value) else value
 
 
+def _number(value: Any, digits: int = 2) -> str:
+    return f"{value:.{digits}f}" if _real(value) else "?"
+
+
 def _nats(value: Any) -> str:
-    return f"{value:.2f} nats" if _real(value) else "?"
+    return f"{_number(value)} nats" if _real(value) else "?"
 
 
 def _protocol(told: Any) -> Element:
@@ -163,10 +171,7 @@ def _epochs(history: Mapping[str, Sequence[float]], bound: str) -> Element:
     shown = [name for name in EPOCHS if name in history]
     columns = [history[name] for name in shown]
     rows = [
-        [
-            f"{value:.0f}" if name in ("epoch", "validation_active_units") else f"{value:.2f}"
-            for name, value in zip(shown, row, strict=True)
-        ]
+        [_number(value, 0 if name in WHOLE else 2) for name, value in zip(shown, row, strict=True)]
         for row in zip(*columns, strict=True)
     ]
     heads = [EPOCHS[name].format(bound=bound) for name in shown]

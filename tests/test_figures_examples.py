@@ -1,0 +1,262 @@
+"""Reconstructions and samples: each number at its place, in its colour, under its name."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from npvae import figures
+from npvae.figures import Form
+
+SHAPES = [(28, 28), (5, 9), (1, 1), (6, 7, 3), (6, 6, 1), (40, 2)]
+TABLES = [(3,), (40,), (2, 3, 4), (1,)]
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def off_screen():
+    with figures.off_screen():
+        yield
+
+
+def examples(n, shape):
+    return RNG.random((n, int(np.prod(shape)))).astype(np.float32)
+
+
+def images_in(ax, shape):
+    """Return the places of images in a grid, row by row, each (H, W[, 3]): NaN where none is.
+
+    Everything between them must be bare paper, and all pixels of a place as wide as high.
+    """
+    (drawn,) = ax.images
+    grid = np.ma.filled(drawn.get_array(), np.nan)
+    height, width, *channels = shape
+    if channels == [3]:
+        assert np.isin(grid[..., 3], [0, 1]).all()
+        grid = np.where(grid[..., 3:] == 1, grid[..., :3], np.nan)
+    zoom = max(1, 28 // max(height, width))
+    rows, left = divmod(len(grid) - 1, zoom * height + 1)
+    columns, right = divmod(grid.shape[1] - 1, zoom * width + 1)
+    assert left == right == 0
+    places = []
+    for i in range(rows):
+        for j in range(columns):
+            top, side = i * (zoom * height + 1) + 1, j * (zoom * width + 1) + 1
+            place = grid[top : top + zoom * height, side : side + zoom * width]
+            places.append(place[::zoom, ::zoom].copy())
+            again = places[-1].repeat(zoom, axis=0).repeat(zoom, axis=1)
+            np.testing.assert_array_equal(place, again)
+            place[...] = np.nan
+    assert np.isnan(grid).all(), "the frame is bare"
+    return rows, columns, places
+
+
+def assert_shown(places, x, shape):
+    """The first places hold x, and no other holds anything."""
+    for place, image in zip(places, x, strict=False):
+        np.testing.assert_array_equal(place, image.reshape(place.shape))
+    assert len(places) >= len(x)
+    assert np.isnan(places[len(x) :]).all()
+
+
+# ---- tiles -------------------------------------------------------------------------------------
+
+
+def test_tiles_by_hand():
+    images = np.array([[0.0, 0.1], [0.2, 0.3], [0.4, 1.0]])  # three of 1 x 2
+    _ = np.nan  # the frame, and where no image is
+    np.testing.assert_array_equal(
+        figures.tile(images, (1, 2), columns=2),
+        [
+            [_, _, _, _, _, _, _],
+            [_, 0.0, 0.1, _, 0.2, 0.3, _],
+            [_, _, _, _, _, _, _],
+            [_, 0.4, 1.0, _, _, _, _],
+            [_, _, _, _, _, _, _],
+        ],
+    )
+
+
+def test_colours_stay_the_last_axis():
+    image = np.arange(12).reshape(1, 12) / 12
+    grid = figures.tile(image, (2, 2, 3), columns=1)
+    assert grid.shape == (4, 4, 3)
+    np.testing.assert_array_equal(grid[1:3, 1:3], image.reshape(2, 2, 3))
+
+
+# ---- images ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [1, 5, 9])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_samples_of_any_shape_lie_in_a_square(shape, n):
+    x = examples(n, shape)
+    rows, columns, places = images_in(figures.samples(x, shape), shape)
+    assert (rows, columns) == {1: (1, 1), 5: (2, 3), 9: (3, 3)}[n]
+    assert_shown(places, x, shape)
+
+
+@hypothesis_settings(max_examples=15)
+@given(
+    n=st.integers(1, 12),
+    shape=st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([(), (1,), (3,)])),
+    across=st.integers(1, 12),
+)
+def test_samples_in_rows_of_ones_own(n, shape, across):
+    shape = (*shape[:2], *shape[2])
+    x = examples(n, shape)
+    with figures.off_screen():
+        rows, columns, places = images_in(figures.samples(x, shape, across=across), shape)
+    assert columns == across
+    assert rows == -(-n // across)
+    assert_shown(places, x, shape)
+
+
+@pytest.mark.parametrize(("n", "rows"), [(1, 1), (8, 1), (9, 2), (20, 3)])
+@pytest.mark.parametrize("shape", [(5, 9), (6, 7, 3), (6, 6, 1)], ids=str)
+def test_reconstructions_stand_below_their_examples(shape, n, rows):
+    x, x_hat = examples(n, shape), examples(n, shape)
+    ax = figures.reconstructions(x, x_hat, shape)
+    drawn_rows, columns, places = images_in(ax, shape)
+    assert (drawn_rows, columns) == (2 * rows, min(8, n))
+    lines = [places[i : i + columns] for i in range(0, len(places), columns)]
+    assert_shown([image for line in lines[::2] for image in line], x, shape)
+    assert_shown([image for line in lines[1::2] for image in line], x_hat, shape)
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["x", "x\u0302"] * rows
+
+
+def test_bytes_are_examples_too():
+    """Nine of them leave places empty, which no byte can say."""
+    x = np.full((9, 4), 51, np.uint8)
+    _, _, places = images_in(figures.reconstructions(x, x, Form((2, 2), limits=(0, 255))), (2, 2))
+    assert_shown([*places[:8], places[16]], np.full((9, 4), 0.2), (2, 2))
+
+
+def test_spoiled_examples_lie_between_the_clean_ones_and_the_answers():
+    clean, spoiled, made = (np.full((3, 4), level) for level in (0.2, 0.5, 0.8))
+    ax = figures.reconstructions(clean, made, (2, 2), spoiled=spoiled, what="A", how="B")
+    _, _, places = images_in(ax, (2, 2))
+    np.testing.assert_array_equal([place[0, 0] for place in places[::3]], [0.2, 0.5, 0.8])
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["x", "spoiled", "x\u0302"]
+    title = ax.get_title(loc="left")
+    assert title == "A, spoiled as the model is given them, and x\u0302, B"
+
+
+def test_a_name_stands_beside_the_middle_of_its_row():
+    x = examples(20, (5, 9))
+    ax = figures.reconstructions(x, x, (5, 9))
+    height = len(ax.images[0].get_array()) - 1
+    np.testing.assert_allclose(ax.get_yticks(), (np.arange(6) + 0.5) * height / 6)
+
+
+def test_limits_are_black_and_white_and_what_lies_beyond_is_cut():
+    x = np.array([[5.0, 10, 12.5], [20, 40, 1e308]])
+    ax = figures.samples(x, Form((1, 3), limits=(10, 20)), across=2)
+    _, _, (one, other) = images_in(ax, (1, 3))
+    np.testing.assert_array_equal(one, [[0, 0, 0.25]])
+    np.testing.assert_array_equal(other, [[1, 1, 1]])
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (2, 2, 1), (2, 2, 3)], ids=str)
+def test_a_digit_is_light_on_dark_and_its_frame_bare(shape):
+    """As MNIST is stored: 1 is white."""
+    for level in (0.0, 1.0):
+        (image,) = figures.samples(np.full((1, np.prod(shape)), level), shape).images
+        colours = image.to_rgba(image.get_array())
+        np.testing.assert_array_equal(colours[3, 3], [level, level, level, 1])
+        assert colours[0, 0, 3] == 0
+
+
+def heads(ax):
+    return [text.get_text() for text in ax.get_xticklabels()]
+
+
+def test_labels_stand_above_the_columns_that_share_them():
+    classes = ["cat", "a name of fifteen"]
+    options = {"classes": classes, "across": 3}
+    x = examples(6, (5, 9))
+    ax = figures.samples(x, (5, 9), labels=np.array([1, 0, 2, 1, 0, 2]), **options)
+    assert heads(ax) == ["a name of fi", "cat", "2"]
+    width = ax.images[0].get_array().shape[1] - 1
+    np.testing.assert_allclose(ax.get_xticks(), width * np.array([1, 3, 5]) / 6)
+    for labels in ([1, 0, 2, 1, 2, 0], [1] * 6):
+        assert heads(figures.samples(x, (5, 9), labels=np.array(labels), **options)) == []
+
+
+def test_what_samples_are_called():
+    x = examples(2, (5, 9))
+    assert figures.samples(x, (5, 9)).get_title(loc="left") == "2 samples from the prior"
+    assert figures.samples(x, (5, 9), told="two").get_title(loc="left") == "two"
+
+
+# ---- rows of a table ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [1, 20])
+@pytest.mark.parametrize("shape", TABLES, ids=str)
+def test_samples_of_a_table_are_lines_and_their_median(shape, n):
+    x = examples(n, shape)
+    ax = figures.samples(x, Form(shape, unit="metres"))
+    *lines, median = ax.lines
+    np.testing.assert_array_equal([line.get_ydata() for line in lines], x)
+    np.testing.assert_array_equal(median.get_ydata(), np.median(x.astype(float), axis=0))
+    assert median.get_linewidth() > lines[0].get_linewidth()
+    assert ax.get_ylabel() == "metres"
+
+
+def test_each_label_has_a_colour_and_a_median():
+    x, labels = examples(6, (3,)), np.array([0, 2, 0, 2, 2, 0])
+    ax = figures.samples(x, (3,), labels=labels, classes=["cat"])
+    medians = {line.get_label(): line for line in ax.lines if "median" in line.get_label()}
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == list(medians)
+    for label, name in ((0, "median of cat"), (2, "median of 2")):
+        of = medians[name]
+        np.testing.assert_array_equal(of.get_ydata(), np.median(x[labels == label], axis=0))
+        same = [line.get_ydata() for line in ax.lines if line.get_color() == of.get_color()]
+        np.testing.assert_array_equal(same, [*x[labels == label], of.get_ydata()])
+
+
+def test_more_labels_than_colours_are_not_told_apart():
+    ax = figures.samples(examples(5, (3,)), (3,), labels=np.arange(5))
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["median"]
+
+
+@pytest.mark.parametrize(("n", "panels"), [(1, 1), (2, 2), (3, 3), (9, 4)])
+@pytest.mark.parametrize("shape", TABLES, ids=str)
+def test_the_first_rows_beside_their_reconstructions(shape, n, panels):
+    x, x_hat, spoiled = (examples(n, shape) for _ in range(3))
+    ax = figures.reconstructions(x, x_hat, Form(shape, unit="m"), spoiled=spoiled)
+    parts = [part for part in ax.figure.axes if part.axison]
+    assert len(parts) == panels
+    for i, part in enumerate(parts):
+        shown = {line.get_label(): line.get_ydata() for line in part.lines}
+        assert list(shown) == ["x", "spoiled", "x\u0302"]
+        np.testing.assert_array_equal(list(shown.values()), [x[i], spoiled[i], x_hat[i]])
+    everything = np.concatenate([x[:panels], x_hat[:panels], spoiled[:panels]])
+    (limits,) = {part.get_ylim() for part in parts}
+    assert limits[0] < everything.min() <= everything.max() < limits[1]
+    assert parts[0].get_ylabel() == "m"
+
+
+def test_columns_have_their_names():
+    x, names = examples(2, (3,)), ("height", "a name that is much too long", "$")
+    shown = ["height", "a name that is much too…", "$"]
+    assert heads(figures.samples(x, Form((3,), names))) == shown
+    parts = figures.reconstructions(x, x, Form((3,), names)).figure.axes[1:]
+    assert [heads(part) for part in parts] == [shown] * 2
+
+
+@pytest.mark.parametrize(
+    ("form", "label"),
+    [
+        (Form((3,)), "column"),
+        (Form((3,), ("a", "b")), "column"),
+        (Form((21,), ("a",) * 21), "column"),
+        (Form((2, 3, 4)), "number in a 2x3x4 array"),
+    ],
+)
+def test_columns_without_names_or_too_many_are_numbered(form, label):
+    ax = figures.samples(examples(2, form.shape), form)
+    assert ax.get_xlabel() == label
+    assert all(tick == int(tick) for tick in ax.get_xticks())
