@@ -139,7 +139,10 @@ def make_run():
     config["data"]["columns"] = ["a", "b", "c", "d"]
     config["versions"] = {}
     (run / "config.json").write_text(json.dumps(config, indent=2))
-    (run / "history.csv").write_text("epoch,train_elbo\r\n1,-102.5\r\n2,-99.25\r\n")
+    (run / "history.csv").write_text(
+        "epoch,train_loss,train_elbo,train_reconstruction,train_kl\r\n"
+        "1,102.5,-102.5,90.5,12\r\n2,99.25,-99.25,85,14.25\r\n"
+    )
 
 
 def _glyphs(path):

@@ -37,10 +37,6 @@ def bars():
     return figures.kl_per_latent(np.array([2.0, 1.0]), np.array([True, False]))
 
 
-def fields():
-    return figures.traversals(X[:8].reshape(2, 4, 12), (12,), np.arange(4.0), ["a", "b"])
-
-
 def points():
     return figures.latent_scatter(X[:, :2], np.arange(9) % 3)
 

@@ -193,8 +193,9 @@ def test_the_model_comes_back():
 def test_the_best_epoch_is_found_in_the_history(options, bounds, best):
     folder, *_ = make_run(**options)
     if bounds is not None:
-        lines = [f"{epoch},{bound}" for epoch, bound in enumerate(bounds, start=1)]
-        text = "\n".join(["epoch,validation_bound", *lines])
+        names = "epoch,validation_bound,train_loss,train_elbo,train_reconstruction,train_kl"
+        lines = [f"{epoch},{bound},0,0,0,0" for epoch, bound in enumerate(bounds, start=1)]
+        text = "\n".join([names, *lines])
         (folder / "history.csv").write_text(text)
     assert folder.best_epoch() == best
 
