@@ -162,10 +162,8 @@ def test_nothing_is_wider_than_a_phone(chromium, report):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390])
-def test_all_text_can_be_read(chromium, report, scheme, width):
-    size = {"width": width, "height": 844}
-    with visit(chromium, report, color_scheme=scheme, viewport=size) as seen:
+def test_all_text_can_be_read_on_a_phone(chromium, report, scheme):
+    with visit(chromium, report, color_scheme=scheme, **PHONE) as seen:
         seen.ask(OPEN_ALL)
         found = seen.ask(TEXT)
         assert {"h1", "h3", "p", "td", "th", "dd", "summary", "figcaption"} <= {

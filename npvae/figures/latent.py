@@ -113,16 +113,16 @@ def _points(ax: "Axes", groups: Sequence[Group], size: float) -> None:
         halo = [withStroke(linewidth=2.5, foreground="white")]
         look: Any = {"ha": "center", "va": "center", "weight": "bold", "color": "#111111"}
         wide, high = np.ptp(np.concatenate([group.u for group in groups]), axis=0)
-        written: list[tuple[float, float]] = []
+        written: list[tuple[float, float, str]] = []
         for name, u, _, _ in groups:
             x, y = np.median(u, axis=0).tolist()
             near = (
-                abs(x - a) < 0.04 * wide * len(name) and abs(y - b) < 0.03 * high
-                for a, b in written
+                abs(x - a) < 0.012 * wide * len(name + other) and abs(y - b) < 0.03 * high
+                for a, b, other in written
             )
             if not any(near):  # else names on names, which nobody could read
                 ax.text(x, y, name, path_effects=halo, parse_math=False, **look)
-                written.append((x, y))
+                written.append((x, y, name))
 
 
 def _circles(ax: "Axes") -> None:
