@@ -63,7 +63,7 @@ def encode_split(
     Parameters
     ----------
     model : a VAE or an autoencoder
-    split : the examples; `split.first(n)` for some of them
+    split : the examples; `split.only(slice(0, n))` for the first n
     scaling : how they become x
     seed : of pixels that are drawn; the same seed gives those that `evaluate` meets
 
@@ -80,7 +80,9 @@ def encode_split(
         if isinstance(model, VAE):
             logvar.append(to_host(code[1]).copy())
         mu.append(to_host(code[0] if logvar else code).copy())
-    labels = None if split.labels is None else np.asarray(split.labels)
+    labels = split.labels
+    if labels is not None:
+        labels = np.asarray(labels if isinstance(labels, np.ndarray) else to_host(labels))
     return Codes(np.concatenate(mu), np.concatenate(logvar) if logvar else None, labels)
 
 
@@ -147,11 +149,17 @@ def plane_of(codes: Codes) -> Plane:
     Codes of a VAE lie about N(0, I), the prior, which is N(0, 1) along any direction: the plane
     goes through its mean. An autoencoder has none: there the Gaussian is fitted to the codes.
 
+    Raises
+    ------
+    InputError : if a code is no finite number
+
     Returns
     -------
     Plane, the same for the same codes: the largest entry of each direction is positive
     """
     mu = codes.mu.astype(np.float64)
+    if not np.abs(mu).max() < 1e150:
+        raise InputError("the codes are no finite numbers; is the model trained to its end?")
     n_z, mean = mu.shape[1], mu.mean(axis=0)
     away = mu - mean
     principal = n_z > 2
@@ -214,6 +222,8 @@ def traverse(z: Array, latents: Sequence[int] | Array, values: Array) -> Array:
     array([[[ 0., -1.],
             [ 0.,  1.]]])
     """
+    if not all(0 <= latent < len(z) for latent in latents):
+        raise InputError(f"latents are {list(latents)}, expected numbers from 0 to {len(z) - 1}")
     values = np.broadcast_to(values, (len(latents), np.shape(values)[-1]))
     codes = np.tile(np.asarray(z, np.float64), (*values.shape, 1))
     for row, latent in enumerate(latents):

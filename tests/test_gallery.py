@@ -94,7 +94,9 @@ def test_all_at_once_with_reasons_for_the_missing(monkeypatch):
 
 def test_without_a_test_example():
     run = make_run(n=1)
-    run.dataset = type(run.dataset)(**{**vars(run.dataset), "test": run.dataset.test.first(0)})
+    run.dataset = type(run.dataset)(
+        **{**vars(run.dataset), "test": run.dataset.test.only(slice(0, 0))}
+    )
     for name in ("reconstructions", "scatter", "manifold", "interpolation", "traversals", "kl"):
         with pytest.raises(InputError, match="no example"):
             PICTURES[name].draw(run)

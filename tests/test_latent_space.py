@@ -70,7 +70,7 @@ def test_other_pixels_have_other_codes():
 @pytest.mark.parametrize("n", [1, 3, 1700, N, N + 1])
 def test_the_first_examples_have_the_first_of_the_codes(n):
     vae, split = half_asleep(), bright()
-    every, first = (encode_split(vae, part, SCALING) for part in (split, split.first(n)))
+    every, first = (encode_split(vae, part, SCALING) for part in (split, split.only(slice(0, n))))
     np.testing.assert_allclose(first.mu, every.mu[:n], rtol=1e-12)
     np.testing.assert_array_equal(first.labels, every.labels[:n])
 
@@ -85,7 +85,7 @@ def test_an_autoencoder_has_codes_and_no_distribution():
 
 def test_nothing_to_encode_and_nothing_to_tell_the_model():
     with pytest.raises(InputError, match="no example"):
-        encode_split(half_asleep(), bright().first(0), SCALING)
+        encode_split(half_asleep(), bright().only(slice(0, 0)), SCALING)
     unlabelled = Split(bright().x, bright().rows)
     with pytest.raises(InputError, match="needs labels"):
         encode_split(half_asleep(n_y=2), unlabelled, SCALING)
@@ -94,12 +94,12 @@ def test_nothing_to_encode_and_nothing_to_tell_the_model():
 def test_the_first_of_a_part_keep_rows_labels_and_factors_together():
     sizes = {"size": np.array([30, 10, 0])}
     split = Split(np.eye(4), np.array([3, 1, 0]), np.array([7, 8, 9]), sizes)
-    first = split.first(2)
+    first = split.only(slice(0, 2))
     np.testing.assert_array_equal(first.take(slice(None)), np.eye(4)[[3, 1]])
     np.testing.assert_array_equal(first.labels, [7, 8])
     np.testing.assert_array_equal(first.factors["size"], [30, 10])
-    assert [len(split.first(n)) for n in (0, 1, 3, 9)] == [0, 1, 3, 3]
-    assert Split(np.eye(4), np.arange(4)).first(2).labels is None
+    assert [len(split.only(slice(0, n))) for n in (0, 1, 3, 9)] == [0, 1, 3, 3]
+    assert Split(np.eye(4), np.arange(4)).only(slice(0, 2)).labels is None
 
 
 def test_codes_by_hand():

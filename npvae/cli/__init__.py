@@ -60,6 +60,18 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the options of a command; names of pictures may stand after flags, too."""
+    parser = build_parser()
+    options, others = parser.parse_known_args(arguments)
+    if others and "pictures" in options and not any(text.startswith("-") for text in others):
+        options.pictures += map(plot.picture, others)
+    elif others:
+        verb = options.run.__module__.rpartition(".")[2]
+        parser.error(f"unrecognized arguments: {' '.join(others)}; {verb} takes no such thing")
+    return options
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
 
@@ -69,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that lacks a character shows another
             stream.reconfigure(errors="replace")
-    options = build_parser().parse_args(arguments)
+    options = parse(arguments)
     try:
         with off_screen():  # figures are for files here, and open no window
             return int(options.run(options))
@@ -79,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (NpvaeError, OSError, MemoryError) as error:
         message = str(error) or type(error).__name__
         if isinstance(error, MemoryError):
-            message += "; not enough memory: choose smaller --latent, --hidden or --batch-size"
+            message += "; not enough memory: choose a smaller model, smaller batches or pictures"
         print(f"npvae: {message}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:

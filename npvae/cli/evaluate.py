@@ -112,7 +112,7 @@ def _measured(folder: RunFolder, saved: SavedModel, options: argparse.Namespace)
         if options.examples > len(split):
             raise InputError(f"--examples {options.examples}: the {part} part has {len(split)}")
         if options.examples < len(split):
-            split, part = split.first(options.examples), f"beginning of the {part}"
+            split, part = split.only(slice(0, options.examples)), f"beginning of the {part}"
     done, asked = folder.epochs()
     if not folder.has_ended():
         again = resume_command(folder.path)

@@ -1,6 +1,7 @@
 """Show strips from one test example to another, decoded along the line between their codes."""
 
 import argparse
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from npvae.cli.arguments import natural, whole
 from npvae.errors import InputError
 from npvae.gallery import Trained, interpolation
 from npvae.gallery.latent import STEPS, STRIPS
+from npvae.protocol import counted
 
 EXAMPLE = (
     "npvae interpolate runs/mnist-001 --from 3 --to 8\n"
@@ -39,31 +41,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write a picture of strips between test examples."""
     given = vars(options)
-    indices = given["from_index"], given["to_index"]
-    strips = options.strips or (STRIPS if None in indices else 1)
+    two = None not in (given["from_index"], given["to_index"])
+    strips = options.strips or (1 if two else STRIPS)
     if options.steps < 2:
         raise InputError(f"--steps {options.steps}: from one example to another takes two at least")
-    showing.require_few(strips * options.steps, f"--strips {strips} --steps {options.steps}")
+    if two and (strips > 1 or given["from_index"] == given["to_index"]):
+        raise InputError(
+            "--from-index and --to-index: between two different test examples there is one strip"
+        )
+    showing.require_few(strips, options.steps, f"--strips {strips} --steps {options.steps}")
     trained, out = showing.open_run(options, "interpolation")
     rng = np.random.default_rng(options.seed)
-    a, b = (
-        _chosen(trained, end, given[end], given[f"{end}_index"], strips, rng)
-        for end in ("from", "to")
-    )
-    ax = interpolation(trained, a, b, options.steps)
-    return showing.write(ax, out, f"{strips} strip{'s' * (strips > 1)} between test examples")
+    ends = (_chosen(trained, end, given, strips, rng) for end in ("from", "to"))
+    ax = interpolation(trained, list(zip(*ends, strict=True)), options.steps)
+    return showing.write(ax, out, f"{counted(strips, 'strip')} between test examples")
 
 
 def _chosen(
-    trained: Trained,
-    end: str,
-    label: str | None,
-    index: int | None,
-    n: int,
-    rng: np.random.Generator,
+    trained: Trained, end: str, given: dict[str, Any], n: int, rng: np.random.Generator
 ) -> list[int]:
     """Return the numbers of n test examples at one end."""
     split, classes = trained.dataset.test, trained.dataset.classes
+    label, index = given[end], given[f"{end}_index"]
     if index is not None:
         if index >= len(split):
             raise InputError(
@@ -73,11 +72,12 @@ def _chosen(
         return [index] * n
     if label is None:
         return trained.pick(None, n, rng)
-    if split.labels is None:
+    labels = trained.dataset.train.labels
+    if split.labels is None or labels is None:
         raise InputError(
             f"--{end} {label}: these data have no labels; choose test examples by their numbers, "
             f"--{end}-index"
         )
-    known = int(split.labels.max()) + 1
+    known = 1 + int(max(labels.max(), split.labels.max()))
     number = showing.label_number(f"--{end}", label, classes, known, trained.dataset.name)
     return trained.pick(number, n, rng)

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write a picture of what n x n places decode to."""
-    showing.require_few(options.n**2, f"-n {options.n}")
+    showing.require_few(options.n, options.n, f"-n {options.n}")
     trained, out = showing.open_run(options, "manifold")
     label = showing.condition_number(options.label, trained, options.folder)
     return showing.write(manifold(trained, options.n, label), out, "what latent space decodes to")

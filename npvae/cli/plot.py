@@ -1,13 +1,14 @@
 """Draw the pictures of a run, all of them or those that are named."""
 
 import argparse
+from difflib import get_close_matches
 from pathlib import Path
 
 from npvae import figures
 from npvae.cli.arguments import whole
 from npvae.cli.watching import say
 from npvae.errors import InputError
-from npvae.figures.style import FORMATS
+from npvae.figures.writing import FORMATS
 from npvae.gallery import PICTURES, Trained
 from npvae.runs import RunFolder
 
@@ -20,9 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "pictures",
         nargs="*",
-        type=_picture,
+        type=picture,
         metavar="PICTURE",
-        help=f"right after RUN: {', '.join(PICTURES)} (default: all)",
+        help=f"{', '.join(PICTURES)} (default: all)",
     )
     parser.add_argument("--seed", type=whole, default=0, help="of all that is drawn (default: 0)")
     parser.add_argument("--data", metavar="D", help="where the run's own data are now")
@@ -30,9 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", help="(default: the run folder)")
 
 
-def _picture(text: str) -> str:
+def picture(text: str) -> str:
+    """The name of a picture."""
     if text not in PICTURES:
-        raise argparse.ArgumentTypeError(f"{text!r} given, expected one of {', '.join(PICTURES)}")
+        near = get_close_matches(text, PICTURES, 1)
+        meant = f" (did you mean {near[0]}?)" if near else ""
+        raise InputError(f"{text!r} given, expected one of {', '.join(PICTURES)}{meant}")
     return text
 
 
@@ -40,8 +44,8 @@ def run(options: argparse.Namespace) -> int:
     """Write a file for each picture; of those that were not asked for say why they are missing."""
     folder = RunFolder.open(options.folder)
     out = Path(options.out) if options.out else folder.path
-    if out.is_file():
-        raise InputError(f"--out {out} is a file; give a folder")
+    if out.is_file() or out.suffix.lower().lstrip(".") in FORMATS:
+        raise InputError(f"--out {out}: give a folder, which gets a file for each picture")
     trained = Trained.open(folder, options.data, options.seed)
     drawn = {}
     for name in dict.fromkeys(options.pictures or PICTURES):

@@ -2,13 +2,10 @@
 
 import argparse
 
-import numpy as np
-
 from npvae.cli import showing
 from npvae.gallery import reconstructions
 
 EXAMPLE = "npvae reconstruct runs/mnist-001"
-SHOWN = 16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +16,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write a picture of some test examples and their reconstructions, decoded from mu."""
     trained, out = showing.open_run(options, "reconstructions")
-    chosen = np.random.default_rng(options.seed).permutation(len(trained.dataset.test))[:SHOWN]
-    ax = reconstructions(trained, chosen)
-    return showing.write(ax, out, f"{len(chosen)} test examples and their reconstructions")
+    return showing.write(reconstructions(trained), out, "test examples and their reconstructions")

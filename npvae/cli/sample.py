@@ -11,7 +11,7 @@ from npvae.cli.arguments import natural, whole
 from npvae.cli.showing import MOST_IN_A_PICTURE, label_number, require_told
 from npvae.cli.watching import say
 from npvae.errors import InputError
-from npvae.figures.style import FORMATS
+from npvae.figures.writing import FORMATS
 from npvae.files import write_whole
 from npvae.gallery import draw_samples, form_of, show_samples
 from npvae.runs import RunFolder
@@ -67,8 +67,8 @@ def run(options: argparse.Namespace) -> int:
                 f"-n {len(x)}: a picture of so many shows nothing, {MOST_IN_A_PICTURE} at most; "
                 "write the numbers, to an --out that ends in .npy or .csv"
             )
-        ax = show_samples(drawn, saved.scaling, form_of(saved.scaling, saved.shape, columns), names)
-        figures.save(ax, out)
+        shown = form_of(saved.scaling, saved.shape, columns)
+        figures.save(show_samples(drawn, saved.scaling, shown, names), out)
     elif form == "npy":
         with write_whole(out) as file:
             np.save(file, saved.scaling.decode(x).reshape(-1, *saved.shape))

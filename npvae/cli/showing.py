@@ -9,14 +9,15 @@ from npvae import figures
 from npvae.cli.arguments import whole
 from npvae.cli.watching import say
 from npvae.errors import InputError
-from npvae.figures.style import FORMATS
+from npvae.figures.writing import FORMATS
 from npvae.gallery import Trained
 from npvae.runs import RunFolder
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_IN_A_PICTURE = 2500
+MOST_ACROSS = 50  # images, and as many down
+MOST_IN_A_PICTURE = MOST_ACROSS**2
 
 
 def add_arguments(parser: argparse.ArgumentParser, name: str, chooses: str) -> None:
@@ -53,12 +54,10 @@ def write(ax: "Axes", out: Path, what: str) -> int:
     return 0
 
 
-def require_few(n: int, what: str) -> None:
-    """Refuse a picture of so many images that each would be a dot."""
-    if n > MOST_IN_A_PICTURE:
-        raise InputError(
-            f"{what}: a picture of so many images shows nothing, {MOST_IN_A_PICTURE} at most"
-        )
+def require_few(rows: int, columns: int, what: str) -> None:
+    """Refuse a picture of so many rows and columns that each image would be a dot."""
+    if rows > MOST_ACROSS or columns > MOST_ACROSS:
+        raise InputError(f"{what}: a picture of so many shows nothing, {MOST_ACROSS} at most")
 
 
 def label_number(given: str, text: str, names: Sequence[str], n: int, where: object) -> int:

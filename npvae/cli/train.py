@@ -156,17 +156,16 @@ def _finish(training: Training, begin: float) -> None:
         "train_seconds": round(sum(record.seconds for record in records), 2),
     }
     require_finite("the test figure", metrics["test"]["reconstruction"])
-    run, pictures = _draw(training, metrics.get("best_epoch"))
     metrics |= {
         "seconds": round(perf_counter() - begin, 2),
         "peak_memory_mb": peak_memory_mb(),
     }
     metrics = _with_what_was_measured(training, metrics)
-    write_report(folder / "report.html", folder, run, metrics, pictures)
     write_json(folder / "metrics.json", metrics)
     print_metrics(metrics["test"])
     memory = metrics["peak_memory_mb"]
     say(f"{metrics['seconds']:.1f} s" + (f", {memory:.0f} MB at most" if memory else ""))
+    _draw(training, metrics)
     say(f"everything is in {folder.path}: {', '.join(folder.names())}")
 
 
@@ -180,17 +179,15 @@ def _with_what_was_measured(training: Training, metrics: dict[str, Any]) -> dict
     return before | metrics | {"test": test}
 
 
-def _draw(
-    training: Training, best: int | None
-) -> tuple[gallery.Trained, dict[str, gallery.Drawn | str]]:
-    """Draw everything, write some of it as files of their own, and return it."""
+def _draw(training: Training, metrics: dict[str, Any]) -> None:
+    """Draw everything: the report, and some of its pictures as files of their own."""
     folder, state = training.folder, training.state
     saved = SavedModel(state.model, state.scaling, state.shape)
     history = history_columns(folder / "history.csv")
-    run = gallery.Trained(saved, training.dataset, history, best=best)
+    run = gallery.Trained(saved, training.dataset, history, best=metrics.get("best_epoch"))
     pictures = gallery.draw_all(run)
     for name in PICTURES:
         if isinstance(drawn := pictures[name], gallery.Drawn):
             with write_whole(folder / f"{name}.png") as file:
                 file.write(drawn.light)
-    return run, pictures
+    write_report(folder / "report.html", folder, run, metrics, pictures)

@@ -43,6 +43,6 @@ def run(options: argparse.Namespace) -> int:
     n, latents = len(trained.dataset.test), min(options.latents, trained.model.n_z)
     if options.index >= n:
         raise InputError(f"--index {options.index}: the test part has {n} examples, 0 to {n - 1}")
-    showing.require_few(latents * options.steps, f"--latents {latents} --steps {options.steps}")
+    showing.require_few(latents, options.steps, f"--latents {latents} --steps {options.steps}")
     ax = traversals(trained, options.index, latents, options.steps)
     return showing.write(ax, out, f"what {latents} of {trained.model.n_z} latents change")

@@ -46,9 +46,9 @@ class Split:
         taken = self.x[self.rows[chosen]]
         return np.asarray(taken) if isinstance(taken, np.memmap) else taken
 
-    def first(self, n: int) -> "Split":
-        """Return the first n examples of this part, or all where it has fewer."""
-        return _part(self, slice(0, n))
+    def only(self, chosen: Any) -> "Split":
+        """Return the examples numbered `chosen` (a slice or an index array) as a part."""
+        return _part(self, chosen)
 
     def to(self, device: Device) -> "Split":
         """Return this part with its examples, row numbers and labels on `device`."""
@@ -137,8 +137,8 @@ def hold_out_last(
     return _part(everything, slice(0, n_train)), _part(everything, slice(n_train, n))
 
 
-def _part(split: Split, part: slice) -> Split:
-    """Return consecutive examples of a split, everything aligned."""
+def _part(split: Split, part: Any) -> Split:
+    """Return some examples of a split, everything aligned."""
     labels = None if split.labels is None else split.labels[part]
     factors = {name: values[part] for name, values in split.factors.items()}
     return Split(split.x, split.rows[part], labels, factors)

@@ -8,16 +8,19 @@ Without `ax` a function makes a figure of pyplot's, which `plt.show()` shows, an
 
 Images are (H, W), (H, W, 1) or (H, W, 3); examples of any other shape are rows of a table, and
 drawn over their columns. A picture that has panels puts them all in the place of the one `ax`.
-In a figure of your own that has `layout="constrained"` nothing covers anything.
+In an axes of your own your own style holds; give its figure `layout="constrained"`, so that titles
+and labels find room.
 """
 
 from npvae.figures.curves import history, kl_per_latent, rate_distortion
 from npvae.figures.examples import reconstructions, samples
 from npvae.figures.form import Form, is_image
-from npvae.figures.latent import latent_scatter, manifold
+from npvae.figures.manifold import manifold
 from npvae.figures.paths import interpolation, traversals
-from npvae.figures.style import off_screen, panels, picture_bytes, save
+from npvae.figures.scatter import latent_scatter
+from npvae.figures.style import off_screen, panels
 from npvae.figures.tiles import tile
+from npvae.figures.writing import picture_bytes, save
 
 __all__ = [
     "Form",

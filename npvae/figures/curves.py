@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from npvae.arrays import Array
+from npvae.errors import InputError
 from npvae.figures.style import (
     BLUE,
     FAINT,
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
 
 MOST_MARKERS = 40  # epochs that are marked one by one
 MOST_BARS = 40  # latents that are numbered one by one
+EVERY_HISTORY = {"epoch", "train_loss", "train_elbo", "train_reconstruction", "train_kl"}
 
 
 def history(
     columns: Mapping[str, Sequence[float]],
     bound: str = "ELBO",
     *,
+    prior: bool = True,
     best: int | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
@@ -38,6 +41,7 @@ def history(
     ----------
     columns : the columns of history.csv by name; the validation_... ones may be missing
     bound : what was maximised, but for weights of the KL: the loss itself, if it is no ELBO
+    prior : whether there is one, and so a KL
     best : the epoch that the model has gone back to, after early stopping
     ax : whose place the panels take; by default a new figure
 
@@ -45,6 +49,8 @@ def history(
     -------
     ax
     """
+    if missing := EVERY_HISTORY - set(columns):
+        raise InputError(f"the history has no column {min(missing)}; see history_columns")
     epochs = columns["epoch"]
     if bound != "ELBO":
         columns = {**columns, "train_bound": [-loss for loss in columns["train_loss"]]}
@@ -58,7 +64,7 @@ def history(
         parts = panels(ax, 2, 2)
         for part, (quantity, name) in zip(parts, quantities.items(), strict=True):
             title(part, name)
-            if quantity == "kl" and not any(columns["train_kl"]):
+            if quantity == "kl" and not prior:
                 say_instead(part, "no prior, no KL")
                 continue
             _curves(part, columns, quantity)
@@ -107,7 +113,7 @@ def kl_per_latent(
     told: str = "KL of each latent, from the largest",
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """How many nats each latent carries, and which do nothing.
+    """How many nats each latent carries at most, and which hardly move.
 
     Parameters
     ----------
@@ -122,6 +128,8 @@ def kl_per_latent(
     ax
     """
     kl = drawable(kl)
+    if kl.ndim != 1 or len(kl) == 0 or not np.isfinite(kl).all():
+        raise InputError(f"kl has shape {kl.shape}, expected (n_z,) finite numbers: one a latent")
     order = np.argsort(-kl, kind="stable")
     works = np.ones(len(kl), bool) if active is None else np.asarray(active, bool)
     with drawing(ax, height=3) as ax:
@@ -177,54 +185,71 @@ def rate_distortion(
     ----------
     Alemi et al. 2018, arXiv:1711.00464.
     """
+    if len(rate) != len(distortion) or len(rate) == 0 or len(names) > len(rate):
+        raise InputError(
+            f"{len(rate)} rates, {len(distortion)} distortions and {len(names)} names; give as "
+            "many of each, one at least"
+        )
     points = drawable([rate, distortion])
     with drawing(ax) as ax:
         title(ax, told)
         marker = "o" if len(rate) <= MOST_MARKERS else ""
         ax.plot(*points, color=BLUE, marker=marker)
-        ax.margins(0.12)
+        _spread(ax, points)
         for i, name in enumerate(names):
             if name:
-                ax.annotate(
-                    name,
-                    points[:, i].tolist(),
-                    (5, 5),
-                    textcoords="offset points",
-                    parse_math=False,
-                )
+                _name_point(ax, points[:, i], name)
         _equal_elbo(ax)
         ax.set_xlabel("rate: KL(q(z | x), p(z)) (nats an example)")
         ax.set_ylabel("distortion: -log p(x | z) (nats an example)")
     return ax
 
 
+def _spread(ax: "Axes", points: Array) -> None:
+    """Give the axes room, and neither of them less than a fiftieth of the other's nats."""
+    low, high = points.min(axis=1), points.max(axis=1)
+    least = max(0.02 * float((high - low).max()), 1e-6 * float(np.abs(points).max()), 1e-9)
+    room = 0.12 * np.maximum(high - low, least) + np.maximum(0, least - (high - low)) / 2
+    ax.set_xlim(low[0] - room[0], high[0] + room[0])
+    ax.set_ylim(low[1] - room[1], high[1] + room[1])
+
+
+def _name_point(ax: "Axes", point: Array, name: str) -> None:
+    """Write what a point is, on the side where there is more room."""
+    right = point[0] < sum(ax.get_xlim()) / 2
+    ax.annotate(
+        name,
+        point.tolist(),
+        (5 if right else -5, 5),
+        textcoords="offset points",
+        ha="left" if right else "right",
+        parse_math=False,
+    )
+
+
 def _equal_elbo(ax: "Axes") -> None:
-    """Draw lines of equal rate + distortion over what is seen, each with its -ELBO."""
+    """Draw lines of equal rate + distortion over what is seen, with its -ELBO where there is room.
+
+    That stands over the left end of a line, in the margin, where no point is; beside the lower end
+    of one that begins at the top.
+    """
     from matplotlib.ticker import MaxNLocator
 
     left, right = ax.get_xlim()
     low, high = ax.get_ylim()
+    wide, tall = right - left, high - low
     for total in MaxNLocator(nbins=6).tick_values(left + low, right + high):
-        ends = np.array([max(left, total - high), min(right, total - low)])
-        seen = (ends[1] - ends[0]) * (1 / (right - left) + 1 / (high - low))
-        if seen < 0.05:  # but a corner is cut off, or nothing
+        begin, end = max(left, total - high), min(right, total - low)
+        if (end - begin) * (1 / wide + 1 / tall) < 0.05:  # but a corner is cut off, or nothing
             continue
+        ends = np.array([begin, end])
         ax.plot(ends, total - ends, color=FAINT, linestyle="--", linewidth=0.7)
-        # the label stands over the left end, in the margin, where no name of a point goes; beside
-        # the lower end of a line that begins at the top
-        begin, end = ends
-        wide = right - left
-        if end - begin < 0.1 * wide or (begin > left and end > right - 0.15 * wide):
-            continue  # no room to say it
-        place, gap = (begin, (2, 2)) if begin <= left else (end, (4, 2))
-        ax.annotate(
-            f"-ELBO {total:g}",
-            (place, total - place),
-            gap,
-            textcoords="offset points",
-            va="bottom",
-            fontsize="x-small",
-            color=FAINT,
-        )
+        over = begin <= left and low + 0.04 * tall < total - begin < high - 0.07 * tall
+        beside = begin > left and left + 0.1 * wide < end < right - 0.15 * wide
+        if over or beside:
+            place, gap = (begin, (2, 2)) if over else (end, (4, 2))
+            look: Any = {"va": "bottom", "fontsize": "x-small", "color": FAINT}
+            text = f"-ELBO {total:g}"
+            ax.annotate(text, (place, total - place), gap, textcoords="offset points", **look)
     ax.set_xlim(left, right)
     ax.set_ylim(low, high)

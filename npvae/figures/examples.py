@@ -6,8 +6,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from npvae.arrays import Array
+from npvae.errors import InputError
 from npvae.figures.form import Form
-from npvae.figures.style import BLUE, FAINT, GREEN, LINES, ORANGE, drawable, drawing, panels, title
+from npvae.figures.style import (
+    BLUE,
+    FAINT,
+    GREEN,
+    LINES,
+    ORANGE,
+    drawable,
+    drawing,
+    panels,
+    shortened,
+    title,
+)
 from npvae.figures.tables import name_columns
 from npvae.figures.tiles import show_tiles
 
@@ -43,9 +55,12 @@ def reconstructions(
     -------
     ax
     """
-    form = Form.of(form, x.shape[1])
+    form = Form.of(form, x)
+    for name, given in (("x_hat", x_hat), ("spoiled", spoiled)):
+        if given is not None and given.shape != x.shape:
+            raise InputError(f"{name} has shape {given.shape}, expected that of x, {x.shape}")
     rows = {
-        name: drawable(row)
+        name: row if form.is_image else drawable(row)
         for name, row in zip(ROWS, (x, spoiled, x_hat), strict=True)
         if row is not None
     }
@@ -112,16 +127,17 @@ def samples(
         images that share it, and gives the rows of a table their colour
     classes : names of the labels
     across : images in a row; by default as many as rows
-    told : the title; "64 samples from the prior" by default
+    told : the title; "64 samples from the prior: means of p(x | z)" by default
     ax : where to draw; by default a new figure
 
     Returns
     -------
     ax
     """
-    form, x = Form.of(form, x.shape[1]), drawable(x)
+    form = Form.of(form, x)
+    x = x if form.is_image else drawable(x)
     with drawing(ax) as ax:
-        title(ax, told or f"{len(x)} samples from the prior")
+        title(ax, told or f"{len(x)} samples from the prior: means of p(x | z)")
         if form.is_image:
             across = across or int(np.ceil(np.sqrt(len(x))))
             show_tiles(ax, x, form, across, heads=_heads(labels, classes, across))
@@ -153,9 +169,11 @@ def _name(classes: Sequence[str], label: int) -> str:
 
 def _heads(labels: Array | None, classes: Sequence[str], across: int) -> list[str]:
     """Return the label of each column of images, if each has one of its own."""
-    if labels is None or len(labels) < across:
+    if labels is None:
         return []
     first = labels[:across]
-    if len(np.unique(first)) == 1 or (labels != np.resize(first, len(labels))).any():
+    if (len(first) > 1 and len(np.unique(first)) == 1) or (
+        labels != np.resize(first, len(labels))
+    ).any():
         return []
-    return [_name(classes, label)[:12] for label in first.tolist()]
+    return [shortened(_name(classes, label), 12) for label in first.tolist()]

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from npvae.arrays import Array
 from npvae.errors import InputError
 
 
@@ -34,20 +37,31 @@ class Form:
     unit: str = "standard deviations from the mean"
 
     @classmethod
-    def of(cls, form: "Form | Sequence[int]", n_x: int) -> "Form":
-        """Return the form that was given, perhaps as a shape alone, for examples of n_x numbers.
+    def of(cls, form: "Form | Sequence[int]", x: Array, axes: int = 2) -> "Form":
+        """Return the form that was given, perhaps as a shape alone, for examples x, (..., n_x).
 
         Raises
         ------
-        InputError : if examples of that shape have another number of them
+        InputError : if there is no example, or those of that shape have another number of numbers
         """
-        form = form if isinstance(form, Form) else cls(tuple(form))
-        if form.n_x != n_x:
+        if not isinstance(form, Form):
+            if not isinstance(form, Sequence):
+                raise InputError(f"shape is {form!r}; give that of one example, such as (28, 28)")
+            form = cls(tuple(form))
+        given = np.shape(x)
+        if len(given) != axes or 0 in given or given[-1] != form.n_x:
+            expected = f"({'..., ' if axes > 2 else 'N, '}{form.n_x})"
             raise InputError(
-                f"examples of shape {form.shape} have {form.n_x} numbers, and these have {n_x}; "
-                "give the shape of one example, such as (28, 28)"
+                f"x has shape {given}, expected {expected} for examples of shape {form.shape}; "
+                "give one row an example, and the shape of one, such as (28, 28)"
             )
         return form
+
+    def __post_init__(self) -> None:
+        if self.limits is not None and not self.limits[0] < self.limits[1]:
+            raise InputError(
+                f"limits are {self.limits}; give the lower one first, and two that differ"
+            )
 
     @property
     def n_x(self) -> int:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from npvae.arrays import Array
+from npvae.errors import InputError
 from npvae.figures.form import Form
-from npvae.figures.latent import PRIOR
+from npvae.figures.scatter import PRIOR
 from npvae.figures.style import drawing, panels, title
-from npvae.figures.tables import MOST_NAMES, colour_bar, field, name_columns
+from npvae.figures.tables import MANY, MOST_NAMES, colour_bar, field, name_columns
 from npvae.figures.tiles import show_tiles
 
 if TYPE_CHECKING:
@@ -40,12 +41,13 @@ def interpolation(
     -------
     ax
     """
-    strips, steps, n_x = x.shape
-    form = Form.of(form, n_x)
+    form = Form.of(form, x, axes=3)
+    strips, steps, _ = x.shape
     times = [f"{t:.2g}" for t in np.linspace(0, 1, steps)]
     if steps > 12:
         times = [time if i in (0, steps - 1) else "" for i, time in enumerate(times)]
-    times[0] = "t = 0"
+    if form.is_image and steps <= 12:
+        times[0] = "t = 0"
     if ends is not None:
         x = np.concatenate([ends[0][:, None], x, ends[1][:, None]], axis=1)
         times = ["A", *times, "B"]
@@ -64,6 +66,10 @@ def interpolation(
                 part.tick_params(labelbottom=False)
             if i < len(names):
                 part.set_title(names[i], parse_math=False)
+            if ends is not None:  # between what is decoded and the examples themselves
+                for border in (0.5, steps + 0.5):
+                    part.axvline(border, color="white", linewidth=3)
+        parts[-1].set_xlabel("t")
         colour_bar(image, parts, form)
     return ax
 
@@ -94,8 +100,13 @@ def traversals(
     -------
     ax
     """
-    latents, steps, n_x = x.shape
-    form = Form.of(form, n_x)
+    form = Form.of(form, x, axes=3)
+    latents, steps, _ = x.shape
+    if len(values) != steps or len(names) != latents:
+        raise InputError(
+            f"{len(values)} values and {len(names)} names for x of shape {x.shape}; give a value "
+            "for each step and a name for each latent"
+        )
     across = min(4, latents)
     rows = latents if form.is_image else -(-latents // across)
     with drawing(ax, height=_height(form, rows)) as ax:
@@ -129,5 +140,5 @@ def _height(form: Form, rows: int) -> float:
     """Return inches in which rows of images, or of fields with a line for each column, fit."""
     if form.is_image:
         return 1 + 0.6 * rows
-    lines = form.n_x if form.n_x <= MOST_NAMES else 8
+    lines = form.n_x if form.n_x <= MANY else 0.7 * form.n_x if form.n_x <= MOST_NAMES else 8
     return max(3.0, 0.8 + rows * (0.35 + 0.17 * lines))

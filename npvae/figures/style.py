@@ -1,10 +1,8 @@
-"""The one style of all pictures: colours, letters, sizes; and how a picture becomes a file."""
+"""The one style of all pictures: colours, letters, sizes, and where they are drawn."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from io import BytesIO
-from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +10,13 @@ import numpy as np
 
 from npvae.arrays import Array
 from npvae.errors import InputError
-from npvae.files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH, DPI = 6.0, 160  # inches: a column of print
+WIDTH = 6.0  # inches: a column of print
 LARGEST = 1e30  # number that is drawn; matplotlib's own limit is not far beyond
-FORMATS = ("png", "svg", "pdf")
 INK, DARK_INK, DARK_PAPER = "#222222", "#dddddd", "#16191d"
 FAINT = "#8a8a8a"  # seen on white and on dark paper
 # Okabe & Ito 2008: told apart by all eyes, and by their lightness in grey print
@@ -71,18 +67,23 @@ def off_screen() -> Iterator[None]:
 
 @contextmanager
 def drawing(ax: "Axes | None", width: float = WIDTH, height: float = 4.0) -> Iterator["Axes"]:
-    """Give a place to draw in npvae's style: `ax`, or the only axes of a new figure.
+    """Give a place to draw: `ax`, in its owner's style, or in npvae's the axes of a new figure.
 
     Parameters
     ----------
     width, height : of the new figure, in inches
+
+    Raises
+    ------
+    InputError : if `ax` is no axes, but a figure or an array of them
     """
     from matplotlib import rc_context
+    from matplotlib.axes import Axes
 
-    with rc_context(STYLE):
-        if ax is None:
-            ax = _new_figure(width, height).subplots()
-        yield ax
+    if not (ax is None or isinstance(ax, Axes)):
+        raise InputError(f"ax is of type {type(ax).__name__}; give one axes, such as axes[0, 0]")
+    with rc_context({} if ax is not None else STYLE):
+        yield ax if ax is not None else _new_figure(width, height).subplots()
 
 
 def _new_figure(width: float, height: float) -> "Figure":
@@ -126,7 +127,17 @@ def drawable(numbers: Any) -> Array:
 def title(ax: "Axes", text: str) -> None:
     """Write what a picture shows above it, in lines that fit; a dollar is a dollar."""
     inches = ax.get_window_extent().width / ax.figure.dpi
-    ax.set_title(fill(text, max(20, round(20 * inches))), loc="left", parse_math=False)
+    an_inch = 20 if len(ax.figure.axes) == 1 else 17  # letters; alone it will grow to the margins
+    ax.set_title(fill(text, max(20, round(an_inch * inches))), loc="left", parse_math=False)
+
+
+def shortened(name: str, n: int) -> str:
+    """Return a name in n letters at most: its beginning and its end, where names differ.
+
+    >>> shortened("measurement number 17", 12)
+    'measure…r 17'
+    """
+    return name if len(name) <= n else f"{name[: n - n // 3 - 1]}…{name[-(n // 3) :]}"
 
 
 def no_frame(ax: "Axes") -> None:
@@ -142,72 +153,3 @@ def say_instead(ax: "Axes", text: str) -> None:
     ax.set_xticks([])
     ax.set_yticks([])
     ax.text(0.5, 0.5, fill(text, 24), ha="center", va="center", transform=ax.transAxes, color=FAINT)
-
-
-def save(drawn: "Axes | Figure", path: str | Path) -> None:
-    """Write a figure, whole or not at all; the same picture of the same numbers: the same bytes.
-
-    Parameters
-    ----------
-    drawn : the figure, or any axes of it
-    path : ends in .png, .svg or .pdf
-    """
-    path = Path(path)
-    format = path.suffix.lower().lstrip(".")
-    if format not in FORMATS:
-        raise InputError(f"{path}: give a name that ends in .{', .'.join(FORMATS)}")
-    content = picture_bytes(drawn, format)
-    with write_whole(path) as file:
-        file.write(content)
-
-
-def picture_bytes(drawn: "Axes | Figure", format: str = "png", *, dark: bool = False) -> bytes:
-    """Return a figure as the content of a file, cropped to what is drawn.
-
-    Parameters
-    ----------
-    drawn : the figure, or any axes of it
-    format : png, svg or pdf
-    dark : whether to swap ink and paper first; they stay swapped
-    """
-    from matplotlib import rc_context
-
-    nothing = {
-        "png": {"Software": None},
-        "svg": {"Date": None, "Creator": None},
-        "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-    }
-    figure: Any = drawn.figure.figure  # of a figure, itself
-    if dark:
-        _swap_ink(figure)
-    file = BytesIO()
-    with rc_context(STYLE | {"svg.hashsalt": "npvae"}):
-        figure.savefig(
-            file,
-            format=format,
-            dpi=DPI,
-            bbox_inches="tight",
-            pad_inches=0.08,
-            metadata=nothing[format],
-        )
-    return file.getvalue()
-
-
-def _swap_ink(figure: "Figure") -> None:
-    """Turn black on white into white on black; colours stay."""
-    from matplotlib.axes import Axes
-    from matplotlib.colors import same_color
-
-    figure.set_facecolor(DARK_PAPER)
-    for ax in figure.findobj(Axes):
-        ax.set_facecolor(DARK_PAPER)
-        ax.tick_params(colors=DARK_INK)
-    for artist in figure.findobj():
-        for of in ("color", "edgecolor"):
-            get, set_ = getattr(artist, f"get_{of}", None), getattr(artist, f"set_{of}", None)
-            if get is None or set_ is None:
-                continue
-            colour = get()
-            dark = (same_color(colour, ink) for ink in (INK, "black"))
-            if isinstance(colour, str | tuple) and any(dark):
-                set_(DARK_INK)

@@ -7,12 +7,15 @@ import numpy as np
 
 from npvae.arrays import Array
 from npvae.figures.form import Form
-from npvae.figures.style import drawable
+from npvae.figures.style import drawable, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_NAMES = 20  # columns that are named; more are numbered
+MOST_NAMES, MANY = (
+    40,
+    20,
+)  # columns that are named; more are numbered; from where on in small letters
 DIVERGING, SEQUENTIAL = "PuOr", "cividis"  # about a middle, and from zero: for all eyes
 
 
@@ -20,11 +23,13 @@ def name_columns(ax: "Axes", form: Form, *, down: bool = False) -> None:
     """Label the columns of a small table, along x or (down) y; number those of a large one."""
     axis, n = ax.yaxis if down else ax.xaxis, form.n_x
     if len(form.columns) == n <= MOST_NAMES:
-        names = [name if len(name) <= 24 else f"{name[:23]}…" for name in form.columns]
+        names = [shortened(name, 24) for name in form.columns]
         axis.set_ticks(range(n), names, parse_math=False)
-        if not down:
-            for label in axis.get_ticklabels():
-                label.set(rotation=45, ha="right", rotation_mode="anchor")
+        for label in axis.get_ticklabels():
+            label.set(fontsize="x-small" if n > MANY else "medium")
+            if not down:
+                label.set(rotation=90 if n > MANY else 45, ha="right", rotation_mode="anchor")
+                label.set(va="center" if n > MANY else "baseline")
         return
     from matplotlib.ticker import MaxNLocator
 

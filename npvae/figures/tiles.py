@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FINE = 28  # pixels that an image is at least drawn with
+SHARP, MOST = 960, 2000  # pixels across: drawn one by one up to here; more than are seen
+FRAME = "#bbbbbb"  # about images so light that paper would not end them
 
 
 def tile(images: Array, shape: Sequence[int], columns: int) -> Array:
@@ -31,7 +33,9 @@ def tile(images: Array, shape: Sequence[int], columns: int) -> Array:
     """
     height, width, *channels = shape
     rows = -(-len(images) // columns)
-    grid = np.full((rows * (height + 1) + 1, columns * (width + 1) + 1, *channels), np.nan)
+    grid = np.full(
+        (rows * (height + 1) + 1, columns * (width + 1) + 1, *channels), np.nan, np.float32
+    )
     for i, image in enumerate(images):
         top, left = (i // columns) * (height + 1) + 1, (i % columns) * (width + 1) + 1
         grid[top : top + height, left : left + width] = image.reshape(shape)
@@ -58,19 +62,35 @@ def show_tiles(
     names : what stands beside each row, or nothing
     """
     (low, high), (height, width, *channels) = form.span, form.shape
+    images = images.reshape(-1, height, width, *channels)
     zoom = max(1, FINE // max(height, width))  # beside few pixels the frame would be wide
-    images = images.reshape(-1, height, width, *channels).repeat(zoom, axis=1).repeat(zoom, axis=2)
-    height, width = zoom * height, zoom * width
+    images = images.repeat(zoom, axis=1).repeat(zoom, axis=2)
+    images = _shrunk(images, columns * width // MOST)
+    height, width = images.shape[1:3]
     grid = tile(images, (height, width, *channels), columns)
     grid = np.clip((grid - low) / (high - low), 0, 1)
+    if np.nanmean(grid) > 0.5:
+        ax.set_facecolor(FRAME)
     if grid.ndim == 3:
         grid = grid[..., 0] if grid.shape[-1] == 1 else _with_alpha(grid)
-    ax.imshow(grid, vmin=0, vmax=1, cmap="gray")
+    smooth = "nearest" if grid.shape[1] <= SHARP else "antialiased"
+    ax.imshow(grid, vmin=0, vmax=1, cmap="gray", interpolation=smooth)
     no_frame(ax)
     ax.set_xticks((width + 1) * (np.arange(len(heads)) + 0.5), heads, parse_math=False)
     ax.set_yticks((height + 1) * (np.arange(len(names)) + 0.5), names, parse_math=False)
     if not below:
         ax.xaxis.tick_top()
+
+
+def _shrunk(images: Array, k: int) -> Array:
+    """Return images, (N, H, W, ...), in which k x k pixels have become their mean."""
+    if k < 2:
+        return images
+    n, height, width, *channels = images.shape
+    rows, columns = max(1, height // k), max(1, width // k)
+    high, wide = min(k, height), min(k, width)
+    blocks = images[:, : rows * high, : columns * wide]
+    return blocks.reshape(n, rows, high, columns, wide, *channels).mean(axis=(2, 4))
 
 
 def _with_alpha(grid: Array) -> Array:

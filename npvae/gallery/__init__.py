@@ -1,7 +1,10 @@
 """The pictures of one trained run: which there are, and what each of them shows of it.
 
-Each is a function of a `Trained` run that draws a figure and returns its axes.
-Where the model or the data have nothing to show it raises `InputError`, which says why.
+    run = gallery.Trained.open("runs/mnist-001")
+    gallery.scatter(run)
+
+Each is a function of a `Trained` run, takes an optional `ax` and returns it. Where the model or the
+data have nothing to show it raises `InputError`, which says why.
 """
 
 from collections.abc import Callable
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 class Picture(NamedTuple):
     """How a picture is drawn, and what it shows."""
 
-    draw: "Callable[[Trained], Axes]"
+    draw: "Callable[..., Axes]"
     caption: str
 
 
@@ -35,7 +38,7 @@ PICTURES = {
     "manifold": Picture(manifold, "What a plane of latent space decodes to"),
     "interpolation": Picture(interpolation, "From one test example to another"),
     "traversals": Picture(traversals, "What each latent changes"),
-    "kl": Picture(kl, "How much each latent carries"),
+    "kl": Picture(kl, "How much each latent carries, at most"),
     "rate-distortion": Picture(rate_distortion, "What z costs, and what it leaves out"),
 }
 
@@ -55,13 +58,16 @@ def draw(run: Trained, name: str) -> Drawn:
 
 
 def draw_all(run: Trained) -> dict[str, Drawn | str]:
-    """Draw every picture; in place of one that has nothing to show, say why."""
+    """Draw every picture; in place of one that has nothing to show, or that cannot be, say why.
+
+    No picture is worth the others, or the report of a run.
+    """
     drawn: dict[str, Drawn | str] = {}
     for name in PICTURES:
         try:
             drawn[name] = draw(run, name)
-        except InputError as error:
-            drawn[name] = str(error)
+        except (InputError, ArithmeticError, MemoryError, ValueError) as error:
+            drawn[name] = str(error) or type(error).__name__
     return drawn
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from npvae import figures
 from npvae.arrays import Array
-from npvae.figures.latent import PRIOR
+from npvae.figures.scatter import PRIOR
 from npvae.gallery.trained import Trained
 from npvae.latent_space import line, traverse
 
@@ -19,15 +19,16 @@ MOST_LATENTS, REACH = 10, 3.0  # that are traversed, and to how many standard de
 ACROSS = 15  # images of the manifold, along each direction
 
 
-def scatter(run: Trained) -> "Axes":
+def scatter(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
     """Where test examples lie in latent space, by label."""
     what = "posterior means mu" if run.has_prior else "codes z"
-    told = f"{what} of {len(run.codes.mu):,} test examples"
-    if run.plane.principal:
-        first, second = run.plane.share
+    told, (first, *second) = f"{what} of {run.counted_codes}", run.plane.share
+    if not run.codes.variance.any():
+        told += ": all in one point"
+    elif run.plane.principal:
         told += (
-            f", along the two principal directions of all {run.model.n_z} latents, which have "
-            f"{first:.0%} and {second:.0%} of the variance"
+            f", along their two principal directions in all {run.model.n_z} latents, which have "
+            f"{first:.0%} and {second[0]:.0%} of the variance"
         )
     return figures.latent_scatter(
         run.plane.project(run.codes.mu),
@@ -37,6 +38,7 @@ def scatter(run: Trained) -> "Axes":
         unit=PRIOR if run.has_prior else "",
         prior=run.has_prior,
         told=told,
+        ax=ax,
     )
 
 
@@ -47,14 +49,16 @@ def _axes(run: Trained) -> list[str]:
     return ["principal direction 1", "principal direction 2"]
 
 
-def manifold(run: Trained, n: int = ACROSS, label: int | None = None) -> "Axes":
+def manifold(
+    run: Trained, n: int = ACROSS, label: int | None = None, *, ax: "Axes | None" = None
+) -> "Axes":
     """What a plane of latent space decodes to, at Gaussian quantiles."""
     z, y, given = run.plane.grid(n), None, ""
     if run.model.n_y:
         y = run.device.to_host(run.model.one_hot(np.full(len(z), label or 0)))
         given = f", given label {run.label_name(label or 0)}"
     what = "means of p(x | z)" if run.has_prior else "decoded codes"
-    of = "the prior" if run.has_prior else "a Gaussian fitted to the codes"
+    of = "the prior" if run.has_prior else "a Gaussian fitted to each coordinate of the codes"
     code = "the posterior means" if run.has_prior else "the codes"
     told = f"{what}{given}, at quantiles of {of}"
     if run.plane.principal:
@@ -65,39 +69,52 @@ def manifold(run: Trained, n: int = ACROSS, label: int | None = None) -> "Axes":
         run.plane.ticks(n),
         axes=_axes(run),
         unit=PRIOR if run.has_prior else "",
-        told=told,
+        told=told + run.told_greys,
+        ax=ax,
     )
 
 
 def interpolation(
-    run: Trained, a: Sequence[int] = (), b: Sequence[int] = (), steps: int = STEPS
+    run: Trained,
+    pairs: Sequence[tuple[int, int]] | None = None,
+    steps: int = STEPS,
+    *,
+    ax: "Axes | None" = None,
 ) -> "Axes":
-    """Strips from test examples a to test examples b; by default from some to others."""
-    if not a:
-        rng = np.random.default_rng(run.seed)
-        a, b = run.pick(None, STRIPS, rng), run.pick(None, STRIPS, rng)
-    (x_a, y_a), (x_b, y_b) = run.take(list(a)), run.take(list(b))
-    z = line(run.encode(x_a, y_a), run.encode(x_b, y_b), steps)
+    """Strips between test examples, given in pairs of their numbers; by default some of them."""
+    if pairs is None:
+        chosen = np.resize(run.chosen(2 * STRIPS), 2 * STRIPS).tolist()
+        pairs = list(zip(chosen[:STRIPS], chosen[STRIPS:], strict=True))
+    x, y_given = run.take([i for i, _ in pairs] + [j for _, j in pairs])
+    z, n = run.encode(x, y_given), len(pairs)
     code = "mu" if run.has_prior else "code"
-    told = f"between the test examples A and B: decoded from (1 - t) {code}(A) + t {code}(B)"
+    told = (
+        f"between the test examples A and B{run.told_pixels}: decoded from "
+        f"(1 - t) {code}(A) + t {code}(B)"
+    )
     y: Array | None = None
-    if y_a:
-        y = line(run.device.to_host(y_a[0]), run.device.to_host(y_b[0]), steps)
+    if y_given:
+        told_y = run.device.to_host(y_given[0])
+        y = line(told_y[:n], told_y[n:], steps)
         told += ", the label mixed likewise"
+    shown = run.seen(x)
     return figures.interpolation(
-        run.decode(z, y),
+        run.decode(line(z[:n], z[n:], steps), y),
         run.form,
-        ends=(run.seen(x_a), run.seen(x_b)),
-        names=[
-            f"{run.example_name(i)[:12]} → {run.example_name(j)[:12]}"
-            for i, j in zip(a, b, strict=True)
-        ],
-        told=told,
+        ends=(shown[:n], shown[n:]),
+        names=[f"{run.example_name(i)} → {run.example_name(j)}" for i, j in pairs],
+        told=told + run.told_greys,
+        ax=ax,
     )
 
 
 def traversals(
-    run: Trained, index: int = 0, latents: int = MOST_LATENTS, steps: int = STEPS
+    run: Trained,
+    index: int = 0,
+    latents: int = MOST_LATENTS,
+    steps: int = STEPS,
+    *,
+    ax: "Axes | None" = None,
 ) -> "Axes":
     """What each latent changes in a test example, ordered by KL."""
     codes, (x, y) = run.codes, run.take([index])
@@ -122,5 +139,6 @@ def traversals(
         values,
         names,
         unit=unit,
-        told=f"test example {index}{label} with one latent changed at a time: {which}",
+        told=f"test example {index}{label}, one latent changed at a time: {which}{run.told_greys}",
+        ax=ax,
     )

@@ -10,6 +10,7 @@ from npvae.arrays import Array, Seed
 from npvae.datasets.scaling import Scaling
 from npvae.figures import Form
 from npvae.gallery.forms import as_shown
+from npvae.protocol import counted
 from npvae.vae import VAE
 
 if TYPE_CHECKING:
@@ -46,11 +47,12 @@ def draw_samples(
     draw : whether x is drawn as well
     names : of the labels, for the title
     """
-    what = "draws of x" if draw else "samples"
+    what, means = "draw" if draw else "sample", "" if draw else ": means of p(x | z)"
+    of_x = " of x" if draw else ""
     to_host = model.params.device.to_host
     if not model.n_y:
         n = n or SAMPLES
-        told = f"{n} {what} from the prior"
+        told = f"{counted(n, what)}{of_x} from the prior{means}"
         return Samples(to_host(model.sample(n, rng, draw=draw)), None, told, None)
     n_y = model.n_y
     across: int | None = n_y * -(-8 // n_y)  # columns, a multiple of the labels
@@ -60,14 +62,21 @@ def draw_samples(
         n = SAMPLES if across is None else across * across
     labels = np.arange(n) % n_y if label is None else np.full(n, label)
     named = list(names) if len(names) == n_y else [str(i) for i in range(n_y)]
-    given = f"label {named[label]}" if label is not None else "each label in turn"
-    told = f"{n} {what} from the prior, given {given}"
+    given = "each label in turn" if n >= n_y else f"the first {n} of {n_y} labels"
+    if label is not None:
+        given = f"label {named[label]}"
+    told = f"{counted(n, what)}{of_x} from the prior, given {given}{means}"
     x = model.sample(n, rng, draw=draw, y=model.one_hot(labels))
     return Samples(to_host(x), labels, told, across)
 
 
 def show_samples(
-    made: Samples, scaling: Scaling, form: Form, classes: Sequence[str] = ()
+    made: Samples,
+    scaling: Scaling,
+    form: Form,
+    classes: Sequence[str] = (),
+    *,
+    ax: "Axes | None" = None,
 ) -> "Axes":
     """Draw samples.
 
@@ -76,6 +85,7 @@ def show_samples(
     scaling : of the model that made them
     form : of one example
     classes : names of the labels
+    ax : where to draw; by default a new figure
     """
     return figures.samples(
         as_shown(made.x, scaling, form),
@@ -84,4 +94,5 @@ def show_samples(
         classes=classes,
         across=made.across,
         told=made.told,
+        ax=ax,
     )

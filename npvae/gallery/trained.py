@@ -2,19 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from npvae.arrays import Array
 from npvae.datasets.dataset import Dataset
+from npvae.datasets.scaling import Pixels
 from npvae.errors import InputError
 from npvae.evaluation import EVALUATION_SEED, condition, require_examples
 from npvae.figures import Form
+from npvae.figures.style import shortened
 from npvae.gallery.forms import as_shown, form_of
 from npvae.history import history_columns
 from npvae.latent_space import Codes, Plane, encode_split, plane_of
 from npvae.model_file import SavedModel
+from npvae.protocol import counted
 from npvae.runs import RunFolder
 from npvae.vae import VAE
 
@@ -48,14 +52,19 @@ class Trained:
 
     @classmethod
     def open(
-        cls, folder: RunFolder, place: str | None = None, seed: int = EVALUATION_SEED
+        cls,
+        folder: str | Path | RunFolder,
+        place: str | None = None,
+        seed: int = EVALUATION_SEED,
     ) -> "Trained":
         """Return what the folder of a run holds.
 
         Parameters
         ----------
+        folder : of the run, such as "runs/mnist-001"
         place : where the run's own data are now, if they are no longer where they were
         """
+        folder = folder if isinstance(folder, RunFolder) else RunFolder.open(folder)
         saved, path = folder.load_model(), folder / "history.csv"
         history = history_columns(path) if path.exists() else {}
         dataset = folder.load_data(place)
@@ -68,9 +77,21 @@ class Trained:
 
     @cached_property
     def codes(self) -> Codes:
-        """Those of the test part, or of its beginning where it is large."""
-        part = self.dataset.test.first(MOST_CODES)
+        """Those of the test part, or of some of it where it is large."""
+        part = self.dataset.test
+        if len(part) > MOST_CODES:
+            part = part.only(np.sort(self.chosen(MOST_CODES)))
         return encode_split(self.model, part, self.scaling, seed=self.seed)
+
+    @property
+    def counted_codes(self) -> str:
+        """How many test examples these are, in words."""
+        n, of = len(self.codes.mu), len(self.dataset.test)
+        return f"{counted(n, 'test example')}" if n == of else f"{n:,} of {of:,} test examples"
+
+    def chosen(self, n: int) -> Array:
+        """Return the numbers of n test examples, chosen by the seed: data may be sorted."""
+        return np.random.default_rng(self.seed).permutation(len(self.dataset.test))[:n]
 
     @cached_property
     def plane(self) -> Plane:
@@ -85,6 +106,20 @@ class Trained:
     def seen(self, x: Array) -> Array:
         """Return examples as they are shown, on the host."""
         return as_shown(self.device.to_host(x), self.scaling, self.form)
+
+    @property
+    def told_pixels(self) -> str:
+        """What of examples as the model takes them a reader should know."""
+        if isinstance(self.scaling, Pixels) and self.scaling.binarize == "dynamic":
+            return " (each pixel drawn as 0 or 1)"
+        return ""
+
+    @property
+    def told_greys(self) -> str:
+        """What black and white are, where that is not 0 and 1."""
+        if not self.form.is_image or self.form.limits is None:
+            return ""
+        return "; black is {:.3g}, white {:.3g}".format(*self.form.limits)
 
     def take(self, chosen: Any) -> tuple[Array, tuple[Array, ...]]:
         """Return test examples as the model takes them, and what it is told beside them."""
@@ -111,9 +146,9 @@ class Trained:
         return classes[label] if label < len(classes) else str(label)
 
     def example_name(self, index: int) -> str:
-        """Return the label of a test example, or its number where it has none."""
+        """Return the label of a test example in short, or its number, #7, where it has none."""
         labels = self.dataset.test.labels
-        return str(index) if labels is None else self.label_name(int(labels[index]))
+        return f"#{index}" if labels is None else shortened(self.label_name(int(labels[index])), 12)
 
     def pick(self, label: int | None, n: int, rng: np.random.Generator) -> list[int]:
         """Return the numbers of n test examples of a label, or of any; some twice where few."""

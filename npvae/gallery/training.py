@@ -9,26 +9,27 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def history(run: Trained) -> "Axes":
+def history(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
     """The training, epoch by epoch."""
     run.require_history()
     bound = run.model.bound_name
-    return figures.history(run.history, bound, best=run.best)
+    return figures.history(run.history, bound, prior=run.has_prior, best=run.best, ax=ax)
 
 
-def kl(run: Trained) -> "Axes":
-    """How many nats each latent carries."""
+def kl(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
+    """How many nats each latent carries at most."""
     run.require_prior("KL")
     codes = run.codes
     assert codes.kl is not None
     told = (
-        f"KL(q(z | x), p(z)) of each latent, mean of {len(codes.mu):,} test examples; "
+        f"KL(q(z | x), p(z)) of each latent, mean of {run.counted_codes}; "
         f"{codes.kl.sum():.2f} nats in all"
     )
-    return figures.kl_per_latent(codes.kl, codes.active, told=told)
+    active = codes.active if len(codes.mu) > 1 else None
+    return figures.kl_per_latent(codes.kl, active, told=told, ax=ax)
 
 
-def rate_distortion(run: Trained) -> "Axes":
+def rate_distortion(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
     """What z costs and what it leaves out, epoch by epoch."""
     run.require_prior("rate")
     run.require_history()
@@ -42,4 +43,5 @@ def rate_distortion(run: Trained) -> "Axes":
         run.history[f"{part}_reconstruction"],
         names,
         told=f"rate and distortion on the {words[part]} part, epoch by epoch",
+        ax=ax,
     )

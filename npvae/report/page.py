@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import TypeAlias
 from xml.etree.ElementTree import Element, tostring
 
-from npvae.figures.style import DPI
+from npvae.figures.writing import DPI
 from npvae.gallery import Drawn
 
 Content: TypeAlias = str | Element

@@ -6,6 +6,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from npvae.config import read_config
+from npvae.figures.style import LARGEST
 from npvae.files import write_whole
 from npvae.gallery import PICTURES, Drawn, Trained
 from npvae.report.page import Content, element, page, picture, table
@@ -15,6 +16,7 @@ from npvae.words import model_words, training_words
 
 EPOCHS = {  # columns of history.csv that the table has, and their heads
     "epoch": "epoch",
+    "train_elbo": "train ELBO",
     "train_loss": "train loss",
     "train_reconstruction": "train reconstruction",
     "train_kl": "train KL",
@@ -25,7 +27,6 @@ EPOCHS = {  # columns of history.csv that the table has, and their heads
 }
 
 WHOLE = ("epoch", "validation_active_units")
-LARGEST = 1e30  # number that is shown
 
 
 def write_report(
@@ -62,6 +63,7 @@ def write_report(
                 f", of which {run.best} was the best" if run.best else "",
                 class_="faint",
             ),
+            element("p", element("span", _took(metrics), class_="time"), class_="faint"),
         ),
         element("h2", "Test numbers"),
         element("div", *_numbers(metrics), class_="numbers"),
@@ -103,16 +105,13 @@ def _numbers(metrics: Mapping[str, Any]) -> Iterator[Element]:
             )
     if not entries:
         yield element("p", "None of this model yet: they are measured at the end of its training.")
-    took: list[list[Content]] = [
-        [words, element("span", f"{metrics[name]:,.0f} {unit}", class_="time")]
-        for name, words, unit in (
-            ("train_seconds", "training", "s"),
-            ("peak_memory_mb", "memory, at most", "MB"),
-        )
-        if _real(metrics.get(name))
-    ]
-    if took:
-        yield element("section", element("h3", "what it took"), table(took))
+
+
+def _took(metrics: Mapping[str, Any]) -> str:
+    """Return how long the training took, and how much memory."""
+    seconds, memory = metrics.get("train_seconds"), metrics.get("peak_memory_mb")
+    told = f"trained in {_number(seconds, 0)} s" if _real(seconds) else ""
+    return told + (f", {_number(memory, 0)} MB at most" if told and _real(memory) else "")
 
 
 def _figures(found: Mapping[str, Any]) -> Iterator[list[Content]]:
@@ -168,7 +167,8 @@ def _pictures(pictures: Mapping[str, Drawn | str]) -> Iterator[Element]:
 
 def _epochs(history: Mapping[str, Sequence[float]], bound: str) -> Element:
     """Return a table with a row for each epoch, folded up."""
-    shown = [name for name in EPOCHS if name in history]
+    left_out = "train_loss" if bound == "ELBO" else "train_elbo"
+    shown = [name for name in EPOCHS if name in history and name != left_out]
     columns = [history[name] for name in shown]
     rows = [
         [_number(value, 0 if name in WHOLE else 2) for name, value in zip(shown, row, strict=True)]

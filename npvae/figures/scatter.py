@@ -1,0 +1,217 @@
+"""Where examples lie in latent space, in a plane or along a line."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from npvae.arrays import Array
+from npvae.errors import InputError
+from npvae.figures.style import BLUE, FAINT, POINTS, drawable, drawing, shortened, title
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MARKERS = "os"  # the second for labels from the eleventh on
+MOST_LABELS = len(POINTS) * len(MARKERS)
+PRIOR = "standard deviations of the prior"
+
+
+def latent_scatter(
+    u: Array,
+    labels: Array | None = None,
+    classes: Sequence[str] = (),
+    *,
+    axes: Sequence[str] = ("z 1", "z 2"),
+    unit: str = PRIOR,
+    prior: bool = True,
+    told: str = "the posterior means of test examples",
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Codes in a plane, coloured by label; those of one latent as a histogram.
+
+    Parameters
+    ----------
+    u : (N, 2) or (N, 1) array of coordinates
+    labels : (N,) whole numbers, or None
+    classes : names of the labels; each also stands at the median of its codes
+    axes, unit : what the coordinates are, and their unit
+    prior : whether to draw circles at one and two standard deviations of N(0, I)
+    told : the title
+    ax : where to draw; by default a new figure
+
+    Returns
+    -------
+    ax
+    """
+    u = drawable(u)
+    _require_coordinates(u, labels)
+    groups = _by_label(u, labels, classes)
+    with drawing(ax, height=5) as ax:
+        title(ax, told)
+        name_axes(ax, axes, unit)
+        if u.shape[1] == 1:
+            _bars(ax, groups, prior=prior)
+        else:
+            _points(ax, groups)
+            if prior:
+                _circles(ax)
+        if len(groups) > 1 or prior:
+            _legend(ax, groups)
+    return ax
+
+
+def _require_coordinates(u: Array, labels: Array | None) -> None:
+    """Refuse what is no plane, and labels of other examples."""
+    if u.ndim != 2 or u.shape[1] not in (1, 2) or len(u) == 0:
+        raise InputError(
+            f"u has shape {u.shape}, expected (N, 2) or (N, 1): coordinates in a plane, such as "
+            "plane_of(codes).project(codes.mu)"
+        )
+    if not np.isfinite(u).all():
+        raise InputError("u holds numbers that are not finite; is the model trained to its end?")
+    if labels is not None and (
+        np.shape(labels) != (len(u),) or np.asarray(labels).dtype.kind not in "iu"
+    ):
+        raise InputError(
+            f"labels have shape {np.shape(labels)}, expected ({len(u)},): a whole number for each "
+            "row of u"
+        )
+
+
+class Group(NamedTuple):
+    """The codes of one label, (n, 1 or 2), and how they are drawn."""
+
+    name: str
+    u: Array
+    colour: str
+    marker: str
+
+
+def _by_label(u: Array, labels: Array | None, classes: Sequence[str]) -> list[Group]:
+    """Return a group for each label; where there are many, for the most frequent and the rest."""
+    if labels is None:
+        return [Group("examples", u, BLUE, "o")]
+    known, counts = np.unique(labels, return_counts=True)
+    often = np.sort(known[np.argsort(-counts, kind="stable")[:MOST_LABELS]])
+    groups = []
+    if len(often) < len(known):
+        rest = u[~np.isin(labels, often)]
+        groups.append(Group(f"{len(known) - len(often)} other labels", rest, FAINT, "."))
+    for i, label in enumerate(often.tolist()):
+        name = classes[label] if label < len(classes) else str(label)
+        look = POINTS[i % len(POINTS)], MARKERS[i // len(POINTS)]
+        groups.append(Group(shortened(name, 20), u[labels == label], *look))
+    return groups
+
+
+def _bars(ax: "Axes", groups: Sequence[Group], *, prior: bool) -> None:
+    """Draw how often each code is there, the labels above one another, and the prior's bell."""
+    from matplotlib.ticker import MaxNLocator
+
+    codes = np.concatenate([group.u[:, 0] for group in groups])
+    low, high = codes.min(), codes.max()
+    margin = 0.5 if high - low < 1e-6 * max(1, abs(low)) else 0.0
+    bins = int(np.clip(2 * np.sqrt(len(codes)), 5, 60))
+    edges, below = np.linspace(low - margin, high + margin, bins + 1), np.zeros(bins)
+    for group in groups:
+        counts, _ = np.histogram(group.u[:, 0], bins=edges)
+        hatch = "" if group.marker == "o" else "////"
+        look: Any = {"color": group.colour, "edgecolor": "white", "linewidth": 0, "hatch": hatch}
+        ax.bar(edges[:-1], counts, np.diff(edges), below, align="edge", **look)
+        below += counts
+    if prior:
+        z = np.linspace(min(-3, edges[0]), max(3, edges[-1]), 200)
+        bell = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
+        ax.plot(z, len(codes) * (edges[1] - edges[0]) * bell, **_prior_look())
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_ylabel("examples")
+
+
+def _points(ax: "Axes", groups: Sequence[Group]) -> None:
+    """Draw every code, those of all labels mixed so that none covers another."""
+    n = sum(len(group.u) for group in groups)
+    size = min(25.0, max(3.0, 12000 / n))
+    for marker in dict.fromkeys(group.marker for group in groups):
+        alike = [group for group in groups if group.marker == marker]
+        u = np.concatenate([group.u for group in alike])
+        colours = np.concatenate([[group.colour] * len(group.u) for group in alike])
+        mixed = np.random.default_rng(0).permutation(len(u))
+        x, y = u[mixed].T
+        ax.scatter(x, y, s=size, c=colours[mixed].tolist(), marker=marker, alpha=0.7, linewidths=0)
+    ax.set_aspect("equal", adjustable="datalim")
+    if 1 < len(groups) <= len(POINTS) + 1:
+        _names(ax, groups)
+
+
+def _names(ax: "Axes", groups: Sequence[Group]) -> None:
+    """Write each label amid its codes or, where another one stands there, a little beside."""
+    from matplotlib.patheffects import withStroke
+
+    halo = [withStroke(linewidth=2.5, foreground="white")]
+    look: Any = {"ha": "center", "va": "center", "weight": "bold", "color": "#111111"}
+    wide, high = np.ptp(np.concatenate([group.u for group in groups]), axis=0)
+    written: list[tuple[float, float, str]] = []
+    for group in groups:
+        x, middle = np.median(group.u, axis=0).tolist()
+        for step in (0, 1, -1, 2, -2, 3, -3, 4, -4):
+            y = middle + 0.035 * step * high
+            if not any(
+                abs(x - a) < 0.012 * wide * len(group.name + other) and abs(y - b) < 0.033 * high
+                for a, b, other in written
+            ):
+                break
+        ax.text(x, y, group.name, path_effects=halo, parse_math=False, **look)
+        written.append((x, y, group.name))
+
+
+def _circles(ax: "Axes") -> None:
+    """Draw where the prior is one and two standard deviations from its mean."""
+    angle = np.linspace(0, 2 * np.pi, 100)
+    for radius in (1, 2):
+        ax.plot(radius * np.cos(angle), radius * np.sin(angle), **_prior_look())
+
+
+def _prior_look() -> dict[str, Any]:
+    """Return how the prior is drawn: in the colour of text, above all points."""
+    from matplotlib import rcParams
+
+    return {"color": rcParams["text.color"], "linewidth": 1.2, "linestyle": "--", "zorder": 3}
+
+
+def _legend(ax: "Axes", groups: Sequence[Group]) -> None:
+    """Name the colours beside the picture, where they hide nothing.
+
+    The names are written into a legend that is there already: matplotlib leaves those out that
+    begin with an underscore.
+    """
+    from matplotlib.lines import Line2D
+
+    flat = not ax.collections
+    shown: list[Any] = [
+        Line2D(
+            [],
+            [],
+            color=group.colour,
+            marker="s" if flat else group.marker,
+            linestyle="",
+            markersize=6,
+        )
+        for group in groups
+    ]
+    names = [group.name for group in groups]
+    if ax.lines:
+        shown.append(ax.lines[0])
+        names.append("the prior" if flat else "the prior: 1 and 2\nstandard deviations")
+    beside: Any = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "handletextpad": 0.3}
+    legend = ax.legend(shown, ["codes"] * len(shown), **beside)
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set(text=name, parse_math=False)
+
+
+def name_axes(ax: "Axes", axes: Sequence[str], unit: str) -> None:
+    """Name the coordinates along x and, of two, along y."""
+    named = [f"{name} ({unit})" if unit else name for name in axes]
+    ax.set_xlabel(named[0], parse_math=False)
+    if len(named) > 1:
+        ax.set_ylabel(named[1], parse_math=False)
