@@ -18,7 +18,6 @@ from npvae.gallery.forms import as_shown, form_of
 from npvae.history import history_columns
 from npvae.latent_space import Codes, Plane, encode_split, plane_of
 from npvae.model_file import SavedModel
-from npvae.protocol import counted
 from npvae.runs import RunFolder
 from npvae.vae import VAE
 
@@ -87,7 +86,7 @@ class Trained:
     def counted_codes(self) -> str:
         """How many test examples these are, in words."""
         n, of = len(self.codes.mu), len(self.dataset.test)
-        return f"{counted(n, 'test example')}" if n == of else f"{n:,} of {of:,} test examples"
+        return f"{n:,} test example{'s' * (n > 1)}" if n == of else f"{n:,} of {of:,} test examples"
 
     def chosen(self, n: int) -> Array:
         """Return the numbers of n test examples, chosen by the seed: data may be sorted."""
