@@ -18,6 +18,7 @@ X = np.random.default_rng(0).random((9, 45))
 TICK = np.array([-1.0, 0.0, 1.0])
 HISTORY = {
     "epoch": [1.0, 2.0],
+    "train_loss": [120.0, 110.0],
     "train_elbo": [-120.0, -110.0],
     "train_reconstruction": [110.0, 95.0],
     "train_kl": [10.0, 15.0],
@@ -254,7 +255,7 @@ NAMED = {
     "classes of a histogram": partial(figures.latent_scatter, X[:, :1], **LABELLED),
     "models": partial(figures.rate_distortion, [1.0, 2.0], [3.0, 2.0], [DOLLARS] * 2),
     "what and how": partial(figures.reconstructions, X, X, IMAGES, what=DOLLARS, how=DOLLARS),
-    "bound": partial(figures.history, HISTORY | {"train_loss": [1.0, 2.0]}, DOLLARS),
+    "bound": partial(figures.history, HISTORY, DOLLARS),
     "titles": partial(figures.samples, X, IMAGES, told=DOLLARS),
 }
 

@@ -83,10 +83,18 @@ def test_history_shows_what_was_maximised():
 
 
 def test_history_of_an_autoencoder_has_no_kl():
-    ax = figures.history(TRAIN | VALIDATION | {"train_kl": [0.0] * 3}, "log p(x|z)")
+    ax = figures.history(TRAIN | VALIDATION, "log p(x|z)", prior=False)
     part = ax.figure.axes[3]
     assert not part.lines
     assert texts(part.texts) == ["no prior, no KL"]
+
+
+def test_a_kl_of_nothing_is_shown_all_the_same():
+    """Of a posterior that has collapsed; there is a prior."""
+    part = figures.history(TRAIN | {"train_kl": [0.0] * 3}).figure.axes[3]
+    (line,) = part.lines
+    assert line.get_ydata().tolist() == [0, 0, 0]
+    assert not part.texts
 
 
 def test_history_without_a_validation_part_says_so():
@@ -108,7 +116,7 @@ def test_the_best_epoch_is_marked_in_every_panel():
 @pytest.mark.parametrize(("n", "marked"), [(1, True), (40, True), (41, False), (5000, False)])
 def test_epochs_are_marked_while_there_are_few(n, marked):
     columns = {"epoch": np.arange(1.0, n + 1)} | {
-        f"train_{name}": np.ones(n) for name in ("elbo", "reconstruction", "kl")
+        f"train_{name}": np.ones(n) for name in ("loss", "elbo", "reconstruction", "kl")
     }
     part = figures.history(columns | {"validation_active_units": np.ones(n)}).figure.axes[1]
     assert (part.lines[0].get_marker() not in ("", "None")) is marked

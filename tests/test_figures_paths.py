@@ -71,7 +71,7 @@ def test_strips_without_their_ends():
 def test_of_many_steps_the_ends_are_timed(form):
     ax = figures.interpolation(np.zeros((1, 13, 1)), form)
     part = ax if form.is_image else ax.figure.axes[1]
-    assert texts(part.get_xticklabels()) == ["t = 0", *[""] * 11, "1"]
+    assert texts(part.get_xticklabels()) == ["0", *[""] * 11, "1"]
 
 
 def test_strips_of_rows_are_fields_with_a_line_for_each_column():
@@ -86,8 +86,17 @@ def test_strips_of_rows_are_fields_with_a_line_for_each_column():
         assert part.get_title(loc="left") == name
         assert texts(part.get_yticklabels()) == ["a", "b", "c"]
         np.testing.assert_array_equal(part.get_xticks(), np.arange(7))
-    assert texts(parts(ax)[1].get_xticklabels()) == ["A", "t = 0", "0.25", "0.5", "0.75", "1", "B"]
+    assert texts(parts(ax)[1].get_xticklabels()) == ["A", "0", "0.25", "0.5", "0.75", "1", "B"]
+    assert [part.get_xlabel() for part in parts(ax)] == ["", "t"]
     assert ax.figure.axes[-1].get_ylabel() == "metres", "the colour bar"
+
+
+def test_white_bars_part_the_examples_from_what_is_decoded():
+    x, ends = np.zeros((2, 5, 3)), (np.ones((2, 3)), np.ones((2, 3)))
+    for part in parts(figures.interpolation(x, (3,), ends=ends)):
+        assert [bar.get_xdata() for bar in part.lines] == [[0.5, 0.5], [5.5, 5.5]]
+        assert {bar.get_color() for bar in part.lines} == {"white"}
+    assert not any(part.lines for part in parts(figures.interpolation(x, (3,))))
 
 
 # ---- traversals --------------------------------------------------------------------------------

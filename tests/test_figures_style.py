@@ -12,7 +12,7 @@ from PIL import Image
 
 from npvae import figures
 from npvae.errors import InputError
-from npvae.figures import Form, style
+from npvae.figures import Form, style, writing
 
 X = np.random.default_rng(0).random((9, 12))
 
@@ -26,7 +26,7 @@ def off_screen():
 @pytest.fixture
 def coarse(monkeypatch):
     """Fewer pixels, which are drawn faster."""
-    monkeypatch.setattr(style, "DPI", 40)
+    monkeypatch.setattr(writing, "DPI", 40)
 
 
 def images():
@@ -87,7 +87,7 @@ def test_light_and_dark(draw):
 @pytest.mark.parametrize("name", ["a.png", "a.svg", "a.pdf", "A.PNG", "a.b.png"])
 def test_a_picture_is_saved(tmp_path, name, monkeypatch):
     asked = []
-    monkeypatch.setattr(style, "picture_bytes", lambda *given: asked.append(given) or b"content")
+    monkeypatch.setattr(writing, "picture_bytes", lambda *given: asked.append(given) or b"content")
     ax = bars()
     figures.save(ax, tmp_path / name)
     assert asked == [(ax, name[-3:].lower())]
@@ -227,17 +227,6 @@ def test_what_can_be_shown_as_a_picture(shape, image):
 
 def test_a_form_may_be_given_as_a_shape():
     form = Form((2, 3), unit="metres")
-    assert Form.of(form, 6) is form
-    assert Form.of([2, 3], 6) == Form((2, 3))
-
-
-@pytest.mark.parametrize(
-    "draw", [figures.samples, lambda x, form: figures.reconstructions(x, x, form)]
-)
-def test_examples_of_another_size(draw):
-    with pytest.raises(InputError) as error:
-        draw(X, Form((28, 28, 3)))
-    assert str(error.value) == (
-        "examples of shape (28, 28, 3) have 2352 numbers, and these have 12; "
-        "give the shape of one example, such as (28, 28)"
-    )
+    assert Form.of(form, np.zeros((4, 6))) is form
+    assert Form.of([2, 3], np.zeros((4, 6))) == Form((2, 3))
+    assert Form.of((2, 3), np.zeros((5, 4, 6)), axes=3) == Form((2, 3))

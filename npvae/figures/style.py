@@ -127,8 +127,8 @@ def drawable(numbers: Any) -> Array:
 def title(ax: "Axes", text: str) -> None:
     """Write what a picture shows above it, in lines that fit; a dollar is a dollar."""
     inches = ax.get_window_extent().width / ax.figure.dpi
-    an_inch = 180 if len(ax.figure.axes) == 1 else 153  # points of letters; alone it will grow
-    an_inch /= ax.title.get_fontsize()
+    points = 180 if len(ax.figure.axes) == 1 else 153  # of letters an inch; alone it will grow
+    an_inch = points / float(ax.title.get_fontsize())
     ax.set_title(fill(text, max(20, round(an_inch * inches))), loc="left", parse_math=False)
 
 
