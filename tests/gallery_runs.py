@@ -75,6 +75,18 @@ def x_of(run, chosen):
     return run.scaling.encode(rows, np.random.default_rng(0), np.float32)
 
 
+def greys(run):
+    """Return what a title says of real images: two standard deviations beyond the means."""
+    stored = run.dataset.train.x
+    mean, std = stored.mean(axis=0), stored.std(axis=0)
+    return f"; black is {min(mean - 2 * std):.3g}, white {max(mean + 2 * std):.3g}"
+
+
+def by_the_seed(run, n):
+    """Return the numbers of the test examples that pictures show: the first of a permutation."""
+    return np.random.default_rng(run.seed).permutation(len(run.dataset.test))[:n]
+
+
 def catch(patch):
     """Return where the arguments of every picture will be, (given, named), by its function."""
     seen = {}

@@ -23,6 +23,7 @@ def trained(tmp_path_factory):
         y[part_for_tests("vae").rows] = "cat"
         np.savez("cats.npz", x=np.load("pixels.npy"), y=y)
         assert run("train", "--data", "cats.npz", *SMALL, "--out", "cats") == 0
+        assert run("train", "--data", "pixels.npy", *SMALL, "--latent", 60, "--out", "wide") == 0
     return folder
 
 
@@ -81,7 +82,7 @@ def test_one_end_may_be_left_to_the_seed(drawn):
 def test_from_one_number_to_another(drawn):
     """One strip, between the very pixels, which are grey in this run."""
     names, shape, ends = strips(drawn, "grey", "--from-index", 4, "--to-index", 9)
-    assert (names, shape) == (["4 → 9"], (1, 11))
+    assert (names, shape) == (["#4 → #9"], (1, 11))
     x = part_for_tests("grey").take([4, 9]) / 255
     np.testing.assert_allclose(np.concatenate(ends), x, rtol=1e-6)
 
@@ -95,9 +96,13 @@ def test_a_label_at_one_end_and_a_number_at_the_other(drawn):
     assert names == [f"{NAMES[labels[7]]} → dog"] * 5
 
 
-def test_two_numbers_may_have_more_than_one_strip(drawn):
-    asked = ["--from-index", 0, "--to-index", 9, "--strips", 2]
-    assert strips(drawn, "vae", *asked)[0] == ["0 → 9"] * 2
+def test_two_numbers_differ_and_make_one_strip(drawn, capsys):
+    words = "--from-index and --to-index: between two different test examples there is one strip"
+    for asked in (["--to-index", 9, "--strips", 2], ["--to-index", 4]):
+        line = refused(capsys, "interpolate", "vae", "--from-index", 4, *asked)
+        assert line == f"npvae: {words}"
+    asked = ["--from-index", 4, "--to-index", 9, "--strips", 1]
+    assert strips(drawn, "vae", *asked)[0] == ["#4 → #9"]
 
 
 def test_the_seed_chooses_the_examples(drawn):
@@ -162,14 +167,21 @@ def test_the_example_the_latents_and_the_steps_are_those_asked_for(drawn):
     assert x.shape[:2] == (1, 3)
     np.testing.assert_array_equal(values, [-3, 0, 3])
     assert len(names) == 1
-    assert "test example 7 " in named["told"]
+    assert named["told"].startswith("test example 7, one latent")
 
 
 def test_by_default_the_first_example_and_all_of_few_latents(drawn):
     assert run("traverse", "grey") == 0
     (x, *_), named = drawn["traversals"]
     assert x.shape[:2] == (2, 11)
-    assert "test example 0 " in named["told"]
+    assert named["told"].startswith("test example 0, one latent")
+
+
+def test_a_latent_that_changes_takes_two_values(drawn, capsys):
+    line = refused(capsys, "traverse", "vae", "--steps", 1)
+    assert line == "npvae: --steps 1: a latent that changes takes two values at least"
+    assert run("traverse", "vae", "--steps", 2) == 0
+    np.testing.assert_array_equal(drawn["traversals"][0][2], [-3, 3])
 
 
 def test_more_latents_than_there_are(drawn, capsys):
@@ -233,18 +245,19 @@ def test_a_label_for_a_model_that_is_told_none(capsys, name):
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (["interpolate", "vae", "--strips", 251, "--steps", 10], "--strips 251 --steps 10"),
-        (["interpolate", "vae", "--steps", 501], "--strips 5 --steps 501"),
-        (["traverse", "vae", "--latents", 9, "--steps", 1251], "--latents 2 --steps 1251"),
+        (["interpolate", "vae", "--strips", 51, "--steps", 2], "--strips 51 --steps 2"),
+        (["interpolate", "vae", "--steps", 51], "--strips 5 --steps 51"),
+        (["traverse", "vae", "--latents", 9, "--steps", 51], "--latents 2 --steps 51"),
+        (["traverse", "wide", "--latents", 51, "--steps", 2], "--latents 51 --steps 2"),
         (["manifold", "vae", "-n", 51], "-n 51"),
     ],
 )
-def test_so_many_images_that_each_would_be_a_dot(capsys, asked, said):
-    words = "a picture of so many images shows nothing, 2500 at most"
+def test_so_many_rows_or_columns_that_each_image_would_be_a_dot(capsys, asked, said):
+    words = "a picture of so many shows nothing, 50 at most"
     assert refused(capsys, *asked) == f"npvae: {said}: {words}"
 
 
 def test_as_many_as_may_be(drawn):
-    assert strips(drawn, "vae", "--strips", 250, "--steps", 10)[1] == (250, 10)
-    assert run("traverse", "vae", "--steps", 1250) == 0
-    assert drawn["traversals"][0][0].shape[:2] == (2, 1250)
+    assert strips(drawn, "vae", "--strips", 50, "--steps", 50)[1] == (50, 50)
+    assert run("traverse", "wide", "--latents", 50, "--steps", 50) == 0
+    assert drawn["traversals"][0][0].shape[:2] == (50, 50)

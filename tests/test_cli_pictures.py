@@ -6,6 +6,7 @@ from pathlib import Path
 
 import gallery_runs
 import measured_runs
+import numpy as np
 import pytest
 import run_files
 from measured_runs import SMALL, refused, run
@@ -114,9 +115,30 @@ def test_those_that_are_named_in_the_format_and_the_folder_that_are_named(tmp_pa
     assert capsys.readouterr().out.splitlines()[-1] == f"in {out}"
 
 
-def test_a_picture_nobody_knows_is_refused_with_those_that_there_are(capsys):
-    line = refused(capsys, "plot", "vae", "kl", "portrait")
-    assert f"'portrait' given, expected one of {', '.join(PICTURES)}" in line
+def test_names_may_stand_before_flags_and_after_them(drawn, tmp_path):
+    assert run("plot", "vae", "kl", "--format", "pdf", "scatter", "--out", tmp_path) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kl.pdf", "scatter.pdf"]
+    assert run("plot", "vae", "--out", tmp_path / "one", "history") == 0
+    assert [path.name for path in (tmp_path / "one").iterdir()] == ["history.png"]
+
+
+@pytest.mark.parametrize("flags", [[], ["--format", "pdf"]], ids=["first", "after flags"])
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("portrait", ""), ("scater", " (did you mean scatter?)"), ("KL", "")],
+)
+def test_a_picture_nobody_knows_is_refused_with_those_that_there_are(capsys, flags, name, meant):
+    line = refused(capsys, "plot", "vae", *flags, name)
+    assert f"{name!r} given, expected one of {', '.join(PICTURES)}{meant}" in line
+    assert ("did you mean" in line) == bool(meant)
+
+
+@pytest.mark.parametrize(
+    ("verb", "others"), [("interpolate", "kl"), ("plot", "--colour"), ("traverse", "--strips 3")]
+)
+def test_what_a_verb_does_not_know_is_refused_with_its_name(capsys, verb, others):
+    line = refused(capsys, verb, "vae", *others.split())
+    assert f"unrecognized arguments: {others}; {verb} takes no such thing" in line
 
 
 @pytest.mark.parametrize("name", ["samples", "kl", "rate-distortion"])
@@ -134,9 +156,22 @@ def test_a_picture_that_is_refused_leaves_the_others_whole(tmp_path):
 
 
 def test_pictures_go_into_a_folder(capsys, drawn):
-    assert "--out pixels.npy is a file" in refused(capsys, "plot", "vae", "--out", "pixels.npy")
+    for out in ("pixels.npy", "new.png", "new.PDF"):
+        line = refused(capsys, "plot", "vae", "--out", out)
+        assert line == f"npvae: --out {out}: give a folder, which gets a file for each picture"
+    assert not Path("new.png").exists()
     line = refused(capsys, "plot", "vae", "kl", "--out", "pixels.npy/deeper")
     assert "kl.png could not be written" in line
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_plot_and_reconstruct_show_the_same_examples(drawn, tmp_path, seed):
+    shown = []
+    for asked in (["plot", "vae", "reconstructions"], ["reconstruct", "vae"]):
+        out = tmp_path if "plot" in asked else tmp_path / "a.png"
+        assert run(*asked, "--seed", seed, "--out", out) == 0
+        shown.append(drawn.pop("reconstructions")[0][:2])
+    np.testing.assert_array_equal(*shown)
 
 
 def test_plot_finds_data_that_were_moved(drawn, tmp_path, capsys):

@@ -86,11 +86,12 @@ def test_in_a_picture_each_label_has_its_columns(drawn, tmp_path):
     labels = np.arange(81) % 9 % 3
     same = expected("animals", 81, labels).reshape(9, 9, 20)
     np.testing.assert_array_equal(by_column, same)
-    assert in_turn["told"] == "81 samples from the prior, given each label in turn"
+    means = ": means of p(x | z)"
+    assert in_turn["told"] == f"81 samples from the prior, given each label in turn{means}"
     np.testing.assert_array_equal(in_turn["labels"], labels)
     assert in_turn["classes"] == list(NAMES)
-    assert of_one["told"] == "64 samples from the prior, given label emu"
-    assert of_plain["told"] == "64 samples from the prior"
+    assert of_one["told"] == f"64 samples from the prior, given label emu{means}"
+    assert of_plain["told"] == f"64 samples from the prior{means}"
 
 
 def test_a_number_is_no_name(capsys):

@@ -4,11 +4,11 @@ import matplotlib.pyplot as plt
 import measured_runs
 import numpy as np
 import pytest
-from gallery_runs import HISTORY, SHAPES, catch, make_run
+from gallery_runs import HISTORY, SHAPES, by_the_seed, catch, make_run
 from strict_device import StrictDevice, waiting_allowed
 
 from npvae import IWAE, VAE, Autoencoder, DenoisingAutoencoder, InputError, figures
-from npvae.gallery import PICTURES, Trained, draw, draw_all
+from npvae.gallery import PICTURES, Picture, Trained, draw, draw_all
 from npvae.runs import RunFolder
 
 WITHOUT_PRIOR = {"samples", "kl", "rate-distortion"}
@@ -76,6 +76,38 @@ def test_codes_that_have_all_become_one(model, form, n_z):
     draw_those(run, "scatter", "manifold", "traversals")
 
 
+@pytest.mark.parametrize("name", PICTURES)
+def test_every_picture_is_drawn_where_it_is_told(name):
+    with figures.off_screen():
+        figure, (_, ax) = plt.subplots(1, 2)
+        assert PICTURES[name].draw(make_run(n_z=3), ax=ax) is ax
+        with_content = [part for part in figure.axes if part.has_data()]
+        plt.close(figure)
+    assert with_content
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (InputError("too dark"), "too dark"),
+        (FloatingPointError("overflow"), "overflow"),
+        (ValueError("no axis"), "no axis"),
+        (MemoryError(), "MemoryError"),
+    ],
+)
+def test_one_that_cannot_be_drawn_costs_no_other(monkeypatch, error, why):
+    def fail(run):
+        raise error
+
+    monkeypatch.setattr("npvae.gallery.picture_bytes", lambda ax, dark=False: b"")
+    monkeypatch.setitem(PICTURES, "scatter", Picture(fail, ""))
+    drawn = draw_all(make_run())
+    assert drawn.pop("scatter") == why
+    assert drawn.keys() == PICTURES.keys() - {"scatter"}
+    assert set(drawn.values()) == {(b"", b"")}
+
+
 def test_all_at_once_with_reasons_for_the_missing(monkeypatch):
     """In the order of the gallery; the pictures themselves are drawn elsewhere."""
     monkeypatch.setattr("npvae.gallery.picture_bytes", lambda ax, dark=False: (ax, dark))
@@ -123,6 +155,15 @@ def test_the_seed_decides_the_bytes(name):
     assert same != other
 
 
+def test_examples_are_chosen_by_the_seed_alone():
+    """More of them begin with the same, and there are no more than there are."""
+    run, other = make_run(n=40, seed=3), make_run(n=40, seed=4)
+    np.testing.assert_array_equal(run.chosen(16), by_the_seed(run, 16))
+    np.testing.assert_array_equal(run.chosen(30)[:16], run.chosen(16))
+    assert sorted(run.chosen(50)) == list(range(40))
+    assert (run.chosen(16) != other.chosen(16)).any()
+
+
 def test_a_picture_for_white_paper_and_one_for_a_dark_screen():
     light, dark = draw(make_run(), "kl")
     assert light[:4] == dark[:4] == b"\x89PNG"
@@ -158,6 +199,9 @@ def test_a_run_is_read_from_its_folder(tmp_path, monkeypatch):
     np.testing.assert_array_equal(run.model.params.flat, saved.model.params.flat)
     assert run.history["epoch"] == [1]
     assert (run.best, run.seed, run.form.shape) == (None, 4, (4, 5))
+    for path in ("animals", tmp_path / "animals"):
+        again = Trained.open(path)
+        np.testing.assert_array_equal(again.model.params.flat, saved.model.params.flat)
     (folder / "history.csv").unlink()
     (tmp_path / "animals.npz").rename("moved.npz")
     assert Trained.open(folder, "moved.npz").history == {}

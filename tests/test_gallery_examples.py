@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from gallery_runs import HISTORY, NAMES, VALIDATION, catch, make_run, x_of
+from gallery_runs import HISTORY, NAMES, VALIDATION, by_the_seed, catch, greys, make_run, x_of
 
 from npvae import IWAE, VAE, Autoencoder, DenoisingAutoencoder, InputError, figures
-from npvae.gallery import PICTURES
+from npvae.evaluation import NOISE
+from npvae.gallery import PICTURES, draw_samples
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_samples_come_from_the_models_prior_with_the_seed_of_the_run(caught):
     (x, form), named = caught["samples"]
     np.testing.assert_array_equal(x, run.scaling.decode(run.model.sample(64, 5)))
     assert form == run.form
-    assert named["told"] == "64 samples from the prior"
+    assert named["told"] == "64 samples from the prior: means of p(x | z)" + greys(run)
 
 
 def test_samples_of_a_conditional_model_have_each_label_in_turn(caught):
@@ -74,23 +75,55 @@ def test_samples_of_a_conditional_model_have_each_label_in_turn(caught):
     assert (named["across"], named["classes"]) == (9, NAMES)
 
 
+@pytest.mark.parametrize(
+    ("n_y", "asked", "told"),
+    [
+        (0, {}, "64 samples from the prior: means of p(x | z)"),
+        (0, {"n": 1}, "1 sample from the prior: means of p(x | z)"),
+        (0, {"n": 2, "draw": True}, "2 draws of x from the prior"),
+        (3, {"n": 1, "draw": True, "label": 1}, "1 draw of x from the prior, given label dog"),
+        (3, {"n": 3}, "3 samples from the prior, given each label in turn: means of p(x | z)"),
+        (3, {"n": 2}, "2 samples from the prior, given the first 2 of 3 labels: means of p(x | z)"),
+        (2, {"label": 1}, "64 samples from the prior, given label 1: means of p(x | z)"),
+    ],
+)
+def test_the_title_says_what_was_drawn_and_given_what(n_y, asked, told):
+    """Two labels are fewer than there are names: they have numbers."""
+    model = make_run(n_y=n_y).model
+    assert draw_samples(model, 0, **asked, names=NAMES).told == told
+
+
 @pytest.mark.parametrize(("model", "how"), [(VAE, "mu"), (Autoencoder, "the code")])
 def test_reconstructions_are_the_models_own(caught, model, how):
-    run = make_run(model, "heights", n=20)
+    """Of examples that the seed has chosen."""
+    run = make_run(model, "heights", n=20, seed=3)
     PICTURES["reconstructions"].draw(run)
     (x, x_hat, form), named = caught["reconstructions"]
-    np.testing.assert_allclose(x, run.dataset.test.x[:16], rtol=1e-5)
-    made = run.model.reconstruct(x_of(run, slice(0, 16)))
+    chosen = by_the_seed(run, 16)
+    np.testing.assert_allclose(x, run.dataset.test.x[chosen], rtol=1e-5)
+    made = run.model.reconstruct(x_of(run, chosen))
     np.testing.assert_allclose(x_hat, run.scaling.decode(made), rtol=1e-6)
     assert form == run.form
-    assert named == {"spoiled": None, "what": "test examples x", "how": f"decoded from {how}"}
+    words = {"what": "test examples x", "how": f"decoded from {how}{greys(run)}"}
+    assert named == {"spoiled": None, "ax": None} | words
+
+
+def test_data_sorted_by_label_show_several_labels(caught):
+    """Each example is found again by its pixels; the first 16 of the part are all cats."""
+    labels = np.repeat([0, 1, 2], 100)
+    run = make_run(n=300, labels=labels, binarize="none")
+    PICTURES["reconstructions"].draw(run)
+    shown = (caught["reconstructions"][0][0] * 255).round()
+    same = (shown[:, None] == run.dataset.test.x).all(axis=2)
+    assert same.sum() == 16
+    assert set(labels[same.argmax(axis=1)]) == {0, 1, 2}
 
 
 def test_reconstructions_of_a_conditional_model_are_told_each_label(caught):
     run = make_run(labels="in turn", n_y=3, n=7)
     PICTURES["reconstructions"].draw(run)
-    y = run.model.one_hot(np.array([0, 1, 2, 0, 1, 2, 0]))
-    made = run.model.reconstruct(x_of(run, slice(None)), y=y)
+    chosen = by_the_seed(run, 7)
+    made = run.model.reconstruct(x_of(run, chosen), y=run.model.one_hot(chosen % 3))
     np.testing.assert_array_equal(caught["reconstructions"][0][1], made)
 
 
@@ -106,10 +139,39 @@ def test_a_denoising_run_shows_what_it_was_given(caught):
     np.testing.assert_allclose(x_hat, run.scaling.decode(made), rtol=1e-5)
 
 
+@pytest.mark.parametrize("corruption", ["mask", "gaussian"])
+def test_the_noise_of_a_denoising_run_is_a_stream_of_its_own(caught, corruption):
+    run = make_run(DenoisingAutoencoder, corruption=corruption, amount=0.3, binarize="none", seed=3)
+    PICTURES["reconstructions"].draw(run)
+    noise = run.model.draw_noise(np.random.default_rng(3 + NOISE), 12)
+    given = run.model.corrupt(x_of(run, by_the_seed(run, 12)), noise)
+    np.testing.assert_allclose(caught["reconstructions"][1]["spoiled"], given, rtol=1e-6)
+
+
+def test_which_pixels_are_spoiled_has_nothing_to_do_with_which_are_drawn(caught, monkeypatch):
+    """A mask of 0.3 takes that part of the bright pixels; standard error 0.0045 of 10,000."""
+    monkeypatch.setattr("npvae.gallery.examples.EXAMPLES", 1000)
+    run = make_run(DenoisingAutoencoder, n=1000, binarize="dynamic", corruption="mask", amount=0.3)
+    PICTURES["reconstructions"].draw(run)
+    (x, *_), named = caught["reconstructions"]
+    assert 1 - named["spoiled"][x == 1].mean() == pytest.approx(0.3, abs=0.02)
+
+
 def test_pixels_that_were_drawn_are_called_so():
     assert "(each pixel drawn as 0 or 1)" in told("reconstructions", binarize="dynamic")
+    assert "(each pixel drawn as 0 or 1)" in told("interpolation", binarize="dynamic")
     for options in ({"binarize": "none"}, {"binarize": "threshold"}, {"form": "table"}):
         assert "drawn as 0 or 1" not in told("reconstructions", **options)
+
+
+@pytest.mark.parametrize(
+    "picture", ["samples", "reconstructions", "manifold", "interpolation", "traversals"]
+)
+def test_of_real_images_it_is_said_what_black_and_white_are(picture):
+    assert told(picture, form="heights").endswith(greys(make_run(form="heights")))
+    assert "; black is " in told(picture, form="real colour")
+    for form in ("grey", "colour", "table", "arrays"):
+        assert "black" not in told(picture, form=form)
 
 
 # ---- training ------------------------------------------------------------------------------------
@@ -117,9 +179,12 @@ def test_pixels_that_were_drawn_are_called_so():
 
 def test_the_history_has_its_bound_and_the_best_epoch(caught):
     PICTURES["history"].draw(make_run(best=2))
-    assert caught["history"] == ((HISTORY | VALIDATION, "ELBO"), {"best": 2})
+    rest = {"prior": True, "ax": None}
+    assert caught["history"] == ((HISTORY | VALIDATION, "ELBO"), {"best": 2} | rest)
     PICTURES["history"].draw(make_run(IWAE, k=5, history=HISTORY))
-    assert caught["history"] == ((HISTORY, "L_5"), {"best": None})
+    assert caught["history"] == ((HISTORY, "L_5"), {"best": None} | rest)
+    PICTURES["history"].draw(make_run(Autoencoder, history=HISTORY))
+    assert caught["history"][1]["prior"] is False
 
 
 def test_the_kl_of_each_latent_is_that_of_the_codes(caught):
@@ -131,6 +196,14 @@ def test_the_kl_of_each_latent_is_that_of_the_codes(caught):
     np.testing.assert_allclose(found, kl, rtol=1e-4)
     np.testing.assert_array_equal(active, mu.var(axis=0) > 0.01)
     assert f"mean of 30 test examples; {kl.sum():.2f} nats in all" in named["told"]
+
+
+def test_of_one_example_no_latent_is_called_active(caught):
+    """A variance takes two."""
+    PICTURES["kl"].draw(make_run(n=1))
+    (_, active), named = caught["kl_per_latent"]
+    assert active is None
+    assert "mean of 1 test example; " in named["told"]
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from gallery_runs import NAMES, catch, make_run, x_of
+from gallery_runs import NAMES, by_the_seed, catch, greys, make_run, x_of
 
 from npvae import VAE, Autoencoder, InputError
-from npvae.gallery import interpolation, manifold, scatter, traversals
+from npvae.gallery import interpolation, kl, manifold, scatter, traversals
 from npvae.latent_space import gaussian_quantiles
 
 PRIOR = "standard deviations of the prior"
@@ -65,7 +65,7 @@ def test_of_many_latents_the_picture_says_what_it_shows(caught):
     np.testing.assert_allclose(np.abs(u), np.abs(mu @ directions[:2].T), rtol=1e-4, atol=1e-5)
     first, second, *_ = singular**2 / (singular**2).sum()
     words = f"all 5 latents, which have {first:.0%} and {second:.0%} of the variance"
-    assert f"along the two principal directions of {words}" in named["told"]
+    assert named["told"].endswith(f", along their two principal directions in {words}")
     assert named["axes"] == ["principal direction 1", "principal direction 2"]
     assert labels is None
 
@@ -77,14 +77,36 @@ def test_codes_of_an_autoencoder_lie_about_no_prior(caught):
     assert (named["unit"], named["prior"]) == ("", False)
 
 
-def test_of_a_large_test_part_the_beginning_is_shown(caught, monkeypatch):
-    monkeypatch.setattr("npvae.gallery.trained.MOST_CODES", 7)
-    run = make_run(labels="in turn")
+def test_of_a_large_test_part_10_000_are_shown_and_it_is_said_of_how_many(caught):
+    """They are chosen by the seed, so that data sorted by label show all of it."""
+    run = make_run(form="table", n=10_500, labels=np.arange(10_500) // 3500, seed=3)
     scatter(run)
     (u, labels, _), named = caught["latent_scatter"]
-    np.testing.assert_allclose(u, mu_of(run, slice(0, 7)), rtol=1e-5, atol=1e-6)
-    assert len(labels) == 7
-    assert named["told"] == "posterior means mu of 7 test examples"
+    chosen = np.sort(by_the_seed(run, 10_000))
+    np.testing.assert_allclose(u, mu_of(run, chosen), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(labels, chosen // 3500)
+    assert named["told"] == "posterior means mu of 10,000 of 10,500 test examples"
+    kl(run)
+    assert "mean of 10,000 of 10,500 test examples; " in caught["kl_per_latent"][1]["told"]
+
+
+def test_as_many_as_are_shown_at_most_are_all_shown(caught):
+    run = make_run(form="table", n=10_000)
+    scatter(run)
+    (u, *_), named = caught["latent_scatter"]
+    np.testing.assert_allclose(u, mu_of(run, EVERY), rtol=1e-5, atol=1e-6)
+    assert named["told"] == "posterior means mu of 10,000 test examples"
+
+
+@pytest.mark.parametrize(("n", "n_z"), [(1, 2), (1, 5), (12, 2), (12, 5)])
+def test_codes_in_one_point_are_called_so(caught, n, n_z):
+    """Those of one example, or of an encoder that says the same of all."""
+    run = make_run(n=n, n_z=n_z)
+    run.model.encoder.layers[-1].W[...] = 0
+    scatter(run)
+    number = "1 test example" if n == 1 else "12 test examples"
+    words = f"posterior means mu of {number}: all in one point"
+    assert caught["latent_scatter"][1]["told"] == words
 
 
 # ---- what places decode to -----------------------------------------------------------------------
@@ -130,7 +152,10 @@ def test_the_manifold_of_an_autoencoder_lies_where_its_codes_lie(caught):
     places = np.array([[a, b] for b in up[::-1] for a in across])
     assert_decodes_to(caught["manifold"], decoded(run, places))
     named = caught["manifold"][1]
-    assert named["told"] == "decoded codes, at quantiles of a Gaussian fitted to the codes"
+    assert (
+        named["told"]
+        == "decoded codes, at quantiles of a Gaussian fitted to each coordinate of the codes"
+    )
     assert named["unit"] == ""
 
 
@@ -148,8 +173,21 @@ def test_labels_without_names_are_numbers(caught):
     run = conditional(classes=())
     manifold(run, 2, 1)
     assert "given label 1" in caught["manifold"][1]["told"]
-    interpolation(run, [0], [5])
+    interpolation(run, [(0, 5)])
     assert caught["interpolation"][1]["names"] == ["0 → 2"]
+
+
+def test_long_names_keep_their_beginning_and_their_end_above_a_strip(caught):
+    interpolation(
+        conditional(classes=("Ankle boot, left", "cat", "Twelve chars")), [(0, 1), (2, 1)]
+    )
+    long, short = caught["interpolation"][1]["names"]
+    beginning, end = long.removesuffix(" → cat").split("…")
+    assert "Ankle boot, left".startswith(beginning)
+    assert "Ankle boot, left".endswith(end)
+    assert len(beginning) + 1 + len(end) == 12
+    assert min(len(beginning), len(end)) > 3
+    assert short == "Twelve chars → cat"
 
 
 # ---- from one example to another -----------------------------------------------------------------
@@ -158,7 +196,7 @@ def test_labels_without_names_are_numbers(caught):
 @pytest.mark.parametrize(("model", "code"), [(VAE, "mu"), (Autoencoder, "code")])
 def test_strips_follow_the_line_between_two_codes(caught, model, code):
     run = make_run(model, "heights")
-    interpolation(run, [4, 0], [7, 2], 5)
+    interpolation(run, [(4, 7), (0, 2)], 5)
     a, b = mu_of(run, [4, 0]), mu_of(run, [7, 2])
     z = np.stack([(1 - t) * a + t * b for t in (0, 0.25, 0.5, 0.75, 1)], axis=1)
     (x, form), named = caught["interpolation"]
@@ -166,15 +204,24 @@ def test_strips_follow_the_line_between_two_codes(caught, model, code):
     stored = run.dataset.test.x
     np.testing.assert_allclose(named["ends"], [stored[[4, 0]], stored[[7, 2]]], rtol=1e-5)
     assert form == run.form
-    assert named["names"] == ["4 → 7", "0 → 2"]
+    assert named["names"] == ["#4 → #7", "#0 → #2"]
     line = f"decoded from (1 - t) {code}(A) + t {code}(B)"
-    assert named["told"] == f"between the test examples A and B: {line}"
+    assert named["told"] == f"between the test examples A and B: {line}{greys(run)}"
+
+
+def test_pixels_of_both_ends_are_draws_of_their_own(caught):
+    """Even where both are the same example."""
+    run = make_run(binarize="dynamic")
+    interpolation(run, [(4, 4)])
+    a, b = caught["interpolation"][1]["ends"]
+    assert set(np.unique([a, b])) == {0, 1}
+    assert (a != b).any()
 
 
 def test_a_conditional_model_is_told_a_mixture_of_the_labels(caught):
     """From a cat to an emu, and from a dog to a dog, which stays one."""
     run = conditional()
-    interpolation(run, [0, 1], [5, 4], 3)
+    interpolation(run, [(0, 5), (1, 4)], 3)
     z = np.stack([(1 - t) * mu_of(run, [0, 1]) + t * mu_of(run, [5, 4]) for t in (0, 0.5, 1)], 1)
     y = np.array([[[1, 0, 0], [0.5, 0, 0.5], [0, 0, 1]], [[0, 1, 0]] * 3])
     assert_decodes_to(caught["interpolation"], decoded(run, z, y))
@@ -184,14 +231,27 @@ def test_a_conditional_model_is_told_a_mixture_of_the_labels(caught):
 
 
 def test_by_default_the_seed_chooses_the_examples(caught):
-    chosen = []
-    for seed in (0, 0, 1):
-        interpolation(make_run(n=60, seed=seed))
-        chosen.append(caught["interpolation"][1]["names"])
-    same, again, other = chosen
-    assert same == again != other
-    assert len(same) == len(set(same)) == 5
-    assert caught["interpolation"][0][0].shape == (5, 11, 20)
+    for seed in (0, 1):
+        run = make_run(n=60, seed=seed)
+        interpolation(run)
+        chosen = by_the_seed(run, 10)
+        pairs = zip(chosen[:5], chosen[5:], strict=True)
+        assert caught["interpolation"][1]["names"] == [f"#{a} → #{b}" for a, b in pairs]
+        assert caught["interpolation"][0][0].shape == (5, 11, 20)
+
+
+def test_between_sorted_data_strips_go_from_label_to_label(caught):
+    interpolation(make_run(n=300, labels=np.repeat([0, 1, 2], 100)))
+    ends = [name.split(" → ") for name in caught["interpolation"][1]["names"]]
+    assert {label for pair in ends for label in pair} == set(NAMES)
+
+
+@pytest.mark.parametrize("n", range(2, 11))
+def test_of_few_examples_no_strip_ends_where_it_begins(caught, n):
+    interpolation(make_run(n=n))
+    ends = [name.split(" → ") for name in caught["interpolation"][1]["names"]]
+    assert len(ends) == 5
+    assert all(a != b for a, b in ends)
 
 
 def test_where_few_have_a_label_some_come_twice():
@@ -226,8 +286,8 @@ def test_each_latent_goes_from_3_below_to_3_above_in_order_of_kl(caught):
     np.testing.assert_array_equal(values, [-3, -1.5, 0, 1.5, 3])
     assert names == [f"z {i + 1}: {run.codes.kl[i]:.2f} nats" for i in order]
     assert named["unit"] == PRIOR
-    assert "test example 5 " in named["told"]
-    assert named["told"].endswith("in order of KL")
+    words = "one latent changed at a time: in order of KL"
+    assert named["told"] == f"test example 5, {words}"
 
 
 def test_only_the_latents_that_carry_most_are_shown(caught):
@@ -245,7 +305,7 @@ def test_the_traversal_of_an_example_keeps_its_label(caught):
     z = np.tile(mu_of(run, [5])[0], (1, 3, 1))
     z[0, :, run.codes.order[0]] = [-3, 0, 3]
     assert_decodes_to(caught["traversals"], decoded(run, z, np.tile(np.eye(3)[2], (1, 3, 1))))
-    assert "emu" in caught["traversals"][1]["told"]
+    assert caught["traversals"][1]["told"].startswith("test example 5 (label emu), one latent")
 
 
 def test_an_autoencoders_latents_go_as_far_as_its_codes_do(caught):

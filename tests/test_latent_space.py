@@ -4,6 +4,7 @@ from math import erf, sqrt
 
 import numpy as np
 import pytest
+from strict_device import StrictDevice, waiting_allowed
 
 from npvae import IWAE, VAE, Autoencoder, InputError, Pixels, Split, evaluate
 from npvae.latent_space import Codes, encode_split, gaussian_quantiles, line, plane_of, traverse
@@ -21,7 +22,7 @@ def bright(n=N):
 
 def half_asleep(model=VAE, **options):
     """A model whose first latent says the same of every example."""
-    made = model.dense(6, (), 3, dtype=np.float64, **options)
+    made = model.dense(6, (), 3, **{"dtype": np.float64} | options)
     last = made.encoder.layers[-1]
     last.W[:, 0], last.b[0] = 0, 2
     return made
@@ -75,6 +76,15 @@ def test_the_first_examples_have_the_first_of_the_codes(n):
     np.testing.assert_array_equal(first.labels, every.labels[:n])
 
 
+def test_codes_and_labels_of_a_part_on_a_device_come_to_the_host():
+    device, split = StrictDevice(), bright(40)
+    with waiting_allowed():
+        vae = half_asleep(n_y=2, dtype=np.float32, device=device)
+        codes = encode_split(vae, split.to(device), SCALING)
+    assert type(codes.labels) is type(codes.mu) is type(codes.logvar) is np.ndarray
+    np.testing.assert_array_equal(codes.labels, split.labels)
+
+
 def test_an_autoencoder_has_codes_and_no_distribution():
     autoencoder, split = half_asleep(Autoencoder), bright()
     codes = encode_split(autoencoder, split, SCALING)
@@ -91,13 +101,17 @@ def test_nothing_to_encode_and_nothing_to_tell_the_model():
         encode_split(half_asleep(n_y=2), unlabelled, SCALING)
 
 
-def test_the_first_of_a_part_keep_rows_labels_and_factors_together():
+def test_some_of_a_part_keep_rows_labels_and_factors_together():
     sizes = {"size": np.array([30, 10, 0])}
     split = Split(np.eye(4), np.array([3, 1, 0]), np.array([7, 8, 9]), sizes)
     first = split.only(slice(0, 2))
     np.testing.assert_array_equal(first.take(slice(None)), np.eye(4)[[3, 1]])
     np.testing.assert_array_equal(first.labels, [7, 8])
     np.testing.assert_array_equal(first.factors["size"], [30, 10])
+    ends = split.only(np.array([2, 0]))
+    np.testing.assert_array_equal(ends.take(slice(None)), np.eye(4)[[0, 3]])
+    np.testing.assert_array_equal(ends.labels, [9, 7])
+    np.testing.assert_array_equal(ends.factors["size"], [0, 30])
     assert [len(split.only(slice(0, n))) for n in (0, 1, 3, 9)] == [0, 1, 3, 3]
     assert Split(np.eye(4), np.arange(4)).only(slice(0, 2)).labels is None
 
@@ -174,6 +188,17 @@ def test_codes_in_one_point_have_a_plane(codes, n, n_z):
         np.testing.assert_allclose(plane.grid(3), np.full((3**m, n_z), 1.5))
     else:
         np.testing.assert_allclose(plane.ticks(3), [gaussian_quantiles(3)] * m)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e200])
+@pytest.mark.parametrize("n_z", [1, 2, 5])
+def test_codes_that_are_no_numbers_have_no_plane(n_z, value):
+    """Nor have those whose squares are none."""
+    mu = cloud(n_z=n_z)
+    mu[7, -1] = value
+    for codes in (Codes, vae_codes):
+        with pytest.raises(InputError, match="the codes are no finite numbers"):
+            plane_of(codes(mu))
 
 
 @pytest.mark.parametrize("n_z", [1, 2, 3, 6])
@@ -281,3 +306,9 @@ def test_along_a_traversal_one_latent_changes():
 def test_each_latent_may_take_values_of_its_own():
     codes = traverse(np.zeros(2), [1, 0], np.array([[1.0, 2.0], [30.0, 40.0]]))
     np.testing.assert_array_equal(codes, [[[0, 1], [0, 2]], [[30, 0], [40, 0]]])
+
+
+@pytest.mark.parametrize("latents", [[2], [0, -1], np.array([5])])
+def test_latents_that_are_not_there_are_refused(latents):
+    with pytest.raises(InputError, match=r"latents are .*, expected numbers from 0 to 1"):
+        traverse(np.zeros(2), latents, np.ones(3))

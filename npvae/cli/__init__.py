@@ -64,8 +64,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the options of a command; names of pictures may stand after flags, too."""
     parser = build_parser()
     options, others = parser.parse_known_args(arguments)
-    if others and "pictures" in options and not any(text.startswith("-") for text in others):
-        options.pictures += map(plot.picture, others)
+    if "pictures" in options and not any(text.startswith("-") for text in others):
+        options.pictures += others
     elif others:
         verb = options.run.__module__.rpartition(".")[2]
         parser.error(f"unrecognized arguments: {' '.join(others)}; {verb} takes no such thing")

@@ -21,7 +21,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "pictures",
         nargs="*",
-        type=picture,
         metavar="PICTURE",
         help=f"{', '.join(PICTURES)} (default: all)",
     )
@@ -42,13 +41,14 @@ def picture(text: str) -> str:
 
 def run(options: argparse.Namespace) -> int:
     """Write a file for each picture; of those that were not asked for say why they are missing."""
+    names = dict.fromkeys(map(picture, options.pictures)) or PICTURES
     folder = RunFolder.open(options.folder)
     out = Path(options.out) if options.out else folder.path
     if out.is_file() or out.suffix.lower().lstrip(".") in FORMATS:
         raise InputError(f"--out {out}: give a folder, which gets a file for each picture")
     trained = Trained.open(folder, options.data, options.seed)
     drawn = {}
-    for name in dict.fromkeys(options.pictures or PICTURES):
+    for name in names:
         try:
             drawn[name] = PICTURES[name].draw(trained)
         except InputError as error:

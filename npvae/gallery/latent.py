@@ -7,6 +7,7 @@ import numpy as np
 
 from npvae import figures
 from npvae.arrays import Array
+from npvae.evaluation import require_examples
 from npvae.figures.scatter import PRIOR
 from npvae.gallery.trained import Trained
 from npvae.latent_space import line, traverse
@@ -83,10 +84,13 @@ def interpolation(
 ) -> "Axes":
     """Strips between test examples, given in pairs of their numbers; by default some of them."""
     if pairs is None:
-        chosen = np.resize(run.chosen(2 * STRIPS), 2 * STRIPS).tolist()
-        pairs = list(zip(chosen[:STRIPS], chosen[STRIPS:], strict=True))
+        require_examples(run.model, run.dataset.test)
+        chosen = run.chosen(2 * STRIPS).tolist()
+        n, far = len(chosen), min(STRIPS, len(chosen) - 1)  # so that none ends where it begins
+        pairs = [(chosen[i % n], chosen[(i + far) % n]) for i in range(STRIPS)]
+    n = len(pairs)
     x, y_given = run.take([i for i, _ in pairs] + [j for _, j in pairs])
-    z, n = run.encode(x, y_given), len(pairs)
+    z = run.encode(x, y_given)
     code = "mu" if run.has_prior else "code"
     told = (
         f"between the test examples A and B{run.told_pixels}: decoded from "
