@@ -201,7 +201,11 @@ BAD = {
     "sample run --out notes.txt": "ends in .png, .svg, .pdf, .npy or .csv",
     "reconstruct nothing": "no run",
     "gradcheck --seed=-2": "at least 0",
-    "datasets mnist": "unrecognized arguments",
+    "datasets mnist": "unrecognized arguments: mnist; datasets takes no such thing",
+    "train --hiden 8": "unrecognized arguments: --hiden 8; train takes no such thing",
+    "plot run kl --columns 3": "unrecognized arguments: --columns 3; plot takes no such thing",
+    "plot run scater": "(did you mean scatter?)",
+    "plot run --format pdf scater": "(did you mean scatter?)",
 }
 
 

@@ -3,16 +3,17 @@
 import numpy as np
 import pytest
 from cli_files import SMALL, run, save_files, work_offline
+from run_files import differing_bytes, visible
 
-from npvae import Adam, figures, fit
+from npvae import Adam, fit, gallery
 from npvae.building import build_model
-from npvae.cli import starting
+from npvae.cli import starting, train
 from npvae.datasets import load_dataset
 from npvae.history import history_columns
 from npvae.recipes import flag
 from npvae.runs import RunFolder
 
-SAVE = figures.save
+DRAW_ALL = gallery.draw_all
 GIVEN = [
     "--likelihood gaussian --sigma 0.2 --hidden 6,5 --activation tanh --init he --beta 0.5 "
     "--lr 0.01 --seed 4 --validation 9",
@@ -35,6 +36,14 @@ def files(tmp_path_factory):
 def elsewhere(tmp_path, monkeypatch, files):
     """Every test works in the folder of the files, with no data, no cache and no network."""
     work_offline(monkeypatch, files, tmp_path)
+
+
+def said_of_the_test(output):
+    return [line for line in output.splitlines() if line.startswith("test ")]
+
+
+def fail(*_):
+    raise RuntimeError("no ink")
 
 
 def test_training_says_what_it_does_and_where_everything_is(tmp_path, capsys):
@@ -61,13 +70,17 @@ def test_without_out_it_takes_a_fresh_folder(tmp_path, monkeypatch, files):
 def test_same_seed_same_model_and_pictures_to_the_bit(tmp_path, monkeypatch):
     options = ["--data", "own.npy", *SMALL, "--out"]
     assert run("train", *options, tmp_path / "other", "--seed", 1) == 0
-    monkeypatch.setattr(figures, "save", SAVE)
+    few = {name: gallery.PICTURES[name] for name in train.PICTURES}
+    monkeypatch.setattr(gallery, "PICTURES", few)
+    monkeypatch.setattr(gallery, "draw_all", DRAW_ALL)
     for name in ("one", "same"):
         assert run("train", *options, tmp_path / name) == 0
     one, same, other = (tmp_path / name for name in ("one", "same", "other"))
     assert (one / "model.npz").read_bytes() != (other / "model.npz").read_bytes()
     for name in ("model.npz", "samples.png", "reconstructions.png"):
         assert (one / name).read_bytes() == (same / name).read_bytes()
+    blot = (other / "samples.png").read_bytes()
+    assert blot != (one / "samples.png").read_bytes(), "or nothing but blots were compared"
 
 
 @pytest.mark.parametrize("given", GIVEN)
@@ -93,6 +106,43 @@ def test_the_command_line_does_what_the_library_does(tmp_path):
     columns = history_columns(folder / "history.csv")
     assert columns["train_elbo"] == [record.train_elbo for record in records]
     assert columns["validation_elbo"] == [record.held_out.elbo for record in records]
+
+
+def test_a_drawing_that_fails_loses_no_number(tmp_path, capsys, monkeypatch):
+    """The run can be reported as it is, and gone on with as if all had been drawn."""
+    straight, failed = tmp_path / "straight", tmp_path / "failed"
+    options = ["--data", "own.npy", *SMALL, "--out"]
+    assert run("train", *options, straight) == 0
+    numbers = said_of_the_test(capsys.readouterr().out)
+    assert numbers
+    with monkeypatch.context() as patch:
+        patch.setattr(gallery, "draw_all", fail)
+        with pytest.raises(RuntimeError, match="no ink"):
+            run("train", *options, failed)
+    said = capsys.readouterr().out
+    assert said_of_the_test(said) == numbers
+    assert "everything is in" not in said
+    left = {"history.png", "reconstructions.png", "report.html", "samples.png"}
+    assert visible(straight).keys() - visible(failed).keys() == left
+    assert differing_bytes(straight, failed).keys() == left
+    assert run("report", failed) == 0
+    left.remove("report.html")
+    assert differing_bytes(straight, failed).keys() == left
+    assert run("train", "--resume", failed) == 0
+    assert not differing_bytes(straight, failed)
+    for folder in (straight, failed):
+        assert run("train", "--resume", folder, "--epochs", 3) == 0
+    assert not differing_bytes(straight, failed)
+
+
+def test_a_report_that_fails_loses_no_picture(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(train, "write_report", fail)
+    with pytest.raises(RuntimeError, match="no ink"):
+        run("train", "--data", "own.npy", *SMALL, "--out", tmp_path / "run")
+    assert said_of_the_test(capsys.readouterr().out)
+    names = RunFolder.open(tmp_path / "run").names()
+    assert {"metrics.json", "history.png", "reconstructions.png", "samples.png"} <= set(names)
+    assert "report.html" not in names
 
 
 def test_a_table_gets_the_gaussian_likelihood_and_is_told_so(tmp_path, capsys):

@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from npvae import figures
+from npvae.errors import InputError
 from npvae.figures import Form
 
-X = np.random.default_rng(0).random((9, 45))
+X = 0.9 * np.random.default_rng(0).random((9, 45))  # dark: light images have a grey frame
 TICK = np.array([-1.0, 0.0, 1.0])
 HISTORY = {
     "epoch": [1.0, 2.0],
@@ -139,9 +140,20 @@ def test_off_screen_it_makes_none_and_leaves_the_settings_of_the_user(draw):
 
 def test_the_settings_are_as_before_when_drawing_fails():
     before = dict(mpl.rcParams)
-    with pytest.raises(AttributeError):
-        figures.history(HISTORY, ax=object())
+    with pytest.raises(ValueError, match="same first dimension"):
+        figures.history(HISTORY | {"train_kl": [1.0]})
     assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize("of", ["a figure", "an array"])
+@every_picture
+def test_what_is_no_axes_is_refused(draw, of):
+    figure = Figure()
+    ax = figure if of == "a figure" else figure.subplots(1, 2)
+    kind = "Figure" if of == "a figure" else "ndarray"
+    with pytest.raises(InputError) as error:
+        draw(ax=ax)
+    assert str(error.value) == f"ax is of type {kind}; give one axes, such as axes[0, 0]"
 
 
 def test_off_screen_ends_with_its_block():
@@ -233,6 +245,50 @@ def test_in_the_light_all_ink_is_dark_whatever_the_style_of_the_user(name):
         figure = PICTURES[name]().figure
     assert max(inks(figure)) < 0.6
     assert min(papers(figure)) == 1
+
+
+def first_title(ax):
+    """Return the title of a picture or, if it has none, that of its first panel."""
+    told = [part.get_title(loc="left") for part in ax.figure.axes if part.get_title(loc="left")]
+    return next(text for text in ax.figure.findobj(Text) if text.get_text() == told[0])
+
+
+@every_picture
+def test_in_an_ax_of_the_user_the_style_of_the_user_holds(draw):
+    own = {"axes.titlecolor": "red", "axes.titlesize": 7, "axes.spines.right": True}
+    with mpl.rc_context(own):
+        ax = draw(ax=Figure(figsize=(10, 4)).subplots())
+    with mpl.rc_context(own), figures.off_screen():
+        alone = draw()
+    told, told_alone = map(first_title, (ax, alone))
+    assert (told.get_color(), told.get_size()) == ("red", 7)
+    assert (told_alone.get_color(), told_alone.get_size()) == (figures.style.INK, 9)
+
+
+def test_panels_in_an_ax_of_the_user_have_the_spines_and_the_grid_of_the_user():
+    with mpl.rc_context({"axes.spines.right": True, "axes.grid": False}), figures.off_screen():
+        own = figures.history(HISTORY, ax=Figure().subplots())
+        alone = figures.history(HISTORY)
+    for ax, of_the_user in ((own, True), (alone, False)):
+        for part in ax.figure.axes[1:]:
+            assert part.spines["right"].get_visible() is of_the_user
+            gridlines = [line.get_visible() for line in part.get_xgridlines()]
+            assert any(gridlines) is not of_the_user
+
+
+@pytest.mark.parametrize("inches", [3, 6, 10])
+def test_a_title_stands_in_lines_that_fit(inches):
+    what = "seven words that say what is shown " * 3
+    with figures.off_screen():
+        alone = figures.reconstructions(X, X, Form((5, 9)), what=what)
+    narrow = Figure(figsize=(inches, 6), layout="constrained").subplots()
+    with mpl.rc_context({"axes.titlesize": 9}):
+        figures.reconstructions(X, X, Form((5, 9)), what=what, ax=narrow)
+    for ax in (alone, narrow):
+        ax.figure.draw_without_rendering()
+        (told,) = (text for text in ax.findobj(Text) if "seven" in text.get_text())
+        assert told.get_window_extent().x1 <= 1.1 * ax.figure.bbox.x1, "a margin when it is saved"
+        assert told.get_window_extent().width > 0.5 * ax.get_window_extent().width
 
 
 # ---- names ---------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from matplotlib.colors import to_hex
 
 from npvae import figures
 from npvae.figures import Form
@@ -55,7 +56,7 @@ def images_in(ax, shape):
 def assert_shown(places, x, shape):
     """The first places hold x, and no other holds anything."""
     for place, image in zip(places, x, strict=False):
-        np.testing.assert_array_equal(place, image.reshape(place.shape))
+        np.testing.assert_array_equal(place, np.float32(image).reshape(place.shape))
     assert len(places) >= len(x)
     assert np.isnan(places[len(x) :]).all()
 
@@ -68,13 +69,15 @@ def test_tiles_by_hand():
     _ = np.nan  # the frame, and where no image is
     np.testing.assert_array_equal(
         figures.tile(images, (1, 2), columns=2),
-        [
-            [_, _, _, _, _, _, _],
-            [_, 0.0, 0.1, _, 0.2, 0.3, _],
-            [_, _, _, _, _, _, _],
-            [_, 0.4, 1.0, _, _, _, _],
-            [_, _, _, _, _, _, _],
-        ],
+        np.float32(
+            [
+                [_, _, _, _, _, _, _],
+                [_, 0.0, 0.1, _, 0.2, 0.3, _],
+                [_, _, _, _, _, _, _],
+                [_, 0.4, 1.0, _, _, _, _],
+                [_, _, _, _, _, _, _],
+            ]
+        ),
     )
 
 
@@ -82,7 +85,7 @@ def test_colours_stay_the_last_axis():
     image = np.arange(12).reshape(1, 12) / 12
     grid = figures.tile(image, (2, 2, 3), columns=1)
     assert grid.shape == (4, 4, 3)
-    np.testing.assert_array_equal(grid[1:3, 1:3], image.reshape(2, 2, 3))
+    np.testing.assert_array_equal(grid[1:3, 1:3], np.float32(image).reshape(2, 2, 3))
 
 
 # ---- images ------------------------------------------------------------------------------------
@@ -134,10 +137,10 @@ def test_bytes_are_examples_too():
 
 
 def test_spoiled_examples_lie_between_the_clean_ones_and_the_answers():
-    clean, spoiled, made = (np.full((3, 4), level) for level in (0.2, 0.5, 0.8))
+    clean, spoiled, made = (np.full((3, 4), level) for level in (0.25, 0.5, 0.75))
     ax = figures.reconstructions(clean, made, (2, 2), spoiled=spoiled, what="A", how="B")
     _, _, places = images_in(ax, (2, 2))
-    np.testing.assert_array_equal([place[0, 0] for place in places[::3]], [0.2, 0.5, 0.8])
+    np.testing.assert_array_equal([place[0, 0] for place in places[::3]], [0.25, 0.5, 0.75])
     assert [text.get_text() for text in ax.get_yticklabels()] == ["x", "spoiled", "x\u0302"]
     title = ax.get_title(loc="left")
     assert title == "A, spoiled as the model is given them, and x\u0302, B"
@@ -168,6 +171,38 @@ def test_a_digit_is_light_on_dark_and_its_frame_bare(shape):
         assert colours[0, 0, 3] == 0
 
 
+@pytest.mark.parametrize(("level", "frame"), [(0.3, "white"), (0.49, "white"), (0.51, "#bbbbbb")])
+@pytest.mark.parametrize("shape", [(5, 9), (5, 9, 3)], ids=str)
+def test_light_images_have_a_grey_frame(shape, level, frame):
+    """Paper, which the bare frame shows, would not end them."""
+    for form, scale in ((Form(shape), 1), (Form(shape, limits=(0, 255)), 255)):
+        ax = figures.samples(np.full((3, np.prod(shape)), level * scale), form)
+        assert to_hex(ax.get_facecolor()) == to_hex(frame)
+
+
+@pytest.mark.parametrize("channels", [(), (3,)], ids=["grey", "colours"])
+def test_more_pixels_than_are_seen_become_their_means(channels):
+    """Four images of 1000 pixels across are twice as many as are seen."""
+    x = RNG.random((4, 3, 1000, *channels))
+    ax = figures.samples(x.reshape(4, -1), (3, 1000, *channels), across=4)
+    grid = np.ma.filled(ax.images[0].get_array(), np.nan)
+    assert grid.shape[:2] == (1 + 2, 4 * 501 + 1)
+    for image, left in zip(x, range(1, 2004, 501), strict=True):
+        upper, lower = image[0], image[1]  # and the third line is half a pixel
+        means = (upper[::2] + upper[1::2] + lower[::2] + lower[1::2]) / 4
+        shown = grid[1, left : left + 500]
+        np.testing.assert_allclose(shown[:, :3] if channels else shown, means, atol=1e-6)
+
+
+@pytest.mark.parametrize(("width", "sharp"), [(958, True), (959, False)])
+def test_pixels_are_drawn_one_by_one_while_there_are_few(width, sharp):
+    """Two more are the frame."""
+    ax = figures.samples(examples(1, (1, width)), (1, width))
+    assert ax.images[0].get_array().shape[1] == width + 2
+    how = ax.images[0].get_interpolation()
+    assert how == "nearest" if sharp else how in ("antialiased", "auto")  # its name in matplotlib
+
+
 def heads(ax):
     return [text.get_text() for text in ax.get_xticklabels()]
 
@@ -177,16 +212,19 @@ def test_labels_stand_above_the_columns_that_share_them():
     options = {"classes": classes, "across": 3}
     x = examples(6, (5, 9))
     ax = figures.samples(x, (5, 9), labels=np.array([1, 0, 2, 1, 0, 2]), **options)
-    assert heads(ax) == ["a name of fi", "cat", "2"]
+    assert heads(ax) == ["a name …teen", "cat", "2"]
     width = ax.images[0].get_array().shape[1] - 1
     np.testing.assert_allclose(ax.get_xticks(), width * np.array([1, 3, 5]) / 6)
+    few = figures.samples(x[:2], (5, 9), labels=np.array([1, 0]), **options)
+    assert heads(few) == ["a name …teen", "cat"]
     for labels in ([1, 0, 2, 1, 2, 0], [1] * 6):
         assert heads(figures.samples(x, (5, 9), labels=np.array(labels), **options)) == []
 
 
 def test_what_samples_are_called():
     x = examples(2, (5, 9))
-    assert figures.samples(x, (5, 9)).get_title(loc="left") == "2 samples from the prior"
+    told = "2 samples from the prior: means of p(x | z)"
+    assert figures.samples(x, (5, 9)).get_title(loc="left") == told
     assert figures.samples(x, (5, 9), told="two").get_title(loc="left") == "two"
 
 
@@ -241,10 +279,22 @@ def test_the_first_rows_beside_their_reconstructions(shape, n, panels):
 
 def test_columns_have_their_names():
     x, names = examples(2, (3,)), ("height", "a name that is much too long", "$")
-    shown = ["height", "a name that is much too…", "$"]
+    shown = ["height", "a name that is …too long", "$"]
     assert heads(figures.samples(x, Form((3,), names))) == shown
     parts = figures.reconstructions(x, x, Form((3,), names)).figure.axes[1:]
     assert [heads(part) for part in parts] == [shown] * 2
+
+
+@pytest.mark.parametrize(("n", "angle"), [(20, 45), (21, 90), (40, 90)])
+def test_more_than_twenty_columns_are_named_upright_and_small(n, angle):
+    names = tuple(f"column {i}" for i in range(n))
+    ax = figures.samples(examples(2, (n,)), Form((n,), names))
+    assert heads(ax) == [*names]
+    few = figures.samples(examples(2, (2,)), Form((2,), names[:2]))
+    size = few.get_xticklabels()[0].get_size()
+    for text in ax.get_xticklabels():
+        assert text.get_rotation() == angle
+        assert (text.get_size() < size) is (n > 20)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +302,7 @@ def test_columns_have_their_names():
     [
         (Form((3,)), "column"),
         (Form((3,), ("a", "b")), "column"),
-        (Form((21,), ("a",) * 21), "column"),
+        (Form((41,), ("a",) * 41), "column"),
         (Form((2, 3, 4)), "number in a 2x3x4 array"),
     ],
 )

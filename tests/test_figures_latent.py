@@ -2,10 +2,13 @@
 
 from statistics import NormalDist
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import same_color, to_hex
+from matplotlib.figure import Figure
+from matplotlib.markers import MarkerStyle
 
 from npvae import figures
 from npvae.figures import Form
@@ -30,18 +33,44 @@ def texts(found):
 # ---- the scatter -------------------------------------------------------------------------------
 
 
-def groups(ax):
-    """Return the points of each label that the legend names: name -> (n, 2) array."""
-    names = texts(ax.get_legend().get_texts()) if ax.get_legend() else [""]
-    drawn = [np.ma.getdata(points.get_offsets()) for points in ax.collections]
-    return dict(zip(names, drawn, strict=True))
+def points(ax):
+    """Return all points in the order in which they are drawn: place, colour, bytes of marker."""
+    found = []
+    for drawn in ax.collections:
+        (path,), places = drawn.get_paths(), np.ma.getdata(drawn.get_offsets()).tolist()
+        colours = [to_hex(colour) for colour in drawn.get_facecolor()]
+        marker = path.vertices.tobytes()
+        found += [(u, colour, marker) for u, colour in zip(places, colours, strict=True)]
+    return found
 
 
 def looks(ax):
-    """Return what the points of each label look like: colour, and corners of the marker."""
-    return [
-        (to_hex(drawn.get_facecolor()[0]), len(drawn.get_paths()[0])) for drawn in ax.collections
-    ]
+    """Return what the legend says that points of each label look like: name -> colour, marker."""
+    legend = ax.get_legend()
+    found = {}
+    for name, handle in zip(texts(legend.get_texts()), legend.legend_handles, strict=True):
+        if handle.get_linestyle() == "None":
+            marker = MarkerStyle(handle.get_marker())
+            path = marker.get_path().transformed(marker.get_transform())
+            found[name] = (to_hex(handle.get_color()), path.vertices.tobytes())
+    return found
+
+
+def groups(ax):
+    """Return the points that look as the legend says: name -> sorted list; all are in it once."""
+    everything = points(ax)
+    if ax.get_legend() is None:
+        return {"": sorted(u for u, *_ in everything)}
+    found = {
+        name: sorted(u for u, *other in everything if tuple(other) == look)
+        for name, look in looks(ax).items()
+    }
+    assert sum(map(len, found.values())) == len(everything)
+    return found
+
+
+def of(u):
+    return sorted(u.tolist())
 
 
 @pytest.mark.parametrize("classes", [(), ("cat", "dog")])
@@ -51,43 +80,66 @@ def test_every_code_is_drawn_under_its_label(classes):
     names = [*classes, *"012"[len(classes) :]]
     assert list(groups(ax)) == names
     for label, name in enumerate(names):
-        np.testing.assert_array_equal(groups(ax)[name], u[labels == label])
-    handles = ax.get_legend().legend_handles
-    assert [to_hex(handle.get_facecolor()[0]) for handle in handles] == [c for c, _ in looks(ax)]
-    assert ax.texts
-    for text in ax.texts:
-        middle = np.median(groups(ax)[text.get_text()], axis=0)
-        np.testing.assert_allclose(text.get_position(), middle)
+        assert groups(ax)[name] == of(u[labels == label])
+    assert texts(ax.texts) == names
+    for label, text in enumerate(ax.texts):
+        assert text.get_position()[0] == pytest.approx(np.median(u[labels == label, 0]))
+
+
+@pytest.mark.parametrize("labels", [np.repeat([0, 1], 100), np.repeat([5, 10], 100)])
+def test_codes_of_all_labels_are_drawn_mixed(labels):
+    """So that none lies over all the others."""
+    drawn = points(figures.latent_scatter(RNG.standard_normal((200, 2)), labels))
+    colours = [colour for _, colour, _ in drawn]
+    first = colours[:100].count(colours[0])
+    assert 30 < first < 70
+    assert colours.count(colours[0]) == 100
 
 
 @pytest.mark.parametrize("labels", [None, np.array([3])])
 def test_a_single_code(labels):
     ax = figures.latent_scatter(np.array([[1.0, 2.0]]), labels, prior=False)
-    np.testing.assert_array_equal(groups(ax)[""], [[1, 2]])
+    assert groups(ax) == {"": [[1, 2]]}
 
 
 def test_names_far_apart_all_stand_amid_their_codes():
     u = np.repeat([[0.0, 0.0], [5.0, 0.0], [0.0, 5.0]], 4, axis=0) + RNG.random((12, 2))
     ax = figures.latent_scatter(u, np.repeat([0, 1, 2], 4))
     assert texts(ax.texts) == ["0", "1", "2"]
-    u[:4] = u[4:8]  # two names at one place
-    assert texts(figures.latent_scatter(u, np.repeat([0, 1, 2], 4)).texts) == ["0", "2"]
+    middles = [np.median(u[i : i + 4], axis=0) for i in (0, 4, 8)]
+    np.testing.assert_allclose([text.get_position() for text in ax.texts], middles)
+
+
+@pytest.mark.parametrize("n", [2, 3, 9])
+def test_names_at_one_place_stand_above_one_another(n):
+    u = np.concatenate([np.zeros((4 * n, 2)), [[-3.0, -5.0], [3.0, 5.0]]])
+    labels = np.concatenate([np.repeat(np.arange(n), 4), [n, n]])
+    ax = figures.latent_scatter(u, labels, [f"name {i}" for i in range(n)])
+    assert texts(ax.texts)[:n] == [f"name {i}" for i in range(n)]
+    x, y = np.transpose([text.get_position() for text in ax.texts[:n]])
+    assert not x.any()
+    assert y[0] == 0
+    assert np.diff(np.sort(y)).min() >= 0.33, "a thirtieth of what is seen"
+    assert np.abs(y).max() <= 1.5, "not far from where they belong"
 
 
 def test_codes_without_labels_have_one_colour():
     u = RNG.standard_normal((5, 2))
     ax = figures.latent_scatter(u, prior=False)
-    assert len(set(looks(ax))) == len(groups(ax)) == 1
+    assert len({colour for _, colour, _ in points(ax)}) == 1
+    assert groups(ax) == {"": of(u)}
     assert ax.get_legend() is None
     assert not ax.texts
 
 
 def test_from_the_eleventh_label_on_the_marker_is_another():
     ax = figures.latent_scatter(RNG.standard_normal((40, 2)), np.arange(40) % 20)
-    assert len(set(looks(ax))) == 20
-    first, second = looks(ax)[:10], looks(ax)[10:]
+    assert [len(group) for group in groups(ax).values()] == [2] * 20
+    drawn = list(looks(ax).values())
+    assert len(set(drawn)) == 20
+    first, second = drawn[:10], drawn[10:]
     assert len({colour for colour, _ in first}) == 10
-    assert {corners for _, corners in first}.isdisjoint(corners for _, corners in second)
+    assert {marker for _, marker in first}.isdisjoint(marker for _, marker in second)
 
 
 def test_twenty_labels_have_a_look_and_the_rarest_share_one():
@@ -95,8 +147,16 @@ def test_twenty_labels_have_a_look_and_the_rarest_share_one():
     u = RNG.standard_normal((len(labels), 2))
     drawn = groups(figures.latent_scatter(u, labels, prior=False))
     assert set(drawn) == {"3 other labels", *map(str, range(3, 23))}
-    np.testing.assert_array_equal(drawn["3 other labels"], u[labels < 3])
-    np.testing.assert_array_equal(drawn["22"], u[labels == 22])
+    assert drawn["3 other labels"] == of(u[labels < 3])
+    assert drawn["22"] == of(u[labels == 22])
+
+
+@pytest.mark.parametrize("latents", [1, 2])
+def test_a_long_name_keeps_its_end(latents):
+    u, names = RNG.standard_normal((4, latents)), ["measurement number 123", "a name in 20 letters"]
+    ax = figures.latent_scatter(u, np.arange(4) % 2, names, prior=False)
+    shown = ["measurement n…er 123", "a name in 20 letters"]
+    assert texts(ax.get_legend().get_texts()) == shown
 
 
 @pytest.mark.parametrize("latents", [1, 2])
@@ -109,7 +169,9 @@ def test_a_name_that_begins_with_a_line_is_in_the_legend(latents):
 
 def test_circles_show_where_the_prior_is():
     u = RNG.standard_normal((9, 2))
-    ax = figures.latent_scatter(u)
+    with mpl.rc_context({"text.color": "red"}):
+        ax = figures.latent_scatter(u, ax=Figure().subplots())
+    assert {line.get_color() for line in ax.lines} == {"red"}, "that of letters"
     radii = [np.hypot(*line.get_data()) for line in ax.lines]
     np.testing.assert_allclose(radii, np.repeat([[1.0], [2.0]], 100, axis=1))
     assert "the prior: 1 and 2\nstandard deviations" in texts(ax.get_legend().get_texts())
@@ -117,17 +179,31 @@ def test_circles_show_where_the_prior_is():
     assert not figures.latent_scatter(u, prior=False).lines
 
 
-@pytest.mark.parametrize("n", [1, 60])
-def test_one_latent_is_a_histogram(n):
+@pytest.mark.parametrize(("n", "bins"), [(1, 5), (60, 15), (2000, 60)])
+def test_one_latent_is_a_histogram(n, bins):
     u, labels = RNG.standard_normal((n, 1)), np.arange(n) % 2
     ax = figures.latent_scatter(u, labels, ["cat", "dog"])
     for label, bars in enumerate(ax.containers):
-        inside, _ = np.histogram(u[labels == label], bins=60, range=(u.min(), u.max()))
+        inside, _ = np.histogram(u[labels == label], bins=bins, range=(u.min(), u.max()))
         np.testing.assert_array_equal([bar.get_height() for bar in bars], inside)
     tops = [bar.get_y() + bar.get_height() for bar in ax.containers[-1]]
     assert sum(tops) == n, "stacked"
     assert ax.get_ylabel() == "examples"
-    assert n == 1 or set(texts(ax.get_legend().get_texts())) == {"cat", "dog"}
+    assert all(tick == int(tick) for tick in ax.get_yticks())
+    classes = ["cat", "dog"][: min(n, 2)]
+    assert texts(ax.get_legend().get_texts()) == [*classes, "the prior"]
+
+
+def test_the_prior_of_one_latent_is_a_bell_over_as_many_examples():
+    u = np.linspace(-1, 5, 100)[:, None]
+    (bell,) = figures.latent_scatter(u).lines
+    z, expected = bell.get_data()
+    assert (z[0], z[-1]) == (-3, 5)
+    wide = 6 / 20  # of a bin; by hand
+    np.testing.assert_allclose(expected, [100 * wide * NormalDist().pdf(place) for place in z])
+    alone = figures.latent_scatter(u, prior=False)
+    assert not alone.lines
+    assert alone.get_legend() is None
 
 
 @pytest.mark.parametrize("latents", [1, 2])
@@ -180,7 +256,7 @@ def test_of_one_latent_images_stand_in_a_row(n):
     ax = figures.manifold(decoded([tick]), Form((1, 1), limits=(-4, 4)), [tick])
     grid = 8 * np.ma.filled(ax.images[0].get_array(), np.nan) - 4
     assert grid.shape == (30, 29 * n + 1)
-    np.testing.assert_allclose(grid[1, 1::29], tick)
+    np.testing.assert_allclose(grid[1, 1::29], tick, atol=1e-6)
     assert ax.get_xlabel() == "z 1 (standard deviations of the prior)"
     assert not ax.get_ylabel()
 
@@ -242,10 +318,10 @@ def test_of_many_columns_those_that_vary_most_are_mapped():
 
 
 def test_maps_are_called_by_their_columns():
-    tick = np.zeros(1)
-    ax = figures.manifold(np.zeros((1, 3)), Form((3,), tuple("abc"), unit="m"), [tick, tick])
+    tick, names = np.zeros(1), ("a", "b", "long name with end 1")
+    ax = figures.manifold(np.zeros((1, 3)), Form((3,), names, unit="m"), [tick, tick])
     parts = [part for part in ax.figure.axes if part.axison]
-    assert [part.get_title(loc="left") for part in parts] == ["a", "b", "c", ""]
+    assert [part.get_title(loc="left") for part in parts] == ["a", "b", "long name w… end 1", ""]
     assert parts[-1].get_ylabel() == "m", "the colour bar"
 
 

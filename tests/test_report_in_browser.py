@@ -28,8 +28,20 @@ OURS = {
 OPEN_ALL = "document.querySelectorAll('details').forEach(folded => folded.open = true)"
 TOO_WIDE = """() => [...document.querySelectorAll("body *")].filter(
     node => node.getBoundingClientRect().right > innerWidth + 0.5
-        && !node.parentElement.closest(".wide")
+        && !node.parentElement.closest(".wide") && !node.closest("figure > picture")
 ).map(node => node.outerHTML.slice(0, 200))"""
+# of every picture: its own width, the width that it is shown in, and that of its figure
+WIDTHS = """() => [...document.images].map(image => {
+    const figure = image.closest("figure"), there = image.getBoundingClientRect();
+    figure.scrollLeft = 1e6;
+    const end = image.getBoundingClientRect().right, edge = figure.getBoundingClientRect().right;
+    return [+image.getAttribute("width"), there.width, figure.clientWidth, end - edge];
+})"""
+TWO_FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+# of every table that is folded up: whether it is seen
+FOLDED = """() => [...document.querySelectorAll("details table")].map(
+    table => table.checkVisibility({contentVisibilityAuto: true}) && table.offsetHeight > 0
+)"""
 # of every element with text of its own: its tag, the size of its letters, ink, paper
 TEXT = """() => [...document.querySelectorAll("body *")].filter(
     node => [...node.childNodes].some(part => part.nodeType == 3 && part.data.trim())
@@ -159,6 +171,41 @@ def test_nothing_is_wider_than_a_phone(chromium, report):
         assert pictures(seen)
         assert seen.ask("[innerWidth, document.documentElement.scrollWidth]") == [390, 390]
         assert seen.ask(TOO_WIDE) == []
+
+
+def test_on_a_phone_a_picture_is_moved_to_its_end_within_its_figure(chromium, report):
+    """So that the letters in it are not too small to read."""
+    with visit(chromium, report, **PHONE) as seen:
+        assert pictures(seen)
+        found = seen.ask(WIDTHS)
+        assert any(own > 480 for own, *_ in found), "or this test would look at nothing"
+        overflow = (
+            "[...document.querySelectorAll('figure')].map(f => getComputedStyle(f).overflowX)"
+        )
+        assert set(seen.ask(overflow)) == {"auto"}, "hidden, a finger could not move it"
+        for own, shown, figure, beyond in found:
+            assert shown == pytest.approx(min(own, max(480, figure)), abs=1)
+            assert beyond <= 0.5, "no part of it stays out of reach"
+
+
+def test_on_a_wide_screen_every_picture_is_seen_whole(chromium, report):
+    with visit(chromium, report, viewport={"width": 1280, "height": 800}) as seen:
+        assert pictures(seen)
+        for own, shown, figure, _ in seen.ask(WIDTHS):
+            assert shown == pytest.approx(min(own, figure), abs=1)
+
+
+def test_on_paper_everything_is_unfolded_and_nothing_is_cut_off(chromium, report):
+    with visit(chromium, report, viewport={"width": 400, "height": 800}) as seen:
+        assert pictures(seen)
+        folded = seen.ask(FOLDED)
+        assert len(folded) == 4
+        assert not any(folded)
+        seen.page.emulate_media(media="print")
+        seen.ask(TWO_FRAMES)  # until then it is not drawn anew
+        assert all(seen.ask(FOLDED))
+        for own, shown, figure, _ in seen.ask(WIDTHS):
+            assert shown == pytest.approx(min(own, figure), abs=1)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -51,6 +51,8 @@ def history(
     """
     if missing := EVERY_HISTORY - set(columns):
         raise InputError(f"the history has no column {min(missing)}; see history_columns")
+    if len(columns["epoch"]) == 0:
+        raise InputError("the history has no epoch yet")
     epochs = columns["epoch"]
     if bound != "ELBO":
         columns = {**columns, "train_bound": [-loss for loss in columns["train_loss"]]}
@@ -127,9 +129,11 @@ def kl_per_latent(
     -------
     ax
     """
-    kl = drawable(kl)
-    if kl.ndim != 1 or len(kl) == 0 or not np.isfinite(kl).all():
+    given, kl = np.asarray(kl, np.float64), drawable(kl)
+    if kl.ndim != 1 or len(kl) == 0 or not np.isfinite(given).all():
         raise InputError(f"kl has shape {kl.shape}, expected (n_z,) finite numbers: one a latent")
+    if active is not None and np.shape(active) != kl.shape:
+        raise InputError(f"active has shape {np.shape(active)}, expected {kl.shape}: one a latent")
     order = np.argsort(-kl, kind="stable")
     works = np.ones(len(kl), bool) if active is None else np.asarray(active, bool)
     with drawing(ax, height=3) as ax:
@@ -208,7 +212,7 @@ def rate_distortion(
 def _spread(ax: "Axes", points: Array) -> None:
     """Give the axes room, and neither of them less than a fiftieth of the other's nats."""
     low, high = points.min(axis=1), points.max(axis=1)
-    least = max(0.02 * float((high - low).max()), 1e-6 * float(np.abs(points).max()), 1e-9)
+    least = max(0.02 * float((high - low).max()), 1e-3 * float(np.abs(points).max()), 1e-3)
     room = 0.12 * np.maximum(high - low, least) + np.maximum(0, least - (high - low)) / 2
     ax.set_xlim(low[0] - room[0], high[0] + room[0])
     ax.set_ylim(low[1] - room[1], high[1] + room[1])

@@ -135,7 +135,9 @@ def samples(
     ax
     """
     form = Form.of(form, x)
-    x = x if form.is_image else drawable(x)
+    if labels is not None and len(labels) != len(x):
+        raise InputError(f"{len(labels)} labels for {len(x)} samples; give one for each")
+    x = np.asarray(x) if form.is_image else drawable(x)
     with drawing(ax) as ax:
         title(ax, told or f"{len(x)} samples from the prior: means of p(x | z)")
         if form.is_image:

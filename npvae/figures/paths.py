@@ -43,6 +43,9 @@ def interpolation(
     """
     form = Form.of(form, x, axes=3)
     strips, steps, _ = x.shape
+    for end in ends or ():
+        if end.shape != (strips, form.n_x):
+            raise InputError(f"an end has shape {end.shape}, expected {(strips, form.n_x)}")
     times = [f"{t:.2g}" for t in np.linspace(0, 1, steps)]
     if steps > 12:
         times = [time if i in (0, steps - 1) else "" for i, time in enumerate(times)]

@@ -44,9 +44,8 @@ def latent_scatter(
     -------
     ax
     """
-    u = drawable(u)
     _require_coordinates(u, labels)
-    groups = _by_label(u, labels, classes)
+    groups = _by_label(drawable(u), labels, classes)
     with drawing(ax, height=5) as ax:
         title(ax, told)
         name_axes(ax, axes, unit)
@@ -68,7 +67,7 @@ def _require_coordinates(u: Array, labels: Array | None) -> None:
             f"u has shape {u.shape}, expected (N, 2) or (N, 1): coordinates in a plane, such as "
             "plane_of(codes).project(codes.mu)"
         )
-    if not np.isfinite(u).all():
+    if not np.isfinite(np.asarray(u, np.float64)).all():
         raise InputError("u holds numbers that are not finite; is the model trained to its end?")
     if labels is not None and (
         np.shape(labels) != (len(u),) or np.asarray(labels).dtype.kind not in "iu"

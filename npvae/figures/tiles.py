@@ -62,10 +62,10 @@ def show_tiles(
     names : what stands beside each row, or nothing
     """
     (low, high), (height, width, *channels) = form.span, form.shape
-    images = images.reshape(-1, height, width, *channels)
+    images = np.clip(images, low, high).reshape(-1, height, width, *channels)
     zoom = max(1, FINE // max(height, width))  # beside few pixels the frame would be wide
     images = images.repeat(zoom, axis=1).repeat(zoom, axis=2)
-    images = _shrunk(images, columns * width // MOST)
+    images = _shrunk(images, -(-columns * images.shape[2] // MOST))
     height, width = images.shape[1:3]
     grid = tile(images, (height, width, *channels), columns)
     grid = np.clip((grid - low) / (high - low), 0, 1)
