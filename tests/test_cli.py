@@ -241,6 +241,7 @@ def test_a_spoilt_run_is_refused(tmp_path, capsys, verb, name, content, words):
 def test_data_that_changed_or_went_are_refused(tmp_path, capsys, monkeypatch, files):
     monkeypatch.chdir(tmp_path)
     np.save("own.npy", np.load(files / "own.npy"))
+    draw_quickly(monkeypatch)
     copy_run_of = tmp_path / "copy"
     assert run("train", "--data", "own.npy", *SMALL, "--out", copy_run_of) == 0
     capsys.readouterr()

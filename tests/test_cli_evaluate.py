@@ -250,7 +250,8 @@ def test_other_draws_and_other_seeds_stand_beside_each_other(copy):
     assert found["test_seed9"]["log_likelihood"]["50"] != first
 
 
-def test_figures_stay_with_a_model_that_is_the_same_and_go_with_it(copy):
+def test_figures_stay_with_a_model_that_is_the_same_and_go_with_it(copy, monkeypatch):
+    run_files.draw_quickly(monkeypatch)
     folder = copy()
     assert run("evaluate", folder, *SAMPLES, "--part", "validation") == 0
     found = metrics_of(folder)

@@ -127,8 +127,9 @@ def test_full_as_pictures_and_report_are_written(data, tmp_path, monkeypatch, ca
 
 
 @pytest.mark.parametrize("what", ["write checkpoint.npz", "write model.npz", "write metrics.json"])
-def test_full_as_a_program(data, tmp_path, what):
+def test_full_as_a_program(data, tmp_path, monkeypatch, what):
     """Nor does the interpreter have anything to say as it ends."""
+    draw_quickly(monkeypatch)
     given, folder = arguments(data, epochs=1), tmp_path / "run"
     log = count_operations(["train", *given, "--out", tmp_path / "counted"])
     command = ["train", *given, "--out", folder]

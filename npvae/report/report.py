@@ -110,7 +110,7 @@ def _numbers(metrics: Mapping[str, Any]) -> Iterator[Element]:
 def _took(metrics: Mapping[str, Any]) -> str:
     """Return how long the training took, and how much memory."""
     seconds, memory = metrics.get("train_seconds"), metrics.get("peak_memory_mb")
-    told = f"trained in {_number(seconds, 0)} s" if _real(seconds) else ""
+    told = f"trained in {seconds:,.0f} s" if _real(seconds) else ""
     return told + (f", {_number(memory, 0)} MB at most" if told and _real(memory) else "")
 
 
