@@ -118,8 +118,8 @@ def test_an_autoencoder_has_no_elbo(tmp_path):
 @pytest.mark.parametrize(
     ("seconds", "memory", "told"),
     [
-        (1234.6, 987.6, "trained in 1235 s, 988 MB at most"),
-        (1234.6, None, "trained in 1235 s"),
+        (1234.6, 987.6, "trained in 1,235 s, 988 MB at most"),
+        (1234.6, None, "trained in 1,235 s"),
         (0.2, "987", "trained in 0 s"),
         (None, 987.6, ""),
         (None, None, ""),
