@@ -100,3 +100,25 @@ def catch(patch):
 
         patch.setattr(figures, name, note)
     return seen
+
+
+def conditional(**options):
+    return make_run(labels="in turn", n_y=3, **options)
+
+
+def mu_of(run, chosen):
+    """The codes of test examples, by the model itself, each told its label."""
+    y = () if not run.model.n_y else (run.model.one_hot(run.dataset.test.labels[chosen]),)
+    code = run.model.encode(x_of(run, chosen), *y)
+    return code[0] if run.has_prior else code
+
+
+def decoded(run, z, y=None):
+    """What the model makes of codes (..., n_z), given y (..., n_y)."""
+    z = z.astype(np.float32)
+    told = None if y is None else y.astype(np.float32).reshape(-1, 3)
+    return run.model.decode(z.reshape(-1, z.shape[-1]), told).reshape(*z.shape[:-1], -1)
+
+
+def assert_decodes_to(picture, expected):
+    np.testing.assert_allclose(picture[0][0], expected, rtol=1e-5, atol=1e-6)

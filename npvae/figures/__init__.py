@@ -12,11 +12,12 @@ In an axes of your own your own style holds; give its figure `layout="constraine
 and labels find room.
 """
 
-from npvae.figures.curves import history, kl_per_latent, rate_distortion
 from npvae.figures.examples import reconstructions, samples
 from npvae.figures.form import Form, is_image
+from npvae.figures.history import history
 from npvae.figures.manifold import manifold
 from npvae.figures.paths import interpolation, traversals
+from npvae.figures.rates import kl_per_latent, rate_distortion
 from npvae.figures.scatter import latent_scatter
 from npvae.figures.style import off_screen, panels
 from npvae.figures.tiles import tile
