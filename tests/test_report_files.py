@@ -85,9 +85,9 @@ def test_equal_runs_have_equal_pages(tmp_path):
 
 def test_a_report_of_digits_is_small_and_asks_for_nothing(tmp_path, monkeypatch):
     """With real pictures of 28x28: below 5 MB, and no address in it."""
-    glyphs = draw_glyphs(1200, np.random.default_rng(0))
+    glyphs = draw_glyphs(400, np.random.default_rng(0))
     np.savez(tmp_path / "digits.npz", x=glyphs.x.reshape(-1, 28, 28), y=glyphs.labels)
-    options = ["--epochs", 20, "--hidden", 50, "--out", tmp_path / "run"]
+    options = ["--epochs", 4, "--hidden", 50, "--out", tmp_path / "run"]
     assert run("train", "--data", tmp_path / "digits.npz", *options) == 0
     monkeypatch.setattr(gallery, "draw_all", DRAW_ALL)
     assert run("report", tmp_path / "run") == 0

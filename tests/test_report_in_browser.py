@@ -281,6 +281,7 @@ def test_without_a_browser_they_are_skipped(monkeypatch):
 
 
 def test_where_a_browser_is_asked_for_they_are_not(monkeypatch):
+    pytest.importorskip("playwright", reason="no playwright: pip install playwright")
     monkeypatch.setenv(browser.VARIABLE, os.devnull)
     assert browser.find() == os.devnull
     monkeypatch.setitem(sys.modules, "playwright.sync_api", None)

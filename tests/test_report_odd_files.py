@@ -10,8 +10,7 @@ import browser
 import measured_runs
 import pytest
 import run_files
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, settings
 from measured_runs import run
 
 from npvae import gallery
@@ -90,6 +89,7 @@ def odd(trained, tmp_path_factory):
 # ---- metrics.json --------------------------------------------------------------------------------
 
 
+@settings(max_examples=50)
 @given(METRICS)
 @example({"test": {"log_likelihood": {"3": 5}}})
 @example({"test": {"elbo": HUGE}, "train_seconds": -HUGE})
@@ -112,6 +112,7 @@ def test_metrics_that_are_no_metrics(folder, text):
 # ---- config.json -------------------------------------------------------------------------------
 
 
+@settings(max_examples=50)
 @given(st.data())
 def test_a_config_with_any_entry_changed_makes_a_page_or_is_refused(odd, data):
     def change(config):
