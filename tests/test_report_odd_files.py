@@ -11,6 +11,7 @@ import measured_runs
 import pytest
 import run_files
 from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from measured_runs import run
 
 from npvae import gallery
