@@ -1,5 +1,6 @@
 """The README tells the truth: its Python runs, its files exist, its flags are the parser's."""
 
+import os
 import re
 import subprocess
 import sys
@@ -23,26 +24,40 @@ def block(name):
     return re.search(rf"<!-- {name} -->\n```\w+\n(.*?)```", README, re.DOTALL)[1]
 
 
-@pytest.mark.parametrize(
-    ("name", "printed"),
-    [
-        ("tour", ["epoch 3: train -", "-ELBO ", "VAE: all agree"]),
-        ("figures", ["epoch 3: held out -"]),
-        ("log likelihood", ["epoch 4: L_5 held out -", "-log p(x) ", "given the label -"]),
-        ("own layer", ["Scale: all agree"]),
-        ("resume", ["epoch 3: held out -", "epoch 4: held out -"]),
-    ],
-)
-def test_the_python_runs(name, printed, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", block(name)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert all(text in done.stdout for text in printed), done.stdout
+PRINTED = {
+    "tour": ["epoch 3: train -", "-ELBO ", "VAE: all agree"],
+    "figures": ["epoch 3: held out -"],
+    "log likelihood": ["epoch 4: L_5 held out -", "-log p(x) ", "given the label -"],
+    "own layer": ["Scale: all agree"],
+    "resume": ["epoch 3: held out -", "epoch 4: held out -"],
+}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    """The blocks, each as a program in a folder of its own, all at the same time."""
+    programs = {
+        name: subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", block(name)],
+            cwd=tmp_path_factory.mktemp(name.replace(" ", "-")),
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "agg"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name in PRINTED
+    }
+    yield programs
+    for program in programs.values():
+        program.kill()
+        program.communicate()
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_the_python_runs(name, running):
+    out, err = running[name].communicate()
+    assert running[name].returncode == 0, err
+    assert all(text in out for text in PRINTED[name]), out
 
 
 def test_the_tour_has_twenty_lines():
