@@ -40,7 +40,7 @@ def pytest_addoption(parser):
     text = (
         "kills in tests/test_killed.py; from 200 up, each operation on the disk goes wrong in turn"
     )
-    parser.addoption("--kills", type=int, default=20, metavar="N", help=text)
+    parser.addoption("--kills", type=int, default=12, metavar="N", help=text)
 
 
 class GradientsChecked:
@@ -122,6 +122,15 @@ def pytest_configure(config):
     config.stash[GRADIENTS_CHECKED] = GradientsChecked()
     config.stash[DAMAGED_FILES] = DamagedFiles(config.getoption("--damaged-files"))
     config.stash[KILLS_SURVIVED] = KillsSurvived(config.getoption("--kills"))
+
+
+def pytest_collection_finish(session):
+    """Start what runs for long in processes of its own, beside the tests that come before it."""
+    for begin in {
+        getattr(getattr(item, "module", None), "begin_early", None) for item in session.items
+    }:
+        if begin is not None:
+            begin()
 
 
 @pytest.fixture

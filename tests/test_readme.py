@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -33,30 +34,36 @@ PRINTED = {
 }
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    """The blocks, each as a program in a folder of its own, all at the same time."""
-    programs = {
-        name: subprocess.Popen(
+PROGRAMS, FOLDER = {}, tempfile.TemporaryDirectory()
+
+
+def begin_early():
+    """Start the blocks, each as a program, all at the same time."""
+    for name in PRINTED:
+        PROGRAMS[name] = subprocess.Popen(
             [sys.executable, "-W", "error", "-c", block(name)],
-            cwd=tmp_path_factory.mktemp(name.replace(" ", "-")),
+            cwd=FOLDER.name,
             env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "agg"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        for name in PRINTED
-    }
-    yield programs
-    for program in programs.values():
+
+
+@pytest.fixture(scope="module", autouse=True)
+def end_of_programs():
+    """Let nothing run on, or lie about, when these tests are done."""
+    yield
+    for program in PROGRAMS.values():
         program.kill()
         program.communicate()
+    FOLDER.cleanup()
 
 
 @pytest.mark.parametrize("name", PRINTED)
-def test_the_python_runs(name, running):
-    out, err = running[name].communicate()
-    assert running[name].returncode == 0, err
+def test_the_python_runs(name):
+    out, err = PROGRAMS[name].communicate()
+    assert PROGRAMS[name].returncode == 0, err
     assert all(text in out for text in PRINTED[name]), out
 
 
