@@ -209,3 +209,15 @@ def test_axes_say_what_and_in_which_unit(latents):
     if latents == 2:
         assert ax.get_ylabel() == "z 2 (standard deviations of the prior)"
     assert figures.latent_scatter(u, axes=["a", "b"], unit="").get_xlabel() == "a"
+
+
+@pytest.mark.parametrize("latents", [1, 2])
+def test_the_legend_is_of_the_codes_whatever_the_ax_had_before(latents):
+    ax = Figure().subplots()
+    ax.plot([0, 1], [0, 1], color="red")
+    ax.scatter([0], [0])
+    figures.latent_scatter(RNG.normal(size=(20, latents)), np.arange(20) % 2, ax=ax)
+    *codes, prior = ax.get_legend().legend_handles
+    assert {handle.get_marker() for handle in codes} == {"s" if latents == 1 else "o"}
+    assert prior.get_linestyle() == "--"
+    assert prior.get_color() != "red"

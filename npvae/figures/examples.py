@@ -16,6 +16,7 @@ from npvae.figures.style import (
     ORANGE,
     drawable,
     drawing,
+    label_name,
     panels,
     shortened,
     title,
@@ -50,6 +51,10 @@ def reconstructions(
     spoiled : (N, n_x) array, what a model that denoises was given in place of x; shown between
     what, how : what x is; how x_hat was made
     ax : where to draw; by default a new figure
+
+    Raises
+    ------
+    InputError : if the form, x_hat or `spoiled` do not fit x
 
     Returns
     -------
@@ -130,6 +135,10 @@ def samples(
     told : the title; "64 samples from the prior: means of p(x | z)" by default
     ax : where to draw; by default a new figure
 
+    Raises
+    ------
+    InputError : if the form or the labels do not fit x
+
     Returns
     -------
     ax
@@ -156,17 +165,13 @@ def _lines(ax: "Axes", x: Array, form: Form, labels: Array | None, classes: Sequ
         labels, known = None, [None]
     for colour, label in zip(LINES, known, strict=False):
         chosen = x if labels is None else x[labels == label]
-        name = "median" if label is None else f"median of {_name(classes, label)}"
+        name = "median" if label is None else f"median of {label_name(classes, label)}"
         ax.plot(chosen.T, color=FAINT if label is None else colour, alpha=thin, linewidth=0.8)
         ax.plot(np.median(chosen, axis=0), "o-", color=colour, label=name)
     name_columns(ax, form)
     ax.set_ylabel(form.unit, parse_math=False)
     for text in ax.legend().get_texts():
         text.set_parse_math(False)
-
-
-def _name(classes: Sequence[str], label: int) -> str:
-    return classes[label] if label < len(classes) else str(label)
 
 
 def _heads(labels: Array | None, classes: Sequence[str], across: int) -> list[str]:
@@ -178,4 +183,4 @@ def _heads(labels: Array | None, classes: Sequence[str], across: int) -> list[st
         labels != np.resize(first, len(labels))
     ).any():
         return []
-    return [shortened(_name(classes, label), 12) for label in first.tolist()]
+    return [shortened(label_name(classes, label), 12) for label in first.tolist()]

@@ -7,6 +7,7 @@ from npvae.errors import InputError
 from npvae.figures.style import (
     BLUE,
     GREEN,
+    MOST_MARKERS,
     ORANGE,
     drawable,
     drawing,
@@ -14,12 +15,10 @@ from npvae.figures.style import (
     say_instead,
     title,
 )
+from npvae.history import EVERY_HISTORY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-MOST_MARKERS = 40  # epochs that are marked one by one
-EVERY_HISTORY = {"epoch", "train_loss", "train_elbo", "train_reconstruction", "train_kl"}
 
 
 def history(
@@ -39,6 +38,10 @@ def history(
     prior : whether there is one, and so a KL
     best : the epoch that the model has gone back to, after early stopping
     ax : whose place the panels take; by default a new figure
+
+    Raises
+    ------
+    InputError : if a column is missing, or there is no epoch yet
 
     Returns
     -------

@@ -40,6 +40,10 @@ def manifold(
     told : the title
     ax : where to draw; by default a new figure
 
+    Raises
+    ------
+    InputError : if the ticks or the form do not fit x
+
     Returns
     -------
     ax

@@ -37,6 +37,10 @@ def interpolation(
     told : the title
     ax : where to draw; by default a new figure
 
+    Raises
+    ------
+    InputError : if the form or the ends do not fit x
+
     Returns
     -------
     ax
@@ -98,6 +102,10 @@ def traversals(
     unit : of the values
     told : the title
     ax : where to draw; by default a new figure
+
+    Raises
+    ------
+    InputError : if the form, the values or the names do not fit x
 
     Returns
     -------

@@ -10,6 +10,7 @@ from npvae.errors import InputError
 from npvae.figures.style import (
     BLUE,
     FAINT,
+    MOST_MARKERS,
     ORANGE,
     drawable,
     drawing,
@@ -19,7 +20,6 @@ from npvae.figures.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_MARKERS = 40  # points that are marked one by one
 MOST_BARS = 40  # latents that are numbered one by one
 
 
@@ -39,6 +39,10 @@ def kl_per_latent(
         do not have hatched bars
     told : the title
     ax : where to draw; by default a new figure
+
+    Raises
+    ------
+    InputError : if kl is empty or not finite, or `active` has another length
 
     Returns
     -------
@@ -95,6 +99,10 @@ def rate_distortion(
     names : what stands at each point, "" for nothing
     told : the title
     ax : where to draw; by default a new figure
+
+    Raises
+    ------
+    InputError : if there is no point, or the lengths differ
 
     Returns
     -------

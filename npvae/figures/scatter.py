@@ -7,7 +7,7 @@ import numpy as np
 
 from npvae.arrays import Array
 from npvae.errors import InputError
-from npvae.figures.style import BLUE, FAINT, POINTS, drawable, drawing, shortened, title
+from npvae.figures.style import BLUE, FAINT, POINTS, drawable, drawing, label_name, shortened, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,6 +40,10 @@ def latent_scatter(
     told : the title
     ax : where to draw; by default a new figure
 
+    Raises
+    ------
+    InputError : if u is no plane of finite numbers, or the labels are not its own
+
     Returns
     -------
     ax
@@ -49,14 +53,10 @@ def latent_scatter(
     with drawing(ax, height=5) as ax:
         title(ax, told)
         name_axes(ax, axes, unit)
-        if u.shape[1] == 1:
-            _bars(ax, groups, prior=prior)
-        else:
-            _points(ax, groups)
-            if prior:
-                _circles(ax)
+        (_bars if u.shape[1] == 1 else _points)(ax, groups)
+        around = _prior(ax, groups) if prior else None
         if len(groups) > 1 or prior:
-            _legend(ax, groups)
+            _legend(ax, groups, around)
     return ax
 
 
@@ -98,33 +98,35 @@ def _by_label(u: Array, labels: Array | None, classes: Sequence[str]) -> list[Gr
         rest = u[~np.isin(labels, often)]
         groups.append(Group(f"{len(known) - len(often)} other labels", rest, FAINT, "."))
     for i, label in enumerate(often.tolist()):
-        name = classes[label] if label < len(classes) else str(label)
         look = POINTS[i % len(POINTS)], MARKERS[i // len(POINTS)]
-        groups.append(Group(shortened(name, 20), u[labels == label], *look))
+        groups.append(Group(shortened(label_name(classes, label), 20), u[labels == label], *look))
     return groups
 
 
-def _bars(ax: "Axes", groups: Sequence[Group], *, prior: bool) -> None:
-    """Draw how often each code is there, the labels above one another, and the prior's bell."""
+def _bars(ax: "Axes", groups: Sequence[Group]) -> None:
+    """Draw how often each code is there, the labels above one another."""
     from matplotlib.ticker import MaxNLocator
 
-    codes = np.concatenate([group.u[:, 0] for group in groups])
-    low, high = codes.min(), codes.max()
-    margin = 0.5 if high - low < 1e-6 * max(1, abs(low)) else 0.0
-    bins = int(np.clip(2 * np.sqrt(len(codes)), 5, 60))
-    edges, below = np.linspace(low - margin, high + margin, bins + 1), np.zeros(bins)
+    edges = _edges(groups)
+    below = np.zeros(len(edges) - 1)
     for group in groups:
         counts, _ = np.histogram(group.u[:, 0], bins=edges)
         hatch = "" if group.marker == "o" else "////"
         look: Any = {"color": group.colour, "edgecolor": "white", "linewidth": 0, "hatch": hatch}
         ax.bar(edges[:-1], counts, np.diff(edges), below, align="edge", **look)
         below += counts
-    if prior:
-        z = np.linspace(min(-3, edges[0]), max(3, edges[-1]), 200)
-        bell = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
-        ax.plot(z, len(codes) * (edges[1] - edges[0]) * bell, **_prior_look())
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylabel("examples")
+
+
+def _edges(groups: Sequence[Group]) -> Array:
+    """Return the borders of 2 sqrt(N) bins, 5 to 60 of them, that hold the codes."""
+    codes = np.concatenate([group.u[:, 0] for group in groups])
+    low, high = codes.min(), codes.max()
+    margin = 0.5 if high - low < 1e-6 * max(1, abs(low)) else 0.0
+    return np.linspace(
+        low - margin, high + margin, int(np.clip(2 * np.sqrt(len(codes)), 5, 60)) + 1
+    )
 
 
 def _points(ax: "Axes", groups: Sequence[Group]) -> None:
@@ -164,29 +166,33 @@ def _names(ax: "Axes", groups: Sequence[Group]) -> None:
         written.append((x, y, group.name))
 
 
-def _circles(ax: "Axes") -> None:
-    """Draw where the prior is one and two standard deviations from its mean."""
-    angle = np.linspace(0, 2 * np.pi, 100)
-    for radius in (1, 2):
-        ax.plot(radius * np.cos(angle), radius * np.sin(angle), **_prior_look())
+def _prior(ax: "Axes", groups: Sequence[Group]) -> Any:
+    """Draw N(0, I) in the colour of text, above all codes; return a line for the legend.
 
-
-def _prior_look() -> dict[str, Any]:
-    """Return how the prior is drawn: in the colour of text, above all points."""
+    In a plane that is circles at one and two standard deviations, along a line its bell.
+    """
     from matplotlib import rcParams
 
-    return {"color": rcParams["text.color"], "linewidth": 1.2, "linestyle": "--", "zorder": 3}
+    look: Any = {"color": rcParams["text.color"], "linewidth": 1.2, "linestyle": "--", "zorder": 3}
+    if groups[0].u.shape[1] == 1:
+        edges, n = _edges(groups), sum(len(group.u) for group in groups)
+        z = np.linspace(min(-3, edges[0]), max(3, edges[-1]), 200)
+        bell = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
+        return ax.plot(z, n * (edges[1] - edges[0]) * bell, **look)[0]
+    angle = np.linspace(0, 2 * np.pi, 100)
+    circles = [ax.plot(r * np.cos(angle), r * np.sin(angle), **look)[0] for r in (1, 2)]
+    return circles[0]
 
 
-def _legend(ax: "Axes", groups: Sequence[Group]) -> None:
-    """Name the colours beside the picture, where they hide nothing.
+def _legend(ax: "Axes", groups: Sequence[Group], prior: Any) -> None:
+    """Name the colours beside the picture, where they hide nothing, and the prior's line if any.
 
     The names are written into a legend that is there already: matplotlib leaves those out that
     begin with an underscore.
     """
     from matplotlib.lines import Line2D
 
-    flat = not ax.collections
+    flat = groups[0].u.shape[1] == 1
     shown: list[Any] = [
         Line2D(
             [],
@@ -199,8 +205,8 @@ def _legend(ax: "Axes", groups: Sequence[Group]) -> None:
         for group in groups
     ]
     names = [group.name for group in groups]
-    if ax.lines:
-        shown.append(ax.lines[0])
+    if prior is not None:
+        shown.append(prior)
         names.append("the prior" if flat else "the prior: 1 and 2\nstandard deviations")
     beside: Any = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "handletextpad": 0.3}
     legend = ax.legend(shown, ["codes"] * len(shown), **beside)

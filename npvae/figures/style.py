@@ -1,6 +1,6 @@
 """The one style of all pictures: colours, letters, sizes, and where they are drawn."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from textwrap import fill
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 6.0  # inches: a column of print
+MOST_MARKERS = 40  # points of a curve that are marked one by one
 LARGEST = 1e30  # number that is drawn; matplotlib's own limit is not far beyond
 INK, DARK_INK, DARK_PAPER = "#222222", "#dddddd", "#16191d"
 FAINT = "#8a8a8a"  # seen on white and on dark paper
@@ -130,6 +131,11 @@ def title(ax: "Axes", text: str) -> None:
     points = 180 if len(ax.figure.axes) == 1 else 153  # of letters an inch; alone it will grow
     an_inch = points / float(ax.title.get_fontsize())
     ax.set_title(fill(text, max(20, round(an_inch * inches))), loc="left", parse_math=False)
+
+
+def label_name(classes: Sequence[str], label: int) -> str:
+    """Return the name of a label, or its number where it has none."""
+    return classes[label] if label < len(classes) else str(label)
 
 
 def shortened(name: str, n: int) -> str:

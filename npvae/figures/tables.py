@@ -12,10 +12,8 @@ from npvae.figures.style import drawable, shortened
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_NAMES, MANY = (
-    40,
-    20,
-)  # columns that are named; more are numbered; from where on in small letters
+MOST_NAMES = 40  # columns that are named; more are numbered
+MANY = 20  # columns from which on the names are small
 DIVERGING, SEQUENTIAL = "PuOr", "cividis"  # about a middle, and from zero: for all eyes
 
 

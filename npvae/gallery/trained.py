@@ -13,7 +13,7 @@ from npvae.datasets.scaling import Pixels
 from npvae.errors import InputError
 from npvae.evaluation import EVALUATION_SEED, condition, require_examples
 from npvae.figures import Form
-from npvae.figures.style import shortened
+from npvae.figures.style import label_name, shortened
 from npvae.gallery.forms import as_shown, form_of
 from npvae.history import history_columns
 from npvae.latent_space import Codes, Plane, encode_split, plane_of
@@ -141,8 +141,7 @@ class Trained:
 
     def label_name(self, label: int) -> str:
         """Return the name of a label, or its number."""
-        classes = self.dataset.classes
-        return classes[label] if label < len(classes) else str(label)
+        return label_name(self.dataset.classes, label)
 
     def example_name(self, index: int) -> str:
         """Return the label of a test example in short, or its number, #7, where it has none."""
