@@ -9,7 +9,7 @@ Without `ax` a function makes a figure of pyplot's, which `plt.show()` shows, an
 Images are (H, W), (H, W, 1) or (H, W, 3); examples of any other shape are rows of a table, and
 drawn over their columns. A picture that has panels puts them all in the place of the one `ax`.
 In an axes of your own your own style holds; give its figure `layout="constrained"`, so that titles
-and labels find room.
+and labels find room. `plt.rcParams.update(figures.STYLE)` makes npvae's style your own.
 """
 
 from npvae.figures.examples import reconstructions, samples
@@ -19,11 +19,12 @@ from npvae.figures.manifold import manifold
 from npvae.figures.paths import interpolation, traversals
 from npvae.figures.rates import kl_per_latent, rate_distortion
 from npvae.figures.scatter import latent_scatter
-from npvae.figures.style import off_screen, panels
+from npvae.figures.style import STYLE, off_screen, panels
 from npvae.figures.tiles import tile
 from npvae.figures.writing import picture_bytes, save
 
 __all__ = [
+    "STYLE",
     "Form",
     "history",
     "interpolation",

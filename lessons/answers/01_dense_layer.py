@@ -1,0 +1,101 @@
+# %% [markdown]
+# # 01 · A layer and its gradient: answers
+
+# %%
+import numpy as np
+
+rng = np.random.default_rng(0)
+B, n_in, n_out = 4, 5, 3
+x, W = rng.standard_normal((B, n_in)), rng.standard_normal((n_in, n_out))
+b = rng.standard_normal(n_out)
+
+
+def loss(x, W, b):
+    return np.log(np.cosh(x @ W + b)).sum()
+
+
+def two_sides(f, array, h):
+    """(f(p + h) - f(p - h)) / 2h for each number p of the array."""
+    gradient = np.zeros_like(array)
+    for index in np.ndindex(array.shape):
+        before = array[index]
+        array[index] = before + h
+        above = f()
+        array[index] = before - h
+        below = f()
+        array[index] = before
+        gradient[index] = (above - below) / (2 * h)
+    return gradient
+
+
+dW = x.T @ np.tanh(x @ W + b)
+
+# %% [markdown]
+# ## 1. Single precision
+#
+# float32 keeps 7 digits, not 16. Rounding is a billion times worse, curvature is as before. So
+# the two arms meet much further to the right, and much higher: four good digits are all you get.
+# A bug that spoils the fifth digit goes unseen. Gradients are checked in float64, always;
+# networks are trained in float32, because there the errors of many examples average out.
+
+# %%
+x32, W32, b32 = (array.astype(np.float32) for array in (x, W, b))
+steps = 10.0 ** np.arange(-1, -8.5, -0.5)
+errors = np.array(
+    [np.abs(two_sides(lambda: loss(x32, W32, b32), W32, np.float32(h)) - dW).max() for h in steps]
+)
+best = steps[errors.argmin()]
+print(f"float32: best step {best:.0e}, with an error of {errors.min():.0e}")
+assert 1e-3 <= best <= 1e-1
+assert errors.min() > 1e-6
+
+# %% [markdown]
+# ## 2. One side only
+#
+# $L(p + h) = L(p) + h L' + \tfrac12 h^2 L'' + \dots$, so $(L(p+h) - L(p)) / h$ is wrong by
+# $\tfrac12 h L''$. With both sides the even terms cancel, and the first error left has $h^2$.
+
+
+# %%
+def one_side(f, array, h):
+    """(f(p + h) - f(p)) / h for each number p of the array."""
+    gradient, here = np.zeros_like(array), f()
+    for index in np.ndindex(array.shape):
+        before = array[index]
+        array[index] = before + h
+        gradient[index] = (f() - here) / h
+        array[index] = before
+    return gradient
+
+
+def ratio(numeric):
+    """How many times the error at h = 1e-3 is that at 1e-2."""
+    wide, narrow = (np.abs(numeric(lambda: loss(x, W, b), W, h) - dW).max() for h in (1e-2, 1e-3))
+    return wide / narrow
+
+
+print(f"one side: {ratio(one_side):.1f} times, both sides: {ratio(two_sides):.1f} times")
+assert 8 < ratio(one_side) < 12
+assert 80 < ratio(two_sides) < 120
+
+# %% [markdown]
+# ## 3. One weight for everything
+#
+# $w$ touches every $y_{nj}$, each time multiplied by $x_{nj}$. Its shares add up over all of
+# them:
+#
+# $$ dw = \sum_{n, j} x_{nj}\, dy_{nj}, \qquad dx_{nj} = dy_{nj}\, w $$
+
+# %%
+w = np.array([0.7])
+dy = np.tanh(x * w)
+dw, dx = (x * dy).sum(), dy * w
+
+
+def shared():
+    return np.log(np.cosh(x * w)).sum()
+
+
+assert np.allclose(dw, two_sides(shared, w, 1e-5), rtol=0, atol=1e-7)
+assert np.allclose(dx, two_sides(shared, x, 1e-5), rtol=0, atol=1e-7)
+print("dw and dx agree with the numeric gradients")
