@@ -197,7 +197,7 @@ print("npvae.Dense agrees in every bit")
 # %% [markdown]
 # ## Exercises
 #
-# Answers are in `answers/01_dense_layer.py`. Try first.
+# Answers are in `answers_01_dense_layer.py`. Try first.
 #
 # 1. **Change a number.** Make `x`, `W` and `b` single precision: `x = x.astype(np.float32)`, and
 #    so on. Predict where the V now has its lowest point, and how low it is. *Check:* the best

@@ -232,7 +232,7 @@ show(ax, "02-vanishing")
 #
 # ## Exercises
 #
-# Answers are in `answers/02_activations.py`.
+# Answers are in `answers_02_activations.py`.
 #
 # 1. **Change a number.** Multiply the weights of the sigmoid network by 4 (`spread=16`), so that
 #    they make up for the quarter. Predict: does the gradient survive now? *Check:* less than

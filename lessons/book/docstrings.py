@@ -1,0 +1,81 @@
+"""From a docstring of npvae to what Sphinx reads.
+
+Sphinx's own reader of numpydoc takes what follows a colon for a type, and sets it in italics. In
+npvae it is a sentence with a shape in it. A formula is a paragraph of its own, and set as code.
+"""
+
+import re
+
+FIELDS = ("Parameters", "Attributes", "Returns", "Yields", "Raises", "Notes", "References")
+FORMULA = re.compile(r"(?![A-Z][a-z])[\w/() |]{1,40} = .*[^.:]", re.DOTALL)  # no sentence
+ENTRY = re.compile(r"([\w*][\w, *]*?) : (.*)")
+PROMPT = ">>>"
+
+
+def rewrite(app, what, name, obj, options, lines):
+    """Change the lines of a docstring in place, as the event autodoc-process-docstring asks."""
+    lines[:] = list(rewritten(lines))
+
+
+def rewritten(lines):
+    """Yield the lines of the docstring as reStructuredText."""
+    for title, block in sections(lines):
+        if title:
+            yield from ["", f":{title}:", *indented(entries(block)), ""]
+        else:
+            yield from paragraphs(block)
+
+
+def sections(lines):
+    """Yield each section's title, "" for text and examples, and its lines."""
+    title, block = "", []
+    for line, below in zip(lines, [*lines[1:], ""], strict=True):
+        if line in FIELDS and set(below) == {"-"}:
+            yield title, block
+            title, block = line, []
+        elif line.startswith(PROMPT) and title:
+            yield title, block
+            title, block = "", [line]
+        elif not (title and not block and set(line) == {"-"}):
+            block.append(line)
+    yield title, block
+
+
+def entries(lines):
+    """Yield a section: an item for each `name : what it is`, else its text as it stands."""
+    found = [ENTRY.fullmatch(line) for line in lines]
+    several = sum(map(bool, found)) > 1
+    for line, entry in zip(lines, found, strict=True):
+        start = "- " if several else ""
+        if entry:
+            yield f"{start}``{entry[1]}``: {escaped(entry[2])}"
+        elif several:
+            yield "  " + escaped(line.removeprefix("    ")) if line else ""
+        else:
+            yield escaped(line.removeprefix("    "))
+
+
+def paragraphs(lines):
+    """Yield text; a formula, or what is set in from the margin, is code."""
+    for i, paragraph in enumerate("\n".join(lines).split("\n\n")):
+        part = paragraph.strip("\n").split("\n")
+        code = all(line.startswith("    ") for line in part) or FORMULA.fullmatch("\n".join(part))
+        if i:
+            yield ""
+        if part[0].startswith(PROMPT):
+            yield from part
+        elif code:
+            yield from [".. code-block:: none", "", *indented(part)]
+        else:
+            yield from map(escaped, part)
+
+
+def indented(lines):
+    return [f"    {line}" if line else "" for line in lines]
+
+
+def escaped(line):
+    """Return the line without the characters that mean something to reStructuredText only."""
+    parts = line.split("`")  # every other one is code
+    parts[::2] = [re.sub(r"([|*\\])", r"\\\1", part) for part in parts[::2]]
+    return "`".join(parts)
