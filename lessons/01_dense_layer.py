@@ -1,11 +1,12 @@
 # %% [markdown]
 # # 01 · A layer and its gradient
 #
-# *A layer has hundreds of thousands of numbers. How does it learn which way to change each one?*
+# *A layer has hundreds of thousands of numbers. How does it learn which way to
+# change each one?*
 #
 # - **You need:** NumPy's matrix product `@`, and the chain rule from school.
-# - **You get:** a dense layer with a gradient written by hand, and a way to be sure that it is
-#   right.
+# - **You get:** a dense layer with a gradient written by hand, and a way to be
+#   sure that it is right.
 # - **Run time:** 2 seconds.
 
 # %%
@@ -18,13 +19,14 @@ from npvae import Dense
 # %% [markdown]
 # ## Forward
 #
-# A *dense layer* turns $n_\text{in}$ numbers into $n_\text{out}$ others. Every output is a
-# weighted sum of all the inputs, plus a number of its own, the *bias*:
+# A *dense layer* turns $n_\text{in}$ numbers into $n_\text{out}$ others. Every
+# output is a weighted sum of all the inputs, plus a number of its own, the
+# *bias*:
 #
 # $$ y = x W + b $$
 #
-# We always work on several examples at once, a *batch*. Each row of $x$ is one example. Read the
-# shapes beside the code: most mistakes show in them first.
+# We always work on several examples at once, a *batch*. Each row of $x$ is one
+# example. Read the shapes beside the code: most mistakes show in them first.
 
 # %%
 rng = np.random.default_rng(0)
@@ -39,14 +41,16 @@ print(f"x {x.shape} @ W {W.shape} + b {b.shape} = y {y.shape}")
 # %% [markdown]
 # ## A loss
 #
-# To improve a layer we need one number that says how bad it is: the *loss* $L$. Any smooth
-# function of $y$ will do here. We take this one, which is zero where all outputs are zero:
+# To improve a layer we need one number that says how bad it is: the *loss* $L$.
+# Any smooth function of $y$ will do here. We take this one, which is zero where
+# all outputs are zero:
 #
 # $$ L = \sum_{\text{all } y} \log\cosh y, \qquad \frac{dL}{dy} = \tanh y $$
 #
-# The second formula says: make this one output a little larger, and the loss changes $\tanh y$
-# times as much. In code we write `dy` for $dL/dy$, `dW` for $dL/dW$, and so on: the name of the
-# thing with a `d` before it. A gradient always has the shape of the thing itself.
+# The second formula says: make this one output a little larger, and the loss
+# changes $\tanh y$ times as much. In code we write `dy` for $dL/dy$, `dW` for
+# $dL/dW$, and so on: the name of the thing with a `d` before it. A gradient
+# always has the shape of the thing itself.
 
 
 # %%
@@ -59,20 +63,21 @@ dy = np.tanh(y)  # (B, n_out), as y
 # %% [markdown]
 # ## Backward
 #
-# We know how the loss depends on $y$. We want to know how it depends on $W$. Take one weight,
-# $W_{ij}$: from input $i$ to output $j$. In example $n$ it is multiplied by $x_{ni}$ and added to
-# $y_{nj}$. So the chain rule gives $x_{ni}\, dy_{nj}$. All examples use the same weight, so their
-# shares add up:
+# We know how the loss depends on $y$. We want to know how it depends on $W$. Take
+# one weight, $W_{ij}$: from input $i$ to output $j$. In example $n$ it is
+# multiplied by $x_{ni}$ and added to $y_{nj}$. So the chain rule gives
+# $x_{ni}\, dy_{nj}$. All examples use the same weight, so their shares add up:
 #
 # $$ dW_{ij} = \sum_n x_{ni}\, dy_{nj} $$
 #
-# That sum is a matrix product. The bias is the same story with $1$ in place of $x_{ni}$. And an
-# input $x_{ni}$ reaches *every* output $j$, each through the weight $W_{ij}$, so there we sum
-# over $j$:
+# That sum is a matrix product. The bias is the same story with $1$ in place of
+# $x_{ni}$. And an input $x_{ni}$ reaches *every* output $j$, each through the
+# weight $W_{ij}$, so there we sum over $j$:
 #
 # $$ dW = x^\top dy, \qquad db = \sum_n dy_n, \qquad dx = dy\, W^\top $$
 #
-# **Predict first:** the forward needs one matrix product. How many does the backward need?
+# **Predict first:** the forward needs one matrix product. How many does the
+# backward need?
 
 # %%
 dW = x.T @ dy  # (n_in, n_out), as W
@@ -80,20 +85,20 @@ db = dy.sum(axis=0)  # (n_out,), as b
 dx = dy @ W.T  # (B, n_in), as x
 
 # %% [markdown]
-# Two: training costs about three times as much as using a network. You now have everything that
-# "backpropagation" means. A deep network is the same three lines again and again: the `dx` of one
-# layer is the `dy` of the layer before it.
+# Two: training costs about three times as much as using a network. You now have
+# everything that "backpropagation" means. A deep network is the same three lines
+# again and again: the `dx` of one layer is the `dy` of the layer before it.
 #
 # ## Is it right?
 #
-# A wrong gradient does not crash. The network just learns badly, and you blame the data. So we
-# ask the forward: nudge one number by a small step $h$ to both sides, and see how much the loss
-# moves.
+# A wrong gradient does not crash. The network just learns badly, and you blame
+# the data. So we ask the forward: nudge one number by a small step $h$ to both
+# sides, and see how much the loss moves.
 #
 # $$ \frac{dL}{dp} \approx \frac{L(p + h) - L(p - h)}{2h} $$
 #
-# It needs no thought, works for any number $p$ in any program, and is slow: two forwards for
-# *each* number.
+# It needs no thought, works for any number $p$ in any program, and is slow: two
+# forwards for *each* number.
 
 
 # %%
@@ -135,15 +140,16 @@ for ax in axes:
 show(figure, "01-by-hand-and-numeric")
 
 # %% [markdown]
-# Fifteen pairs of numbers, and they differ in the tenth digit. Why is row 2 so dark? Input 2 is
-# large in one of the examples, so its weights matter more than the others.
+# Fifteen pairs of numbers, and they differ in the tenth digit. Why is row 2 so
+# dark? Input 2 is large in one of the examples, so its weights matter more than
+# the others.
 #
 # ## How small a step?
 #
 # The formula becomes exact as $h \to 0$.
 #
-# **Predict first:** we try $h = 10^{-1}, 10^{-2}, \dots, 10^{-13}$. Which of them comes closest
-# to the gradient?
+# **Predict first:** we try $h = 10^{-1}, 10^{-2}, \dots, 10^{-13}$. Which of them
+# comes closest to the gradient?
 
 # %%
 steps = 10.0 ** np.arange(-1, -13.5, -0.5)
@@ -159,14 +165,16 @@ assert errors[-1] > 1e4 * errors.min(), "and tiny ones, too"
 # %% [markdown]
 # Not the smallest! Two errors fight each other:
 #
-# - **curvature.** The loss is not a straight line. Its bend makes an error that grows as $h^2$.
-# - **rounding.** A computer keeps 16 digits of the loss. So $L(p+h) - L(p-h)$ is wrong by about
-#   $10^{-16}$, and we divide that by $2h$: an error that grows as $1/h$.
+# - **curvature.** The loss is not a straight line. Its bend makes an error that
+#   grows as $h^2$.
+# - **rounding.** A computer keeps 16 digits of the loss. So $L(p+h) - L(p-h)$ is
+#   wrong by about $10^{-16}$, and we divide that by $2h$: an error that grows as
+#   $1/h$.
 #
-# On logarithmic axes they are two straight lines, and the error is a V. Its lowest point lies
-# near $h = 10^{-5}$, which is what gradient checkers use. (With a *linear* or a *squared* loss
-# there is no V: their third derivative is zero, so the first kind of error does not exist. Hence
-# our $\log\cosh$.)
+# On logarithmic axes they are two straight lines, and the error is a V. Its
+# lowest point lies near $h = 10^{-5}$, which is what gradient checkers use. (With
+# a *linear* or a *squared* loss there is no V: their third derivative is zero, so
+# the first kind of error does not exist. Hence our $\log\cosh$.)
 
 # %%
 figure, ax = plt.subplots(figsize=(6, 4))
@@ -181,9 +189,9 @@ show(ax, "01-v-shape")
 # %% [markdown]
 # ## npvae's layer
 #
-# `npvae.Dense` is what you just wrote: a forward that remembers $x$, and a backward that fills
-# `dW` and `db` and returns `dx`. Open `npvae/layers.py` and compare. With our weights it gives
-# our numbers:
+# `npvae.Dense` is what you just wrote: a forward that remembers $x$, and a
+# backward that fills `dW` and `db` and returns `dx`. Open `npvae/layers.py` and
+# compare. With our weights it gives our numbers:
 
 # %%
 dense = Dense(n_in, n_out, rng=0)
@@ -199,13 +207,15 @@ print("npvae.Dense agrees in every bit")
 #
 # Answers are in `answers_01_dense_layer.py`. Try first.
 #
-# 1. **Change a number.** Make `x`, `W` and `b` single precision: `x = x.astype(np.float32)`, and
-#    so on. Predict where the V now has its lowest point, and how low it is. *Check:* the best
-#    step is between $10^{-3}$ and $10^{-1}$, and its error above $10^{-6}$. Which precision would
-#    you check gradients in?
-# 2. **One side only.** Replace the formula by $(L(p+h) - L(p)) / h$, one forward fewer. How steep
-#    is the right arm of the V now? *Check:* the error at $h=10^{-2}$ is about ten times that at
-#    $10^{-3}$. With both sides it was a hundred times.
+# 1. **Change a number.** Make `x`, `W` and `b` single precision:
+#    `x = x.astype(np.float32)`, and so on. Predict where the V now has its lowest
+#    point, and how low it is. *Check:* the best step is between $10^{-3}$ and
+#    $10^{-1}$, and its error above $10^{-6}$. Which precision would you check
+#    gradients in?
+# 2. **One side only.** Replace the formula by $(L(p+h) - L(p)) / h$, one forward
+#    fewer. How steep is the right arm of the V now? *Check:* the error at
+#    $h=10^{-2}$ is about ten times that at $10^{-3}$. With both sides it was a
+#    hundred times.
 # 3. **Derive and implement.** A layer without bias whose weights are shared:
-#    $y_{nj} = x_{nj}\, w$ with *one* number $w$ for everything. What are $dw$ and $dx$? *Check:*
-#    both pass the test above to $10^{-7}$.
+#    $y_{nj} = x_{nj}\, w$ with *one* number $w$ for everything. What are $dw$ and
+#    $dx$? *Check:* both pass the test above to $10^{-7}$.

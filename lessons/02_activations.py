@@ -4,8 +4,9 @@
 # *Why put a bend between two layers, and how can it kill a gradient?*
 #
 # - **You need:** lesson 01 (forward, backward, the numeric gradient).
-# - **You get:** five activation functions with their slopes by hand, a sigmoid that survives any
-#   input, and the reason why deep networks of sigmoids did not learn.
+# - **You get:** five activation functions with their slopes by hand, a sigmoid
+#   that survives any input, and the reason why deep networks of sigmoids did not
+#   learn.
 # - **Run time:** 3 seconds.
 
 # %%
@@ -22,9 +23,9 @@ from npvae import Dense, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
 #
 # $$ (x W_1 + b_1) W_2 + b_2 = x\,(W_1 W_2) + (b_1 W_2 + b_2) $$
 #
-# On the right stands *one* dense layer. A hundred of them in a row could still only stretch, turn
-# and shift. So after each layer every number goes through a curve of its own, the *activation
-# function*.
+# On the right stands *one* dense layer. A hundred of them in a row could still
+# only stretch, turn and shift. So after each layer every number goes through a
+# curve of its own, the *activation function*.
 
 # %%
 rng = np.random.default_rng(0)
@@ -42,13 +43,14 @@ assert not np.allclose(with_a_bend, one_layer), "a bend makes the difference"
 # %% [markdown]
 # ## The backward of a curve
 #
-# An activation works on each number alone: $y = f(x)$. Then the chain rule has one term only, and
-# the whole backward is a multiplication:
+# An activation works on each number alone: $y = f(x)$. Then the chain rule has
+# one term only, and the whole backward is a multiplication:
 #
 # $$ dx = dy \cdot f'(x) $$
 #
-# So all we need is the slope $f'$ of each curve. Here are five that you will meet, with their
-# slopes. It helps to write a slope in terms of $y$, which the forward has already worked out.
+# So all we need is the slope $f'$ of each curve. Here are five that you will
+# meet, with their slopes. It helps to write a slope in terms of $y$, which the
+# forward has already worked out.
 #
 # | curve | $y = f(x)$ | slope $f'(x)$ |
 # |---|---|---|
@@ -58,7 +60,8 @@ assert not np.allclose(with_a_bend, one_layer), "a bend makes the difference"
 # | sigmoid | $1 / (1 + e^{-x})$ | $y\,(1 - y)$ |
 # | softplus | $\log(1 + e^x)$ | $\text{sigmoid}(x)$ |
 #
-# One of them in full, the sigmoid. With $u = 1 + e^{-x}$ we have $y = 1/u$, and $e^{-x} = u - 1$:
+# One of them in full, the sigmoid. With $u = 1 + e^{-x}$ we have $y = 1/u$, and
+# $e^{-x} = u - 1$:
 #
 # $$
 # \frac{dy}{dx} = -\frac{1}{u^2} \cdot (-e^{-x})
@@ -105,13 +108,13 @@ axes[0].legend()
 show(figure, "02-curves-and-slopes")
 
 # %% [markdown]
-# The sigmoid is steepest in the middle, and even there its slope is only $\tfrac14$. Remember
-# that number.
+# The sigmoid is steepest in the middle, and even there its slope is only
+# $\tfrac14$. Remember that number.
 #
 # ## A sigmoid that survives
 #
-# **Predict first:** what does the formula $1 / (1 + e^{-x})$ give at $x = -1000$, and what does
-# the equal formula $e^x / (1 + e^x)$ give at $x = 1000$?
+# **Predict first:** what does the formula $1 / (1 + e^{-x})$ give at $x = -1000$,
+# and what does the equal formula $e^x / (1 + e^x)$ give at $x = 1000$?
 
 # %%
 with np.errstate(over="ignore", invalid="ignore"):  # look on, without a warning
@@ -123,17 +126,19 @@ with np.errstate(over="ignore", invalid="ignore"):  # look on, without a warning
     assert np.isnan(exp_1000 / (1 + exp_1000)), "infinity / infinity is not a number"
 
 # %% [markdown]
-# The first gets away with an overflow. The second gives NaN, "not a number", and *one* NaN spoils
-# every weight of a network within one step. A formula can be right on paper and wrong in a
-# computer.
+# The first gets away with an overflow. The second gives NaN, "not a number", and
+# *one* NaN spoils every weight of a network within one step. A formula can be
+# right on paper and wrong in a computer.
 #
-# The cure is another formula for the same curve, through a function that never overflows:
+# The cure is another formula for the same curve, through a function that never
+# overflows:
 #
 # $$ \text{sigmoid}(x) = \tfrac12 \left(1 + \tanh \tfrac{x}{2}\right) $$
 #
-# The same for softplus. Where $x$ is large, $e^x$ overflows, yet softplus is then simply $x$. So
-# we take $x$ out of the logarithm, $\log(1 + e^x) = x + \log(1 + e^{-x})$, and use whichever form
-# has the harmless exponent:
+# The same for softplus. Where $x$ is large, $e^x$ overflows, yet softplus is then
+# simply $x$. So we take $x$ out of the logarithm,
+# $\log(1 + e^x) = x + \log(1 + e^{-x})$, and use whichever form has the harmless
+# exponent:
 #
 # $$ \text{softplus}(x) = \max(x, 0) + \log(1 + e^{-|x|}) $$
 
@@ -159,12 +164,12 @@ print("sigmoid at -1000, 0, 1000:", stable_sigmoid(extreme))
 # %% [markdown]
 # ## Saturation kills
 #
-# Where a curve is flat, its slope is next to zero, and so is everything that passes backward
-# through it. A unit that sits there is *saturated*: it is certain of itself, and no error can
-# reach it.
+# Where a curve is flat, its slope is next to zero, and so is everything that
+# passes backward through it. A unit that sits there is *saturated*: it is certain
+# of itself, and no error can reach it.
 #
-# **Predict first:** a sigmoid unit gets $x = 20$, and the right answer would have been 0. By
-# which factor is the gradient made smaller on its way back?
+# **Predict first:** a sigmoid unit gets $x = 20$, and the right answer would have
+# been 0. By which factor is the gradient made smaller on its way back?
 
 # %%
 unit = Sigmoid()
@@ -173,10 +178,11 @@ print(f"dy = 1 becomes dx = {unit.backward(np.array([1.0]))[0]:.1e}")
 assert unit.backward(np.array([1.0]))[0] < 1e-8
 
 # %% [markdown]
-# Now go deep. Each layer of sigmoids multiplies the gradient by a slope of $\tfrac14$ *at most*,
-# so ten layers leave less than $(\tfrac14)^{10} \approx 10^{-6}$ of it, unless the weights happen
-# to make up for that. We send a gradient of length 1 back through ten layers and measure what is
-# left.
+# Now go deep. Each layer of sigmoids multiplies the gradient by a slope of
+# $\tfrac14$ *at most*, so ten layers leave less than
+# $(\tfrac14)^{10} \approx 10^{-6}$ of it, unless the weights happen to make up
+# for that. We send a gradient of length 1 back through ten layers and measure
+# what is left.
 
 
 # %%
@@ -221,24 +227,28 @@ ax.legend()
 show(ax, "02-vanishing")
 
 # %% [markdown]
-# This picture is why deep networks were thought impossible to train until about 2006, when people
-# began to train them one layer at a time. ReLU, and weights that start with the right spread (He,
-# 2015; for tanh, Glorot, 2010), made that detour unnecessary. In npvae the hidden layers are ReLU
-# or tanh. The sigmoid is used where its two flat ends are wanted: to say how probable a pixel is.
-# That is the next lesson.
+# This picture is why deep networks were thought impossible to train until about
+# 2006, when people began to train them one layer at a time. ReLU, and weights
+# that start with the right spread (He, 2015; for tanh, Glorot, 2010), made that
+# detour unnecessary. In npvae the hidden layers are ReLU or tanh. The sigmoid is
+# used where its two flat ends are wanted: to say how probable a pixel is. That is
+# the next lesson.
 #
-# > **What you may have read:** "sigmoid, because neurons fire or don't". Nothing in the
-# > mathematics asks for that. Any bend works. What counts is how well it lets a gradient through.
+# > **What you may have read:** "sigmoid, because neurons fire or don't". Nothing
+# > in the mathematics asks for that. Any bend works. What counts is how well it
+# > lets a gradient through.
 #
 # ## Exercises
 #
 # Answers are in `answers_02_activations.py`.
 #
-# 1. **Change a number.** Multiply the weights of the sigmoid network by 4 (`spread=16`), so that
-#    they make up for the quarter. Predict: does the gradient survive now? *Check:* less than
-#    $10^{-2}$ of it is left after ten layers. Why not all of it?
-# 2. **Dead units.** Give a ReLU layer a bias of $-5$ and inputs from $\mathcal N(0, 1)$. How many
-#    of 10,000 numbers have a gradient? And with `LeakyReLU(0.01)`? *Check:* 0, or 10,000.
-# 3. **Derive and implement.** The *swish* $y = x \cdot \text{sigmoid}(x)$. Write its `forward`
-#    and `backward` as a class. *Check:* its slope agrees with the numeric one to $10^{-7}$ at all
-#    $x$ in $[-6, 6]$.
+# 1. **Change a number.** Multiply the weights of the sigmoid network by 4
+#    (`spread=16`), so that they make up for the quarter. Predict: does the
+#    gradient survive now? *Check:* less than $10^{-2}$ of it is left after ten
+#    layers. Why not all of it?
+# 2. **Dead units.** Give a ReLU layer a bias of $-5$ and inputs from
+#    $\mathcal N(0, 1)$. How many of 10,000 numbers have a gradient? And with
+#    `LeakyReLU(0.01)`? *Check:* 0, or 10,000.
+# 3. **Derive and implement.** The *swish* $y = x \cdot \text{sigmoid}(x)$. Write
+#    its `forward` and `backward` as a class. *Check:* its slope agrees with the
+#    numeric one to $10^{-7}$ at all $x$ in $[-6, 6]$.

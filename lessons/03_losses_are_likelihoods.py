@@ -1,12 +1,12 @@
 # %% [markdown]
 # # 03 · Losses are likelihoods
 #
-# *Where do "squared error" and "cross-entropy" come from, and why does it matter whether you add
-# or average them?*
+# *Where do "squared error" and "cross-entropy" come from, and why does it matter
+# whether you add or average them?*
 #
 # - **You need:** lessons 01 and 02; what a probability and a bell curve are.
-# - **You get:** both losses derived from one idea, their gradients, a form that never gives NaN,
-#   and a unit for losses.
+# - **You get:** both losses derived from one idea, their gradients, a form that
+#   never gives NaN, and a unit for losses.
 # - **Run time:** 4 seconds.
 
 # %%
@@ -20,18 +20,18 @@ from npvae.layers import sigmoid, softplus
 # %% [markdown]
 # ## One idea
 #
-# Let the network not *guess* the data but say how *probable* it finds them: $p(x)$, the
-# *likelihood*. A good network finds what really happened probable. So training means: make $p(x)$
-# as large as you can. That is *maximum likelihood*.
+# Let the network not *guess* the data but say how *probable* it finds them:
+# $p(x)$, the *likelihood*. A good network finds what really happened probable. So
+# training means: make $p(x)$ as large as you can. That is *maximum likelihood*.
 #
-# Probabilities of many things multiply, and the product of a thousand small numbers is zero in a
-# computer. Logarithms add. So the loss is
+# Probabilities of many things multiply, and the product of a thousand small
+# numbers is zero in a computer. Logarithms add. So the loss is
 #
 # $$ L = -\log p(x) $$
 #
-# With the natural logarithm its unit is the *nat*. A thing of probability 1 costs nothing. Each
-# factor of $e \approx 2.7$ less probable costs one nat more. (With $\log_2$ it would be bits: one
-# nat is 1.44 bits.)
+# With the natural logarithm its unit is the *nat*. A thing of probability 1 costs
+# nothing. Each factor of $e \approx 2.7$ less probable costs one nat more. (With
+# $\log_2$ it would be bits: one nat is 1.44 bits.)
 
 # %%
 for p in (1.0, 0.5, 0.01):
@@ -40,20 +40,20 @@ for p in (1.0, 0.5, 0.01):
 # %% [markdown]
 # ## A real number: squared error
 #
-# Say the network puts out $m$, and believes the number $x$ to lie around it like a bell of width
-# $\sigma$:
+# Say the network puts out $m$, and believes the number $x$ to lie around it like
+# a bell of width $\sigma$:
 #
 # $$ p(x) = \frac{1}{\sqrt{2\pi}\,\sigma} \exp\left(-\frac{(x - m)^2}{2\sigma^2}\right) $$
 #
 # $$ -\log p(x) = \frac{(x - m)^2}{2\sigma^2} + \log\sigma + \tfrac12 \log 2\pi $$
 #
-# There is the squared error! Using it means believing in a bell. And $\sigma$ is the price list:
-# it says how much an error of a given size costs. The gradient is
+# There is the squared error! Using it means believing in a bell. And $\sigma$ is
+# the price list: it says how much an error of a given size costs. The gradient is
 #
 # $$ \frac{dL}{dm} = \frac{m - x}{\sigma^2} $$
 #
-# **Predict first:** you halve $\sigma$. How much more does the same error weigh? And can a loss
-# be *negative*?
+# **Predict first:** you halve $\sigma$. How much more does the same error weigh?
+# And can a loss be *negative*?
 
 
 # %%
@@ -74,9 +74,9 @@ for sigma in (1.0, 0.5, 0.1):
 assert gaussian_loss(x, x, 0.1) < 0, "a density may exceed 1, and then its loss is negative"
 
 # %% [markdown]
-# Four times as much. And yes: a narrow bell is higher than 1, so hitting its middle costs *less*
-# than nothing. Losses of real numbers have no floor at zero; only differences between them mean
-# something.
+# Four times as much. And yes: a narrow bell is higher than 1, so hitting its
+# middle costs *less* than nothing. Losses of real numbers have no floor at zero;
+# only differences between them mean something.
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(8, 3))
@@ -93,15 +93,16 @@ show(figure, "03-bells")
 # %% [markdown]
 # ## A pixel that is on or off: cross-entropy
 #
-# A binary pixel is a coin: on ($x = 1$) with probability $p$, off ($x = 0$) with $1 - p$. In one
-# formula:
+# A binary pixel is a coin: on ($x = 1$) with probability $p$, off ($x = 0$) with
+# $1 - p$. In one formula:
 #
 # $$ -\log p(x) = -x \log p - (1 - x) \log(1 - p) $$
 #
-# This *is* the binary cross-entropy. The network puts out any real number $a$, the *logit*, and
-# the sigmoid turns it into a probability, $p = \text{sigmoid}(a)$. Now look at what happens when
-# both are put together. Since $\log p = -\text{softplus}(-a)$ and
-# $\log(1 - p) = -\text{softplus}(a)$, and $\text{softplus}(a) - \text{softplus}(-a) = a$:
+# This *is* the binary cross-entropy. The network puts out any real number $a$,
+# the *logit*, and the sigmoid turns it into a probability,
+# $p = \text{sigmoid}(a)$. Now look at what happens when both are put together.
+# Since $\log p = -\text{softplus}(-a)$ and $\log(1 - p) = -\text{softplus}(a)$,
+# and $\text{softplus}(a) - \text{softplus}(-a) = a$:
 #
 # $$ L = \text{softplus}(a) - x\,a, \qquad \frac{dL}{da} = p - x $$
 #
@@ -123,11 +124,12 @@ assert np.allclose(da[0], p - x), "npvae's Bernoulli is this formula"
 # %% [markdown]
 # ## The same formula, twice
 #
-# On paper the two forms are equal. A network that is trained in single precision (7 digits) uses
-# one of them.
+# On paper the two forms are equal. A network that is trained in single precision
+# (7 digits) uses one of them.
 #
-# **Predict first:** the pixel is off, and the network is wrongly sure that it is on. From which
-# logit $a$ on does the first form, $-\log(1 - p)$, break down in float32?
+# **Predict first:** the pixel is off, and the network is wrongly sure that it is
+# on. From which logit $a$ on does the first form, $-\log(1 - p)$, break down in
+# float32?
 
 # %%
 a = np.arange(0, 101, dtype=np.float32)
@@ -155,16 +157,16 @@ ax.legend()
 show(ax, "03-naive-and-stable")
 
 # %% [markdown]
-# At about 17, where $p$ differs from 1 by less than float32 can show: $1 - p$ is exactly zero.
-# Logits of that size are ordinary; every trained network has them. From there on the naive form
-# says infinity, and its gradient NaN. So in npvae a likelihood takes *logits*, never
-# probabilities.
+# At about 17, where $p$ differs from 1 by less than float32 can show: $1 - p$ is
+# exactly zero. Logits of that size are ordinary; every trained network has them.
+# From there on the naive form says infinity, and its gradient NaN. So in npvae a
+# likelihood takes *logits*, never probabilities.
 #
 # ## How much does an image cost?
 #
-# The pixels of an image are many coins, so their nats add up. Let us price real digits, in black
-# and white. Our "model" is as dumb as can be: it knows for each pixel how often it is on, $p_i$,
-# and nothing else.
+# The pixels of an image are many coins, so their nats add up. Let us price real
+# digits, in black and white. Our "model" is as dumb as can be: it knows for each
+# pixel how often it is on, $p_i$, and nothing else.
 
 # %%
 data = digits()
@@ -196,16 +198,16 @@ for ax, (name, (values, colours, low, high)) in zip(axes, pictures.items(), stri
 show(figure, "03-the-price-of-a-digit")
 
 # %% [markdown]
-# Remember this number of nats. Every model of this course will be measured in the same coin, and
-# a good one needs less than half of it.
+# Remember this number of nats. Every model of this course will be measured in the
+# same coin, and a good one needs less than half of it.
 #
 # ## Add, or average?
 #
-# Many programs *average* over the 784 pixels, so that the loss is a handy 0.26 and not some 200.
-# Same minimum, so who cares?
+# Many programs *average* over the 784 pixels, so that the loss is a handy 0.26
+# and not some 200. Same minimum, so who cares?
 #
-# **Predict first:** by which factor does that change the gradient? What must you do to the
-# learning rate?
+# **Predict first:** by which factor does that change the gradient? What must you
+# do to the learning rate?
 
 # %%
 one, summed = test[:1], Bernoulli().loss_and_grad(logits[None], test[:1])[1]
@@ -216,30 +218,34 @@ print(f"averaged {np.linalg.norm(averaged):.5f}, {factor:.0f} times less")
 assert np.isclose(factor, 784)
 
 # %% [markdown]
-# It is 784 times smaller, so plain gradient descent needs a 784 times larger step. And it is
-# worse than that: a loss often has a *second* term. The VAE adds one, the KL divergence, also in
-# nats. Average the first over pixels and not the second, and you have made the second one 784
-# times as important without having decided it. Half the "why does my VAE not work" questions on
-# the internet are this.
+# It is 784 times smaller, so plain gradient descent needs a 784 times larger
+# step. And it is worse than that: a loss often has a *second* term. The VAE adds
+# one, the KL divergence, also in nats. Average the first over pixels and not the
+# second, and you have made the second one 784 times as important without having
+# decided it. Half the "why does my VAE not work" questions on the internet are
+# this.
 #
-# npvae **sums over pixels and averages over the examples of a batch**, everywhere. A sum of log
-# probabilities is a log probability; an average over pixels is not.
+# npvae **sums over pixels and averages over the examples of a batch**,
+# everywhere. A sum of log probabilities is a log probability; an average over
+# pixels is not.
 #
-# > **What you may have read:** "binary cross-entropy on grey pixels is the log-likelihood". A
-# > grey pixel of 0.4 is neither heads nor tails, so no coin can produce it. The formula still
-# > runs and still trains. But its floor is not zero, and its value is no probability of anything
-# > (exercise 2).
+# > **What you may have read:** "binary cross-entropy on grey pixels is the
+# > log-likelihood". A grey pixel of 0.4 is neither heads nor tails, so no coin
+# > can produce it. The formula still runs and still trains. But its floor is not
+# > zero, and its value is no probability of anything (exercise 2).
 #
 # ## Exercises
 #
 # Answers are in `answers_03_losses_are_likelihoods.py`.
 #
-# 1. **Change a number.** A coin shows heads 7 times in 10. Predict which $p$ has the smallest
-#    loss for these ten throws, and how many nats that costs. Then try 999 values of $p$. *Check:*
-#    between 6 and 6.2 nats.
-# 2. **The floor of grey.** Take the grey digits, `data.test.take(slice(0, 1000)) / 255`, and a
-#    model that is *perfect*: $p = x$ for every pixel. *Check:* its cross-entropy is not 0, but
-#    more than 20 nats an image. What does a perfect model cost in black and white?
-# 3. **Derive and implement.** Some believe in a pointed bell, the Laplace distribution
-#    $p(x) = \frac{1}{2s} e^{-|x - m| / s}$. What is its loss, and the gradient by $m$? *Check:*
-#    by the numeric gradient, to $10^{-7}$. Which $m$ is best for the numbers 1, 2, 3, 4, 100?
+# 1. **Change a number.** A coin shows heads 7 times in 10. Predict which $p$ has
+#    the smallest loss for these ten throws, and how many nats that costs. Then
+#    try 999 values of $p$. *Check:* between 6 and 6.2 nats.
+# 2. **The floor of grey.** Take the grey digits,
+#    `data.test.take(slice(0, 1000)) / 255`, and a model that is *perfect*:
+#    $p = x$ for every pixel. *Check:* its cross-entropy is not 0, but more than
+#    20 nats an image. What does a perfect model cost in black and white?
+# 3. **Derive and implement.** Some believe in a pointed bell, the Laplace
+#    distribution $p(x) = \frac{1}{2s} e^{-|x - m| / s}$. What is its loss, and
+#    the gradient by $m$? *Check:* by the numeric gradient, to $10^{-7}$. Which
+#    $m$ is best for the numbers 1, 2, 3, 4, 100?

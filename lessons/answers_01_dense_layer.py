@@ -33,10 +33,11 @@ dW = x.T @ np.tanh(x @ W + b)
 # %% [markdown]
 # ## 1. Single precision
 #
-# float32 keeps 7 digits, not 16. Rounding is a billion times worse, curvature is as before. So
-# the two arms meet much further to the right, and much higher: four good digits are all you get.
-# A bug that spoils the fifth digit goes unseen. Gradients are checked in float64, always;
-# networks are trained in float32, because there the errors of many examples average out.
+# float32 keeps 7 digits, not 16. Rounding is a billion times worse, curvature is
+# as before. So the two arms meet much further to the right, and much higher: four
+# good digits are all you get. A bug that spoils the fifth digit goes unseen.
+# Gradients are checked in float64, always; networks are trained in float32,
+# because there the errors of many examples average out.
 
 # %%
 x32, W32, b32 = (array.astype(np.float32) for array in (x, W, b))
@@ -52,8 +53,9 @@ assert errors.min() > 1e-6
 # %% [markdown]
 # ## 2. One side only
 #
-# $L(p + h) = L(p) + h L' + \tfrac12 h^2 L'' + \dots$, so $(L(p+h) - L(p)) / h$ is wrong by
-# $\tfrac12 h L''$. With both sides the even terms cancel, and the first error left has $h^2$.
+# $L(p + h) = L(p) + h L' + \tfrac12 h^2 L'' + \dots$, so $(L(p+h) - L(p)) / h$ is
+# wrong by $\tfrac12 h L''$. With both sides the even terms cancel, and the first
+# error left has $h^2$.
 
 
 # %%
@@ -81,8 +83,8 @@ assert 80 < ratio(two_sides) < 120
 # %% [markdown]
 # ## 3. One weight for everything
 #
-# $w$ touches every $y_{nj}$, each time multiplied by $x_{nj}$. Its shares add up over all of
-# them:
+# $w$ touches every $y_{nj}$, each time multiplied by $x_{nj}$. Its shares add up
+# over all of them:
 #
 # $$ dw = \sum_{n, j} x_{nj}\, dy_{nj}, \qquad dx_{nj} = dy_{nj}\, w $$
 

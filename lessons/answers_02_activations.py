@@ -9,11 +9,11 @@ from npvae import Dense, LeakyReLU, ReLU, Sigmoid
 # %% [markdown]
 # ## 1. Larger weights
 #
-# Weights four times as large multiply the gradient by four at each layer, and the slope divides
-# it by four: that should be even. But the same weights also make the numbers *forward* four times
-# as large. They push most units away from the middle, into the flat ends, where the slope is far
-# below a quarter. Gradient comes back, but only through the few units that happen to sit near
-# zero.
+# Weights four times as large multiply the gradient by four at each layer, and the
+# slope divides it by four: that should be even. But the same weights also make
+# the numbers *forward* four times as large. They push most units away from the
+# middle, into the flat ends, where the slope is far below a quarter. Gradient
+# comes back, but only through the few units that happen to sit near zero.
 
 
 # %%
@@ -45,9 +45,10 @@ assert large_slope < 0.8 * small_slope
 # %% [markdown]
 # ## 2. Dead units
 #
-# With a bias of $-5$ the sum is positive only for inputs above 5, which $\mathcal N(0, 1)$ gives
-# once in three million draws. A dead ReLU has no gradient, so nothing can move its bias back: it
-# stays dead. The leaky ReLU lets one hundredth through everywhere.
+# With a bias of $-5$ the sum is positive only for inputs above 5, which
+# $\mathcal N(0, 1)$ gives once in three million draws. A dead ReLU has no
+# gradient, so nothing can move its bias back: it stays dead. The leaky ReLU lets
+# one hundredth through everywhere.
 
 # %%
 x = np.random.default_rng(0).standard_normal(10_000) - 5

@@ -10,9 +10,10 @@ from npvae import Bernoulli
 # %% [markdown]
 # ## 1. The best coin
 #
-# The loss of ten throws is $-7 \log p - 3 \log(1 - p)$. Its slope is $-7/p + 3/(1 - p)$, which is
-# zero at $p = 0.7$: the best probability is the share of heads. That is why "how often it is on"
-# was the best number for each pixel.
+# The loss of ten throws is $-7 \log p - 3 \log(1 - p)$. Its slope is
+# $-7/p + 3/(1 - p)$, which is zero at $p = 0.7$: the best probability is the
+# share of heads. That is why "how often it is on" was the best number for each
+# pixel.
 
 # %%
 p = np.arange(1, 1000) / 1000
@@ -24,10 +25,11 @@ assert 6 < nats.min() < 6.2
 # %% [markdown]
 # ## 2. The floor of grey
 #
-# At $p = x$ the gradient $p - x$ is zero, so nothing can be better. Yet a pixel of $0.4$ still
-# costs $-0.4 \log 0.4 - 0.6 \log 0.6 = 0.67$ nats. In black and white a perfect model has
-# $p = x = 0$ or $1$, and costs nothing. So a loss of 90 on grey pixels and a loss of 90 on binary
-# ones have nothing to do with each other.
+# At $p = x$ the gradient $p - x$ is zero, so nothing can be better. Yet a pixel
+# of $0.4$ still costs $-0.4 \log 0.4 - 0.6 \log 0.6 = 0.67$ nats. In black and
+# white a perfect model has $p = x = 0$ or $1$, and costs nothing. So a loss of 90
+# on grey pixels and a loss of 90 on binary ones have nothing to do with each
+# other.
 
 # %%
 x = digits().test.take(slice(0, 1000)) / 255
@@ -49,10 +51,11 @@ assert Bernoulli().loss_and_grad(certain, binary)[0] < 1e-6, "black and white: t
 #
 # $$ L = -\log p(x) = \frac{|x - m|}{s} + \log 2s, \qquad dm = \frac{\text{sign}(m - x)}{s} $$
 #
-# Its gradient is as long for a far number as for a near one: each number pulls with the same
-# force. The best $m$ has as many numbers on either side of it, so it is the *median*, here 3. A
-# squared error pulls in proportion to the distance, and its best $m$ is the mean, here 22. That
-# is why the absolute error is called robust.
+# Its gradient is as long for a far number as for a near one: each number pulls
+# with the same force. The best $m$ has as many numbers on either side of it, so
+# it is the *median*, here 3. A squared error pulls in proportion to the distance,
+# and its best $m$ is the mean, here 22. That is why the absolute error is called
+# robust.
 
 
 # %%

@@ -1,0 +1,95 @@
+# %% [markdown]
+# # 04 · A museum of bugs: answers
+
+# %%
+import numpy as np
+
+from npvae import check
+
+x = np.random.default_rng(0).standard_normal((6, 4))
+
+# %% [markdown]
+# ## 1. How small a bug?
+#
+# A gradient that is too large by a factor $1 + d$ has a relative error of $d$.
+# The checker asks for $10^{-6}$, so that is the border. It could not ask for much
+# less: the numeric gradient itself is only good to about ten digits.
+
+
+# %%
+class Scale:
+    """y = x w, with a backward that is wrong by a factor 1 + d."""
+
+    def __init__(self, n, d):
+        self.w, self.dw, self.d = np.linspace(1, 2, n), np.zeros(n), d
+
+    def forward(self, x):
+        self.x = x
+        return x * self.w
+
+    def backward(self, dy):
+        self.dw[...] = (dy * self.x).sum(axis=0)
+        return dy * self.w * (1 + self.d)
+
+
+for d in (1e-4, 1e-5, 1e-7):
+    print(f"d = {d:.0e}: {'not seen' if check(Scale(4, d), x).ok else 'seen'}")
+assert not check(Scale(4, 1e-5), x).ok
+assert check(Scale(4, 1e-7), x).ok
+
+# %% [markdown]
+# ## 2. An exhibit of our own
+#
+# A tanh that somebody made twice as steep, in both passes. The derivative of
+# $\tanh 2x$ is $2\,(1 - y^2)$, so the gradient check is content. Only a value by
+# hand tells: $\tanh 1 = 0.7616$.
+
+
+# %%
+class SteepTanh:
+    """Meant to be y = tanh(x)."""
+
+    def forward(self, x):
+        self.y = np.tanh(2 * x)
+        return self.y
+
+    def backward(self, dy):
+        return dy * 2 * (1 - self.y**2)
+
+
+assert check(SteepTanh(), x).ok
+assert not np.isclose(SteepTanh().forward(np.array([[1.0]]))[0, 0], 0.7616, atol=1e-4)
+print("SteepTanh passes the gradient check; a value by hand catches it")
+
+# %% [markdown]
+# ## 3. Divided by the root mean square
+#
+# $r$ depends on every $x_i$: $\;dr / dx_i = x_i / (n r) = y_i / n$. Each
+# $y_j = x_j / r$ therefore changes in two ways, by $1/r$ if $i = j$, and by
+# $-x_j / r^2 \cdot y_i / n$ through $r$. Summed over $j$:
+#
+# $$ dx_i = \frac{1}{r} \left( dy_i - y_i \cdot \frac1n \sum_j y_j\, dy_j \right) $$
+#
+# In words: take out of $dy$ the part that points along $y$. A longer $x$ gives
+# the same $y$.
+
+
+# %%
+class RootMeanSquare:
+    """y = x / sqrt(mean(x²)), row by row"""
+
+    def forward(self, x):
+        self.r = np.sqrt((x * x).mean(axis=1, keepdims=True))
+        self.y = x / self.r
+        return self.y
+
+    def backward(self, dy):
+        along = (self.y * dy).mean(axis=1, keepdims=True)
+        return (dy - self.y * along) / self.r
+
+
+report = check(RootMeanSquare(), x)
+print(report)
+assert report.ok
+
+assert np.allclose(RootMeanSquare().forward(3 * x), RootMeanSquare().forward(x))
