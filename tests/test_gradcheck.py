@@ -39,6 +39,23 @@ def test_a_readers_layer_learns_inside_a_vae():
     assert check(vae, RNG.random((3, 5)), RNG.standard_normal((3, 2))).ok
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_an_x_drawn_with_the_seed_of_the_checker_is_not_its_r(seed):
+    """Were r the same numbers as x, nothing of the gradient by x would be left to compare."""
+
+    class RootMeanSquare:
+        def forward(self, x):
+            self.r = np.sqrt((x * x).mean(axis=1, keepdims=True))
+            self.y = x / self.r
+            return self.y
+
+        def backward(self, dy):
+            return (dy - self.y * (self.y * dy).mean(axis=1, keepdims=True)) / self.r
+
+    x = np.random.default_rng(seed).standard_normal((6, 4))
+    assert check(RootMeanSquare(), x, seed=seed).ok
+
+
 def test_report_names_array_index_and_both_values():
     class Wrong(Scale):
         def backward(self, dy):
