@@ -1,0 +1,117 @@
+# %% [markdown]
+# # 05 · Learning: answers
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+from course import digits, show
+
+from npvae import SGD, Adam, Bernoulli, Dense, Momentum, Sequential, Tanh
+from npvae.arrays import Parameters
+
+
+class Valley:
+    """L = (p1² + k p2²) / 2"""
+
+    def __init__(self, k):
+        self.p, self.dp, self.curvature = np.zeros(2), np.zeros(2), np.array([1.0, k])
+
+    def loss(self, p):
+        return 0.5 * p**2 @ self.curvature
+
+    def backward(self):
+        self.dp[...] = self.p * self.curvature
+
+
+def descend(optimizer, k, steps=400):
+    """Return the losses on the way down."""
+    valley = Valley(k)
+    params = Parameters({"valley": valley}, dtype=np.float64)
+    params.flat[:] = -4, 1
+    losses = [valley.loss(params.flat)]
+    while len(losses) <= steps and losses[-1] < 1e6:
+        valley.backward()
+        optimizer.step(params)
+        losses.append(valley.loss(params.flat))
+    return np.array(losses)
+
+
+# %% [markdown]
+# ## 1. The largest learning rate
+#
+# Across the valley $p_2$ is multiplied by $1 - \text{lr} \cdot k$ at each step.
+# It grows as soon as that is below $-1$, so $\text{lr}$ must be smaller than
+# $2/k = 0.02$.
+
+# %%
+for lr in (0.0199, 0.0201):
+    losses = descend(SGD(lr), k=100)
+    print(f"lr {lr}: the loss goes from {losses[0]:.0f} to {losses[-1]:.2g}")
+assert descend(SGD(0.0199), k=100)[-1] < 0.02
+assert descend(SGD(0.0201), k=100)[-1] > 1e3
+
+# %% [markdown]
+# ## 2. Two images, one name
+#
+# Asked for 0, the decoder must draw two images at once. Where both agree it can
+# be sure. Where they differ the best it can say is $p = \tfrac12$, which costs
+# $\log 2$ nats for each of these pixels, twice in ten images. No number of steps
+# helps, since the right answer is not in what it is told. Its drawing is the
+# *mean* of both images: grey where it cannot know. Keep that picture in mind. It
+# is why a VAE is blurry.
+
+# %%
+data = digits()
+chosen = np.array([np.flatnonzero(data.train.labels == digit)[0] for digit in range(10)])
+x = (data.train.take(chosen) >= 128).astype(np.float64)
+told = np.eye(10)
+told[1] = told[0]
+
+decoder = Sequential(Dense(10, 100, rng=0), Tanh(), Dense(100, 784, rng=1))
+likelihood, adam = Bernoulli(), Adam(0.03)
+params = Parameters({"decoder": decoder}, dtype=np.float64)
+for _ in range(600):
+    logits = decoder.forward(told)
+    loss, dlogits = likelihood.loss_and_grad(logits, x)
+    decoder.backward(dlogits)
+    adam.step(params)
+differ = np.count_nonzero(x[0] != x[1])
+floor = 2 * differ * np.log(2) / 10
+print(f"{differ} pixels differ: at least {floor:.2f} nats an image remain; it has {loss:.2f}")
+assert 0 < loss - floor < 0.1
+
+figure, axes = plt.subplots(1, 3, figsize=(6, 2.3))
+pictures = {"0": x[0], "1": x[1], "drawn for both": likelihood.mean(logits)[0]}
+for ax, (name, image) in zip(axes, pictures.items(), strict=True):
+    ax.imshow(image.reshape(data.shape), cmap="gray", vmin=0, vmax=1)
+    ax.set_title(name)
+    ax.set_axis_off()
+show(figure, "05-answer-two-images-one-name")
+
+# %% [markdown]
+# ## 3. Nesterov
+#
+# Plain momentum steps by $v$, Nesterov's by $g + 0.9\,v$. Against the wall the
+# fresh gradient counts at once, and not only at the next step, so that it swings
+# less.
+
+
+# %%
+class Nesterov:
+    """v <- 0.9 v + g,  p <- p - lr (g + 0.9 v)"""
+
+    def __init__(self, lr):
+        self.lr, self.v = lr, 0.0
+
+    def step(self, params):
+        self.v = 0.9 * self.v + params.grad
+        params.flat -= self.lr * (params.grad + 0.9 * self.v)
+
+
+steps = {}
+for optimizer in (Momentum, Nesterov):
+    tried = [descend(optimizer(lr), k=100) for lr in np.geomspace(1e-3, 0.1, 40)]
+    arrived = [np.flatnonzero(losses > 0.01)[-1] + 1 for losses in tried if losses[-1] < 0.01]
+    steps[optimizer.__name__] = min(arrived)
+print("steps at the best learning rate:", steps)
+assert steps["Nesterov"] < steps["Momentum"]
