@@ -92,7 +92,7 @@ class Valley:
 
 
 def descend(optimizer, k, steps=400):
-    """Go down from one side of the valley; return all points, and when the loss stays below 0.01."""
+    """Go down from one side; return all points, and the step from which the loss is below 0.01."""
     valley = Valley(k)
     params = Parameters({"valley": valley}, dtype=np.float64)
     params.flat[:] = -4, 1
@@ -148,7 +148,7 @@ for ax, k in zip(axes, (gentle, steep), strict=True):
         ax.plot(*path.T, ".-", color=colour, label=f"{name}: {n:.0f} steps", linewidth=1)
     ax.plot(0, 0, "k*", markersize=10)
     ax.set(title=f"{k} times as steep across as along", ylabel="across")
-    ax.legend(loc="upper right")
+    ax.legend(loc="upper right", frameon=True, edgecolor="none", framealpha=0.9)
 axes[1].set_xlabel("along the valley")
 show(figure, "05-race")
 
@@ -161,8 +161,9 @@ show(figure, "05-race")
 #
 # Momentum averages the zigzag away, and adds up what points along the valley.
 # Adam gives each number a step length of its own. Both take hardly longer in the
-# steep valley. And the loss of a deep network *is* a steep valley, in a million
-# directions. That is why nobody trains one by SGD alone.
+# steep valley. Both take hardly longer in the steep valley. The loss of a deep
+# network is steep in some of its many directions and nearly flat in others, which
+# is why few people train one by SGD alone.
 #
 # ## Ten images by heart
 #
@@ -266,7 +267,7 @@ for name, optimizer in (("SGD", SGD(0.3)), ("momentum", Momentum(0.1)), ("Adam",
 #    `descend` arrives or is on its way, just above it flies off.
 # 2. **A bug no gradient check sees.** Train the decoder with labels that do not
 #    fit: for the images 0 and 1 both, the one-hot vector of 0. Predict the loss
-#    that remains. *Check:* it is between 2 and 20 nats an image, and no more
+#    that remains. *Check:* it is between 15 and 30 nats an image, and no more
 #    steps help. Draw what the decoder draws for 0.
 # 3. **Derive and implement.** *Nesterov's* momentum looks ahead: it steps by
 #    $\text{lr}\,(g + 0.9\, v)$ with the new $v$. Write it as a class with

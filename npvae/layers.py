@@ -91,7 +91,9 @@ class Dense:
 
 
 class GatedDense:
-    """y = h sigmoid(g),  [h, g] = x W + b: a dense layer with a gate for each number (Dauphin 2016)
+    """y = h sigmoid(g),  [h, g] = x W + b
+
+    A dense layer with a gate for each number (Dauphin et al. 2016):
 
     dh = dy sigmoid(g),  dg = dy h sigmoid(g) (1 - sigmoid(g))
 

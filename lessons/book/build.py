@@ -26,6 +26,7 @@ MATHJAX = "mathjax@3.2.2"  # the last whose letters are in the same file; versio
 MATHJAX_FILE = "package/es5/tex-svg.js"
 MATHJAX_SHA256 = "d4295dc33744836935c1399feece5159577b34c5c8ffb9f1c6324cd82e03a882"
 KERNEL_CONFIG = """\
+c.IPKernelApp.log_level = "ERROR"
 c.InlineBackend.figure_formats = {"retina"}  # two dots for one, shown at the figure's own size
 c.InlineBackend.print_figure_kwargs = {"bbox_inches": None}  # the whole of it, as it was laid out
 """
@@ -52,7 +53,8 @@ def main():
     (profile / "ipython_kernel_config.py").write_text(KERNEL_CONFIG)
 
     shutil.rmtree(work / "html", ignore_errors=True)  # or a page that is gone would stay
-    sphinx = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-n"]
+    sphinx = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n"]
+    sphinx += [] if sys.stdout.isatty() else ["-q"]
     sphinx += ["-d", work / "doctrees", "-D", f"nb_execution_cache_path={work / 'cache'}"]
     code = subprocess.run([*sphinx, source, work / "html"], env=environment(work, args.quick))
     if code.returncode:
@@ -67,11 +69,8 @@ def gather(source):
     """Put the pages together, each with the time of its last change; return their folder."""
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(BOOK, source, ignore=shutil.ignore_patterns("__pycache__", "style.css"))
-    for pattern in ("*.py", "answers/*.py", "README.md"):
-        for path in LESSONS.glob(pattern):
-            target = source / path.relative_to(LESSONS)
-            target.parent.mkdir(exist_ok=True)
-            shutil.copy2(path, target)
+    for path in [*LESSONS.glob("*.py"), *LESSONS.glob("*.md")]:
+        shutil.copy2(path, source)
     (source / "_static").mkdir()
     shutil.copy2(BOOK / "style.css", source / "_static")
     return source
@@ -125,6 +124,8 @@ def environment(work, quick):
         "PYTHONPATH": str(work / "source"),  # course.py
         "IPYTHONDIR": str(work / "ipython"),
         "JUPYTER_PREFER_ENV_PATH": "1",  # this environment's kernel, not one of the user's
+        "TQDM_DISABLE": "1",  # no progress bars on paper,
+        "PYTHONWARNINGS": "ignore:IProgress not found",  # and none in widgets
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
 

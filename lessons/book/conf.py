@@ -1,5 +1,6 @@
 """How Sphinx makes the book; `build.py` puts the pages together and runs it."""
 
+import logging
 import sys
 from pathlib import Path
 
@@ -12,10 +13,9 @@ import pages
 project = "npvae"
 author = "The npvae authors"
 version = release = npvae.__version__
-language = "en_GB"
+smartquotes = False  # "" in a docstring is an empty string
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.viewcode"]
 exclude_patterns = ["conf.py", "build.py", "docstrings.py", "pages.py", "course.py"]
-suppress_warnings = ["toc.empty_glob"]  # a part of the course that is not written yet
 
 # ---- the lessons: percent scripts, run as notebooks ----------------------------------------------
 
@@ -24,6 +24,7 @@ nb_execution_mode = "cache"
 nb_execution_timeout = -1  # none
 nb_execution_show_tb = True
 nb_output_stderr = "error"  # a lesson that warns is a lesson with a bug
+logging.getLogger("traitlets").setLevel("WARNING")  # or it would report every cell
 nb_merge_streams = True
 myst_enable_extensions = ["amsmath", "deflist", "dollarmath"]
 myst_heading_anchors = 3  # [text](page.md#heading)
@@ -31,11 +32,10 @@ myst_heading_anchors = 3  # [text](page.md#heading)
 # ---- the API reference ---------------------------------------------------------------------------
 
 autodoc_typehints = "none"  # the docstrings have the shapes, which say more
+autodoc_default_options = {"members": True}
 autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
 autodoc_inherit_docstrings = False
-maximum_signature_line_length = 68
-add_module_names = False
 toc_object_entries_show_parents = "hide"
 default_role = "py:obj"  # `name` is code, and a link where there is a page for it
 nitpick_ignore_regex = [("py:obj", ".*"), ("py:class", ".*")]  # not everything has one
@@ -44,10 +44,11 @@ viewcode_line_numbers = True
 # ---- the pages: nothing of them comes from outside -----------------------------------------------
 
 html_theme = "furo"
-html_title = "npvae: the variational autoencoder, by hand"
+html_title = "npvae"
 html_static_path = ["_static"]
 html_css_files = ["style.css"]
 html_copy_source = False
+html_show_copyright = False
 html_show_sphinx = False
 html_show_search_summary = False  # it would fetch pages, which a browser refuses for local files
 html_domain_indices = False

@@ -6,9 +6,12 @@ npvae it is a sentence with a shape in it. A formula is a paragraph of its own, 
 
 import re
 
-FIELDS = ("Parameters", "Attributes", "Returns", "Yields", "Raises", "Notes", "References")
+FIELDS = (
+    *("Parameters", "Attributes", "Returns", "Yields", "Raises"),
+    *("Notes", "See Also", "References"),
+)
 FORMULA = re.compile(r"(?![A-Z][a-z])[\w/() |]{1,40} = .*[^.:]", re.DOTALL)  # no sentence
-ENTRY = re.compile(r"([\w*][\w, *]*?) : (.*)")
+ENTRY = re.compile(r"([\w*][\w., *]*?) : (.*)")
 PROMPT = ">>>"
 
 
@@ -29,7 +32,7 @@ def rewritten(lines):
 def sections(lines):
     """Yield each section's title, "" for text and examples, and its lines."""
     title, block = "", []
-    for line, below in zip(lines, [*lines[1:], ""], strict=True):
+    for line, below in zip(lines, [*lines[1:], ""], strict=False):
         if line in FIELDS and set(below) == {"-"}:
             yield title, block
             title, block = line, []
@@ -77,5 +80,5 @@ def indented(lines):
 def escaped(line):
     """Return the line without the characters that mean something to reStructuredText only."""
     parts = line.split("`")  # every other one is code
-    parts[::2] = [re.sub(r"([|*\\])", r"\\\1", part) for part in parts[::2]]
+    parts[::2] = [re.sub(r"([|*\\]|(?<=\w)_(?!\w))", r"\\\1", part) for part in parts[::2]]
     return "`".join(parts)

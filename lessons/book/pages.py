@@ -5,20 +5,23 @@ import re
 from docutils import nodes
 from sphinx import addnodes
 
-ANSWERS = re.compile(r"answers/(\d\d_\w+)\.py")
+ANSWERS = re.compile(r"(answers_\d\d_\w+)\.py")
+BOXES = ("Predict first:", "What you may have read:")  # in bold, as a quotation or not
 FIGURE = "What the code above draws"
 
 
 def touch_up(app, doctree):
     """Change a page in place, as the event doctree-read asks."""
-    for quote in doctree.findall(nodes.block_quote):
-        for opening in list(quote.findall(nodes.strong))[:1]:
-            quote["classes"].append(nodes.make_id(opening.astext()))  # such as predict-first
+    for paragraph in doctree.findall(nodes.paragraph):
+        if paragraph.astext().startswith(BOXES):
+            quoted = isinstance(paragraph.parent, nodes.block_quote)
+            box = paragraph.parent if quoted else paragraph
+            box["classes"] += ["box", nodes.make_id(paragraph[0].astext())]
     for image in doctree.findall(nodes.image):
         image["alt"] = image.get("alt") or FIGURE
     for code in list(doctree.findall(nodes.literal)):
         if found := ANSWERS.fullmatch(code.astext()):
-            code.replace_self(link_to(f"/answers/{found[1]}", code.deepcopy()))
+            code.replace_self(link_to(f"/{found[1]}", code.deepcopy()))
 
 
 def link_to(page, content):
