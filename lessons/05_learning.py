@@ -161,9 +161,8 @@ show(figure, "05-race")
 #
 # Momentum averages the zigzag away, and adds up what points along the valley.
 # Adam gives each number a step length of its own. Both take hardly longer in the
-# steep valley. Both take hardly longer in the steep valley. The loss of a deep
-# network is steep in some of its many directions and nearly flat in others, which
-# is why few people train one by SGD alone.
+# steep valley. The loss of a deep network is steep in some of its many directions
+# and nearly flat in others, which is why few people train one by SGD alone.
 #
 # ## Ten images by heart
 #
