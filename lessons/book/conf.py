@@ -53,7 +53,10 @@ html_show_sphinx = False
 html_show_search_summary = False  # it would fetch pages, which a browser refuses for local files
 html_domain_indices = False
 mathjax_path = "tex-svg.js"  # in one file, letters and all
-mathjax3_config = {"options": {"enableMenu": False}}  # the menu would load more
+mathjax3_config = {
+    "options": {"enableMenu": False},  # it would load more
+    "tex": {"packages": {"[-]": ["noundefined"]}},  # an unknown macro is an error
+}
 
 
 def setup(app):

@@ -1,0 +1,306 @@
+# %% [markdown]
+# # 06 · Squeezing a digit through a bottleneck
+#
+# *Can an image be told in two numbers? In thirty-two? And what do these numbers
+# mean?*
+#
+# - **You need:** lessons 01 to 05.
+# - **You get:** the autoencoder, what it has in common with PCA and where it is
+#   better, codes to look at in two and three dimensions, and an honest comparison
+#   with ZIP.
+# - **Run time:** 80 seconds on two cores.
+
+# %%
+import zlib
+
+import matplotlib.pyplot as plt
+import numpy as np
+from course import BLUE, ORANGE, digits, show, sized
+
+from npvae import Adam, Autoencoder, Cosine, Gaussian, Pixels, check, figures, steps
+from npvae.layers import dense_network
+
+data = digits()
+train_part = data.train.only(slice(0, sized(20_000, quick=5000)))
+x_train = (train_part.take(slice(None)) / 255).astype(np.float32)  # (N, 784), grey
+x_test = (data.test.take(slice(0, 2000)) / 255).astype(np.float32)
+labels = data.test.labels[:2000]
+
+# %% [markdown]
+# ## Through the bottleneck and back
+#
+# An *autoencoder* is two networks. The *encoder* turns an image $x$ of 784
+# numbers into a *code* $z$ of a few. The *decoder* makes an image $\hat x$ of
+# that code. They are trained together to give back what went in:
+#
+# $$ z = \text{encoder}(x), \qquad \hat x = \text{decoder}(z), \qquad L = \tfrac12 \sum_{i=1}^{784} (\hat x_i - x_i)^2 $$
+#
+# Nobody tells it what to put into $z$, and it needs no labels. But $z$ is narrow,
+# so it has to find what digits have in common and keep only what tells them
+# apart. The loss is the bell of lesson 03 with $\sigma = 1$ (without its
+# constant), summed over the pixels, averaged over the batch.
+#
+# The backward is lesson 01 twice: the decoder's $dx$ is the encoder's $dy$. Here
+# it is by hand.
+
+
+# %%
+def loss_and_grad(encoder, decoder, x):
+    z = encoder.forward(x)  # (B, n_z)
+    x_hat = decoder.forward(z)  # (B, n_x)
+    loss, dx_hat = Gaussian(1.0).loss_and_grad(x_hat, x)
+    dz = decoder.backward(dx_hat)  # the decoder's dx ...
+    encoder.backward(dz)  # ... is the encoder's dy
+    return loss
+
+
+tiny = Autoencoder.dense(6, 5, 2, activation="tanh", likelihood="gaussian", dtype=np.float64)
+encoder, decoder = dense_network([6, 5, 2], "tanh", rng=0), dense_network([2, 5, 6], "tanh", rng=1)
+x = np.random.default_rng(0).random((4, 6))
+for ours, theirs in ((encoder, tiny.encoder), (decoder, tiny.decoder)):
+    for mine, its in zip(ours.layers[::2], theirs.layers[::2], strict=True):
+        mine.W[...], mine.b[...] = its.W, its.b
+assert np.isclose(loss_and_grad(encoder, decoder, x), tiny.loss_and_grad(x).loss)
+assert np.allclose(encoder.layers[0].dW, tiny.encoder.layers[0].dW)
+assert check(tiny, x).ok
+print("npvae's Autoencoder is these five lines")
+
+
+# %%
+def train(model, epochs, batch_size):
+    """Train it to give back the training images."""
+    model.start_at(x_train.mean(axis=0))  # the decoder's last bias: begin with the mean image
+    lr = Cosine(2e-3, epochs=epochs)  # steps get shorter towards the end
+    how = {"epochs": epochs, "batch_size": batch_size, "lr": lr}
+    for _ in steps(model, train_part, Pixels("none"), Adam(), **how):
+        pass
+    return model
+
+
+def error(x_hat, x):
+    """The squared error of an image, summed over its pixels; the mean over the images."""
+    return float(((x_hat - x) ** 2).sum(axis=1).mean())
+
+
+# %% [markdown]
+# ## PCA is an autoencoder without a bend
+#
+# There is an old way to describe an image by few numbers, *principal component
+# analysis*. Subtract the mean image $m$. Find the directions in which the images
+# differ most: the eigenvectors of their covariance with the largest eigenvalues.
+# Keep the image's coordinates along the first $n_z$ of them, the columns of a
+# matrix $P$:
+#
+# $$ z = (x - m) P, \qquad \hat x = m + z P^\top $$
+#
+# That *is* an encoder and a decoder, each of a single dense layer. No linear code
+# of that size has a smaller squared error. What is lost is the variance along all
+# the directions left out, so the error is the sum of the other eigenvalues.
+
+# %%
+mean = x_train.mean(axis=0)
+eigenvalues, directions = np.linalg.eigh(np.cov(x_train.T, bias=True))
+eigenvalues, directions = eigenvalues[::-1], directions[:, ::-1].astype(np.float32)
+
+
+def pca(x, n_z):
+    P = directions[:, :n_z]
+    return mean + (x - mean) @ P @ P.T
+
+
+left_out = eigenvalues[8:].sum()
+print(f"PCA with 8 numbers: error {error(pca(x_train, 8), x_train):.2f}, left out {left_out:.2f}")
+assert np.isclose(error(pca(x_train, 8), x_train), left_out, rtol=1e-3)
+
+# %% [markdown]
+# **Predict first:** we train an autoencoder without any bend, 784 to 8 to 784, by
+# gradient descent. How close does it come to PCA? Does it find the same eight
+# directions?
+
+# %%
+linear = train(Autoencoder.dense(784, (), 8, likelihood="gaussian"), sized(15, quick=30), 128)
+linear_error = error(linear.reconstruct(x_train), x_train)
+print(f"linear autoencoder: error {linear_error:.2f}, PCA {left_out:.2f}")
+assert 0.999 < linear_error / left_out < 1.03, "PCA's error, and no less"
+
+features = linear.decoder.layers[0].W  # (8, 784): what each number of the code adds to the image
+orthonormal = np.linalg.qr(features.T)[0]
+angles = np.linalg.svd(directions[:, :8].T @ orthonormal)[1]  # cosines between the two subspaces
+own = np.abs(directions[:, :8].T @ (features.T / np.linalg.norm(features, axis=1)))
+print(f"same subspace: cosines {angles.round(2)}; same directions: {own.max(axis=0).round(2)}")
+assert angles[:7].min() > 0.9, "the same space, but for its least certain direction"
+assert own.max() < 0.99, "other directions in it"
+
+# %% [markdown]
+# The same *space*, but not the same directions: any eight independent directions
+# in it give the same $\hat x$, and nothing in the loss prefers those of PCA. So
+# without a bend there is nothing to gain over linear algebra. (The last of them
+# is uncertain where the eighth and the ninth eigenvalue are nearly equal.)
+#
+# ## With a bend
+#
+# Now a hidden layer of 400 ReLUs on either side. And since a pixel lies between
+# black and white, the decoder ends in a sigmoid, with the cross-entropy of lesson
+# 03 as its loss. For grey pixels that is no likelihood, but its minimum is in the
+# right place, at $\hat x = x$, and it trains well. We still judge by the squared
+# error.
+#
+# **Predict first:** with 30 numbers PCA brings the error of a digit down from
+# about 50 to about 14. How far does the network get with the same 30?
+
+# %%
+sizes = (2, 3, 8, 30, 32)
+n_h, epochs, batch_size = sized((400, 6, 64), quick=(200, 5, 32))
+deep = {n_z: train(Autoencoder.dense(784, n_h, n_z), epochs, batch_size) for n_z in sizes}
+errors = {n_z: error(model.reconstruct(x_test), x_test) for n_z, model in deep.items()}
+by_pca = {n_z: error(pca(x_test, n_z), x_test) for n_z in sizes}
+print(f"no number at all, only the mean image: error {error(mean, x_test):.1f}")
+for n_z in sizes:
+    print(f"{n_z:2d} numbers: error {errors[n_z]:5.2f}, PCA {by_pca[n_z]:5.2f}")
+    assert errors[n_z] < by_pca[n_z], "the bend pays at every size"
+assert errors[30] < 0.75 * by_pca[30], "the deep one beats PCA at 30"
+
+# %%
+chosen = np.array([np.flatnonzero(labels == digit)[0] for digit in range(10)])
+rows = [x_test[chosen], *(model.reconstruct(x_test[chosen]) for model in deep.values())]
+rows = [*rows, pca(x_test[chosen], 32)]
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), width_ratios=(2, 3))
+left.plot(sizes, by_pca.values(), "s--", color=ORANGE, label="PCA")
+left.plot(sizes, errors.values(), "o-", color=BLUE, label="autoencoder")
+left.set(xlabel="numbers in the code", ylabel="squared error of an image", ylim=0)
+left.legend()
+figures.samples(
+    np.concatenate(rows),
+    data.shape,
+    across=10,
+    told=f"from above: test images; from {', '.join(map(str, sizes))} numbers; PCA with 32",
+    ax=right,
+)
+show(figure, "06-through-the-bottleneck")
+
+# %% [markdown]
+# With two numbers you can often tell the digit. With thirty the network keeps
+# slants and loops that PCA smears. Hinton and Salakhutdinov (2006) reported 3.0
+# against PCA's 13.9 on MNIST, with a deeper network and days of training. Theirs
+# is the paper that made deep networks interesting again.
+#
+# ## What the numbers mean
+#
+# Two or three numbers are a point that you can look at. Nobody told the network
+# which digit is which; the colours are ours.
+
+# %%
+codes = {n_z: deep[n_z].encode(x_test) for n_z in (2, 3)}
+figure = plt.figure(figsize=(10, 4.6))
+left, right = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2, projection="3d")
+axes = {"axes": ("first number of z", "second number of z"), "unit": "", "prior": False}
+figures.latent_scatter(codes[2], labels, data.classes, told="codes of two numbers", ax=left, **axes)
+right.scatter(*codes[3].T, c=labels, cmap="tab10", s=4)
+right.set_title("codes of three numbers, coloured by digit")
+right.set(xlabel="first", ylabel="second", zlabel="third")
+show(figure, "06-codes")
+
+
+# %%
+def agreement(z):
+    """How often the nearest other code belongs to the same digit."""
+    distance = ((z[:, None] - z[None]) ** 2).sum(axis=2)
+    np.fill_diagonal(distance, np.inf)
+    return float((labels[: len(z)][distance.argmin(axis=1)] == labels[: len(z)]).mean())
+
+
+n = 1000
+two = agreement(codes[2][:n]), agreement(((x_test - mean) @ directions[:, :2])[:n])
+print(f"the nearest neighbour in the plane is the same digit: autoencoder {two[0]:.0%}, ", end="")
+print(f"PCA {two[1]:.0%}, by chance 10%")
+assert two[0] > two[1] + 0.1, "it sorts digits without having seen a label"
+
+# %% [markdown]
+# That is *feature extraction*: numbers that say something about the image, found
+# without labels. And it is *dimensionality reduction*: 784 numbers become a
+# picture of a whole dataset.
+#
+# What does it look for? A column of the first layer's $W$ has a weight for each
+# pixel, so it is an image too: red where ink speaks for the unit, blue where it
+# speaks against.
+
+# %%
+hidden = deep[32].encoder.layers[0].W  # (784, n_h)
+strongest = np.argsort(-np.linalg.norm(hidden, axis=0))[:10]
+features_of = {
+    "PCA's first ten directions": directions[:, :10].T,
+    "the eight directions of the linear autoencoder": features,
+    "ten hidden units of the deep one": hidden[:, strongest].T,
+}
+figure, axes = plt.subplots(3, 1, figsize=(8, 3.6))
+for ax, (name, images) in zip(axes, features_of.items(), strict=True):
+    images = images / np.abs(images).max(axis=1, keepdims=True)
+    ax.imshow(figures.tile(images, data.shape, 10), cmap="RdBu_r", vmin=-1, vmax=1)
+    ax.set_title(name)
+    ax.set_axis_off()
+show(figure, "06-features")
+
+# %% [markdown]
+# PCA's first directions are whole digits, one minus another. The hidden units
+# look for strokes and ends of strokes at one place.
+#
+# ## Beside ZIP
+#
+# A code of 32 numbers, each stored in one byte, is 32 bytes. A ZIP file keeps the
+# whole image, and gives it back exactly.
+#
+# **Predict first:** how many bytes does ZIP need for one digit? And what happens
+# to either if the digit is turned upside down?
+
+
+# %%
+def to_bytes_and_back(model, x):
+    """Decode codes of which each number was rounded to one of 256 values."""
+    known = model.encode(x_train)
+    low, high = known.min(axis=0), known.max(axis=0)
+    byte = np.clip((model.encode(x) - low) / (high - low) * 255, 0, 255).astype(np.uint8)
+    return model.decode((low + byte / np.float32(255) * (high - low)).astype(np.float32))
+
+
+def zipped(x):
+    """Bytes an image, each compressed on its own; in black and white steps of 1/255."""
+    images = (x * 255).round().astype(np.uint8)
+    return np.mean([len(zlib.compress(image.tobytes(), 9)) for image in images])
+
+
+upside_down = x_test[:, ::-1]  # the last pixel first
+for name, x in (("a digit", x_test), ("upside down", upside_down)):
+    print(f"{name:<11} 784 bytes as it is, {zipped(x):.0f} zipped, error 0; ", end="")
+    print(f"32 in code, error {error(to_bytes_and_back(deep[32], x), x):.1f}")
+squeezed = error(to_bytes_and_back(deep[32], x_test), x_test)
+assert 32 < zipped(x_test) / 3
+assert squeezed < 1.2 * errors[32], "a byte for each number is enough"
+assert abs(zipped(upside_down) / zipped(x_test) - 1) < 0.1, "ZIP does not know what a digit is"
+ratio = error(to_bytes_and_back(deep[32], upside_down), upside_down) / squeezed
+assert ratio > 1.5, "the autoencoder does, and knows nothing else"
+
+# %% [markdown]
+# The code is several times smaller because the network *knows* what digits look
+# like. That knowledge is in its half a million weights, which have to be sent
+# once. What is lost is whatever is unlike the other digits, and for an image that
+# is no digit that is nearly everything. ZIP knows nothing and loses nothing.
+# (JPEG stands between: it knows what eyes do not see.)
+#
+# Next: what such a network is good for besides compression (07), and why you
+# cannot make up new digits with it (08).
+#
+# ## Exercises
+#
+# Answers are in `answers_06_autoencoder.py`.
+#
+# 1. **Change a number.** What does a code of *one* number do? Predict the error
+#    from the picture above, train it, and decode twenty codes between the
+#    smallest and the largest. *Check:* its error is between those of no number
+#    and of two.
+# 2. **PCA from your own autoencoder.** The linear one found PCA's space, but not
+#    its directions. Get them out of it: encode the training images, decode the
+#    codes minus the mean image, and apply `np.linalg.eigh` to the covariance of
+#    *that*. *Check:* each of the first six agrees with PCA's, $|\cos| > 0.9$.
+# 3. **Derive and implement.** *Tied weights*: a linear autoencoder with one
+#    matrix, $z = x W$, $\hat x = z W^\top$. Derive $dW$; it has two terms.
+#    *Check:* `npvae.check` on a class with `loss_and_grad(x)`.
