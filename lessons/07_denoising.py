@@ -1,0 +1,206 @@
+# %% [markdown]
+# # 07 · Noise in, digits out
+#
+# *How can a network clean an image when it has never seen that image clean?*
+#
+# - **You need:** lesson 06.
+# - **You get:** the denoising autoencoder, why a wide code stops being a problem,
+#   and what it does with noise that it was not trained for.
+# - **Run time:** a minute.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+from course import BLUE, GREEN, ORANGE, digits, show, sized
+
+from npvae import Adam, Autoencoder, Cosine, DenoisingAutoencoder, Pixels, figures, steps
+
+data = digits()
+train_part = data.train.only(slice(0, sized(20_000, quick=4000)))
+x_test = (data.test.take(slice(0, 1000)) / 255).astype(np.float32)
+rng = np.random.default_rng(0)
+
+# %% [markdown]
+# ## Spoil it on purpose
+#
+# An autoencoder is asked to copy. If its code is wide enough, 784 numbers or
+# more, it can do that without learning anything: pass every pixel through. So far
+# only the bottleneck stood in the way.
+#
+# There is another way. Spoil the image before the encoder sees it, and ask for
+# the *clean* one:
+#
+# $$ \tilde x = \text{spoil}(x, \varepsilon), \qquad z = \text{encoder}(\tilde x) $$
+#
+# $$ L = -\log p(x \mid z) $$
+#
+# ($p(x \mid z)$ is how probable the decoder finds $x$, given the code $z$: the
+# likelihood of lesson 03.) Copying no longer helps, since it would copy the noise
+# as well. To put back what is missing, the network must know what digits look
+# like. Two ways to spoil:
+#
+# - **mask**: each pixel is set to zero with probability `amount`;
+# - **gaussian**: normal noise of standard deviation `amount` is added to each
+#   pixel.
+#
+# The noise is drawn anew for every batch, so the network never sees the same
+# spoiled image twice. It is an *argument* of the loss, `loss_and_grad(x, eps)`:
+# with the same `eps` the same loss, and so the gradient can be checked.
+
+
+# %%
+def spoil(x, eps, amount):
+    """Mask: eps is uniform in [0, 1), a number for each pixel."""
+    return x * (eps >= amount)
+
+
+masker = DenoisingAutoencoder.dense(784, 50, 20, corruption="mask", amount=0.5, dtype=np.float64)
+x, eps = x_test[:8].astype(np.float64), masker.draw_noise(rng, 8)
+assert np.array_equal(masker.corrupt(x, eps), spoil(x, eps, 0.5))
+
+plain = Autoencoder.dense(784, 50, 20, dtype=np.float64)  # the same seed, so the same weights
+logits = plain.decoder.forward(plain.encode(spoil(x, eps, 0.5)))
+loss, dlogits = plain.likelihood.loss_and_grad(logits, x)  # against the clean x
+plain.encoder.backward(plain.decoder.backward(dlogits))
+assert np.isclose(masker.loss_and_grad(x, eps).loss, loss)
+assert np.allclose(masker.encoder.layers[0].dW, plain.encoder.layers[0].dW)
+print("npvae's denoising autoencoder is the plain one, with a spoiled input")
+
+
+# %% [markdown]
+# ## Train three
+#
+# All three have a *wide* code of 784 numbers, as many as there are pixels. One is
+# plain, one is trained on masks that hide half of the pixels, one on Gaussian
+# noise.
+
+
+# %%
+def train(model):
+    epochs, batch_size = sized((6, 64), quick=(4, 32))
+    model.start_at((train_part.take(slice(None)) / 255).mean(axis=0))
+    how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(1e-3, epochs=epochs)}
+    for _ in steps(model, train_part, Pixels("none"), Adam(), **how):
+        pass
+    return model
+
+
+n_h, n_z = sized(400, quick=200), 784
+models = {
+    "plain": train(Autoencoder.dense(784, n_h, n_z)),
+    "mask": train(DenoisingAutoencoder.dense(784, n_h, n_z, corruption="mask", amount=0.5)),
+    "gaussian": train(DenoisingAutoencoder.dense(784, n_h, n_z, corruption="gaussian", amount=0.5)),
+}
+
+
+def error(x_hat, x):
+    """The squared error of an image, summed over its pixels; the mean over the images."""
+    return float(((x_hat - x) ** 2).sum(axis=1).mean())
+
+
+# %% [markdown]
+# **Predict first:** test digits, half of their pixels gone. The plain autoencoder
+# has seen whole digits only. Does it at least do no harm?
+
+# %%
+spoiled = {}
+for kind in ("mask", "gaussian"):
+    eps = models[kind].draw_noise(rng, len(x_test))
+    spoiled[kind] = models[kind].corrupt(x_test, eps)
+print(f"{'':<20} {'spoiled':>8} " + " ".join(f"{name:>9}" for name in models))
+cleaned = {}
+for kind, x_spoiled in spoiled.items():
+    before = error(x_spoiled, x_test)
+    after = {name: error(model.reconstruct(x_spoiled), x_test) for name, model in models.items()}
+    cleaned[kind] = after[kind]
+    print(f"{kind:<20} {before:8.1f} " + " ".join(f"{value:9.1f}" for value in after.values()))
+    assert after[kind] < 0.5 * before, "far below the error of the noisy input"
+    assert after[kind] < after["plain"], "and below that of a network that never saw noise"
+
+# %% [markdown]
+# Each is best at what it was trained for. Against masks the plain one does
+# little. Against Gaussian noise it does a lot, which may surprise you: random
+# noise does not fit through 400 hidden units that have learned strokes, so the
+# hidden layer was a bottleneck after all. And the masker, so good with masks, is
+# no better than the plain one with Gaussian noise: it was never shown that a
+# pixel can be *too bright*. A network removes what it was shown how to remove.
+
+# %%
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.4))
+for ax, (kind, x_spoiled) in zip(axes, spoiled.items(), strict=True):
+    rows = x_test[:8], x_spoiled[:8], models[kind].reconstruct(x_spoiled[:8])
+    rows = [*rows, models["plain"].reconstruct(x_spoiled[:8])]
+    told = f"{kind}: clean, spoiled, cleaned; then by the plain one"
+    figures.samples(np.concatenate(rows), data.shape, across=8, told=told, ax=ax)
+show(figure, "07-cleaned")
+
+# %% [markdown]
+# ## How much noise?
+#
+# The masker was trained with half of the pixels hidden.
+#
+# **Predict first:** what does it do to an image of which *nothing* is hidden? And
+# to one of which nine tenths are?
+
+# %%
+amounts = np.linspace(0, 0.9, 10)
+eps = rng.random(x_test.shape, dtype=np.float32)
+curves = {"spoiled": [], "plain": [], "masker": []}
+for amount in amounts:
+    x_spoiled = spoil(x_test, eps, amount)
+    curves["spoiled"].append(error(x_spoiled, x_test))
+    curves["plain"].append(error(models["plain"].reconstruct(x_spoiled), x_test))
+    curves["masker"].append(error(models["mask"].reconstruct(x_spoiled), x_test))
+for name, values in curves.items():
+    print(f"{name:<8} " + " ".join(f"{value:5.1f}" for value in values))
+assert curves["masker"][0] > curves["plain"][0], "nothing hidden: it cleans what is clean"
+assert curves["masker"][0] > curves["masker"][5], "and does worse than with half of it hidden"
+assert curves["masker"][5] < curves["plain"][5], "half hidden: it knows what to do"
+assert curves["masker"][9] < curves["spoiled"][9], "even then it helps"
+
+# %%
+figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4.2), width_ratios=(5, 4))
+for (name, values), colour in zip(curves.items(), (GREEN, ORANGE, BLUE), strict=True):
+    left.plot(amounts, values, "o-", color=colour, label=name)
+left.set(xlabel="share of the pixels that are hidden", ylabel="squared error of an image")
+left.legend()
+shown = (0.0, 0.3, 0.6, 0.9)
+rows = [spoil(x_test[:8], eps[:8], amount) for amount in shown]
+pairs = [np.concatenate([row, models["mask"].reconstruct(row)]) for row in rows]
+hidden = ", ".join(f"{amount:.0%}" for amount in shown)
+told = f"{hidden} hidden, each above what is made of it"
+figures.samples(np.concatenate(pairs), data.shape, across=8, told=told, ax=right)
+show(figure, "07-how-much")
+
+# %% [markdown]
+# It does *better* with half of the image than with the whole! It has learned that
+# half of the ink is always missing, and puts it back also where none is. With
+# nine tenths hidden it still finds a digit, but a blurred one. It *cannot* know
+# which of many digits left these few pixels, and under this loss the best answer
+# is the mean of all that could have (remember the two images with one name in the
+# exercises of lesson 05). Remember the blur; it comes back in lesson 17.
+#
+# So a denoiser carries a model of what is probable in its weights. People use
+# that: for old films and scans, for sound, for filling in what is missing from
+# tables. Removing noise in many small steps, starting from nothing but noise, is
+# how today's *diffusion models* make images.
+#
+# Can we then make new digits with an autoencoder? It knows so much about them.
+# The next lesson tries.
+#
+# ## Exercises
+#
+# Answers are in `answers_07_denoising.py`.
+#
+# 1. **Change a number.** Clean an image twice: give the masker what it made of an
+#    image with half of its pixels hidden. Predict: better, worse, or the same?
+#    *Check:* the error goes *up*. Why?
+# 2. **A filter that knows nothing.** The oldest way to remove noise: replace each
+#    pixel by the mean of the 3 by 3 pixels around it. Try it on the images with
+#    Gaussian noise. *Check:* it leaves more than one and a half times the error
+#    that the network leaves. Why not a wider filter?
+# 3. **Derive and implement.** *Salt and pepper*: a tenth of the pixels become
+#    white, a tenth black. Write a subclass of `DenoisingAutoencoder` with a
+#    `corrupt` of its own. *Check:* the mean of what becomes of a pixel of 0.5 is
+#    0.5 within 0.01 (rung 3 of the ladder), and `check(model, x, eps).ok` holds
+#    for the tiny one above (rung 2).

@@ -1,0 +1,105 @@
+# %% [markdown]
+# # 06 · Squeezing a digit through a bottleneck: answers
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+from course import digits, show, sized
+
+from npvae import Adam, Autoencoder, Cosine, Pixels, check, figures, steps
+
+data = digits()
+train_part = data.train.only(slice(0, sized(20_000, quick=5000)))
+x_train = (train_part.take(slice(None)) / 255).astype(np.float32)
+x_test = (data.test.take(slice(0, 2000)) / 255).astype(np.float32)
+mean = x_train.mean(axis=0)
+
+
+def train(model, epochs, batch_size):
+    model.start_at(mean)
+    how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(2e-3, epochs=epochs)}
+    for _ in steps(model, train_part, Pixels("none"), Adam(), **how):
+        pass
+    return model
+
+
+def error(x_hat, x):
+    return float(((x_hat - x) ** 2).sum(axis=1).mean())
+
+
+# %% [markdown]
+# ## 1. A single number
+#
+# It orders all digits along one line. Along a line each digit has two neighbours
+# only, so the network chooses who may stand beside whom, and most digits have to
+# be drawn as a mean of several.
+
+# %%
+n_h, epochs, batch_size = sized((400, 6, 64), quick=(200, 5, 32))
+one, two = (train(Autoencoder.dense(784, n_h, n_z), epochs, batch_size) for n_z in (1, 2))
+errors = {0: error(mean, x_test)}
+errors |= {model.n_z: error(model.reconstruct(x_test), x_test) for model in (one, two)}
+for n_z, value in errors.items():
+    print(f"{n_z} numbers: error {value:.1f}")
+assert errors[2] < errors[1] < errors[0]
+
+z = one.encode(x_train)
+walk = np.linspace(*np.percentile(z, [1, 99]), 20, dtype=np.float32)[:, None]
+ax = figures.samples(one.decode(walk), data.shape, across=10, told="along the one number of z")
+show(ax, "06-answer-one-number")
+
+# %% [markdown]
+# ## 2. PCA out of the linear autoencoder
+#
+# What it decodes lies in PCA's space. Within that space the data's own variance
+# singles out the directions: the eigenvectors of the covariance of the
+# reconstructions.
+
+# %%
+linear = train(Autoencoder.dense(784, (), 8, likelihood="gaussian"), sized(15, quick=30), 128)
+back = linear.reconstruct(x_train) - mean
+found = np.linalg.eigh(np.cov(back.T))[1][:, ::-1][:, :8]
+pca = np.linalg.eigh(np.cov(x_train.T))[1][:, ::-1][:, :8]
+cosines = np.abs((found * pca).sum(axis=0))
+print("cosines with PCA's directions:", cosines.round(3))
+assert cosines[:6].min() > 0.9
+
+figure, ax = plt.subplots(figsize=(7, 2))
+images = np.concatenate([pca.T, found.T])
+images = images / np.abs(images).max(axis=1, keepdims=True)
+images[8:] *= np.sign((found * pca).sum(axis=0))[:, None]  # a direction may point either way
+ax.imshow(figures.tile(images, data.shape, 8), cmap="RdBu_r", vmin=-1, vmax=1)
+ax.set_title("PCA's directions, and those found in the linear autoencoder")
+ax.set_axis_off()
+show(figure, "06-answer-the-same-directions")
+
+# %% [markdown]
+# ## 3. Tied weights
+#
+# $W$ is used twice. As the decoder's matrix in $\hat x = z W^\top$ it gets
+# $(d\hat x)^\top z$, and that sends $dz = d\hat x\, W$ back. As the encoder's in
+# $z = x W$ it gets $x^\top dz$. Both uses change the loss, so the two add up:
+#
+# $$ dW = x^\top\, d\hat x\; W + d\hat x^\top\, x\; W $$
+
+
+# %%
+class Tied:
+    """z = x W, x_hat = z Wᵀ, loss = |x_hat - x|² / 2, the mean over the batch."""
+
+    def __init__(self, n_x, n_z):
+        self.W = np.random.default_rng(0).standard_normal((n_x, n_z))
+        self.dW = np.zeros_like(self.W)
+
+    def loss_and_grad(self, x):
+        z = x @ self.W
+        away = z @ self.W.T - x
+        dx_hat = away / len(x)
+        dz = dx_hat @ self.W
+        self.dW[...] = dx_hat.T @ z + x.T @ dz
+        return 0.5 * (away**2).sum() / len(x), dx_hat @ (self.W @ self.W.T) - dx_hat
+
+
+report = check(Tied(6, 2), np.random.default_rng(1).standard_normal((5, 6)))
+print(report)
+assert report.ok

@@ -1,0 +1,102 @@
+# %% [markdown]
+# # 07 · Noise in, digits out: answers
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+from course import digits, show, sized
+
+from npvae import Adam, Cosine, DenoisingAutoencoder, Pixels, check, figures, steps
+
+data = digits()
+train_part = data.train.only(slice(0, sized(20_000, quick=4000)))
+x_test = (data.test.take(slice(0, 1000)) / 255).astype(np.float32)
+
+
+def train(model):
+    epochs, batch_size = sized((6, 64), quick=(4, 32))
+    model.start_at((train_part.take(slice(None)) / 255).mean(axis=0))
+    how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(1e-3, epochs=epochs)}
+    for _ in steps(model, train_part, Pixels("none"), Adam(), **how):
+        pass
+    return model
+
+
+def error(x_hat, x):
+    return float(((x_hat - x) ** 2).sum(axis=1).mean())
+
+
+n_h = sized(400, quick=200)
+masker = train(DenoisingAutoencoder.dense(784, n_h, 784, corruption="mask", amount=0.5))
+
+# %% [markdown]
+# ## 1. Twice clean
+#
+# Worse. The masker expects half of the ink to be missing. What it made of the
+# image has all its ink again, so the second time it adds ink where none is
+# missing, as it did with the whole images at the left end of the curve.
+
+# %%
+spoiled = masker.corrupt(x_test, masker.draw_noise(np.random.default_rng(0), len(x_test)))
+once = masker.reconstruct(spoiled)
+twice = masker.reconstruct(once)
+print(f"error: spoiled {error(spoiled, x_test):.1f}, cleaned {error(once, x_test):.1f}, ", end="")
+print(f"cleaned twice {error(twice, x_test):.1f}")
+assert error(twice, x_test) > error(once, x_test)
+
+# %% [markdown]
+# ## 2. A filter that knows nothing
+#
+# Averaging nine pixels divides the variance of the noise by nine, from
+# $784 \cdot 0.25 = 196$ to about 22. But it averages the strokes as well, and a
+# stroke is two or three pixels wide. A wider filter leaves less noise and less
+# digit. The filter treats every place alike; the network knows that here a stroke
+# goes on, and there is paper.
+
+# %%
+gaussian = train(DenoisingAutoencoder.dense(784, n_h, 784, corruption="gaussian", amount=0.5))
+noisy = gaussian.corrupt(x_test, gaussian.draw_noise(np.random.default_rng(0), len(x_test)))
+padded = np.pad(noisy.reshape(-1, *data.shape), ((0, 0), (1, 1), (1, 1)))
+height, width = data.shape
+filtered = np.mean(
+    [padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)], axis=0
+).reshape(x_test.shape)
+by_network = gaussian.reconstruct(noisy)
+print(f"error: noisy {error(noisy, x_test):.0f}, filter {error(filtered, x_test):.1f}, ", end="")
+print(f"network {error(by_network, x_test):.1f}")
+assert error(filtered, x_test) > 1.5 * error(by_network, x_test)
+
+figure, ax = plt.subplots(figsize=(6, 3.2))
+rows = x_test[:8], noisy[:8], filtered[:8], by_network[:8]
+told = "clean, noisy, by the mean of 3 by 3 pixels, by the network"
+figures.samples(np.concatenate(rows), data.shape, across=8, told=told, ax=ax)
+show(figure, "07-answer-filter")
+
+# %% [markdown]
+# ## 3. Salt and pepper
+#
+# One uniform number decides: below 0.1 the pixel becomes black, above 0.9 white.
+# A pixel of 0.5 stays 0.5 on average:
+# $0.1 \cdot 0 + 0.8 \cdot 0.5 + 0.1 \cdot 1 = 0.5$. The noise is an argument as
+# before, so the gradient check works without another line.
+
+
+# %%
+class SaltAndPepper(DenoisingAutoencoder):
+    """Each pixel black with probability 0.1, white with probability 0.1."""
+
+    def corrupt(self, x, eps):
+        return np.where(eps < 0.1, 0, np.where(eps > 0.9, 1, x))
+
+
+tiny = SaltAndPepper.dense(784, 50, 20, dtype=np.float64)
+rng = np.random.default_rng(0)
+grey = np.full((200, 784), 0.5)
+mean = tiny.corrupt(grey, tiny.draw_noise(rng, 200)).mean()
+print(f"mean of a pixel of 0.5: {mean:.3f}")
+assert abs(mean - 0.5) < 0.01
+
+x, eps = x_test[:4].astype(np.float64), tiny.draw_noise(rng, 4)
+report = check(tiny, x, eps, coordinates=20)
+print(report)
+assert report.ok

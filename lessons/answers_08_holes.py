@@ -1,0 +1,117 @@
+# %% [markdown]
+# # 08 · Holes in the latent space: answers
+
+# %%
+import numpy as np
+from course import digits, show, sized
+
+from npvae import Adam, Autoencoder, Cosine, Pixels, figures, steps
+
+data = digits()
+train_part = data.train.only(slice(0, sized(20_000, quick=4000)))
+x_train = (train_part.take(slice(None)) / 255).astype(np.float32)
+test = (data.test.take(slice(0, 5000)) / 255).astype(np.float32)
+x_test, held_out = test[:1000], test[1000:]
+rng = np.random.default_rng(0)
+
+n_h, epochs, batch_size = sized((400, 6, 64), quick=(200, 4, 32))
+model = Autoencoder.dense(784, n_h, 16)
+model.start_at(x_train.mean(axis=0))
+how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(2e-3, epochs=epochs)}
+for _ in steps(model, train_part, Pixels("none"), Adam(), **how):
+    pass
+z_train, reconstructed = model.encode(x_train), model.reconstruct(x_test)
+
+
+def nearest(x, known):
+    """The squared distance of each row of x to the nearest row of `known`."""
+    square = (x * x).sum(axis=1)[:, None] + (known * known).sum(axis=1) - 2 * x @ known.T
+    return np.maximum(square.min(axis=1), 0)
+
+
+def gaussian(z, n):
+    """Return n draws from the Gaussian fitted to the codes z."""
+    A = np.linalg.cholesky(np.cov(z.T))
+    return (z.mean(axis=0) + rng.standard_normal((n, z.shape[1])) @ A.T).astype(np.float32)
+
+
+# %% [markdown]
+# ## 1. N(0, I)
+#
+# The codes are spread over several units, and $\mathcal N(0, I)$ over one. All
+# its draws fall into one small spot in the middle, so what is decoded is nearly
+# the same image each time.
+
+
+# %%
+def variety(x):
+    """Mean squared distance between two images: twice the variance, summed over the pixels."""
+    return 2 * x.var(axis=0).sum()
+
+
+standard = model.decode(rng.standard_normal((1000, 16)).astype(np.float32))
+print(f"between two reconstructions {variety(reconstructed):.0f}, ", end="")
+print(f"between two images from N(0, I) {variety(standard):.0f}")
+assert variety(standard) < 0.5 * variety(reconstructed)
+ax = figures.samples(standard[:32], data.shape, across=8, told="decoded draws from N(0, I)")
+show(ax, "08-answer-standard-normal")
+
+# %% [markdown]
+# ## 2. Ten Gaussians
+#
+# Better: there is less emptiness within the codes of one digit than between those
+# of ten. But the codes of a single digit are bent, too. With more and more
+# Gaussians you would come nearer and nearer, and end with one around each
+# training image, which makes up nothing new. A VAE goes the other way: it does
+# not fit a distribution to the codes, but makes the codes fit a distribution.
+
+# %%
+by_digit = [gaussian(z_train[train_part.labels == digit], 100) for digit in range(10)]
+distances = {
+    "reconstructions": nearest(reconstructed, held_out).mean(),
+    "ten Gaussians": nearest(model.decode(np.concatenate(by_digit)), held_out).mean(),
+    "one Gaussian": nearest(model.decode(gaussian(z_train, 1000)), held_out).mean(),
+}
+for name, distance in distances.items():
+    print(f"{name:<16} {distance:.1f} from the nearest digit")
+assert list(distances.values()) == sorted(distances.values())
+
+ax = figures.samples(
+    np.concatenate([model.decode(z[:6]) for z in by_digit]).reshape(10, 6, -1).swapaxes(0, 1)
+    .reshape(60, -1),
+    data.shape,
+    across=10,
+    told="made up: a Gaussian for each digit",
+)  # fmt: skip
+show(ax, "08-answer-ten-gaussians")
+
+# %% [markdown]
+# ## 3. PCA has no holes
+#
+# Let $P$ hold $n_z$ orthonormal eigenvectors of the covariance $S$ of the images,
+# and $\Lambda$ their eigenvalues. The codes $z = (x - m) P$ have mean $0$ and
+# covariance $P^\top S P = \Lambda$. Decoding is linear, $\hat x = m + z P^\top$.
+# So for draws with the same mean and covariance the images have mean $m$ and
+# covariance $P \Lambda P^\top$, which within the $n_z$ directions is
+# $P^\top P \Lambda P^\top P = \Lambda$, that of the data.
+#
+# Nothing bends, so there is nowhere to fall into. But mean and covariance are
+# *all* that a Gaussian can copy. Digits are not Gaussian: a pixel is nearly black
+# or nearly white, and a stroke is a relation between many pixels at once. A
+# linear decoder cannot make a Gaussian into strokes. A network can, if its codes
+# lie where it was trained.
+
+# %%
+mean, n_z = x_train.mean(axis=0), 16
+values, vectors = np.linalg.eigh(np.cov(x_train.T))
+values, P = values[::-1][:n_z], vectors[:, ::-1][:, :n_z]
+z = rng.standard_normal((20_000, n_z)) * np.sqrt(values)
+images = mean + z @ P.T
+within = np.cov(((images - mean) @ P).T)
+print("variance of the draws over that of the data:", (np.diag(within) / values).round(2))
+assert np.abs(images.mean(axis=0) - mean).max() < 0.03
+assert np.abs(within - np.diag(values)).max() < 0.03 * values[0]
+assert np.allclose(np.diag(within), values, rtol=0.04)
+
+ax = figures.samples(np.clip(images[:32], 0, 1), data.shape, across=8, told="samples of PCA")
+show(ax, "08-answer-pca")
