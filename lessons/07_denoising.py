@@ -197,8 +197,8 @@ show(figure, "07-how-much")
 #    *Check:* the error goes *up*. Why?
 # 2. **A filter that knows nothing.** The oldest way to remove noise: replace each
 #    pixel by the mean of the 3 by 3 pixels around it. Try it on the images with
-#    Gaussian noise. *Check:* it leaves more than one and a half times the error
-#    that the network leaves. Why not a wider filter?
+#    Gaussian noise. *Check:* it leaves at least a quarter more error than the
+#    network. Why not a wider filter?
 # 3. **Derive and implement.** *Salt and pepper*: a tenth of the pixels become
 #    white, a tenth black. Write a subclass of `DenoisingAutoencoder` with a
 #    `corrupt` of its own. *Check:* the mean of what becomes of a pixel of 0.5 is
