@@ -41,6 +41,8 @@ def pytest_addoption(parser):
         "kills in tests/test_killed.py; from 200 up, each operation on the disk goes wrong in turn"
     )
     parser.addoption("--kills", type=int, default=12, metavar="N", help=text)
+    text = "whether to run the lessons in tests/test_lessons.py: at small sizes, or as they are"
+    parser.addoption("--lessons", choices=["no", "quick", "full"], default="no", help=text)
 
 
 class GradientsChecked:
