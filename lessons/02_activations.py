@@ -5,7 +5,7 @@
 #
 # - **You need:** lesson 01 (forward, backward, the numeric gradient).
 # - **You get:** five activation functions with their slopes by hand, a sigmoid
-#   that survives any input, and the reason why deep networks of sigmoids did not
+#   that survives any input, and one reason why deep networks of sigmoids did not
 #   learn.
 # - **Run time:** 3 seconds.
 
@@ -48,9 +48,9 @@ assert not np.allclose(with_a_bend, one_layer), "a bend makes the difference"
 #
 # $$ dx = dy \cdot f'(x) $$
 #
-# So all we need is the slope $f'$ of each curve. Here are five that you will
-# meet, with their slopes. It helps to write a slope in terms of $y$, which the
-# forward has already worked out.
+# So all we need is the slope $f'$ of each curve. Here are five, with their
+# slopes. It helps to write a slope in terms of $y$, which the forward has already
+# worked out.
 #
 # | curve | $y = f(x)$ | slope $f'(x)$ |
 # |---|---|---|
@@ -64,7 +64,7 @@ assert not np.allclose(with_a_bend, one_layer), "a bend makes the difference"
 # $e^{-x} = u - 1$:
 #
 # $$
-# \frac{dy}{dx} = -\frac{1}{u^2} \cdot (-e^{-x})
+# f'(x) = -\frac{1}{u^2} \cdot (-e^{-x})
 #     = \frac{1}{u} \cdot \frac{u - 1}{u} = y\,(1 - y)
 # $$
 #
@@ -108,8 +108,10 @@ axes[0].legend()
 show(figure, "02-curves-and-slopes")
 
 # %% [markdown]
-# The sigmoid is steepest in the middle, and even there its slope is only
-# $\tfrac14$. Remember that number.
+# Look at the dashed lines: ReLU, leaky ReLU and softplus keep a slope of 1 for
+# large $x$; tanh and sigmoid go flat on both sides. The sigmoid is steepest at
+# $x = 0$, where $y = \tfrac12$ makes $y\,(1 - y)$ largest. Even there its slope
+# is only $\tfrac14$. Remember that number.
 #
 # ## A sigmoid that survives
 #
@@ -126,19 +128,23 @@ with np.errstate(over="ignore", invalid="ignore"):  # look on, without a warning
     assert np.isnan(exp_1000 / (1 + exp_1000)), "infinity / infinity is not a number"
 
 # %% [markdown]
-# The first gets away with an overflow. The second gives NaN, "not a number", and
-# *one* NaN spoils every weight of a network within one step. A formula can be
-# right on paper and wrong in a computer.
+# The first overflows, and still gives the right 0. The second gives NaN, "not a
+# number", and *one* NaN soon spoils a whole network: every sum that it enters is
+# NaN. A formula can be right on paper and wrong in a computer.
 #
 # The cure is another formula for the same curve, through a function that never
 # overflows:
 #
 # $$ \text{sigmoid}(x) = \tfrac12 \left(1 + \tanh \tfrac{x}{2}\right) $$
 #
+# (Multiply the top and the bottom of $1 / (1 + e^{-x})$ by $e^{x/2}$, and compare
+# with the table. `np.tanh` is written so that it never overflows, unlike the
+# formula in the table.)
+#
 # The same for softplus. Where $x$ is large, $e^x$ overflows, yet softplus is then
 # simply $x$. So we take $x$ out of the logarithm,
-# $\log(1 + e^x) = x + \log(1 + e^{-x})$, and use whichever form has the harmless
-# exponent:
+# $\log(1 + e^x) = \log(e^x (e^{-x} + 1)) = x + \log(1 + e^{-x})$, and use
+# whichever form has the harmless exponent:
 #
 # $$ \text{softplus}(x) = \max(x, 0) + \log(1 + e^{-|x|}) $$
 
@@ -149,7 +155,7 @@ def stable_sigmoid(x):
 
 
 def stable_softplus(x):
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))  # log1p(e) is log(1 + e), for tiny e too
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))  # log1p(t) = log(1 + t)
 
 
 assert np.allclose(stable_sigmoid(x), sigmoid(x), rtol=0, atol=1e-15)
@@ -165,11 +171,13 @@ print("sigmoid at -1000, 0, 1000:", stable_sigmoid(extreme))
 # ## Saturation kills
 #
 # Where a curve is flat, its slope is next to zero, and so is everything that
-# passes backward through it. A unit that sits there is *saturated*: it is certain
-# of itself, and no error can reach it.
+# passes backward through it. A *unit* (one output of a layer) that sits there is
+# *saturated*: it is certain of itself, and next to no gradient reaches its
+# weights.
 #
-# **Predict first:** a sigmoid unit gets $x = 20$, and the right answer would have
-# been 0. By which factor is the gradient made smaller on its way back?
+# **Predict first:** a sigmoid unit gets $x = 20$, so it says 1. The right answer
+# would have been 0, and the gradient that tells it so is $dy = 1$. How much of
+# that reaches $x$?
 
 # %%
 unit = Sigmoid()
@@ -178,11 +186,18 @@ print(f"dy = 1 becomes dx = {unit.backward(np.array([1.0]))[0]:.1e}")
 assert unit.backward(np.array([1.0]))[0] < 1e-8
 
 # %% [markdown]
+# Two billionths. The unit is as wrong as can be, and hears nothing of it.
+#
 # Now go deep. Each layer of sigmoids multiplies the gradient by a slope of
 # $\tfrac14$ *at most*, so ten layers leave less than
-# $(\tfrac14)^{10} \approx 10^{-6}$ of it, unless the weights happen to make up
-# for that. We send a gradient of length 1 back through ten layers and measure
-# what is left.
+# $(\tfrac14)^{10} \approx 10^{-6}$ of it, unless the weights make up for that. We
+# send a gradient back through ten layers and measure its *length*,
+# $\sqrt{\sum dx^2}$, on the way.
+#
+# What do the dense layers between do to it? With $n$ inputs, and weights drawn
+# with variance $1/n$, they keep its length, on average. So what is lost is lost
+# in the curves. The code calls $n$ times the variance the `spread`. ReLU has
+# slope 0 half of the time, so it gets a spread of 2.
 
 
 # %%
@@ -213,7 +228,7 @@ lengths = {
 }
 for name, values in lengths.items():
     print(f"{name:<8} after ten layers: {values[-1]:.1e}")
-assert lengths["sigmoid"][-1] < 0.25**10 * 10, "ten layers of sigmoids leave next to nothing"
+assert lengths["sigmoid"][-1] < 0.25**10, "ten layers of sigmoids leave next to nothing"
 assert lengths["ReLU"][-1] > 0.1, "ReLU with the right weights passes it on"
 assert lengths["tanh"][-1] > 1e4 * lengths["sigmoid"][-1]
 
@@ -227,16 +242,18 @@ ax.legend()
 show(ax, "02-vanishing")
 
 # %% [markdown]
-# This picture is why deep networks were thought impossible to train until about
-# 2006, when people began to train them one layer at a time. ReLU, and weights
-# that start with the right spread (He, 2015; for tanh, Glorot, 2010), made that
-# detour unnecessary. In npvae the hidden layers are ReLU or tanh. The sigmoid is
-# used where its two flat ends are wanted: to say how probable a pixel is. That is
-# the next lesson.
+# After ten layers tanh has kept a third of the gradient, ReLU all of it, and the
+# sigmoid less than a millionth. The blue line is one reason why deep networks
+# were long thought hard to train; from about 2006 people trained them one layer
+# at a time. ReLU, and weights that start with the right spread (Glorot and
+# Bengio, 2010, for tanh; He and others, 2015, for ReLU), made that detour
+# unnecessary. In these lessons the layers between input and output, the *hidden*
+# ones, are ReLU or tanh. The sigmoid is used where its two flat ends are wanted:
+# to say how probable a pixel is. That is the next lesson.
 #
 # > **What you may have read:** "sigmoid, because neurons fire or don't". Nothing
-# > in the mathematics asks for that. Any bend works. What counts is how well it
-# > lets a gradient through.
+# > in the mathematics asks for that. Almost any bend works. What counts is how
+# > well it lets a gradient through.
 #
 # ## Exercises
 #
@@ -244,11 +261,12 @@ show(ax, "02-vanishing")
 #
 # 1. **Change a number.** Multiply the weights of the sigmoid network by 4
 #    (`spread=16`), so that they make up for the quarter. Predict: does the
-#    gradient survive now? *Check:* less than $10^{-2}$ of it is left after ten
-#    layers. Why not all of it?
-# 2. **Dead units.** Give a ReLU layer a bias of $-5$ and inputs from
-#    $\mathcal N(0, 1)$. How many of 10,000 numbers have a gradient? And with
-#    `LeakyReLU(0.01)`? *Check:* 0, or 10,000.
+#    gradient survive now? *Check:* between $10^{-3}$ and $10^{-2}$ of it is left
+#    after ten layers. Why not all of it?
+# 2. **Dead units.** A bias of $-5$ has got into a layer: feed a ReLU $x - 5$,
+#    with 10,000 numbers $x$ from `rng.standard_normal`. For how many of them is
+#    the slope not 0? And with `LeakyReLU(0.01)`? *Check:* 0 and 10,000. Why will
+#    that not mend itself in training?
 # 3. **Derive and implement.** The *swish* $y = x \cdot \text{sigmoid}(x)$. Write
 #    its `forward` and `backward` as a class. *Check:* its slope agrees with the
 #    numeric one to $10^{-7}$ at all $x$ in $[-6, 6]$.

@@ -47,6 +47,10 @@ for p in (1.0, 0.5, 0.01):
 #
 # $$ -\log p(x) = \frac{(x - m)^2}{2\sigma^2} + \log\sigma + \tfrac12 \log 2\pi $$
 #
+# (A real number has no probability of its own, only a *density*: the height of
+# the bell. The area below the bell is 1. So a narrow bell is a high one, and its
+# height may exceed 1.)
+#
 # There is the squared error! Using it means believing in a bell. And $\sigma$ is
 # the price list: it says how much an error of a given size costs. The gradient is
 #
@@ -62,7 +66,7 @@ def gaussian_loss(m, x, sigma):
 
 
 m, x, h = 0.3, 1.0, 1e-5
-for sigma in (1.0, 0.5, 0.1):
+for sigma in (1.0, 0.5, 0.2):
     gradient = (m - x) / sigma**2
     numeric = (gaussian_loss(m + h, x, sigma) - gaussian_loss(m - h, x, sigma)) / (2 * h)
     loss, dm = Gaussian(sigma).loss_and_grad(np.array([[m]]), np.array([[x]]))
@@ -71,12 +75,14 @@ for sigma in (1.0, 0.5, 0.1):
     assert np.isclose(dm[0, 0], gradient)
     best = gaussian_loss(x, x, sigma)
     print(f"sigma {sigma}: loss {loss:6.2f}, gradient {gradient:6.1f}; without an error {best:.2f}")
-assert gaussian_loss(x, x, 0.1) < 0, "a density may exceed 1, and then its loss is negative"
+assert gaussian_loss(x, x, 0.2) < 0, "a density may exceed 1, and then its loss is negative"
 
 # %% [markdown]
-# Four times as much. And yes: a narrow bell is higher than 1, so hitting its
-# middle costs *less* than nothing. Losses of real numbers have no floor at zero;
-# only differences between them mean something.
+# Four times as much: the gradient goes from $-0.7$ to $-2.8$. (The whole loss
+# hardly moves, since $\log\sigma$ falls.) And yes: a narrow bell is higher than
+# 1, so hitting its middle costs *less* than nothing. Losses of real numbers have
+# no floor at zero. Measure $x$ in other units, and each of them moves by the same
+# constant. Only differences between them mean something.
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(8, 3))
@@ -93,16 +99,19 @@ show(figure, "03-bells")
 # %% [markdown]
 # ## A pixel that is on or off: cross-entropy
 #
-# A binary pixel is a coin: on ($x = 1$) with probability $p$, off ($x = 0$) with
-# $1 - p$. In one formula:
+# A binary pixel is a coin: on ($x = 1$) with a probability that we call $p$,
+# without brackets, and off ($x = 0$) with $1 - p$. In one formula (put in
+# $x = 1$: the second term is gone):
 #
 # $$ -\log p(x) = -x \log p - (1 - x) \log(1 - p) $$
 #
 # This *is* the binary cross-entropy. The network puts out any real number $a$,
 # the *logit*, and the sigmoid turns it into a probability,
-# $p = \text{sigmoid}(a)$. Now look at what happens when both are put together.
-# Since $\log p = -\text{softplus}(-a)$ and $\log(1 - p) = -\text{softplus}(a)$,
-# and $\text{softplus}(a) - \text{softplus}(-a) = a$:
+# $p = \text{sigmoid}(a)$. Now look at what happens when both are put together. We
+# have $\log p = -\text{softplus}(-a)$ and $\log(1 - p) = -\text{softplus}(a)$. So
+# the loss is $x\,\text{softplus}(-a) + (1 - x)\,\text{softplus}(a)$. With
+# $\text{softplus}(a) - \text{softplus}(-a) = a$, and the slope of softplus, which
+# is the sigmoid (lesson 02), that becomes
 #
 # $$ L = \text{softplus}(a) - x\,a, \qquad \frac{dL}{da} = p - x $$
 #
@@ -124,8 +133,8 @@ assert np.allclose(da[0], p - x), "npvae's Bernoulli is this formula"
 # %% [markdown]
 # ## The same formula, twice
 #
-# On paper the two forms are equal. A network that is trained in single precision
-# (7 digits) uses one of them.
+# On paper the two forms are equal. In a computer they are not, least of all in
+# single precision (7 digits), in which networks are trained.
 #
 # **Predict first:** the pixel is off, and the network is wrongly sure that it is
 # on. From which logit $a$ on does the first form, $-\log(1 - p)$, break down in
@@ -136,44 +145,48 @@ a = np.arange(0, 101, dtype=np.float32)
 p = sigmoid(a)
 with np.errstate(divide="ignore", invalid="ignore"):
     naive = -np.log(1 - p)  # the pixel is off
-    naive_gradient = (p / (p * (1 - p))) * (p * (1 - p))  # dL/dp times dp/da
+    naive_gradient = 1 / (1 - p) * (p * (1 - p))  # dL/dp times dp/da
 stable, stable_gradient = softplus(a), p
 broken = int(np.argmax(~np.isfinite(naive)))
 print(f"logit {broken}: naive {naive[broken]}, gradient {naive_gradient[broken]}")
 print(f"logit {broken}: stable {stable[broken]:.1f}, gradient {stable_gradient[broken]:.1f}")
 
 assert 10 < broken < 20
-assert np.isnan(naive_gradient[broken]), "0 / 0"
+assert np.isnan(naive_gradient[broken]), "infinity times 0"
 assert np.isfinite(stable).all()
 assert np.allclose(stable[20:], a[20:]), "being sure and wrong costs what the logit says"
 
 # %%
 figure, ax = plt.subplots(figsize=(6, 3.2))
-ax.plot(a, stable, color=BLUE, linewidth=4, alpha=0.4, label="softplus(a) - x a")
+ax.plot(a, stable, color=BLUE, linewidth=4, alpha=0.4, label="softplus(a)")
 ax.plot(a[:broken], naive[:broken], color=ORANGE, label="-log(1 - p), until it is infinite")
 ax.plot(broken - 1, naive[broken - 1], "x", color=ORANGE, markersize=9)
+ax.annotate("next: infinity", (broken - 1, naive[broken - 1]), (broken + 1, broken - 4))
 ax.set(xlabel="logit a, of a pixel that is off", ylabel="loss in nats", xlim=(0, 40), ylim=(0, 40))
 ax.legend()
 show(ax, "03-naive-and-stable")
 
 # %% [markdown]
-# At about 17, where $p$ differs from 1 by less than float32 can show: $1 - p$ is
-# exactly zero. Logits of that size are ordinary; every trained network has them.
-# From there on the naive form says infinity, and its gradient NaN. So in npvae a
-# likelihood takes *logits*, never probabilities.
+# Just above 17, so 18 is the first whole number that fails. There $p$ differs
+# from 1 by less than float32 can show, and $1 - p$ is exactly zero. The naive
+# form says infinity, and its gradient is infinity times zero: NaN. A network that
+# is sure of a pixel easily gets there. So in npvae a likelihood takes *logits*,
+# never probabilities.
 #
 # ## How much does an image cost?
 #
-# The pixels of an image are many coins, so their nats add up. Let us price real
-# digits, in black and white. Our "model" is as dumb as can be: it knows for each
-# pixel how often it is on, $p_i$, and nothing else.
+# The pixels of an image are many coins, so their nats add up. Let us price digits
+# of $28 \times 28 = 784$ pixels, in black and white. Our "model" is as simple as
+# can be: it knows for each pixel how often it is on, $p_i$, and nothing else. We
+# count on one set of digits, for *training*, and price those of another, for
+# *testing*: nobody should be examined on what they have seen.
 
 # %%
 data = digits()
 train = data.train.take(slice(0, 20_000)) >= 128  # (20000, 784), True where on
 test = (data.test.take(slice(0, 1000)) >= 128).astype(float)
 p = np.clip(train.mean(axis=0), 0.001, 0.999)  # what was never seen may happen: no log(0)
-logits = np.log(p / (1 - p))  # the sigmoid, backwards
+logits = np.log(p / (1 - p))  # the inverse of the sigmoid
 
 nats = softplus(logits) - test * logits  # (1000, 784)
 blind = 784 * np.log(2)
@@ -187,7 +200,7 @@ truth, guess = test[3].reshape(28, 28), p.reshape(28, 28)
 pictures = {
     "p: how often it is on": (guess, "gray", 0, 1),
     "a digit x": (truth, "gray", 0, 1),
-    "its price, in nats": (nats[3].reshape(28, 28), "magma", 0, 4),
+    f"its price: {nats[3].sum():.0f} nats": (nats[3].reshape(28, 28), "magma", 0, 2.5),
     "the gradient p - x": (guess - truth, "RdBu_r", -1, 1),
 }
 for ax, (name, (values, colours, low, high)) in zip(axes, pictures.items(), strict=True):
@@ -198,16 +211,22 @@ for ax, (name, (values, colours, low, high)) in zip(axes, pictures.items(), stri
 show(figure, "03-the-price-of-a-digit")
 
 # %% [markdown]
-# Remember this number of nats. Every model of this course will be measured in the
-# same coin, and a good one needs less than half of it.
+# Dear is the ink where ink is rare, and the white paper where ink is usual. In
+# the gradient, blue pixels should become more probable and red ones less.
+#
+# Remember the second number, about 200 nats. The models of Parts III and IV are
+# measured in the same coin, and a good one needs less than half of it.
 #
 # ## Add, or average?
 #
 # Many programs *average* over the 784 pixels, so that the loss is a handy 0.26
 # and not some 200. Same minimum, so who cares?
 #
-# **Predict first:** by which factor does that change the gradient? What must you
-# do to the learning rate?
+# To learn, we move each number a small step against its gradient. How small is
+# called the *learning rate* (lesson 05).
+#
+# **Predict first:** by which factor does averaging change the gradient? What must
+# you do to the learning rate?
 
 # %%
 one, summed = test[:1], Bernoulli().loss_and_grad(logits[None], test[:1])[1]
@@ -215,24 +234,25 @@ averaged = (p - one) / one.size
 factor = np.linalg.norm(summed) / np.linalg.norm(averaged)
 print(f"length of the gradient: summed {np.linalg.norm(summed):.2f}, ", end="")
 print(f"averaged {np.linalg.norm(averaged):.5f}, {factor:.0f} times less")
-assert np.isclose(factor, 784)
+assert np.isclose(factor, 784), "npvae's likelihoods sum over the pixels"
 
 # %% [markdown]
-# It is 784 times smaller, so plain gradient descent needs a 784 times larger
-# step. And it is worse than that: a loss often has a *second* term. The VAE adds
-# one, the KL divergence, also in nats. Average the first over pixels and not the
-# second, and you have made the second one 784 times as important without having
-# decided it. Half the "why does my VAE not work" questions on the internet are
-# this.
+# It is 784 times smaller, and a learning rate 784 times as large would mend that.
+# This it would not mend: a loss often has a *second* term. The variational
+# autoencoder (VAE), where this course is going, adds one that is also in nats.
+# Average the first over pixels and not the second, and you have made the second
+# one 784 times as important without having decided it. It is a common reason why
+# a VAE does not work.
 #
 # npvae **sums over pixels and averages over the examples of a batch**,
 # everywhere. A sum of log probabilities is a log probability; an average over
-# pixels is not.
+# pixels is not. (And the average over a batch is the price of one typical image,
+# however large the batch.)
 #
 # > **What you may have read:** "binary cross-entropy on grey pixels is the
 # > log-likelihood". A grey pixel of 0.4 is neither heads nor tails, so no coin
 # > can produce it. The formula still runs and still trains. But its floor is not
-# > zero, and its value is no probability of anything (exercise 2).
+# > zero, and its value is no log probability (exercise 2).
 #
 # ## Exercises
 #
@@ -247,5 +267,6 @@ assert np.isclose(factor, 784)
 #    20 nats an image. What does a perfect model cost in black and white?
 # 3. **Derive and implement.** Some believe in a pointed bell, the Laplace
 #    distribution $p(x) = \frac{1}{2s} e^{-|x - m| / s}$. What is its loss, and
-#    the gradient by $m$? *Check:* by the numeric gradient, to $10^{-7}$. Which
-#    $m$ is best for the numbers 1, 2, 3, 4, 100?
+#    the gradient by $m$? *Check:* by the numeric gradient, to $10^{-7}$ (not at
+#    $m = x$, where there is a kink). And which $m$ is best for the numbers 1, 2,
+#    3, 4, 100? *Check:* it is one of the five.

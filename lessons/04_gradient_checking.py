@@ -4,7 +4,7 @@
 # *A wrong program that runs, trains, and gives a picture: how do you find out?*
 #
 # - **You need:** lessons 01 to 03.
-# - **You get:** five tests that together catch what each of them misses, npvae's
+# - **You get:** five tests, each of which catches what the others miss, npvae's
 #   gradient checker for layers of your own, and an eye for real bugs.
 # - **Run time:** 3 seconds.
 
@@ -20,11 +20,13 @@ from npvae.layers import sigmoid, softplus
 # ## A checker you can call
 #
 # In lesson 01 you compared every number of a gradient with a numeric one.
-# `npvae.check` does that for any layer: it needs a `forward`, a `backward`, and
-# for each parameter `w` an array `dw` beside it. It measures the *relative*
-# error, $|a - n| / \max(|a|, |n|)$, for a gradient by hand $a$ and a numeric one
-# $n$: an error of 0.001 is nothing in 500 and a lot in 0.002. It asks for
-# $10^{-6}$.
+# `npvae.check` does that for any layer, with a finer formula: the layer needs a
+# `forward`, a `backward`, and for each parameter `w` an array `dw` beside it. A
+# layer has no loss, so the checker makes one: all outputs added up, each times a
+# random number. It measures the *relative* error, $|a - n| / \max(|a|, |n|)$, for
+# a gradient by hand $a$ and a numeric one $n$: an error of 0.001 is nothing in
+# 500 and a lot in 0.002. (Where both are next to nothing it divides by a
+# hundredth of the array's largest gradient instead.) It asks for $10^{-6}$.
 
 
 # %%
@@ -50,9 +52,11 @@ print(report)
 assert report.ok
 
 # %% [markdown]
-# Every line of that report is one array: how many numbers were checked, the worst
-# of them, both gradients there. `x` is in the list, because `backward` returns
-# `dx`.
+# Every line of that report is one array: how many probes were made, where the
+# worst of them was, and both gradients there. A probe nudges one number; three
+# more nudge all of the array's numbers at once, in a random direction. That is
+# why the 4 numbers of `w` make 7 probes. `x` is in the list, because `backward`
+# returns `dx`.
 #
 # ## What a kink does
 #
@@ -69,6 +73,7 @@ numeric = (relu.forward(at + h) - relu.forward(at - h)) / (2 * h)
 relu.forward(at)
 by_hand = relu.backward(np.ones_like(at))
 assert np.isclose(numeric[200], 0.5), "at the kink: the mean of both slopes"
+assert np.isclose(numeric[225], 0.75), "at h / 2: mostly the slope to its right"
 far = np.abs(at) > h
 assert np.allclose(numeric[far], by_hand[far]), "away from it: no error at all"
 
@@ -82,9 +87,10 @@ show(ax, "04-kink")
 # %% [markdown]
 # One half at the kink, three quarters at $h/2$: both "wrong" by a lot, although
 # nothing is wrong. With a tiny $h$ it happens rarely, yet a network has many
-# units and some sit close to their kink. So the checker watches on which side
-# each unit is. If that changes within the step, it leaves the number out,
-# *counts* it, and complains if it had to leave out more than 5 %.
+# units and some sit close to their kink. So the checker watches on which side of
+# its kink each unit is. (A layer with a kink says so by an attribute `pattern`;
+# see `ReLU` in `npvae/layers.py`.) If that changes within the step, it leaves the
+# probe out, *counts* it, and complains if it had to leave out more than 5 %.
 
 # %%
 x_near = rng.standard_normal((20, 5))
@@ -102,15 +108,16 @@ assert report.rows[0].skipped == 4, "that one, and three random directions that 
 #
 # 1. **value:** a number that you worked out on paper.
 # 2. **gradient:** the check above.
-# 3. **moments:** where numbers are drawn at random, the mean of many draws.
+# 3. **moments:** where numbers are drawn at random, their mean (or their spread)
+#    over many draws.
 # 4. **extremes:** inputs of $\pm 1000$; nothing may become infinite or NaN.
 # 5. **halves:** the loss of a batch is the mean of the losses of its two halves.
 #
 # ## The museum
 #
-# Six bugs. Each was found in code that people read, learn from and use, and each
-# of them trains. We show the first five as functions that return a value (summed
-# over the columns, averaged over the batch) and its gradient.
+# Six bugs. Each is of a kind found in published code, and none of them crashes.
+# The first five are functions that return a value (summed over the columns,
+# averaged over the batch) and its gradient; `check` takes such functions, too.
 #
 # **Predict first:** for each exhibit, what is wrong, what would you *see*, and
 # which rung catches it? Write down six words before you go on.
@@ -125,8 +132,8 @@ def slope(x):
 
 
 # %% [markdown]
-# **Exhibit 2.** The last step of a decoder. It turns a logit into the probability
-# that a pixel is on, by one of the curves of lesson 02.
+# **Exhibit 2.** The last step of a network that draws images. It turns a logit
+# into the probability that a pixel is on, by one of the curves of lesson 02.
 
 
 # %%
@@ -181,13 +188,13 @@ def black_or_white(v, rng):
 # costs $\tfrac12 \cdot 2^2 = 2$ at $m = 2$, a coin costs $\log 2$ at logit 0.
 
 # %%
-by_hand = {slope: (0, 0.5), decoder: (0, 0.5), bell: (2, 2), coin: (0, np.log(2))}
-by_hand[stable_coin] = by_hand[coin]
+on_paper = {slope: (0, 0.5), decoder: (0, 0.5), bell: (2, 2), coin: (0, np.log(2))}
+on_paper[stable_coin] = on_paper[coin]
 
 
 def value(f):
-    x, expected = by_hand[f]
-    return np.isclose(f(np.full((1, 1), float(x)))[0], expected)
+    at, expected = on_paper[f]
+    return np.isclose(f(np.full((1, 1), float(at)))[0], expected)
 
 
 def gradient(f):
@@ -197,7 +204,9 @@ def gradient(f):
 def moments(draw):
     v = np.array([[64], [128], [255]])
     means = draw(np.repeat(v, 1_000_000, axis=1), np.random.default_rng(0)).mean(axis=1)
-    return np.allclose(means, v[:, 0] / 255, rtol=0, atol=0.002)  # four standard errors
+    return np.allclose(
+        means, v[:, 0] / 255, rtol=0, atol=0.002
+    )  # four times the spread of such a mean
 
 
 def extremes(f):
@@ -211,8 +220,9 @@ def halves(f):
 
 
 ladder = [value, gradient, moments, extremes, halves]
-verdicts = {f: {rung: rung(f) for rung in ladder if rung is not moments} for f in by_hand}
+verdicts = {f: {rung: rung(f) for rung in ladder if rung is not moments} for f in on_paper}
 verdicts[black_or_white] = {moments: moments(black_or_white)}
+assert moments(lambda v, rng: rng.integers(0, 255, v.shape) < v), "and a fair draw passes"
 caught_by = {}
 for f, verdict in verdicts.items():
     caught_by[f.__name__] = [rung.__name__ for rung, passed in verdict.items() if not passed]
@@ -242,9 +252,9 @@ ax.grid(visible=False)
 show(ax, "04-museum")
 
 # %% [markdown]
-# One bug, one rung: take any rung away, and something gets through. Look down the
-# column *gradient*. Four of five pass it, because forward and backward agree
-# about something wrong. What would you have seen?
+# (Where nothing stands the rung does not apply.) Here every rung catches a bug
+# that no other does. Look down the column *gradient*: four of five pass it, for
+# it asks only whether backward and forward agree. What would you have seen?
 
 # %%
 with np.errstate(all="ignore"):
@@ -257,19 +267,22 @@ white = black_or_white(np.full(1_000_000, 255), np.random.default_rng(0))
 print(f"6 black_or_white: the brightest pixel is on in {white.mean():.2%} of all draws")
 
 # %% [markdown]
-# 1. A network that learns slowly and badly, for no visible reason.
+# 1. It says `x (1 - x)` where `y (1 - y)` belongs. A network that learns slowly
+#    and badly, for no visible reason.
 # 2. A softplus where a sigmoid belongs: "probabilities" above 1.
-# 3. Nothing! The half is missing in both passes. It is a sound loss, of a bell
-#    with variance $\tfrac12$. Only its weight against another term is wrong.
-# 4. Good training for an hour, until one unit is sure of itself. Then NaN
-#    everywhere.
-# 5. A learning rate that seems to depend on the size of the batch.
+# 3. Nothing! The half is missing in forward and backward alike. It is a sound
+#    loss, of a bell with variance $\tfrac12$. It does harm only once there is a
+#    second term, against which it weighs twice as much as you think.
+# 4. At a large logit $1 - p$ is zero, and infinity times zero is NaN. Good
+#    training for an hour, until one unit is sure of itself; then NaN everywhere.
+# 5. The division by the size of the batch is missing. Steps that grow with the
+#    batch.
 # 6. Nothing, again. The brightest pixel is off once in 256 draws. The pictures
-#    look perfect, and every figure you publish is about one nat off. (A fair byte
-#    is drawn from 0..254.)
+#    look perfect, and every number of nats that you publish is a little off. A
+#    fair byte is drawn from 0..254.
 #
 # In lesson 13 the museum gets a wing for variational autoencoders, with a bug
-# that is wrong in both passes *and* random.
+# that is wrong in forward and backward *and* random.
 #
 # ## Exercises
 #
@@ -278,9 +291,9 @@ print(f"6 black_or_white: the brightest pixel is on in {white.mean():.2%} of all
 # 1. **Change a number.** Let `Scale.backward` return `dy * self.w * (1 + d)`.
 #    Predict how small $d$ may be until the checker no longer sees it. *Check:* it
 #    sees $10^{-5}$, and misses $10^{-7}$.
-# 2. **Your own exhibit.** Write a layer or a loss that passes the gradient check
-#    and is wrong. Which rung catches it? *Check:* `check(yours, x).ok` is true,
-#    and that rung says no.
+# 2. **Your own exhibit.** Write a layer, or a function like the exhibits, that
+#    passes the gradient check and is wrong. Which rung catches it? *Check:*
+#    `check(yours, x).ok` is true, and that rung says no.
 # 3. **Derive and implement.** Normalise each row by its root mean square,
 #    $y = x / r$ with $r = \sqrt{\frac1n \sum_i x_i^2}$. Careful: every $x_i$ is
 #    in $r$, too. *Check:* `check(yours, x).ok`.
