@@ -12,20 +12,21 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from course import BLUE, GREEN, ORANGE, digits, show
-
 from npvae import SGD, Adam, Bernoulli, Dense, Momentum, Sequential, Tanh, figures
 from npvae.arrays import Parameters
+
+from course import BLUE, GREEN, ORANGE, digits, show
 
 # %% [markdown]
 # ## Three ways down
 #
 # Let $p$ be all the numbers of a network in one long vector, and $g = dL/dp$
-# their gradient. It points uphill, so we go the other way. The *learning rate*
-# $\text{lr}$ says how far.
+# their gradient. The gradient points uphill, so we go the other way. The
+# *learning rate* $\text{lr}$ says how far. All that follows is done for each
+# number on its own.
 #
-# **SGD** (*stochastic gradient descent*; stochastic, since every step sees
-# another batch) remembers nothing:
+# **SGD** (*stochastic gradient descent*; stochastic, since in a real training
+# every step sees another batch, as from lesson 06 on) remembers nothing:
 #
 # $$ p \leftarrow p - \text{lr}\; g $$
 #
@@ -35,12 +36,15 @@ from npvae.arrays import Parameters
 # $$ v \leftarrow 0.9\, v + g, \qquad p \leftarrow p - \text{lr}\; v $$
 #
 # **Adam** (Kingma & Ba, 2015) keeps two running averages, of the gradient and of
-# its square, and goes by their ratio:
+# its square, and goes by their ratio. (Its $v$ is another one than momentum's;
+# the names are theirs.)
 #
 # $$ m \leftarrow 0.9\, m + 0.1\, g, \qquad v \leftarrow 0.999\, v + 0.001\, g^2 $$
 #
-# Both begin at zero, so at first they are too small. After $t$ steps $m$ has
-# collected a share of $1 - 0.9^t$ of what it should. Divide by that:
+# Both begin at zero, so at first they are too small. Each step closes a tenth of
+# the gap of $m$. After $t$ steps $0.9^t$ of it is left, so $m$ has collected a
+# share of $1 - 0.9^t$. Divide by that. The root gives $\hat v$ the unit of $g$,
+# and $10^{-8}$ keeps us from dividing by zero:
 #
 # $$ \hat m = \frac{m}{1 - 0.9^t}, \qquad \hat v = \frac{v}{1 - 0.999^t} $$
 #
@@ -68,13 +72,13 @@ print("after Adam's first step:", first)
 assert np.allclose(first, -0.1), "one step of length lr, whatever the gradient"
 
 # %% [markdown]
-# The same for both! At $t = 1$ it is $g / \sqrt{g^2}$, which is just the sign of
-# $g$. Adam takes from the gradient its direction, not its size; a later step is
-# shorter only where the gradients disagree with each other.
+# The same for both! At $t = 1$ the ratio is $g / \sqrt{g^2}$, which is just the
+# sign of $g$. Adam takes from each number of the gradient its sign, not its size.
+# Later steps are shorter where the signs change or the gradients shrink.
 #
 # npvae's optimisers do the same to *one flat vector* that holds all numbers of a
-# model. `Parameters` lends each layer its piece of it, so that a step is one
-# line, whatever the network looks like.
+# model. `Parameters` lends each layer its piece of it: change the one and you
+# change the other. So a step is one line, whatever the network looks like.
 
 
 # %%
@@ -92,7 +96,7 @@ class Valley:
 
 
 def descend(optimizer, k, steps=400):
-    """Go down from one side; return all points, and the step from which the loss is below 0.01."""
+    """Return all points, and from which step on the loss is below 0.01 (or infinity)."""
     valley = Valley(k)
     params = Parameters({"valley": valley}, dtype=np.float64)
     params.flat[:] = -4, 1
@@ -103,7 +107,8 @@ def descend(optimizer, k, steps=400):
         valley.backward()
         optimizer.step(params)
         path.append(params.flat.copy())
-    return np.array(path), np.flatnonzero(valley.loss(np.array(path)) > 0.01)[-1] + 1
+    last = np.flatnonzero(valley.loss(np.array(path)) > 0.01)[-1]  # still above
+    return np.array(path), last + 1 if last < steps else np.inf
 
 
 rng = np.random.default_rng(0)
@@ -118,9 +123,10 @@ print("npvae's Adam is Adam by hand")
 # %% [markdown]
 # ## The race
 #
-# Two valleys. One is 20 times as steep across as along, the other 100 times. Each
-# racer may try forty learning rates and keep the best. Whoever gets to the
-# bottom, and stays there, in the fewest steps wins.
+# Two valleys. One is 20 times as steep across as along, the other 100 times. All
+# start at $(-4, 1)$. Each racer may try forty learning rates and keep the best.
+# Whoever gets to the bottom, a loss below 0.01, and stays there, in the fewest
+# steps wins.
 #
 # **Predict first:** who wins, in the gentle valley and in the steep one?
 
@@ -130,22 +136,32 @@ rates, gentle, steep = np.geomspace(1e-3, 3, 40), 20, 100
 best = {}
 for k in (gentle, steep):
     for name, (optimizer, _) in racers.items():
-        path, n = min((descend(optimizer(lr), k) for lr in rates), key=lambda found: found[1])
+        path, n = min(
+            (descend(optimizer(lr), k) for lr in rates), key=lambda found: found[1]
+        )
         best[k, name] = path, n
         print(f"{k:3d} times as steep: {name:<9} {n:4.0f} steps")
 
-assert best[gentle, "SGD"][1] < min(best[gentle, "momentum"][1], best[gentle, "Adam"][1])
-assert best[steep, "SGD"][1] > 2 * max(best[steep, "momentum"][1], best[steep, "Adam"][1])
+assert best[gentle, "SGD"][1] < min(
+    best[gentle, "momentum"][1], best[gentle, "Adam"][1]
+)
+assert best[steep, "SGD"][1] > 2 * max(
+    best[steep, "momentum"][1], best[steep, "Adam"][1]
+)
 
 # %%
 figure, axes = plt.subplots(2, 1, figsize=(8, 5.2))
 across, along = np.linspace(-1.4, 1.4, 200), np.linspace(-4.5, 2.5, 300)
 grid = np.stack(np.meshgrid(along, across), axis=-1)  # (200, 300, 2)
 for ax, k in zip(axes, (gentle, steep), strict=True):
-    ax.contour(along, across, Valley(k).loss(grid), np.geomspace(0.1, 100, 8), colors="#bbbbbb")
+    ax.contour(
+        along, across, Valley(k).loss(grid), np.geomspace(0.1, 100, 8), colors="#bbbbbb"
+    )
     for name, (_, colour) in racers.items():
         path, n = best[k, name]
-        ax.plot(*path.T, ".-", color=colour, label=f"{name}: {n:.0f} steps", linewidth=1)
+        ax.plot(
+            *path.T, ".-", color=colour, label=f"{name}: {n:.0f} steps", linewidth=1
+        )
     ax.plot(0, 0, "k*", markersize=10)
     ax.set(title=f"{k} times as steep across as along", ylabel="across")
     ax.legend(loc="upper right", frameon=True, edgecolor="none", framealpha=0.9)
@@ -153,16 +169,18 @@ axes[1].set_xlabel("along the valley")
 show(figure, "05-race")
 
 # %% [markdown]
-# The simplest wins the gentle race, and is hopeless in the steep one. SGD is
-# caught between two walls. A step $\text{lr} \cdot k\,p_2$ across must not throw
-# it further up the other side than it came from, so $\text{lr} < 2/k$. With such
-# a small step it then crawls along the flat floor: a valley five times as steep
-# takes five times as long.
+# (Grey: lines of equal loss. The star is the bottom.) The simplest wins the
+# gentle race, and is far behind in the steep one. SGD is caught between two
+# walls. A step across must not throw it further up the other side than it came
+# from. So the steeper the walls, the smaller the step, and with small steps it
+# crawls along the flat floor: a valley five times as steep takes five times as
+# long.
 #
-# Momentum averages the zigzag away, and adds up what points along the valley.
-# Adam gives each number a step length of its own. Both take hardly longer in the
-# steep valley. The loss of a deep network is steep in some of its many directions
-# and nearly flat in others, which is why few people train one by SGD alone.
+# Momentum swings, too, and wider. But along the valley all gradients agree, and
+# there its speed adds up, to ten times a single step. Adam gives each number a
+# step length of its own. Both need only about a quarter more steps in the steep
+# valley. The loss of a deep network is steep in some of its many directions and
+# nearly flat in others, which is why few people train one by SGD alone.
 #
 # ## Ten images by heart
 #
@@ -173,13 +191,19 @@ show(figure, "05-race")
 
 # %%
 data = digits()
-chosen = np.array([np.flatnonzero(data.train.labels == digit)[0] for digit in range(10)])
-x = (data.train.take(chosen) >= 128).astype(np.float64)  # (10, 784), the first image of each digit
+chosen = np.array(
+    [np.flatnonzero(data.train.labels == digit)[0] for digit in range(10)]
+)
+x = (data.train.take(chosen) >= 128).astype(
+    np.float64
+)  # (10, 784), the first image of each digit
 one_hot = np.eye(10)
 
 
-def memorise(optimizer, steps=300, weight=1.0):
-    """Train a decoder on the ten images; return its losses, in nats an image, and its drawings."""
+def memorise(
+    optimizer, steps=300, weight=1.0
+):  # the weight: for the end of this lesson
+    """Train a decoder; return its losses, in nats an image, and its drawings."""
     decoder = Sequential(Dense(10, 100, rng=0), Tanh(), Dense(100, 784, rng=1))
     likelihood, losses, drawings = Bernoulli(), [], {}
     params = Parameters({"decoder": decoder}, dtype=np.float64)
@@ -187,15 +211,15 @@ def memorise(optimizer, steps=300, weight=1.0):
         logits = decoder.forward(one_hot)
         loss, dlogits = likelihood.loss_and_grad(logits, x)
         losses.append(float(loss))
-        drawings[t] = likelihood.mean(logits)
+        drawings[t] = likelihood.mean(logits)  # the probabilities
         decoder.backward(weight * dlogits)
         optimizer.step(params)
     return losses, drawings
 
 
 # %% [markdown]
-# Five lines in the loop, and each of them is a lesson: forward, loss, backward,
-# step. This is all that training is.
+# Two lines of the loop keep a record. The other four are the lessons so far:
+# forward, loss, backward, step. This is all that training is.
 #
 # **Predict first:** the ten images have 7,840 pixels. The decoder has 80,284
 # numbers to learn. How low can the loss get?
@@ -207,8 +231,10 @@ trainings = {
     "Adam": memorise(Adam(lr=0.03)),
 }
 for name, (losses, _) in trainings.items():
-    print(f"{name:<9} {losses[0]:.0f} nats at first, {losses[30]:.1f} after 30 steps, ", end="")
-    print(f"{losses[-1]:.3f} after {len(losses) - 1}")
+    print(
+        f"{name:<9} {losses[0]:.0f} nats at first, {losses[30]:.1f} after 30 steps, "
+        f"{losses[-1]:.3f} after {len(losses) - 1}"
+    )
     assert abs(losses[0] - 784 * np.log(2)) < 5, "it starts by tossing coins"
 assert trainings["Adam"][0][-1] < 0.1, "near zero: it knows the images by heart"
 
@@ -233,8 +259,8 @@ show(figure, "05-ten-images")
 # To zero, or as near as you have patience for. That is *overfitting*, and here it
 # is what we want: **a network that cannot learn ten images by heart has a bug.**
 # Do this first, always. It takes seconds, and it finds what no gradient check
-# can: a shuffled label, a learning rate of the wrong size, data that never
-# arrive.
+# can: two images with the same label, a learning rate of the wrong size, data
+# that never arrive. (Labels that are merely swapped it learns by heart, too.)
 #
 # ## Add or average, once more
 #
@@ -244,13 +270,20 @@ show(figure, "05-ten-images")
 # three does not notice?
 
 # %%
-for name, optimizer in (("SGD", SGD(0.3)), ("momentum", Momentum(0.1)), ("Adam", Adam(0.03))):
-    summed, averaged = trainings[name][0][-1], memorise(optimizer, weight=1 / 784)[0][-1]
+for name, optimizer in (
+    ("SGD", SGD(0.3)),
+    ("momentum", Momentum(0.1)),
+    ("Adam", Adam(0.03)),
+):
+    summed, averaged = (
+        trainings[name][0][-1],
+        memorise(optimizer, weight=1 / 784)[0][-1],
+    )
     print(f"{name:<9} summed {summed:.3f}, averaged {averaged:.3f}")
     if name == "Adam":
         assert abs(averaged / summed - 1) < 0.05
     else:
-        assert averaged > 100, "it has hardly begun"
+        assert averaged > 100, "it is far from done"
 
 # %% [markdown]
 # Adam hides the mistake. That is comfortable, and dangerous: the weight *between
@@ -262,8 +295,8 @@ for name, optimizer in (("SGD", SGD(0.3)), ("momentum", Momentum(0.1)), ("Adam",
 #
 # 1. **Change a number.** What is the largest learning rate with which SGD still
 #    comes down the valley with $k = 100$? Predict it from the step across,
-#    $p_2 \leftarrow p_2 - \text{lr} \cdot k\, p_2$. *Check:* just below it
-#    `descend` arrives or is on its way, just above it flies off.
+#    $p_2 \leftarrow p_2 - \text{lr} \cdot k\, p_2$. *Check:* a fortieth below it
+#    `descend` arrives, a fortieth above it flies off.
 # 2. **A bug no gradient check sees.** Train the decoder with labels that do not
 #    fit: for the images 0 and 1 both, the one-hot vector of 0. Predict the loss
 #    that remains. *Check:* it is between 15 and 30 nats an image, and no more

@@ -15,10 +15,10 @@ import zlib
 
 import matplotlib.pyplot as plt
 import numpy as np
-from course import BLUE, ORANGE, digits, show, sized
-
 from npvae import Adam, Autoencoder, Cosine, Gaussian, Pixels, check, figures, steps
 from npvae.layers import dense_network
+
+from course import BLUE, ORANGE, digits, show, sized
 
 data = digits()
 train_part = data.train.only(slice(0, sized(20_000, quick=5000)))
@@ -56,11 +56,18 @@ def loss_and_grad(encoder, decoder, x):
     return loss
 
 
-tiny = Autoencoder.dense(6, 5, 2, activation="tanh", likelihood="gaussian", dtype=np.float64)
-encoder, decoder = dense_network([6, 5, 2], "tanh", rng=0), dense_network([2, 5, 6], "tanh", rng=1)
+tiny = Autoencoder.dense(
+    6, 5, 2, activation="tanh", likelihood="gaussian", dtype=np.float64
+)
+encoder, decoder = (
+    dense_network([6, 5, 2], "tanh", rng=0),
+    dense_network([2, 5, 6], "tanh", rng=1),
+)
 x = np.random.default_rng(0).random((4, 6))
 for ours, theirs in ((encoder, tiny.encoder), (decoder, tiny.decoder)):
-    for mine, its in zip(ours.layers[::2], theirs.layers[::2], strict=True):
+    for mine, its in zip(
+        ours.layers[::2], theirs.layers[::2], strict=True
+    ):  # not the bends
         mine.W[...], mine.b[...] = its.W, its.b
 assert np.isclose(loss_and_grad(encoder, decoder, x), tiny.loss_and_grad(x).loss)
 assert np.allclose(encoder.layers[0].dW, tiny.encoder.layers[0].dW)
@@ -71,7 +78,9 @@ print("npvae's Autoencoder is these five lines")
 # %%
 def train(model, epochs, batch_size):
     """Train it to give back the training images."""
-    model.start_at(x_train.mean(axis=0))  # the decoder's last bias: begin with the mean image
+    model.start_at(
+        x_train.mean(axis=0)
+    )  # the decoder's last bias: begin with the mean image
     lr = Cosine(2e-3, epochs=epochs)  # steps get shorter towards the end
     how = {"epochs": epochs, "batch_size": batch_size, "lr": lr}
     for _ in steps(model, train_part, Pixels("none"), Adam(), **how):
@@ -80,7 +89,7 @@ def train(model, epochs, batch_size):
 
 
 def error(x_hat, x):
-    """The squared error of an image, summed over its pixels; the mean over the images."""
+    """The squared error of an image, the sum over its pixels; the mean over images."""
     return float(((x_hat - x) ** 2).sum(axis=1).mean())
 
 
@@ -88,16 +97,19 @@ def error(x_hat, x):
 # ## PCA is an autoencoder without a bend
 #
 # There is an old way to describe an image by few numbers, *principal component
-# analysis*. Subtract the mean image $m$. Find the directions in which the images
-# differ most: the eigenvectors of their covariance with the largest eigenvalues.
-# Keep the image's coordinates along the first $n_z$ of them, the columns of a
-# matrix $P$:
+# analysis*. Subtract the mean image $m$. Find the direction in which the images
+# differ most, where their *variance* is largest; then the next one, at a right
+# angle to it, and so on. NumPy gives these directions as the *eigenvectors* of
+# the covariance matrix, and the variance along each as its *eigenvalue*. A code
+# of $n_z$ numbers keeps the image's coordinates along the first $n_z$ directions,
+# the columns of a matrix $P$:
 #
 # $$ z = (x - m) P, \qquad \hat x = m + z P^\top $$
 #
-# That *is* an encoder and a decoder, each of a single dense layer. No linear code
-# of that size has a smaller squared error. What is lost is the variance along all
-# the directions left out, so the error is the sum of the other eigenvalues.
+# That *is* an encoder and a decoder, each a single dense layer. No linear code of
+# that size has a smaller squared error. What is lost is the variance along all
+# the directions left out, so the error (we measure it without the $\tfrac12$) is
+# the sum of the other eigenvalues.
 
 # %%
 mean = x_train.mean(axis=0)
@@ -111,55 +123,70 @@ def pca(x, n_z):
 
 
 left_out = eigenvalues[8:].sum()
-print(f"PCA with 8 numbers: error {error(pca(x_train, 8), x_train):.2f}, left out {left_out:.2f}")
+print(
+    f"PCA with 8 numbers: error {error(pca(x_train, 8), x_train):.2f}, "
+    f"left out {left_out:.2f}"
+)
 assert np.isclose(error(pca(x_train, 8), x_train), left_out, rtol=1e-3)
 
 # %% [markdown]
-# **Predict first:** we train an autoencoder without any bend, 784 to 8 to 784, by
-# gradient descent. How close does it come to PCA? Does it find the same eight
-# directions?
+# **Predict first:** we train an autoencoder without any bend by gradient descent:
+# 784 numbers in, no hidden layer, a code of 8. How close does it come to PCA?
+# Does it find the same eight directions?
 
 # %%
-linear = train(Autoencoder.dense(784, (), 8, likelihood="gaussian"), sized(15, quick=30), 128)
+linear = train(
+    Autoencoder.dense(784, (), 8, likelihood="gaussian"), sized(15, quick=30), 128
+)
 linear_error = error(linear.reconstruct(x_train), x_train)
 print(f"linear autoencoder: error {linear_error:.2f}, PCA {left_out:.2f}")
 assert 0.999 < linear_error / left_out < 1.03, "PCA's error, and no less"
 
-features = linear.decoder.layers[0].W  # (8, 784): what each number of the code adds to the image
+features = linear.decoder.layers[
+    0
+].W  # (8, 784): what each number of the code adds to the image
 orthonormal = np.linalg.qr(features.T)[0]
-angles = np.linalg.svd(directions[:, :8].T @ orthonormal)[1]  # cosines between the two subspaces
+angles = np.linalg.svd(directions[:, :8].T @ orthonormal)[
+    1
+]  # cosines between the two spaces
 own = np.abs(directions[:, :8].T @ (features.T / np.linalg.norm(features, axis=1)))
-print(f"same subspace: cosines {angles.round(2)}; same directions: {own.max(axis=0).round(2)}")
+print(f"the same space? {angles.round(2)} (1: yes, 0: at a right angle to it)")
+print(f"the same directions? {own.max(axis=0).round(2)}")
+print(f"eighth and ninth eigenvalue: {eigenvalues[7]:.2f}, {eigenvalues[8]:.2f}")
 assert angles[:7].min() > 0.9, "the same space, but for its least certain direction"
 assert own.max() < 0.99, "other directions in it"
 
 # %% [markdown]
-# The same *space*, but not the same directions: any eight independent directions
-# in it give the same $\hat x$, and nothing in the loss prefers those of PCA. So
-# without a bend there is nothing to gain over linear algebra. (The last of them
-# is uncertain where the eighth and the ninth eigenvalue are nearly equal.)
+# The same *space*, but for its last direction: the eighth eigenvalue is little
+# larger than the ninth, so it hardly matters which of the two is kept. But not
+# the same *directions*. Any eight independent ones in that space give the same
+# $\hat x$, and nothing in the loss prefers those of PCA. So without a bend there
+# is nothing to gain over linear algebra.
 #
 # ## With a bend
 #
 # Now a hidden layer of 400 ReLUs on either side. And since a pixel lies between
 # black and white, the decoder ends in a sigmoid, with the cross-entropy of lesson
 # 03 as its loss. For grey pixels that is no likelihood, but its minimum is in the
-# right place, at $\hat x = x$, and it trains well. We still judge by the squared
-# error.
+# right place (its gradient $p - x$ is zero at $p = x$), and it trains well. We
+# still judge by the squared error.
 #
-# **Predict first:** with 30 numbers PCA brings the error of a digit down from
-# about 50 to about 14. How far does the network get with the same 30?
+# **Predict first:** with 30 numbers PCA brings the error of an MNIST digit down
+# from about 50 to about 14 (that of npvae's glyphs from 56 to 11). How far does
+# the network get with the same 30?
 
 # %%
 sizes = (2, 3, 8, 30, 32)
 n_h, epochs, batch_size = sized((400, 6, 64), quick=(200, 5, 32))
-deep = {n_z: train(Autoencoder.dense(784, n_h, n_z), epochs, batch_size) for n_z in sizes}
+deep = {
+    n_z: train(Autoencoder.dense(784, n_h, n_z), epochs, batch_size) for n_z in sizes
+}
 errors = {n_z: error(model.reconstruct(x_test), x_test) for n_z, model in deep.items()}
 by_pca = {n_z: error(pca(x_test, n_z), x_test) for n_z in sizes}
 print(f"no number at all, only the mean image: error {error(mean, x_test):.1f}")
 for n_z in sizes:
     print(f"{n_z:2d} numbers: error {errors[n_z]:5.2f}, PCA {by_pca[n_z]:5.2f}")
-    assert errors[n_z] < by_pca[n_z], "the bend pays at every size"
+    assert errors[n_z] < by_pca[n_z], "the bends pay at every size"
 assert errors[30] < 0.75 * by_pca[30], "the deep one beats PCA at 30"
 
 # %%
@@ -175,39 +202,45 @@ figures.samples(
     np.concatenate(rows),
     data.shape,
     across=10,
-    told=f"from above: test images; from {', '.join(map(str, sizes))} numbers; PCA with 32",
+    told="from above: test images; from 2, 3, 8, 30, 32 numbers; PCA with 32",
     ax=right,
 )
 show(figure, "06-through-the-bottleneck")
 
 # %% [markdown]
-# With two numbers you can often tell the digit. With thirty the network keeps
-# slants and loops that PCA smears. Hinton and Salakhutdinov (2006) reported 3.0
-# against PCA's 13.9 on MNIST, with a deeper network and days of training. Theirs
-# is the paper that made deep networks interesting again.
+# To less than half of PCA's error, about 6 on MNIST. (Hinton and Salakhutdinov,
+# 2006, reported 3.0 against PCA's 13.9, with 30 numbers and a much deeper
+# network, trained for longer. Their paper made deep networks interesting again.)
+# With two numbers you can tell some digits, the ones for instance. With
+# thirty-two the network keeps slants and loops that PCA smears.
 #
 # ## What the numbers mean
 #
 # Two or three numbers are a point that you can look at. Nobody told the network
-# which digit is which; the colours are ours.
+# which digit is which; the colours are ours. A black figure stands in the middle
+# of its digit's codes. With three numbers we show four digits only, or you would
+# see a ball.
 
 # %%
 codes = {n_z: deep[n_z].encode(x_test) for n_z in (2, 3)}
 figure = plt.figure(figsize=(10, 4.6))
 left, right = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2, projection="3d")
 axes = {"axes": ("first number of z", "second number of z"), "unit": "", "prior": False}
-figures.latent_scatter(codes[2], labels, data.classes, told="codes of two numbers", ax=left, **axes)
+figures.latent_scatter(
+    codes[2], labels, data.classes, told="codes of two numbers", ax=left, **axes
+)
 colours = np.array([handle.get_color() for handle in left.get_legend().legend_handles])
-right.scatter(*codes[3].T, c=colours[labels], s=4)
-right.set_title("codes of three numbers")
+some = np.isin(labels, (0, 1, 3, 7))
+right.scatter(*codes[3][some].T, c=colours[labels[some]], s=4)
+right.set_title("codes of three numbers, of the digits 0, 1, 3 and 7")
 right.set(xlabel="first", ylabel="second", zlabel="third")
 show(figure, "06-codes")
 
 
 # %% [markdown]
-# Two numbers are few: the colours overlap. How much do thirty-two know about the
-# digit? Ask each test image for its nearest neighbour among the others, and look
-# whether it is the same digit.
+# Two numbers are few, and the colours overlap; three leave a little more room.
+# How much do thirty-two know about the digit? Ask each test image for its nearest
+# neighbour among the others, and look whether it is the same digit.
 #
 # **Predict first:** once we measure the distance between images, in 784 pixels,
 # and once between their codes, in 32 numbers. Which finds the same digit more
@@ -223,30 +256,47 @@ def agreement(v):
     return float((labels[distance.argmin(axis=1)] == labels).mean())
 
 
-by_pixels, by_code = agreement(x_test), agreement(deep[32].encode(x_test))
-print(f"same digit: by 784 pixels {by_pixels:.1%}, by 32 numbers {by_code:.1%}, by chance 10%")
-assert by_code > by_pixels - 0.03, "the code has kept what matters"
+signs = np.random.default_rng(0).choice((-1, 1), (784, 32))
+same_digit = {
+    "784 pixels": agreement(x_test),
+    "32 numbers of the autoencoder": agreement(deep[32].encode(x_test)),
+    "32 numbers of PCA": agreement((x_test - mean) @ directions[:, :32]),
+    "32 random sums": agreement(x_test @ signs),
+}
+for name, share in same_digit.items():
+    print(f"{share:.1%} by {name}")
+pixels, code, _, random = same_digit.values()
+assert code > pixels - 0.03, "the code has kept what matters"
+assert code > random + 0.03, "which is no matter of course"
 
 # %% [markdown]
-# Hardly a difference, and no label was used. That is *feature extraction*: few
-# numbers that say what an image is. And it is *dimensionality reduction*: what is
-# slow or impossible with 784 numbers is easy with 32, or can be drawn with two.
+# Hardly a difference, and no label was used in training. PCA's 32 do as well: for
+# *this* question it is enough to keep what varies most. Thirty-two sums of pixels
+# with random signs do clearly worse. That is *feature extraction*: few numbers
+# that say what an image is. And it is *dimensionality reduction*: what is slow
+# with 784 numbers is fast with 32, or can be drawn with two.
 #
 # What does each number of a code stand for? Start from the mean code, make one
 # number larger and then smaller by its spread, and subtract the two images that
 # come out. Red is ink that appears, blue is ink that goes. (For the two linear
-# codes that is the same everywhere: the direction itself.)
+# codes that is the same everywhere: the direction itself. Each picture has its
+# own scale, and a direction may point either way.)
 
 # %%
 z = deep[8].encode(x_train)
 change = np.diag(z.std(axis=0))  # (8, 8): one number at a time
+middle, test = z.mean(axis=0), deep[8].encode(x_test[:1])
+from_middle = deep[8].decode(middle + change) - deep[8].decode(middle - change)
+from_test = deep[8].decode(test + change) - deep[8].decode(test - change)
+alike = (from_middle * from_test).sum(axis=1)
+alike /= np.linalg.norm(from_middle, axis=1) * np.linalg.norm(from_test, axis=1)
+print(f"from the mean code and from a test image's: cosines {alike.round(2)}")
+assert alike.min() < 0.95, "it depends on where you are"
+
 features_of = {
     "PCA: its first eight directions": directions[:, :8].T,
     "linear autoencoder: its eight directions": features,
-    "deep autoencoder: what each of its eight numbers changes": deep[8].decode(
-        z.mean(axis=0) + change
-    )
-    - deep[8].decode(z.mean(axis=0) - change),
+    "deep autoencoder: what each of its eight numbers changes": from_middle,
 }
 figure, axes = plt.subplots(3, 1, figsize=(7, 4))
 for ax, (name, images) in zip(axes, features_of.items(), strict=True):
@@ -257,15 +307,15 @@ for ax, (name, images) in zip(axes, features_of.items(), strict=True):
 show(figure, "06-features")
 
 # %% [markdown]
-# All three speak of whole digits: one turns into another. PCA's come in order of
-# importance, the others in no order. And what a number of the deep code does
-# depends on where you are: start from another code than the mean, and its picture
-# changes. That is the bend at work.
+# Each spans the whole digit. PCA's come in order of importance, the others in no
+# order. And what a number of the deep code changes depends on where you are: from
+# the code of a test image its picture is another one than from the mean code.
+# That is the bend at work.
 #
 # ## Beside ZIP
 #
-# A code of 32 numbers, each stored in one byte, is 32 bytes. A ZIP file keeps the
-# whole image, and gives it back exactly.
+# A code of 32 numbers, each stored in one byte, is 32 bytes. ZIP (its method,
+# that is, `zlib`) keeps the whole image, and gives it back exactly.
 #
 # **Predict first:** how many bytes does ZIP need for one digit? And what happens
 # to either if the digit is turned upside down?
@@ -276,33 +326,37 @@ def to_bytes_and_back(model, x):
     """Decode codes of which each number was rounded to one of 256 values."""
     known = model.encode(x_train)
     low, high = known.min(axis=0), known.max(axis=0)
-    byte = np.clip((model.encode(x) - low) / (high - low) * 255, 0, 255).astype(np.uint8)
-    return model.decode((low + byte / np.float32(255) * (high - low)).astype(np.float32))
+    byte = np.clip((model.encode(x) - low) / (high - low) * 255, 0, 255).round()
+    return model.decode(low + byte.astype(np.uint8) / np.float32(255) * (high - low))
 
 
 def zipped(x):
-    """Bytes an image, each compressed on its own; in black and white steps of 1/255."""
+    """Bytes an image, each compressed on its own, in grey steps of 1/255."""
     images = (x * 255).round().astype(np.uint8)
     return np.mean([len(zlib.compress(image.tobytes(), 9)) for image in images])
 
 
 upside_down = x_test[:, ::-1]  # the last pixel first
 for name, x in (("a digit", x_test), ("upside down", upside_down)):
-    print(f"{name:<11} 784 bytes as it is, {zipped(x):.0f} zipped, error 0; ", end="")
-    print(f"32 in code, error {error(to_bytes_and_back(deep[32], x), x):.1f}")
+    print(
+        f"{name:<11} 784 bytes as it is, {zipped(x):.0f} zipped, error 0; "
+        f"32 in code, error {error(to_bytes_and_back(deep[32], x), x):.1f}"
+    )
 squeezed = error(to_bytes_and_back(deep[32], x_test), x_test)
 assert zipped(x_test) > 3 * 32
 assert squeezed < 1.2 * errors[32], "a byte for each number is enough"
-assert abs(zipped(upside_down) / zipped(x_test) - 1) < 0.1, "ZIP does not know what a digit is"
+assert abs(zipped(upside_down) / zipped(x_test) - 1) < 0.1, (
+    "ZIP does not know what a digit is"
+)
 ratio = error(to_bytes_and_back(deep[32], upside_down), upside_down) / squeezed
-assert ratio > 1.4, "the autoencoder does, and knows nothing else"
+assert ratio > 1.4, "the autoencoder does: what is unlike a digit comes out worse"
 
 # %% [markdown]
 # The code is several times smaller because the network *knows* what digits look
-# like. That knowledge is in its half a million weights, which have to be sent
-# once. What is lost is whatever is unlike the digits it has seen: it even turns
-# upside-down ones a little towards upright. ZIP knows nothing, and loses nothing.
-# (JPEG stands between: it knows what eyes do not see.)
+# like. That knowledge is in its 650,000 weights, which have to be sent once. What
+# is lost is whatever is unlike the digits it has seen, so that upside-down ones
+# come out much worse. ZIP knows nothing, and loses nothing. (JPEG stands between:
+# it knows what eyes do not see.)
 #
 # Next: what such a network is good for besides compression (07), and why you
 # cannot make up new digits with it (08).
@@ -316,9 +370,10 @@ assert ratio > 1.4, "the autoencoder does, and knows nothing else"
 #    smallest and the largest. *Check:* its error is between those of no number
 #    and of two.
 # 2. **PCA from your own autoencoder.** The linear one found PCA's space, but not
-#    its directions. Get them out of it: encode the training images, decode the
-#    codes minus the mean image, and apply `np.linalg.eigh` to the covariance of
+#    its directions. Get them out of it: encode and decode the training images,
+#    subtract the mean image, and apply `np.linalg.eigh` to the covariance of
 #    *that*. *Check:* each of the first six agrees with PCA's, $|\cos| > 0.9$.
 # 3. **Derive and implement.** *Tied weights*: a linear autoencoder with one
 #    matrix, $z = x W$, $\hat x = z W^\top$. Derive $dW$; it has two terms.
-#    *Check:* `npvae.check` on a class with `loss_and_grad(x)`.
+#    *Check:* `npvae.check` on an object that has `W`, `dW` and a
+#    `loss_and_grad(x)`, which fills `dW` and returns the loss and $dx$.

@@ -3,7 +3,6 @@
 
 # %%
 import numpy as np
-
 from npvae import Dense, LeakyReLU, ReLU, Sigmoid
 
 # %% [markdown]
@@ -20,7 +19,7 @@ from npvae import Dense, LeakyReLU, ReLU, Sigmoid
 
 # %%
 def what_is_left(spread, depth=10, n=200):
-    """The length of a gradient of length 1 after ten layers of sigmoids, and the mean slope."""
+    """What ten layers of sigmoids leave of a gradient, and their mean slope."""
     rng, layers, slopes = np.random.default_rng(0), [], []
     for _ in range(depth):
         dense = Dense(n, n, rng)
@@ -38,7 +37,10 @@ def what_is_left(spread, depth=10, n=200):
     return np.linalg.norm(dy), np.mean(slopes)
 
 
-(small, small_slope), (large, large_slope) = what_is_left(spread=1), what_is_left(spread=16)
+(small, small_slope), (large, large_slope) = (
+    what_is_left(spread=1),
+    what_is_left(spread=16),
+)
 print(f"spread 1: {small:.1e} of it is left, mean slope {small_slope:.2f}")
 print(f"spread 16: {large:.1e} of it is left, mean slope {large_slope:.2f}")
 assert small < 1e-6

@@ -3,7 +3,6 @@
 
 # %%
 import numpy as np
-
 from npvae import check
 
 x = np.random.default_rng(0).standard_normal((6, 4))

@@ -4,9 +4,9 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from course import digits, show, sized
-
 from npvae import Adam, Cosine, DenoisingAutoencoder, Pixels, check, figures, steps
+
+from course import digits, show, sized
 
 data = digits()
 train_part = data.train.only(slice(0, sized(20_000, quick=4000)))
@@ -16,7 +16,11 @@ x_test = (data.test.take(slice(0, 1000)) / 255).astype(np.float32)
 def train(model):
     epochs, batch_size = sized((6, 64), quick=(4, 32))
     model.start_at((train_part.take(slice(None)) / 255).mean(axis=0))
-    how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(1e-3, epochs=epochs)}
+    how = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "lr": Cosine(1e-3, epochs=epochs),
+    }
     for _ in steps(model, train_part, Pixels("none"), Adam(), **how):
         pass
     return model
@@ -37,11 +41,15 @@ masker = train(DenoisingAutoencoder.dense(784, n_h, 784, corruption="mask", amou
 # missing, as it did with the whole images at the left end of the curve.
 
 # %%
-spoiled = masker.corrupt(x_test, masker.draw_noise(np.random.default_rng(0), len(x_test)))
+spoiled = masker.corrupt(
+    x_test, masker.draw_noise(np.random.default_rng(0), len(x_test))
+)
 once = masker.reconstruct(spoiled)
 twice = masker.reconstruct(once)
-print(f"error: spoiled {error(spoiled, x_test):.1f}, cleaned {error(once, x_test):.1f}, ", end="")
-print(f"cleaned twice {error(twice, x_test):.1f}")
+print(
+    f"error: spoiled {error(spoiled, x_test):.1f}, cleaned {error(once, x_test):.1f}, "
+    f"cleaned twice {error(twice, x_test):.1f}"
+)
 assert error(twice, x_test) > error(once, x_test)
 
 # %% [markdown]
@@ -54,16 +62,23 @@ assert error(twice, x_test) > error(once, x_test)
 # goes on, and there is paper.
 
 # %%
-gaussian = train(DenoisingAutoencoder.dense(784, n_h, 784, corruption="gaussian", amount=0.5))
-noisy = gaussian.corrupt(x_test, gaussian.draw_noise(np.random.default_rng(0), len(x_test)))
+gaussian = train(
+    DenoisingAutoencoder.dense(784, n_h, 784, corruption="gaussian", amount=0.5)
+)
+noisy = gaussian.corrupt(
+    x_test, gaussian.draw_noise(np.random.default_rng(0), len(x_test))
+)
 padded = np.pad(noisy.reshape(-1, *data.shape), ((0, 0), (1, 1), (1, 1)))
 height, width = data.shape
 filtered = np.mean(
-    [padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)], axis=0
+    [padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)],
+    axis=0,
 ).reshape(x_test.shape)
 by_network = gaussian.reconstruct(noisy)
-print(f"error: noisy {error(noisy, x_test):.0f}, filter {error(filtered, x_test):.1f}, ", end="")
-print(f"network {error(by_network, x_test):.1f}")
+print(
+    f"error: noisy {error(noisy, x_test):.0f}, filter {error(filtered, x_test):.1f}, "
+    f"network {error(by_network, x_test):.1f}"
+)
 assert error(filtered, x_test) > 1.25 * error(by_network, x_test)
 
 figure, ax = plt.subplots(figsize=(6, 3.2))
@@ -76,9 +91,8 @@ show(figure, "07-answer-filter")
 # ## 3. Salt and pepper
 #
 # One uniform number decides: below 0.1 the pixel becomes black, above 0.9 white.
-# A pixel of 0.5 stays 0.5 on average:
-# $0.1 \cdot 0 + 0.8 \cdot 0.5 + 0.1 \cdot 1 = 0.5$. The noise is an argument as
-# before, so the gradient check works without another line.
+# The noise is an argument as before, so the gradient check works without another
+# line.
 
 
 # %%
@@ -92,9 +106,11 @@ class SaltAndPepper(DenoisingAutoencoder):
 tiny = SaltAndPepper.dense(784, 50, 20, dtype=np.float64)
 rng = np.random.default_rng(0)
 grey = np.full((200, 784), 0.5)
-mean = tiny.corrupt(grey, tiny.draw_noise(rng, 200)).mean()
-print(f"mean of a pixel of 0.5: {mean:.3f}")
-assert abs(mean - 0.5) < 0.01
+spoiled = tiny.corrupt(grey, tiny.draw_noise(rng, 200))
+white, black = (spoiled == 1).mean(), (spoiled == 0).mean()
+print(f"of pixels of 0.5 {white:.1%} became white and {black:.1%} black")
+assert abs(white - 0.1) < 0.01
+assert abs(black - 0.1) < 0.01
 
 x, eps = x_test[:4].astype(np.float64), tiny.draw_noise(rng, 4)
 report = check(tiny, x, eps, coordinates=20)

@@ -14,7 +14,6 @@ from pathlib import Path
 import matplotlib
 import matplotlib.pyplot as plt
 from cycler import cycler
-
 from npvae import figures
 from npvae.datasets import default_dataset, load_dataset
 
@@ -45,7 +44,7 @@ def digits():
 
 
 def show(drawn, name):
-    """Save a figure (or any axes of it) as `pictures/NAME.png`; show it if somebody is looking."""
+    """Save a figure (or any axes of it) as NAME.png; show it if somebody is looking."""
     path = PICTURES / f"{name}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     figures.save(drawn, path)
