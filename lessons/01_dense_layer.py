@@ -12,9 +12,9 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from npvae import Dense
-
 from course import show
+
+from npvae import Dense
 
 # %% [markdown]
 # ## Forward
@@ -130,9 +130,7 @@ def numeric_gradient(array, h=1e-5):
 for name, array, by_hand in (("dW", W, dW), ("db", b, db), ("dx", x, dx)):
     numeric = numeric_gradient(array)
     print(f"{name}: largest difference {np.abs(by_hand - numeric).max():.1e}")
-    assert np.allclose(by_hand, numeric, rtol=0, atol=1e-7), (
-        f"{name} is not the gradient"
-    )
+    assert np.allclose(by_hand, numeric, rtol=0, atol=1e-7), f"{name} is not the gradient"
 
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(8, 3.4))

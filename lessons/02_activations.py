@@ -12,9 +12,9 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from npvae import Dense, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
-
 from course import BLUE, ORANGE, show
+
+from npvae import Dense, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
 
 # %% [markdown]
 # ## Two layers without a bend are one
@@ -88,21 +88,15 @@ curves = {
     "softplus": (Softplus(), lambda x: np.log(1 + np.exp(x)), lambda x, y: sigmoid(x)),
 }
 
-x = np.linspace(
-    -6, 6, 240
-)  # an even number of points: 0, where ReLU has its kink, is not there
+x = np.linspace(-6, 6, 240)  # an even number of points: 0, where ReLU has its kink, is not there
 h = 1e-5
 for name, (layer, f, slope) in curves.items():
     y = f(x)
     numeric = (f(x + h) - f(x - h)) / (2 * h)
     assert np.allclose(slope(x, y), numeric, rtol=0, atol=1e-7), f"the slope of {name}"
     assert np.allclose(layer.forward(x), y), f"npvae's {name}"
-    assert np.allclose(layer.backward(np.ones_like(x)), slope(x, y)), (
-        f"the backward of {name}"
-    )
-    print(
-        f"{name:<11} steepest {slope(x, y).max():.4f}, flattest {slope(x, y).min():.1e}"
-    )
+    assert np.allclose(layer.backward(np.ones_like(x)), slope(x, y)), f"the backward of {name}"
+    print(f"{name:<11} steepest {slope(x, y).max():.4f}, flattest {slope(x, y).min():.1e}")
 
 # %%
 figure, axes = plt.subplots(1, 5, figsize=(10, 2.4), sharex=True, sharey=True)
@@ -169,9 +163,7 @@ extreme = np.array([-1000.0, 0.0, 1000.0])
 with np.errstate(over="raise", invalid="raise"):  # either would stop us now
     assert stable_sigmoid(extreme).tolist() == [0.0, 0.5, 1.0]
     assert stable_softplus(extreme).tolist() == [0.0, np.log(2), 1000.0]
-    assert np.array_equal(Sigmoid().forward(extreme), stable_sigmoid(extreme)), (
-        "npvae's is stable"
-    )
+    assert np.array_equal(Sigmoid().forward(extreme), stable_sigmoid(extreme)), "npvae's is stable"
     assert np.array_equal(Softplus().forward(extreme), stable_softplus(extreme))
 print("sigmoid at -1000, 0, 1000:", stable_sigmoid(extreme))
 
@@ -232,9 +224,7 @@ def gradient_lengths(activation, spread, depth=10, n=200):
 lengths = {
     "sigmoid": gradient_lengths(Sigmoid, spread=1),
     "tanh": gradient_lengths(Tanh, spread=1),
-    "ReLU": gradient_lengths(
-        ReLU, spread=2
-    ),  # half of its slopes are 0: twice the variance
+    "ReLU": gradient_lengths(ReLU, spread=2),  # half of its slopes are 0: twice the variance
 }
 for name, values in lengths.items():
     print(f"{name:<8} after ten layers: {values[-1]:.1e}")
@@ -247,9 +237,7 @@ figure, ax = plt.subplots(figsize=(6, 3.6))
 for name, values in lengths.items():
     ax.semilogy(range(len(values)), values, "o-", label=name)
 ax.semilogy(range(11), 0.25 ** np.arange(11), ":", color="grey", label="a quarter each")
-ax.set(
-    xlabel="layers passed, backward", ylabel="length of the gradient", xticks=range(11)
-)
+ax.set(xlabel="layers passed, backward", ylabel="length of the gradient", xticks=range(11))
 ax.legend()
 show(ax, "02-vanishing")
 

@@ -12,10 +12,10 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
+from course import BLUE, GREEN, ORANGE, digits, show
+
 from npvae import Bernoulli, Gaussian
 from npvae.layers import sigmoid, softplus
-
-from course import BLUE, GREEN, ORANGE, digits, show
 
 # %% [markdown]
 # ## One idea
@@ -35,9 +35,7 @@ from course import BLUE, GREEN, ORANGE, digits, show
 
 # %%
 for p in (1.0, 0.5, 0.01):
-    print(
-        f"probability {p:<4} costs {np.log(1 / p):.2f} nats = {np.log2(1 / p):.2f} bits"
-    )
+    print(f"probability {p:<4} costs {np.log(1 / p):.2f} nats = {np.log2(1 / p):.2f} bits")
 
 # %% [markdown]
 # ## A real number: squared error
@@ -70,23 +68,14 @@ def gaussian_loss(m, x, sigma):
 m, x, h = 0.3, 1.0, 1e-5
 for sigma in (1.0, 0.5, 0.2):
     gradient = (m - x) / sigma**2
-    numeric = (gaussian_loss(m + h, x, sigma) - gaussian_loss(m - h, x, sigma)) / (
-        2 * h
-    )
+    numeric = (gaussian_loss(m + h, x, sigma) - gaussian_loss(m - h, x, sigma)) / (2 * h)
     loss, dm = Gaussian(sigma).loss_and_grad(np.array([[m]]), np.array([[x]]))
     assert np.isclose(gradient, numeric, rtol=1e-7)
-    assert np.isclose(loss, gaussian_loss(m, x, sigma)), (
-        "npvae's Gaussian is this formula"
-    )
+    assert np.isclose(loss, gaussian_loss(m, x, sigma)), "npvae's Gaussian is this formula"
     assert np.isclose(dm[0, 0], gradient)
     best = gaussian_loss(x, x, sigma)
-    print(
-        f"sigma {sigma}: loss {loss:6.2f}, gradient {gradient:6.1f}; "
-        f"without an error {best:.2f}"
-    )
-assert gaussian_loss(x, x, 0.2) < 0, (
-    "a density may exceed 1, and then its loss is negative"
-)
+    print(f"sigma {sigma}: loss {loss:6.2f}, gradient {gradient:6.1f}; without an error {best:.2f}")
+assert gaussian_loss(x, x, 0.2) < 0, "a density may exceed 1, and then its loss is negative"
 
 # %% [markdown]
 # Four times as much: the gradient goes from $-0.7$ to $-2.8$. (The whole loss
@@ -103,9 +92,7 @@ for sigma, colour in ((1.0, BLUE), (0.5, ORANGE), (0.2, GREEN)):
     axes[0].plot(xs, np.exp(-nats), color=colour, label=f"σ = {sigma}")
     axes[1].plot(xs, nats, color=colour)
 axes[0].set(title="the bell p(x)", xlabel="x - m")
-axes[1].set(
-    title="-log p(x), in nats: the squared error", xlabel="x - m", ylim=(-1.5, 8)
-)
+axes[1].set(title="-log p(x), in nats: the squared error", xlabel="x - m", ylim=(-1.5, 8))
 axes[0].legend()
 show(figure, "03-bells")
 
@@ -162,32 +149,20 @@ with np.errstate(divide="ignore", invalid="ignore"):
 stable, stable_gradient = softplus(a), p
 broken = int(np.argmax(~np.isfinite(naive)))
 print(f"logit {broken}: naive {naive[broken]}, gradient {naive_gradient[broken]}")
-print(
-    f"logit {broken}: stable {stable[broken]:.1f}, "
-    f"gradient {stable_gradient[broken]:.1f}"
-)
+print(f"logit {broken}: stable {stable[broken]:.1f}, gradient {stable_gradient[broken]:.1f}")
 
 assert 10 < broken < 20
 assert np.isnan(naive_gradient[broken]), "infinity times 0"
 assert np.isfinite(stable).all()
-assert np.allclose(stable[20:], a[20:]), (
-    "being sure and wrong costs what the logit says"
-)
+assert np.allclose(stable[20:], a[20:]), "being sure and wrong costs what the logit says"
 
 # %%
 figure, ax = plt.subplots(figsize=(6, 3.2))
 ax.plot(a, stable, color=BLUE, linewidth=4, alpha=0.4, label="softplus(a)")
-ax.plot(
-    a[:broken], naive[:broken], color=ORANGE, label="-log(1 - p), until it is infinite"
-)
+ax.plot(a[:broken], naive[:broken], color=ORANGE, label="-log(1 - p), until it is infinite")
 ax.plot(broken - 1, naive[broken - 1], "x", color=ORANGE, markersize=9)
 ax.annotate("next: infinity", (broken - 1, naive[broken - 1]), (broken + 1, broken - 4))
-ax.set(
-    xlabel="logit a, of a pixel that is off",
-    ylabel="loss in nats",
-    xlim=(0, 40),
-    ylim=(0, 40),
-)
+ax.set(xlabel="logit a, of a pixel that is off", ylabel="loss in nats", xlim=(0, 40), ylim=(0, 40))
 ax.legend()
 show(ax, "03-naive-and-stable")
 
@@ -210,18 +185,14 @@ show(ax, "03-naive-and-stable")
 data = digits()
 train = data.train.take(slice(0, 20_000)) >= 128  # (20000, 784), True where on
 test = (data.test.take(slice(0, 1000)) >= 128).astype(float)
-p = np.clip(
-    train.mean(axis=0), 0.001, 0.999
-)  # what was never seen may happen: no log(0)
+p = np.clip(train.mean(axis=0), 0.001, 0.999)  # what was never seen may happen: no log(0)
 logits = np.log(p / (1 - p))  # the inverse of the sigmoid
 
 nats = softplus(logits) - test * logits  # (1000, 784)
 blind = 784 * np.log(2)
 print(f"p = 1/2 for every pixel: {blind:.0f} nats an image")
 print(f"p = how often it is on:  {nats.sum(axis=1).mean():.0f} nats an image")
-assert nats.sum(axis=1).mean() < 0.5 * blind, (
-    "knowing where the ink is saves more than half"
-)
+assert nats.sum(axis=1).mean() < 0.5 * blind, "knowing where the ink is saves more than half"
 
 # %%
 figure, axes = plt.subplots(1, 4, figsize=(9, 2.6))
@@ -232,9 +203,7 @@ pictures = {
     f"its price: {nats[3].sum():.0f} nats": (nats[3].reshape(28, 28), "magma", 0, 2.5),
     "the gradient p - x": (guess - truth, "RdBu_r", -1, 1),
 }
-for ax, (name, (values, colours, low, high)) in zip(
-    axes, pictures.items(), strict=True
-):
+for ax, (name, (values, colours, low, high)) in zip(axes, pictures.items(), strict=True):
     image = ax.imshow(values, cmap=colours, vmin=low, vmax=high)
     figure.colorbar(image, ax=ax, shrink=0.6)
     ax.set_title(name)

@@ -11,10 +11,10 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
+from course import BLUE, ORANGE, PURPLE, show
+
 from npvae import ReLU, check
 from npvae.layers import sigmoid, softplus
-
-from course import BLUE, ORANGE, PURPLE, show
 
 # %% [markdown]
 # ## A checker you can call
@@ -98,9 +98,7 @@ x_near[0, 0] = 1e-7
 report = check(ReLU(), x_near)
 print(report)
 assert report.ok
-assert report.rows[0].skipped == 4, (
-    "that one, and three random directions that contain it"
-)
+assert report.rows[0].skipped == 4, "that one, and three random directions that contain it"
 
 # %% [markdown]
 # ## A ladder of five tests
@@ -213,9 +211,7 @@ def moments(draw):
 
 def extremes(f):
     with np.errstate(all="ignore"):
-        return all(
-            np.isfinite(part).all() for part in f(np.array([[-1000.0], [1000.0]]))
-        )
+        return all(np.isfinite(part).all() for part in f(np.array([[-1000.0], [1000.0]])))
 
 
 def halves(f):
@@ -224,18 +220,12 @@ def halves(f):
 
 
 ladder = [value, gradient, moments, extremes, halves]
-verdicts = {
-    f: {rung: rung(f) for rung in ladder if rung is not moments} for f in on_paper
-}
+verdicts = {f: {rung: rung(f) for rung in ladder if rung is not moments} for f in on_paper}
 verdicts[black_or_white] = {moments: moments(black_or_white)}
-assert moments(lambda v, rng: rng.integers(0, 255, v.shape) < v), (
-    "and a fair draw passes"
-)
+assert moments(lambda v, rng: rng.integers(0, 255, v.shape) < v), "and a fair draw passes"
 caught_by = {}
 for f, verdict in verdicts.items():
-    caught_by[f.__name__] = [
-        rung.__name__ for rung, passed in verdict.items() if not passed
-    ]
+    caught_by[f.__name__] = [rung.__name__ for rung, passed in verdict.items() if not passed]
     print(f"{f.__name__:<15} caught by: {', '.join(caught_by[f.__name__])}")
 
 assert caught_by == {
@@ -252,9 +242,7 @@ figure, ax = plt.subplots(figsize=(6.5, 3))
 for i, verdict in enumerate(verdicts.values()):
     for rung, passed in verdict.items():
         j, colour = ladder.index(rung), "#dddddd" if passed else PURPLE
-        ax.add_patch(
-            plt.Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor=colour, edgecolor="white")
-        )
+        ax.add_patch(plt.Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor=colour, edgecolor="white"))
         ax.text(j, i, "passes" if passed else "CAUGHT", ha="center", va="center")
 ax.set(xlim=(-0.5, 4.5), ylim=(5.5, -0.5), xticks=range(5), yticks=range(6))
 ax.set_xticklabels([rung.__name__ for rung in ladder])
@@ -271,15 +259,9 @@ show(ax, "04-museum")
 # %%
 with np.errstate(all="ignore"):
     print("1 slope: at 0 it is", slope(np.zeros((1, 1)))[1][0, 0], "and should be 0.25")
-    print(
-        "2 decoder: the probability at logit 3 is",
-        decoder(np.full((1, 1), 3.0))[0].round(2),
-    )
+    print("2 decoder: the probability at logit 3 is", decoder(np.full((1, 1), 3.0))[0].round(2))
     print("4 coin: gradient at logit 1000 is", coin(np.full((1, 1), 1000.0))[1][0, 0])
-ratio = (
-    np.abs(stable_coin(np.concatenate([x, x]))[1]).sum()
-    / np.abs(stable_coin(x)[1]).sum()
-)
+ratio = np.abs(stable_coin(np.concatenate([x, x]))[1]).sum() / np.abs(stable_coin(x)[1]).sum()
 print(f"5 stable_coin: twice the batch, {ratio:.0f} times the gradient")
 white = black_or_white(np.full(1_000_000, 255), np.random.default_rng(0))
 print(f"6 black_or_white: the brightest pixel is on in {white.mean():.2%} of all draws")

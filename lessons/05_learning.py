@@ -12,10 +12,10 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
+from course import BLUE, GREEN, ORANGE, digits, show
+
 from npvae import SGD, Adam, Bernoulli, Dense, Momentum, Sequential, Tanh, figures
 from npvae.arrays import Parameters
-
-from course import BLUE, GREEN, ORANGE, digits, show
 
 # %% [markdown]
 # ## Three ways down
@@ -136,32 +136,22 @@ rates, gentle, steep = np.geomspace(1e-3, 3, 40), 20, 100
 best = {}
 for k in (gentle, steep):
     for name, (optimizer, _) in racers.items():
-        path, n = min(
-            (descend(optimizer(lr), k) for lr in rates), key=lambda found: found[1]
-        )
+        path, n = min((descend(optimizer(lr), k) for lr in rates), key=lambda found: found[1])
         best[k, name] = path, n
         print(f"{k:3d} times as steep: {name:<9} {n:4.0f} steps")
 
-assert best[gentle, "SGD"][1] < min(
-    best[gentle, "momentum"][1], best[gentle, "Adam"][1]
-)
-assert best[steep, "SGD"][1] > 2 * max(
-    best[steep, "momentum"][1], best[steep, "Adam"][1]
-)
+assert best[gentle, "SGD"][1] < min(best[gentle, "momentum"][1], best[gentle, "Adam"][1])
+assert best[steep, "SGD"][1] > 2 * max(best[steep, "momentum"][1], best[steep, "Adam"][1])
 
 # %%
 figure, axes = plt.subplots(2, 1, figsize=(8, 5.2))
 across, along = np.linspace(-1.4, 1.4, 200), np.linspace(-4.5, 2.5, 300)
 grid = np.stack(np.meshgrid(along, across), axis=-1)  # (200, 300, 2)
 for ax, k in zip(axes, (gentle, steep), strict=True):
-    ax.contour(
-        along, across, Valley(k).loss(grid), np.geomspace(0.1, 100, 8), colors="#bbbbbb"
-    )
+    ax.contour(along, across, Valley(k).loss(grid), np.geomspace(0.1, 100, 8), colors="#bbbbbb")
     for name, (_, colour) in racers.items():
         path, n = best[k, name]
-        ax.plot(
-            *path.T, ".-", color=colour, label=f"{name}: {n:.0f} steps", linewidth=1
-        )
+        ax.plot(*path.T, ".-", color=colour, label=f"{name}: {n:.0f} steps", linewidth=1)
     ax.plot(0, 0, "k*", markersize=10)
     ax.set(title=f"{k} times as steep across as along", ylabel="across")
     ax.legend(loc="upper right", frameon=True, edgecolor="none", framealpha=0.9)
@@ -191,18 +181,12 @@ show(figure, "05-race")
 
 # %%
 data = digits()
-chosen = np.array(
-    [np.flatnonzero(data.train.labels == digit)[0] for digit in range(10)]
-)
-x = (data.train.take(chosen) >= 128).astype(
-    np.float64
-)  # (10, 784), the first image of each digit
+chosen = np.array([np.flatnonzero(data.train.labels == digit)[0] for digit in range(10)])
+x = (data.train.take(chosen) >= 128).astype(np.float64)  # (10, 784), the first image of each digit
 one_hot = np.eye(10)
 
 
-def memorise(
-    optimizer, steps=300, weight=1.0
-):  # the weight: for the end of this lesson
+def memorise(optimizer, steps=300, weight=1.0):  # the weight: for the end of this lesson
     """Train a decoder; return its losses, in nats an image, and its drawings."""
     decoder = Sequential(Dense(10, 100, rng=0), Tanh(), Dense(100, 784, rng=1))
     likelihood, losses, drawings = Bernoulli(), [], {}
@@ -270,15 +254,8 @@ show(figure, "05-ten-images")
 # three does not notice?
 
 # %%
-for name, optimizer in (
-    ("SGD", SGD(0.3)),
-    ("momentum", Momentum(0.1)),
-    ("Adam", Adam(0.03)),
-):
-    summed, averaged = (
-        trainings[name][0][-1],
-        memorise(optimizer, weight=1 / 784)[0][-1],
-    )
+for name, optimizer in (("SGD", SGD(0.3)), ("momentum", Momentum(0.1)), ("Adam", Adam(0.03))):
+    summed, averaged = (trainings[name][0][-1], memorise(optimizer, weight=1 / 784)[0][-1])
     print(f"{name:<9} summed {summed:.3f}, averaged {averaged:.3f}")
     if name == "Adam":
         assert abs(averaged / summed - 1) < 0.05

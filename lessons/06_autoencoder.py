@@ -15,10 +15,10 @@ import zlib
 
 import matplotlib.pyplot as plt
 import numpy as np
+from course import BLUE, ORANGE, digits, show, sized
+
 from npvae import Adam, Autoencoder, Cosine, Gaussian, Pixels, check, figures, steps
 from npvae.layers import dense_network
-
-from course import BLUE, ORANGE, digits, show, sized
 
 data = digits()
 train_part = data.train.only(slice(0, sized(20_000, quick=5000)))
@@ -56,18 +56,14 @@ def loss_and_grad(encoder, decoder, x):
     return loss
 
 
-tiny = Autoencoder.dense(
-    6, 5, 2, activation="tanh", likelihood="gaussian", dtype=np.float64
-)
+tiny = Autoencoder.dense(6, 5, 2, activation="tanh", likelihood="gaussian", dtype=np.float64)
 encoder, decoder = (
     dense_network([6, 5, 2], "tanh", rng=0),
     dense_network([2, 5, 6], "tanh", rng=1),
 )
 x = np.random.default_rng(0).random((4, 6))
 for ours, theirs in ((encoder, tiny.encoder), (decoder, tiny.decoder)):
-    for mine, its in zip(
-        ours.layers[::2], theirs.layers[::2], strict=True
-    ):  # not the bends
+    for mine, its in zip(ours.layers[::2], theirs.layers[::2], strict=True):  # not the bends
         mine.W[...], mine.b[...] = its.W, its.b
 assert np.isclose(loss_and_grad(encoder, decoder, x), tiny.loss_and_grad(x).loss)
 assert np.allclose(encoder.layers[0].dW, tiny.encoder.layers[0].dW)
@@ -78,9 +74,7 @@ print("npvae's Autoencoder is these five lines")
 # %%
 def train(model, epochs, batch_size):
     """Train it to give back the training images."""
-    model.start_at(
-        x_train.mean(axis=0)
-    )  # the decoder's last bias: begin with the mean image
+    model.start_at(x_train.mean(axis=0))  # the decoder's last bias: begin with the mean image
     lr = Cosine(2e-3, epochs=epochs)  # steps get shorter towards the end
     how = {"epochs": epochs, "batch_size": batch_size, "lr": lr}
     for _ in steps(model, train_part, Pixels("none"), Adam(), **how):
@@ -123,10 +117,7 @@ def pca(x, n_z):
 
 
 left_out = eigenvalues[8:].sum()
-print(
-    f"PCA with 8 numbers: error {error(pca(x_train, 8), x_train):.2f}, "
-    f"left out {left_out:.2f}"
-)
+print(f"PCA with 8 numbers: error {error(pca(x_train, 8), x_train):.2f}, left out {left_out:.2f}")
 assert np.isclose(error(pca(x_train, 8), x_train), left_out, rtol=1e-3)
 
 # %% [markdown]
@@ -135,20 +126,14 @@ assert np.isclose(error(pca(x_train, 8), x_train), left_out, rtol=1e-3)
 # Does it find the same eight directions?
 
 # %%
-linear = train(
-    Autoencoder.dense(784, (), 8, likelihood="gaussian"), sized(15, quick=30), 128
-)
+linear = train(Autoencoder.dense(784, (), 8, likelihood="gaussian"), sized(15, quick=30), 128)
 linear_error = error(linear.reconstruct(x_train), x_train)
 print(f"linear autoencoder: error {linear_error:.2f}, PCA {left_out:.2f}")
 assert 0.999 < linear_error / left_out < 1.03, "PCA's error, and no less"
 
-features = linear.decoder.layers[
-    0
-].W  # (8, 784): what each number of the code adds to the image
+features = linear.decoder.layers[0].W  # (8, 784): what each number of the code adds to the image
 orthonormal = np.linalg.qr(features.T)[0]
-angles = np.linalg.svd(directions[:, :8].T @ orthonormal)[
-    1
-]  # cosines between the two spaces
+angles = np.linalg.svd(directions[:, :8].T @ orthonormal)[1]  # cosines between the two spaces
 own = np.abs(directions[:, :8].T @ (features.T / np.linalg.norm(features, axis=1)))
 print(f"the same space? {angles.round(2)} (1: yes, 0: at a right angle to it)")
 print(f"the same directions? {own.max(axis=0).round(2)}")
@@ -178,9 +163,7 @@ assert own.max() < 0.99, "other directions in it"
 # %%
 sizes = (2, 3, 8, 30, 32)
 n_h, epochs, batch_size = sized((400, 6, 64), quick=(200, 5, 32))
-deep = {
-    n_z: train(Autoencoder.dense(784, n_h, n_z), epochs, batch_size) for n_z in sizes
-}
+deep = {n_z: train(Autoencoder.dense(784, n_h, n_z), epochs, batch_size) for n_z in sizes}
 errors = {n_z: error(model.reconstruct(x_test), x_test) for n_z, model in deep.items()}
 by_pca = {n_z: error(pca(x_test, n_z), x_test) for n_z in sizes}
 print(f"no number at all, only the mean image: error {error(mean, x_test):.1f}")
@@ -226,9 +209,7 @@ codes = {n_z: deep[n_z].encode(x_test) for n_z in (2, 3)}
 figure = plt.figure(figsize=(10, 4.6))
 left, right = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2, projection="3d")
 axes = {"axes": ("first number of z", "second number of z"), "unit": "", "prior": False}
-figures.latent_scatter(
-    codes[2], labels, data.classes, told="codes of two numbers", ax=left, **axes
-)
+figures.latent_scatter(codes[2], labels, data.classes, told="codes of two numbers", ax=left, **axes)
 colours = np.array([handle.get_color() for handle in left.get_legend().legend_handles])
 some = np.isin(labels, (0, 1, 3, 7))
 right.scatter(*codes[3][some].T, c=colours[labels[some]], s=4)
@@ -345,9 +326,7 @@ for name, x in (("a digit", x_test), ("upside down", upside_down)):
 squeezed = error(to_bytes_and_back(deep[32], x_test), x_test)
 assert zipped(x_test) > 3 * 32
 assert squeezed < 1.2 * errors[32], "a byte for each number is enough"
-assert abs(zipped(upside_down) / zipped(x_test) - 1) < 0.1, (
-    "ZIP does not know what a digit is"
-)
+assert abs(zipped(upside_down) / zipped(x_test) - 1) < 0.1, "ZIP does not know what a digit is"
 ratio = error(to_bytes_and_back(deep[32], upside_down), upside_down) / squeezed
 assert ratio > 1.4, "the autoencoder does: what is unlike a digit comes out worse"
 

@@ -11,17 +11,9 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from npvae import (
-    Adam,
-    Autoencoder,
-    Cosine,
-    DenoisingAutoencoder,
-    Pixels,
-    figures,
-    steps,
-)
-
 from course import BLUE, GREEN, ORANGE, digits, show, sized
+
+from npvae import Adam, Autoencoder, Cosine, DenoisingAutoencoder, Pixels, figures, steps
 
 data = digits()
 train_part = data.train.only(slice(0, sized(20_000, quick=4000)))
@@ -66,15 +58,11 @@ def spoil(x, eps, amount):
     return x * (eps >= amount)
 
 
-masker = DenoisingAutoencoder.dense(
-    784, 50, 20, corruption="mask", amount=0.5, dtype=np.float64
-)
+masker = DenoisingAutoencoder.dense(784, 50, 20, corruption="mask", amount=0.5, dtype=np.float64)
 x, eps = x_test[:8].astype(np.float64), masker.draw_noise(rng, 8)
 assert np.array_equal(masker.corrupt(x, eps), spoil(x, eps, 0.5))
 
-plain = Autoencoder.dense(
-    784, 50, 20, dtype=np.float64
-)  # the same seed, so the same weights
+plain = Autoencoder.dense(784, 50, 20, dtype=np.float64)  # the same seed, so the same weights
 logits = plain.decoder.forward(plain.encode(spoil(x, eps, 0.5)))
 loss, dlogits = plain.likelihood.loss_and_grad(logits, x)  # against the clean x
 plain.encoder.backward(plain.decoder.backward(dlogits))
@@ -95,11 +83,7 @@ print("npvae's denoising autoencoder is the plain one, with a spoiled input")
 def train(model):
     epochs, batch_size = sized((6, 64), quick=(4, 32))
     model.start_at((train_part.take(slice(None)) / 255).mean(axis=0))
-    how = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "lr": Cosine(1e-3, epochs=epochs),
-    }
+    how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(1e-3, epochs=epochs)}
     for _ in steps(model, train_part, Pixels("none"), Adam(), **how):
         pass
     return model
@@ -108,12 +92,8 @@ def train(model):
 n_h, n_z = sized(400, quick=200), 784
 models = {
     "plain": train(Autoencoder.dense(784, n_h, n_z)),
-    "mask": train(
-        DenoisingAutoencoder.dense(784, n_h, n_z, corruption="mask", amount=0.5)
-    ),
-    "gaussian": train(
-        DenoisingAutoencoder.dense(784, n_h, n_z, corruption="gaussian", amount=0.5)
-    ),
+    "mask": train(DenoisingAutoencoder.dense(784, n_h, n_z, corruption="mask", amount=0.5)),
+    "gaussian": train(DenoisingAutoencoder.dense(784, n_h, n_z, corruption="gaussian", amount=0.5)),
 }
 
 
@@ -131,26 +111,16 @@ spoiled = {}
 for kind in ("mask", "gaussian"):
     eps = models[kind].draw_noise(rng, len(x_test))
     spoiled[kind] = models[kind].corrupt(x_test, eps)
-print(
-    f"{'noise':<10} {'spoiled':>8} {'clipped':>8} "
-    + " ".join(f"{name:>9}" for name in models)
-)
+print(f"{'noise':<10} {'spoiled':>8} {'clipped':>8} " + " ".join(f"{name:>9}" for name in models))
 cleaned = {}
 for kind, x_spoiled in spoiled.items():
     before, clipped = error(x_spoiled, x_test), error(np.clip(x_spoiled, 0, 1), x_test)
-    after = {
-        name: error(model.reconstruct(x_spoiled), x_test)
-        for name, model in models.items()
-    }
+    after = {name: error(model.reconstruct(x_spoiled), x_test) for name, model in models.items()}
     cleaned[kind] = after[kind]
     others = " ".join(f"{value:9.1f}" for value in after.values())
     print(f"{kind:<10} {before:8.1f} {clipped:8.1f} {others}")
-    assert after[kind] < 0.6 * clipped, (
-        "far below the error of the noisy input, even clipped"
-    )
-    assert after[kind] < after["plain"], (
-        "and below that of a network that never saw noise"
-    )
+    assert after[kind] < 0.6 * clipped, "far below the error of the noisy input, even clipped"
+    assert after[kind] < after["plain"], "and below that of a network that never saw noise"
 
 # %% [markdown]
 # Each is best at what it was trained for. Against masks the plain one helps less:
@@ -195,28 +165,18 @@ by_mean = error((train_part.take(slice(None)) / 255).mean(axis=0), x_test)
 print(f"always the mean image: {by_mean:.1f}")
 for name, values in curves.items():
     print(f"{name:<8} " + " ".join(f"{value:5.1f}" for value in values))
-assert curves["masker"][0] > curves["plain"][0], (
-    "nothing hidden: it cleans what is clean"
-)
-assert curves["masker"][0] > curves["masker"][5], (
-    "and does worse than with half of it hidden"
-)
+assert curves["masker"][0] > curves["plain"][0], "nothing hidden: it cleans what is clean"
+assert curves["masker"][0] > curves["masker"][5], "and does worse than with half of it hidden"
 assert curves["masker"][5] < curves["plain"][5], "half hidden: it knows what to do"
-assert curves["masker"][9] < curves["spoiled"][9], (
-    "nine tenths: better than nothing ..."
-)
-assert curves["masker"][9] > 0.75 * by_mean, (
-    "... and no great gain over knowing nothing"
-)
+assert curves["masker"][9] < curves["spoiled"][9], "nine tenths: better than nothing ..."
+assert curves["masker"][9] > 0.75 * by_mean, "... and no great gain over knowing nothing"
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4.2), width_ratios=(5, 4))
 for (name, values), colour in zip(curves.items(), (GREEN, ORANGE, BLUE), strict=True):
     left.plot(amounts, values, "o-", color=colour, label=name)
 left.axhline(by_mean, color="grey", linestyle=":", label="the mean image")
-left.set(
-    xlabel="share of the pixels that are hidden", ylabel="squared error of an image"
-)
+left.set(xlabel="share of the pixels that are hidden", ylabel="squared error of an image")
 left.legend()
 shown = (0.0, 0.3, 0.6, 0.9)
 rows = [spoil(x_test[:8], eps[:8], amount) for amount in shown]

@@ -12,19 +12,16 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
+from course import BLUE, GREEN, ORANGE, digits, show, sized
+
 from npvae import Adam, Autoencoder, Cosine, Pixels, figures, steps
 from npvae.latent_space import line
-
-from course import BLUE, GREEN, ORANGE, digits, show, sized
 
 data = digits()
 train_part = data.train.only(slice(0, sized(20_000, quick=4000)))
 x_train = (train_part.take(slice(None)) / 255).astype(np.float32)
 test = (data.test.take(slice(0, 5000)) / 255).astype(np.float32)
-x_test, held_out = (
-    test[:1000],
-    test[1000:],
-)  # some to try things with, others to compare with
+x_test, held_out = (test[:1000], test[1000:])  # some to try things with, others to compare with
 labels = data.test.labels[:1000]
 rng = np.random.default_rng(0)
 
@@ -33,11 +30,7 @@ def train(n_z):
     n_h, epochs, batch_size = sized((400, 6, 64), quick=(200, 4, 32))
     model = Autoencoder.dense(784, n_h, n_z)
     model.start_at(x_train.mean(axis=0))
-    how = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "lr": Cosine(2e-3, epochs=epochs),
-    }
+    how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(2e-3, epochs=epochs)}
     for _ in steps(model, train_part, Pixels("none"), Adam(), **how):
         pass
     return model
@@ -77,9 +70,7 @@ def drawn(n_z, n):
 
 z = drawn(16, 100_000)
 assert np.allclose(z.mean(axis=0), z_train[16].mean(axis=0), atol=0.03 * spread.max())
-assert np.allclose(z.std(axis=0), spread, rtol=0.03), (
-    "moments: the draws are what we meant"
-)
+assert np.allclose(z.std(axis=0), spread, rtol=0.03), "moments: the draws are what we meant"
 assert np.allclose(np.cov(z.T), np.cov(z_train[16].T), atol=0.03 * spread.max() ** 2)
 
 # %% [markdown]
@@ -109,9 +100,7 @@ show(figure, "08-made-up")
 # %%
 def nearest(x, known):
     """The squared distance of each row of x to the nearest row of `known`."""
-    square = (
-        (x * x).sum(axis=1)[:, None] + (known * known).sum(axis=1) - 2 * x @ known.T
-    )
+    square = (x * x).sum(axis=1)[:, None] + (known * known).sum(axis=1) - 2 * x @ known.T
     return np.maximum(square.min(axis=1), 0)
 
 
@@ -145,30 +134,18 @@ assert ratio > 1.3, "decoded draws are farther from digits than reconstructions 
 
 # %%
 z_test = models[16].encode(x_test)
-from_codes = {
-    "test": nearest(z_test, z_train[16]),
-    "draws": nearest(z[:1000], z_train[16]),
-}
+from_codes = {"test": nearest(z_test, z_train[16]), "draws": nearest(z[:1000], z_train[16])}
 for name, distance in from_codes.items():
-    print(
-        f"{name:<6} squared distance to the nearest training code {distance.mean():.0f}"
-    )
+    print(f"{name:<6} squared distance to the nearest training code {distance.mean():.0f}")
 assert from_codes["draws"].mean() > 2 * from_codes["test"].mean()
 
-order = np.argsort(
-    from_codes["draws"]
-)  # the draw nearest to a code first, the loneliest last
-near_ones, lonely_ones = (
-    distances["made up"][order[:250]],
-    distances["made up"][order[-250:]],
-)
+order = np.argsort(from_codes["draws"])  # the draw nearest to a code first, the loneliest last
+near_ones, lonely_ones = (distances["made up"][order[:250]], distances["made up"][order[-250:]])
 print(
     f"the draws nearest to codes: {near_ones.mean():.1f} from a digit; "
     f"the most lonely ones: {lonely_ones.mean():.1f}"
 )
-assert lonely_ones.mean() > 1.2 * near_ones.mean(), (
-    "the farther from any code, the worse"
-)
+assert lonely_ones.mean() > 1.2 * near_ones.mean(), "the farther from any code, the worse"
 
 # %% [markdown]
 # A Gaussian knows only mean and covariance. The codes lie in clumps and, as far
@@ -189,14 +166,10 @@ figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.4))
 limits = {"xlim": sides[0][[0, -1]], "ylim": sides[1][[0, -1]]}
 z_plane = models[2].encode(x_test)
 axes = {"axes": ("first number of z", "second number of z"), "unit": "", "prior": False}
-figures.latent_scatter(
-    z_plane, labels, data.classes, told="codes of test images", ax=left, **axes
-)
+figures.latent_scatter(z_plane, labels, data.classes, told="codes of test images", ax=left, **axes)
 left.set(**limits, aspect="auto")
 image = right.pcolormesh(*sides, unlike, cmap="magma", vmin=0, shading="nearest")
-right.plot(
-    *drawn(2, 300).T, ".", color="white", markersize=3, label="draws from the Gaussian"
-)
+right.plot(*drawn(2, 300).T, ".", color="white", markersize=3, label="draws from the Gaussian")
 right.set(**limits, xlabel="first number of z")
 right.set_title("the image decoded there: squared distance to the nearest digit")
 right.grid(visible=False)
@@ -227,9 +200,7 @@ other = rng.permutation(len(x_test))
 same = labels == labels[other]
 way = line(z_test, z_test[other], 9)  # (1000, 9, 16)
 walked = decoder(way.reshape(-1, 16)).reshape(1000, 9, 784)
-astray = np.stack(
-    [nearest(walked[:, i], held_out) for i in range(9)], axis=1
-)  # (1000, 9)
+astray = np.stack([nearest(walked[:, i], held_out) for i in range(9)], axis=1)  # (1000, 9)
 along = {
     "between different digits": astray[~same].mean(axis=0),
     "between images of one digit": astray[same].mean(axis=0),

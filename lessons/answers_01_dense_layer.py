@@ -43,10 +43,7 @@ dW = x.T @ np.tanh(x @ W + b)
 x32, W32, b32 = (array.astype(np.float32) for array in (x, W, b))
 steps = 10.0 ** np.arange(-1, -8.5, -0.5)
 errors = np.array(
-    [
-        np.abs(two_sides(lambda: loss(x32, W32, b32), W32, np.float32(h)) - dW).max()
-        for h in steps
-    ]
+    [np.abs(two_sides(lambda: loss(x32, W32, b32), W32, np.float32(h)) - dW).max() for h in steps]
 )
 best = steps[errors.argmin()]
 print(f"float32: best step {best:.0e}, with an error of {errors.min():.0e}")
@@ -75,15 +72,11 @@ def one_side(f, array, h):
 
 def ratio(numeric):
     """How many times the error at h = 1e-3 is that at 1e-2."""
-    wide, narrow = (
-        np.abs(numeric(lambda: loss(x, W, b), W, h) - dW).max() for h in (1e-2, 1e-3)
-    )
+    wide, narrow = (np.abs(numeric(lambda: loss(x, W, b), W, h) - dW).max() for h in (1e-2, 1e-3))
     return wide / narrow
 
 
-print(
-    f"one side: {ratio(one_side):.1f} times, both sides: {ratio(two_sides):.1f} times"
-)
+print(f"one side: {ratio(one_side):.1f} times, both sides: {ratio(two_sides):.1f} times")
 assert 8 < ratio(one_side) < 12
 assert 80 < ratio(two_sides) < 120
 

@@ -3,6 +3,7 @@
 
 # %%
 import numpy as np
+
 from npvae import Dense, LeakyReLU, ReLU, Sigmoid
 
 # %% [markdown]
@@ -37,10 +38,7 @@ def what_is_left(spread, depth=10, n=200):
     return np.linalg.norm(dy), np.mean(slopes)
 
 
-(small, small_slope), (large, large_slope) = (
-    what_is_left(spread=1),
-    what_is_left(spread=16),
-)
+(small, small_slope), (large, large_slope) = (what_is_left(spread=1), what_is_left(spread=16))
 print(f"spread 1: {small:.1e} of it is left, mean slope {small_slope:.2f}")
 print(f"spread 16: {large:.1e} of it is left, mean slope {large_slope:.2f}")
 assert small < 1e-6

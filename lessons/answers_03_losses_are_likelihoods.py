@@ -3,9 +3,9 @@
 
 # %%
 import numpy as np
-from npvae import Bernoulli
-
 from course import digits
+
+from npvae import Bernoulli
 
 # %% [markdown]
 # ## 1. The best coin
@@ -44,9 +44,7 @@ assert np.abs(gradient).max() < 1e-9, "it is the minimum"
 
 binary = (x >= 0.5) * 1.0
 certain = np.where(binary == 1, 30.0, -30.0)  # logits
-assert Bernoulli().loss_and_grad(certain, binary)[0] < 1e-6, (
-    "black and white: the floor is zero"
-)
+assert Bernoulli().loss_and_grad(certain, binary)[0] < 1e-6, "black and white: the floor is zero"
 
 # %% [markdown]
 # ## 3. A pointed bell

@@ -3,6 +3,7 @@
 
 # %%
 import numpy as np
+
 from npvae import check
 
 x = np.random.default_rng(0).standard_normal((6, 4))

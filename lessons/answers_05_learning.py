@@ -4,10 +4,10 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
+from course import digits, show
+
 from npvae import SGD, Adam, Bernoulli, Dense, Momentum, Sequential, Tanh
 from npvae.arrays import Parameters
-
-from course import digits, show
 
 
 class Valley:
@@ -62,9 +62,7 @@ assert descend(SGD(0.0205), k=100)[-1] > 1e6
 
 # %%
 data = digits()
-chosen = np.array(
-    [np.flatnonzero(data.train.labels == digit)[0] for digit in range(10)]
-)
+chosen = np.array([np.flatnonzero(data.train.labels == digit)[0] for digit in range(10)])
 x = (data.train.take(chosen) >= 128).astype(np.float64)
 told = np.eye(10)
 told[1] = told[0]
@@ -79,10 +77,7 @@ for _ in range(600):
     adam.step(params)
 differ = np.count_nonzero(x[0] != x[1])
 floor = 2 * differ * np.log(2) / 10
-print(
-    f"{differ} pixels differ: at least {floor:.2f} nats an image remain; "
-    f"it has {loss:.2f}"
-)
+print(f"{differ} pixels differ: at least {floor:.2f} nats an image remain; it has {loss:.2f}")
 assert 0 < loss - floor < 0.1
 
 figure, axes = plt.subplots(1, 3, figsize=(6, 2.3))
@@ -116,9 +111,7 @@ class Nesterov:
 steps = {}
 for optimizer in (Momentum, Nesterov):
     tried = [descend(optimizer(lr), k=100) for lr in np.geomspace(1e-3, 0.1, 40)]
-    arrived = [
-        np.flatnonzero(losses > 0.01)[-1] + 1 for losses in tried if losses[-1] < 0.01
-    ]
+    arrived = [np.flatnonzero(losses > 0.01)[-1] + 1 for losses in tried if losses[-1] < 0.01]
     steps[optimizer.__name__] = min(arrived)
 print("steps at the best learning rate:", steps)
 assert steps["Nesterov"] < steps["Momentum"]

@@ -4,9 +4,9 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from npvae import Adam, Autoencoder, Cosine, Pixels, check, figures, steps
-
 from course import digits, show, sized
+
+from npvae import Adam, Autoencoder, Cosine, Pixels, check, figures, steps
 
 data = digits()
 train_part = data.train.only(slice(0, sized(20_000, quick=5000)))
@@ -17,11 +17,7 @@ mean = x_train.mean(axis=0)
 
 def train(model, epochs, batch_size):
     model.start_at(mean)
-    how = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "lr": Cosine(2e-3, epochs=epochs),
-    }
+    how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(2e-3, epochs=epochs)}
     for _ in steps(model, train_part, Pixels("none"), Adam(), **how):
         pass
     return model
@@ -40,9 +36,7 @@ def error(x_hat, x):
 
 # %%
 n_h, epochs, batch_size = sized((400, 6, 64), quick=(200, 5, 32))
-one, two = (
-    train(Autoencoder.dense(784, n_h, n_z), epochs, batch_size) for n_z in (1, 2)
-)
+one, two = (train(Autoencoder.dense(784, n_h, n_z), epochs, batch_size) for n_z in (1, 2))
 errors = {0: error(mean, x_test)}
 errors |= {model.n_z: error(model.reconstruct(x_test), x_test) for model in (one, two)}
 for n_z, value in errors.items():
@@ -51,9 +45,7 @@ assert errors[2] < errors[1] < errors[0]
 
 z = one.encode(x_train)
 walk = np.linspace(*np.percentile(z, [1, 99]), 20, dtype=np.float32)[:, None]
-ax = figures.samples(
-    one.decode(walk), data.shape, across=10, told="along the one number of z"
-)
+ax = figures.samples(one.decode(walk), data.shape, across=10, told="along the one number of z")
 show(ax, "06-answer-one-number")
 
 # %% [markdown]
@@ -64,9 +56,7 @@ show(ax, "06-answer-one-number")
 # reconstructions.
 
 # %%
-linear = train(
-    Autoencoder.dense(784, (), 8, likelihood="gaussian"), sized(15, quick=30), 128
-)
+linear = train(Autoencoder.dense(784, (), 8, likelihood="gaussian"), sized(15, quick=30), 128)
 back = linear.reconstruct(x_train) - mean
 found = np.linalg.eigh(np.cov(back.T))[1][:, ::-1][:, :8]
 pca = np.linalg.eigh(np.cov(x_train.T))[1][:, ::-1][:, :8]
@@ -77,9 +67,7 @@ assert cosines[:6].min() > 0.9
 figure, ax = plt.subplots(figsize=(7, 2))
 images = np.concatenate([pca.T, found.T])
 images = images / np.abs(images).max(axis=1, keepdims=True)
-images[8:] *= np.sign((found * pca).sum(axis=0))[
-    :, None
-]  # a direction may point either way
+images[8:] *= np.sign((found * pca).sum(axis=0))[:, None]  # a direction may point either way
 ax.imshow(figures.tile(images, data.shape, 8), cmap="RdBu_r", vmin=-1, vmax=1)
 ax.set_title("PCA's directions, and those found in the linear autoencoder")
 ax.set_axis_off()

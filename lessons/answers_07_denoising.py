@@ -4,9 +4,9 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from npvae import Adam, Cosine, DenoisingAutoencoder, Pixels, check, figures, steps
-
 from course import digits, show, sized
+
+from npvae import Adam, Cosine, DenoisingAutoencoder, Pixels, check, figures, steps
 
 data = digits()
 train_part = data.train.only(slice(0, sized(20_000, quick=4000)))
@@ -16,11 +16,7 @@ x_test = (data.test.take(slice(0, 1000)) / 255).astype(np.float32)
 def train(model):
     epochs, batch_size = sized((6, 64), quick=(4, 32))
     model.start_at((train_part.take(slice(None)) / 255).mean(axis=0))
-    how = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "lr": Cosine(1e-3, epochs=epochs),
-    }
+    how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(1e-3, epochs=epochs)}
     for _ in steps(model, train_part, Pixels("none"), Adam(), **how):
         pass
     return model
@@ -41,9 +37,7 @@ masker = train(DenoisingAutoencoder.dense(784, n_h, 784, corruption="mask", amou
 # missing, as it did with the whole images at the left end of the curve.
 
 # %%
-spoiled = masker.corrupt(
-    x_test, masker.draw_noise(np.random.default_rng(0), len(x_test))
-)
+spoiled = masker.corrupt(x_test, masker.draw_noise(np.random.default_rng(0), len(x_test)))
 once = masker.reconstruct(spoiled)
 twice = masker.reconstruct(once)
 print(
@@ -62,17 +56,12 @@ assert error(twice, x_test) > error(once, x_test)
 # goes on, and there is paper.
 
 # %%
-gaussian = train(
-    DenoisingAutoencoder.dense(784, n_h, 784, corruption="gaussian", amount=0.5)
-)
-noisy = gaussian.corrupt(
-    x_test, gaussian.draw_noise(np.random.default_rng(0), len(x_test))
-)
+gaussian = train(DenoisingAutoencoder.dense(784, n_h, 784, corruption="gaussian", amount=0.5))
+noisy = gaussian.corrupt(x_test, gaussian.draw_noise(np.random.default_rng(0), len(x_test)))
 padded = np.pad(noisy.reshape(-1, *data.shape), ((0, 0), (1, 1), (1, 1)))
 height, width = data.shape
 filtered = np.mean(
-    [padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)],
-    axis=0,
+    [padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)], axis=0
 ).reshape(x_test.shape)
 by_network = gaussian.reconstruct(noisy)
 print(

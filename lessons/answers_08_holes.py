@@ -3,9 +3,9 @@
 
 # %%
 import numpy as np
-from npvae import Adam, Autoencoder, Cosine, Pixels, figures, steps
-
 from course import digits, show, sized
+
+from npvae import Adam, Autoencoder, Cosine, Pixels, figures, steps
 
 data = digits()
 train_part = data.train.only(slice(0, sized(20_000, quick=4000)))
@@ -25,18 +25,14 @@ z_train, reconstructed = model.encode(x_train), model.reconstruct(x_test)
 
 def nearest(x, known):
     """The squared distance of each row of x to the nearest row of `known`."""
-    square = (
-        (x * x).sum(axis=1)[:, None] + (known * known).sum(axis=1) - 2 * x @ known.T
-    )
+    square = (x * x).sum(axis=1)[:, None] + (known * known).sum(axis=1) - 2 * x @ known.T
     return np.maximum(square.min(axis=1), 0)
 
 
 def gaussian(z, n):
     """Return n draws from the Gaussian fitted to the codes z."""
     A = np.linalg.cholesky(np.cov(z.T))
-    return (z.mean(axis=0) + rng.standard_normal((n, z.shape[1])) @ A.T).astype(
-        np.float32
-    )
+    return (z.mean(axis=0) + rng.standard_normal((n, z.shape[1])) @ A.T).astype(np.float32)
 
 
 # %% [markdown]
@@ -65,9 +61,7 @@ print(
     f"and to the nearest digit: {nearest(reconstructed, held_out).mean():.1f}, "
     f"{nearest(standard, held_out).mean():.1f}"
 )
-ax = figures.samples(
-    standard[:32], data.shape, across=8, told="decoded draws from N(0, I)"
-)
+ax = figures.samples(standard[:32], data.shape, across=8, told="decoded draws from N(0, I)")
 show(ax, "08-answer-standard-normal")
 
 # %% [markdown]
@@ -118,14 +112,10 @@ values, P = values[::-1][:n_z], vectors[:, ::-1][:, :n_z]
 z = rng.standard_normal((20_000, n_z)) * np.sqrt(values)
 images = mean + z @ P.T
 within = np.cov(((images - mean) @ P).T)
-print(
-    "variance of the draws over that of the data:", (np.diag(within) / values).round(2)
-)
+print("variance of the draws over that of the data:", (np.diag(within) / values).round(2))
 assert np.abs(images.mean(axis=0) - mean).max() < 0.03
 assert np.abs(within - np.diag(values)).max() < 0.03 * values[0]
 assert np.allclose(np.diag(within), values, rtol=0.04)
 
-ax = figures.samples(
-    np.clip(images[:32], 0, 1), data.shape, across=8, told="samples of PCA"
-)
+ax = figures.samples(np.clip(images[:32], 0, 1), data.shape, across=8, told="samples of PCA")
 show(ax, "08-answer-pca")

@@ -14,6 +14,7 @@ from pathlib import Path
 import matplotlib
 import matplotlib.pyplot as plt
 from cycler import cycler
+
 from npvae import figures
 from npvae.datasets import default_dataset, load_dataset
 

@@ -22,9 +22,7 @@ from pathlib import Path
 BOOK = Path(__file__).resolve().parent
 LESSONS, ROOT = BOOK.parent, BOOK.parents[1]
 NEEDED = ("sphinx", "myst_nb", "jupytext", "furo", "ipykernel", "npvae")
-MATHJAX = (
-    "mathjax@3.2.2"  # the last whose letters are in the same file; version 4 loads them
-)
+MATHJAX = "mathjax@3.2.2"  # the last whose letters are in the same file; version 4 loads them
 MATHJAX_FILE = "package/es5/tex-svg.js"
 MATHJAX_SHA256 = "d4295dc33744836935c1399feece5159577b34c5c8ffb9f1c6324cd82e03a882"
 KERNEL_CONFIG = """\
@@ -37,20 +35,14 @@ c.InlineBackend.print_figure_kwargs = {"bbox_inches": None}  # the whole of it, 
 def main():
     """Build it, and say where it is."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--quick", action="store_true", help="lessons at small sizes, as in tests"
-    )
-    parser.add_argument(
-        "--out", type=Path, help="where the book goes; else build/book/html"
-    )
+    parser.add_argument("--quick", action="store_true", help="lessons at small sizes, as in tests")
+    parser.add_argument("--out", type=Path, help="where the book goes; else build/book/html")
     args = parser.parse_args()
     if missing := [name for name in NEEDED if find_spec(name) is None]:
         sys.exit(f"no {', '.join(missing)}: pip install -e '.[book]'")
     out = (args.out or ROOT / "build/book/html").resolve()
     if out.exists() and not (out / "objects.inv").is_file() and any(out.iterdir()):
-        sys.exit(
-            f"{out} holds something that is no book; give a new or an empty folder"
-        )
+        sys.exit(f"{out} holds something that is no book; give a new or an empty folder")
 
     work = ROOT / "build/book" / ("quick" if args.quick else "full")
     source = gather(work / "source")
@@ -60,24 +52,13 @@ def main():
     profile.mkdir(parents=True, exist_ok=True)
     (profile / "ipython_kernel_config.py").write_text(KERNEL_CONFIG)
 
-    shutil.rmtree(
-        work / "html", ignore_errors=True
-    )  # or a page that is gone would stay
+    shutil.rmtree(work / "html", ignore_errors=True)  # or a page that is gone would stay
     sphinx = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n"]
     sphinx += [] if sys.stdout.isatty() else ["-q"]
-    sphinx += [
-        "-d",
-        work / "doctrees",
-        "-D",
-        f"nb_execution_cache_path={work / 'cache'}",
-    ]
-    code = subprocess.run(
-        [*sphinx, source, work / "html"], env=environment(work, args.quick)
-    )
+    sphinx += ["-d", work / "doctrees", "-D", f"nb_execution_cache_path={work / 'cache'}"]
+    code = subprocess.run([*sphinx, source, work / "html"], env=environment(work, args.quick))
     if code.returncode:
-        shutil.rmtree(
-            work / "doctrees"
-        )  # or the next build would not say again what is wrong
+        shutil.rmtree(work / "doctrees")  # or the next build would not say again what is wrong
         sys.exit("the book has errors: see above")
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(work / "html", out)
@@ -87,9 +68,7 @@ def main():
 def gather(source):
     """Put the pages together, each with the time of its last change; return their folder."""
     shutil.rmtree(source, ignore_errors=True)
-    shutil.copytree(
-        BOOK, source, ignore=shutil.ignore_patterns("__pycache__", "style.css")
-    )
+    shutil.copytree(BOOK, source, ignore=shutil.ignore_patterns("__pycache__", "style.css"))
     for path in [*LESSONS.glob("*.py"), *LESSONS.glob("*.md")]:
         shutil.copy2(path, source)
     (source / "_static").mkdir()
@@ -101,9 +80,7 @@ def mathjax(folder):
     """Return the path of MathJax, fetched if it is not there yet, and checked."""
     path = folder / "tex-svg.js"
     if not path.exists():
-        places = os.pathsep.join(
-            [sysconfig.get_path("scripts"), os.environ.get("PATH", "")]
-        )
+        places = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
         npm = shutil.which("npm", path=places)
         if npm is None:
             sys.exit(
@@ -119,9 +96,7 @@ def mathjax(folder):
         path.write_bytes(content)
     if hashlib.sha256(path.read_bytes()).hexdigest() != MATHJAX_SHA256:
         path.unlink()
-        sys.exit(
-            f"{MATHJAX_FILE} of {MATHJAX} is not the file it should be; try once more"
-        )
+        sys.exit(f"{MATHJAX_FILE} of {MATHJAX} is not the file it should be; try once more")
     return path
 
 
@@ -144,19 +119,16 @@ def forget_if_npvae_changed(work):
 def environment(work, quick):
     """Return the environment that the lessons are run in."""
     course = [str(work / "source"), os.environ.get("PYTHONPATH")]  # where course.py is
-    return (
-        os.environ
-        | {
-            "NPVAE_QUICK": "1" if quick else "0",
-            "NPVAE_PICTURES": str(work / "pictures"),
-            "PYTHONPATH": os.pathsep.join(filter(None, course)),
-            "IPYTHONDIR": str(work / "ipython"),
-            "JUPYTER_PREFER_ENV_PATH": "1",  # this environment's kernel, not one of the user's
-            "TQDM_DISABLE": "1",  # no progress bars on paper,
-            "PYTHONWARNINGS": "ignore:IProgress not found",  # and none in widgets
-            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        }
-    )
+    return os.environ | {
+        "NPVAE_QUICK": "1" if quick else "0",
+        "NPVAE_PICTURES": str(work / "pictures"),
+        "PYTHONPATH": os.pathsep.join(filter(None, course)),
+        "IPYTHONDIR": str(work / "ipython"),
+        "JUPYTER_PREFER_ENV_PATH": "1",  # this environment's kernel, not one of the user's
+        "TQDM_DISABLE": "1",  # no progress bars on paper,
+        "PYTHONWARNINGS": "ignore:IProgress not found",  # and none in widgets
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
 
 
 if __name__ == "__main__":

@@ -14,12 +14,7 @@ project = "npvae"
 author = "The npvae authors"
 version = release = npvae.__version__
 smartquotes = False  # "" in a docstring is an empty string
-extensions = [
-    "myst_nb",
-    "sphinx.ext.autodoc",
-    "sphinx.ext.mathjax",
-    "sphinx.ext.viewcode",
-]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.viewcode"]
 exclude_patterns = ["conf.py", "build.py", "docstrings.py", "pages.py", "course.py"]
 
 # ---- the lessons: percent scripts, run as notebooks ----------------------------------------------
@@ -55,9 +50,7 @@ html_css_files = ["style.css"]
 html_copy_source = False
 html_show_copyright = False
 html_show_sphinx = False
-html_show_search_summary = (
-    False  # it would fetch pages, which a browser refuses for local files
-)
+html_show_search_summary = False  # it would fetch pages, which a browser refuses for local files
 html_domain_indices = False
 mathjax_path = "tex-svg.js"  # in one file, letters and all
 mathjax3_config = {

@@ -10,9 +10,7 @@ FIELDS = (
     *("Parameters", "Attributes", "Returns", "Yields", "Raises"),
     *("Notes", "See Also", "References"),
 )
-FORMULA = re.compile(
-    r"(?![A-Z][a-z])[\w/() |]{1,40} = .*[^.:]", re.DOTALL
-)  # no sentence
+FORMULA = re.compile(r"(?![A-Z][a-z])[\w/() |]{1,40} = .*[^.:]", re.DOTALL)  # no sentence
 ENTRY = re.compile(r"([\w*][\w., *]*?) : (.*)")
 PROMPT = ">>>"
 
@@ -64,9 +62,7 @@ def paragraphs(lines):
     """Yield text; a formula, or what is set in from the margin, is code."""
     for i, paragraph in enumerate("\n".join(lines).split("\n\n")):
         part = paragraph.strip("\n").split("\n")
-        code = all(line.startswith("    ") for line in part) or FORMULA.fullmatch(
-            "\n".join(part)
-        )
+        code = all(line.startswith("    ") for line in part) or FORMULA.fullmatch("\n".join(part))
         if i:
             yield ""
         if part[0].startswith(PROMPT):
@@ -84,7 +80,5 @@ def indented(lines):
 def escaped(line):
     """Return the line without the characters that mean something to reStructuredText only."""
     parts = line.split("`")  # every other one is code
-    parts[::2] = [
-        re.sub(r"([|*\\]|(?<=\w)_(?!\w))", r"\\\1", part) for part in parts[::2]
-    ]
+    parts[::2] = [re.sub(r"([|*\\]|(?<=\w)_(?!\w))", r"\\\1", part) for part in parts[::2]]
     return "`".join(parts)

@@ -26,11 +26,5 @@ def touch_up(app, doctree):
 
 def link_to(page, content):
     return addnodes.pending_xref(
-        "",
-        content,
-        refdomain="std",
-        reftype="doc",
-        reftarget=page,
-        refexplicit=True,
-        refwarn=True,
+        "", content, refdomain="std", reftype="doc", reftarget=page, refexplicit=True, refwarn=True
     )
