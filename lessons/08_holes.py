@@ -205,8 +205,9 @@ along = {
     "between different digits": astray[~same].mean(axis=0),
     "between images of one digit": astray[same].mean(axis=0),
 }
+print("squared distance to the nearest digit, from A to B:")
 for name, values in along.items():
-    print(f"{name:<27} squared distance to the nearest digit {values.round(1)}")
+    print(f"{name:<27} {values.round(1)}")
 different, one_digit = along.values()
 assert different[4] > 1.15 * max(different[0], different[-1]), "the middle is nowhere"
 assert one_digit[4] < different[4]

@@ -6,17 +6,17 @@ from docutils import nodes
 from sphinx import addnodes
 
 ANSWERS = re.compile(r"(answers_\d\d_\w+)\.py")
-BOXES = ("Predict first:", "What you may have read:")  # in bold, as a quotation or not
+BOXES = {"Predict first:": "question", "What you may have read:": "correction"}  # quoted or not
 FIGURE = "What the code above draws"
 
 
 def touch_up(app, doctree):
     """Change a page in place, as the event doctree-read asks."""
     for paragraph in doctree.findall(nodes.paragraph):
-        if paragraph.astext().startswith(BOXES):
-            quoted = isinstance(paragraph.parent, nodes.block_quote)
-            box = paragraph.parent if quoted else paragraph
-            box["classes"] += ["box", nodes.make_id(paragraph[0].astext())]
+        for opening, kind in BOXES.items():
+            if paragraph.astext().startswith(opening):
+                quoted = isinstance(paragraph.parent, nodes.block_quote)
+                (paragraph.parent if quoted else paragraph)["classes"] += ["box", kind]
     for image in doctree.findall(nodes.image):
         image["alt"] = image.get("alt") or FIGURE
     for code in list(doctree.findall(nodes.literal)):
