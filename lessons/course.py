@@ -3,7 +3,7 @@
 Three environment variables decide:
 
 - `NPVAE_QUICK=1`: smaller sizes, the same claims; for the tests
-- `NPVAE_DIGITS=glyphs`: npvae's own digits, even where MNIST could be had
+- `NPVAE_DIGITS=glyphs`: npvae's own digits, even where MNIST could be had (or `mnist`)
 - `NPVAE_PICTURES=DIR`: where pictures go; by default `pictures/` beside the lessons
 """
 
@@ -35,9 +35,9 @@ def sized(full, quick):
 
 
 def digits():
-    """Return MNIST where it can be had, else glyphs; print which."""
-    if os.environ.get("NPVAE_DIGITS") == "glyphs":
-        data, which = load_dataset("glyphs"), "glyphs, as NPVAE_DIGITS says"
+    """Return MNIST where it can be had, else glyphs, or what NPVAE_DIGITS names; print which."""
+    if name := os.environ.get("NPVAE_DIGITS"):
+        data, which = load_dataset(name), f"{name}, as NPVAE_DIGITS says"
     else:
         data, which = default_dataset()
     print(f"digits: {which}")
@@ -52,6 +52,7 @@ def show(drawn, name):
     if NOTEBOOK:
         return
     print(f"picture: {path}")
-    if sys.stdout.isatty() and matplotlib.get_backend().lower() != "agg":
-        plt.show()  # until the window is closed
+    backend = matplotlib.get_backend().lower()
+    if backend.startswith("module://") or (sys.stdout.isatty() and backend != "agg"):
+        plt.show()  # in an IDE's own pane, or in a window until it is closed
     plt.close("all")

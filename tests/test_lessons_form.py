@@ -44,7 +44,7 @@ def test_it_opens_with_its_question_what_it_needs_and_what_it_gives(path):
 
 
 @lessons()
-def test_at_least_half_of_it_is_prose(path):
+def test_at_least_half_of_its_words_are_prose(path):
     prose, code = len(prose_of(path).split()), len(code_of(path).split())
     assert prose >= code
 
