@@ -82,10 +82,10 @@ dy = np.tanh(y)  # (B, n_out), as y
 #
 # $$ dW_{ij} = \sum_n x_{ni}\, dy_{nj} $$
 #
-# That sum is a matrix product ($x^\top$, because we sum over the rows of both).
-# The bias is the same story with $1$ in place of $x_{ni}$. And an input $x_{ni}$
-# reaches *every* output $j$, each through the weight $W_{ij}$, so there we sum
-# over $j$:
+# That sum is a matrix product ($x^\top$ turns the columns of $x$ into rows, so
+# that $n$ stands in the middle and is summed over). The bias is the same story
+# with $1$ in place of $x_{ni}$. And an input $x_{ni}$ reaches *every* output $j$,
+# each through the weight $W_{ij}$, so there we sum over $j$:
 #
 # $$ dW = x^\top dy, \qquad db = \sum_n dy_n, \qquad dx = dy\, W^\top $$
 
@@ -137,7 +137,7 @@ figure, axes = plt.subplots(1, 3, figsize=(8, 3.4))
 limit = 1.4 * np.abs(dW).max()
 pictures = {"by hand": dW, "numeric": numeric_gradient(W)}
 for ax, (name, values) in zip(axes, pictures.items(), strict=False):
-    ax.imshow(values, cmap="RdBu", vmin=-limit, vmax=limit)
+    ax.imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit)
     ax.set_title(f"dW, {name}")
     for (i, j), value in np.ndenumerate(values):
         ax.text(j, i, f"{value:.2f}", ha="center", va="center")
@@ -161,7 +161,8 @@ show(figure, "01-by-hand-and-numeric")
 # The formula becomes exact as $h \to 0$.
 #
 # **Predict first:** we try steps from $h = 10^{-1}$ down to $10^{-13}$. Which of
-# them comes closest to the gradient?
+# them comes closest to the gradient? (Above we used $10^{-5}$. Was that a good
+# choice?)
 
 # %%
 steps = 10.0 ** np.arange(-1, -13.5, -0.5)
@@ -219,8 +220,9 @@ print("npvae.Dense agrees in every bit")
 # %% [markdown]
 # ## Exercises
 #
-# Answers are in `answers_01_dense_layer.py`. Try first, in a copy of this file:
-# its asserts describe the lesson as it stands, so take out those that stop you.
+# Answers are in `answers_01_dense_layer.py`. Try first, in a copy of this file in
+# the same folder: its asserts describe the lesson as it stands, so take out those
+# that stop you.
 #
 # 1. **Change a number.** Before the steps are tried, make `x`, `W` and `b` single
 #    precision, which keeps 7 digits: `x = x.astype(np.float32)`, and so on.
@@ -233,5 +235,6 @@ print("npvae.Dense agrees in every bit")
 #    hundred times.
 # 3. **Derive and implement.** A layer without bias whose weights are shared:
 #    $y_{nj} = x_{nj}\, w$ with *one* number $w$ for everything. What are $dw$ and
-#    $dx$? (Make `w = np.array([0.7])`, and a new `loss` with `w` in the place of
-#    `W`.) *Check:* both pass the test above to $10^{-7}$.
+#    $dx$? (Make `W = w = np.array([0.7])`, since `numeric_gradient` hands `W` to
+#    the loss, and a new `loss(x, w, b)`.) *Check:* both pass the test above to
+#    $10^{-7}$.

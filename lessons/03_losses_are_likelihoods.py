@@ -7,7 +7,7 @@
 # - **You need:** lessons 01 and 02; what a probability and a bell curve are.
 # - **You get:** both losses derived from one idea, their gradients, a form that
 #   never gives NaN, and a unit for losses.
-# - **Run time:** 4 seconds.
+# - **Run time:** 3 seconds.
 
 # %%
 import matplotlib.pyplot as plt
@@ -25,7 +25,8 @@ from npvae.layers import sigmoid, softplus
 # training means: make $p(x)$ as large as you can. That is *maximum likelihood*.
 #
 # Probabilities of many things multiply, and the product of a thousand small
-# numbers is zero in a computer. Logarithms add. So the loss, which should be small, is
+# numbers is zero in a computer. Logarithms add. So the loss, which should be
+# small, is
 #
 # $$ L = -\log p(x) $$
 #
@@ -79,10 +80,12 @@ assert gaussian_loss(x, x, 0.2) < 0, "a density may exceed 1, and then its loss 
 
 # %% [markdown]
 # Four times as much: the gradient goes from $-0.7$ to $-2.8$. (The whole loss
-# hardly moves, since $\log\sigma$ falls.) And yes: a narrow bell is higher than
-# 1, so hitting its middle costs *less* than nothing. Losses of real numbers have
-# no floor at zero. Measure $x$ in other units, and each of them moves by the same
-# constant. Only differences between them mean something.
+# hardly moves, from 1.16 to 1.21, since $\log\sigma$ falls. At $\sigma = 0.2$ the
+# error wins.) And yes: a narrow bell is higher than 1, so hitting its middle
+# costs *less* than nothing. Losses of real numbers have no floor at zero. Measure
+# $x$ in millimetres and not in metres, and the bell becomes 1000 times as wide
+# and as low: each loss grows by $\log 1000$. Only differences between them mean
+# something.
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(8, 3))
@@ -92,7 +95,7 @@ for sigma, colour in ((1.0, BLUE), (0.5, ORANGE), (0.2, GREEN)):
     axes[0].plot(xs, np.exp(-nats), color=colour, label=f"σ = {sigma}")
     axes[1].plot(xs, nats, color=colour)
 axes[0].set(title="the bell p(x)", xlabel="x - m")
-axes[1].set(title="-log p(x), in nats: the squared error", xlabel="x - m", ylim=(-1.5, 8))
+axes[1].set(title="-log p(x), in nats: squared error + constant", xlabel="x - m", ylim=(-1.5, 8))
 axes[0].legend()
 show(figure, "03-bells")
 
@@ -107,11 +110,12 @@ show(figure, "03-bells")
 #
 # This *is* the binary cross-entropy. The network puts out any real number $a$,
 # the *logit*, and the sigmoid turns it into a probability,
-# $p = \text{sigmoid}(a)$. Now look at what happens when both are put together. We
-# have $\log p = -\text{softplus}(-a)$ and $\log(1 - p) = -\text{softplus}(a)$. So
-# the loss is $x\,\text{softplus}(-a) + (1 - x)\,\text{softplus}(a)$. With
-# $\text{softplus}(a) - \text{softplus}(-a) = a$, and the slope of softplus, which
-# is the sigmoid (lesson 02), that becomes
+# $p = \text{sigmoid}(a)$. Now look at what happens when both are put together.
+# Since $p = 1/(1 + e^{-a})$ and $1 - p = 1/(1 + e^{a})$, we have
+# $\log p = -\text{softplus}(-a)$ and $\log(1 - p) = -\text{softplus}(a)$. So the
+# loss is $x\,\text{softplus}(-a) + (1 - x)\,\text{softplus}(a)$, or
+# $\text{softplus}(a) - x\,(\text{softplus}(a) - \text{softplus}(-a))$. The
+# bracket is simply $a$, and the slope of softplus is the sigmoid (lesson 02):
 #
 # $$ L = \text{softplus}(a) - x\,a, \qquad \frac{dL}{da} = p - x $$
 #
@@ -167,10 +171,11 @@ ax.legend()
 show(ax, "03-naive-and-stable")
 
 # %% [markdown]
-# Just above 17, so 18 is the first whole number that fails. There $p$ differs
-# from 1 by less than float32 can show, and $1 - p$ is exactly zero. The naive
-# form says infinity, and its gradient is infinity times zero: NaN. A network that
-# is sure of a pixel easily gets there. So in npvae a likelihood takes *logits*,
+# Just above 17, so 18 is the first whole number that fails. There $1 - p$ is
+# about $e^{-a}$, and $e^{-17} \approx 4 \cdot 10^{-8}$ is less than float32 can
+# tell from nothing beside 1. So $1 - p$ comes out as exactly zero. The naive form
+# says infinity, and its gradient is infinity times zero: NaN. A network that is
+# sure of a pixel easily gets there. So in npvae a likelihood takes *logits*,
 # never probabilities.
 #
 # ## How much does an image cost?
@@ -211,11 +216,12 @@ for ax, (name, (values, colours, low, high)) in zip(axes, pictures.items(), stri
 show(figure, "03-the-price-of-a-digit")
 
 # %% [markdown]
-# Dear is the ink where ink is rare, and the white paper where ink is usual. In
-# the gradient, blue pixels should become more probable and red ones less.
+# In these pictures ink is white and paper black. Dear is ink where ink is rare
+# and, a little, paper where ink is usual. In the gradient, blue pixels should
+# become more probable and red ones less.
 #
-# Remember the second number, about 200 nats. The models of Parts III and IV are
-# measured in the same coin, and a good one needs less than half of it.
+# Remember the second number, about 200 nats. The models of later lessons are
+# measured in the same coin, and we shall want less than half of it.
 #
 # ## Add, or average?
 #
@@ -243,8 +249,8 @@ assert np.isclose(factor, 784), "npvae's likelihoods sum over the pixels"
 # This it would not mend: a loss often has a *second* term. The variational
 # autoencoder (VAE), where this course is going, adds one that is also in nats.
 # Average the first over pixels and not the second, and you have made the second
-# one 784 times as important without having decided it. It is a common reason why
-# a VAE does not work.
+# one 784 times as important without having decided it. Lesson 13 shows what that
+# does to a VAE.
 #
 # npvae **sums over pixels and averages over the examples of a batch**,
 # everywhere. A sum of log probabilities is a log probability; an average over
@@ -265,8 +271,10 @@ assert np.isclose(factor, 784), "npvae's likelihoods sum over the pixels"
 #    try 999 values of $p$. *Check:* between 6 and 6.2 nats.
 # 2. **The floor of grey.** Take the grey digits,
 #    `data.test.take(slice(0, 1000)) / 255`, and a model that is *perfect*:
-#    $p = x$ for every pixel. *Check:* its cross-entropy is not 0, but more than
-#    20 nats an image. What does a perfect model cost in black and white?
+#    $p = x$ for every pixel. (A computer makes NaN of $0 \cdot \log 0$, and it
+#    should be 0: clip $p$ to $[10^{-12}, 1 - 10^{-12}]$.) *Check:* its
+#    cross-entropy is not 0, but more than 20 nats an image. What does a perfect
+#    model cost in black and white?
 # 3. **Derive and implement.** Some believe in a pointed bell, the Laplace
 #    distribution $p(x) = \frac{1}{2s} e^{-|x - m| / s}$. What is its loss, and
 #    the gradient by $m$? *Check:* by the numeric gradient, to $10^{-7}$ (not at

@@ -6,7 +6,7 @@
 # - **You need:** lessons 01 to 03.
 # - **You get:** five tests, each of which catches what the others miss, npvae's
 #   gradient checker for layers of your own, and an eye for real bugs.
-# - **Run time:** 3 seconds.
+# - **Run time:** 2 seconds.
 
 # %%
 import matplotlib.pyplot as plt
@@ -20,13 +20,15 @@ from npvae.layers import sigmoid, softplus
 # ## A checker you can call
 #
 # In lesson 01 you compared every number of a gradient with a numeric one.
-# `npvae.check` does that for any layer, with a finer formula: the layer needs a
-# `forward`, a `backward`, and for each parameter `w` an array `dw` beside it. A
-# layer has no loss, so the checker makes one: all outputs added up, each times a
-# random number. It measures the *relative* error, $|a - n| / \max(|a|, |n|)$, for
-# a gradient by hand $a$ and a numeric one $n$: an error of 0.001 is nothing in
-# 500 and a lot in 0.002. (Where both are next to nothing it divides by a
-# hundredth of the array's largest gradient instead.) It asks for $10^{-6}$.
+# `npvae.check` does that for any layer, with a finer formula (four forwards for
+# each number, and the best of three steps). The layer needs a `forward`, a
+# `backward`, and for each *parameter*, an array of numbers to be learned such as
+# `w`, an array `dw` beside it, which `backward` fills. A layer has no loss, so
+# the checker makes one: all outputs added up, each times a random number. It
+# measures the *relative* error, $|a - n| / \max(|a|, |n|)$, for a gradient by
+# hand $a$ and a numeric one $n$: an error of 0.001 is nothing in 500 and a lot in
+# 0.002. (For gradients next to nothing it divides by a hundredth of the largest
+# in the array.) It asks for $10^{-6}$.
 
 
 # %%
@@ -116,8 +118,9 @@ assert report.rows[0].skipped == 4, "that one, and three random directions that 
 # ## The museum
 #
 # Six bugs. Each is of a kind found in published code, and none of them crashes.
-# The first five are functions that return a value (summed over the columns,
-# averaged over the batch) and its gradient; `check` takes such functions, too.
+# The first five are functions that return a value and its gradient; `check` takes
+# such functions, too. Each should sum over the columns and average over the
+# batch, as lesson 03 asks.
 #
 # **Predict first:** for each exhibit, what is wrong, what would you *see*, and
 # which rung catches it? Write down six words before you go on.
@@ -253,7 +256,8 @@ show(ax, "04-museum")
 
 # %% [markdown]
 # (Where nothing stands the rung does not apply.) Here every rung catches a bug
-# that no other does. Look down the column *gradient*: four of five pass it, for
+# that no other does. (Exhibit 6 has neither a gradient nor a loss, so only the
+# moments can speak.) Look down the column *gradient*: four of five pass it, for
 # it asks only whether backward and forward agree. What would you have seen?
 
 # %%
@@ -267,14 +271,16 @@ white = black_or_white(np.full(1_000_000, 255), np.random.default_rng(0))
 print(f"6 black_or_white: the brightest pixel is on in {white.mean():.2%} of all draws")
 
 # %% [markdown]
-# 1. It says `x (1 - x)` where `y (1 - y)` belongs. A network that learns slowly
-#    and badly, for no visible reason.
+# 1. It says `x (1 - x)` where `y (1 - y)` belongs. At $x = -3$ that is $-12$ in
+#    place of $0.05$: the wrong sign, and far too large. The network learns badly
+#    or not at all, and nothing says why.
 # 2. A softplus where a sigmoid belongs: "probabilities" above 1.
 # 3. Nothing! The half is missing in forward and backward alike. It is a sound
 #    loss, of a bell with variance $\tfrac12$. It does harm only once there is a
 #    second term, against which it weighs twice as much as you think.
 # 4. At a large logit $1 - p$ is zero, and infinity times zero is NaN. Good
-#    training for an hour, until one unit is sure of itself; then NaN everywhere.
+#    training for an hour, until one unit is sure of itself and wrong; then NaN
+#    everywhere.
 # 5. The division by the size of the batch is missing. Steps that grow with the
 #    batch.
 # 6. Nothing, again. The brightest pixel is off once in 256 draws. The pictures

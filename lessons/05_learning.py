@@ -7,7 +7,7 @@
 # - **You get:** gradient descent, momentum and Adam by hand; a race between them;
 #   your first network that learns something; and a test that every network must
 #   pass.
-# - **Run time:** 8 seconds.
+# - **Run time:** 4 seconds.
 
 # %%
 import matplotlib.pyplot as plt
@@ -41,10 +41,11 @@ from npvae.arrays import Parameters
 #
 # $$ m \leftarrow 0.9\, m + 0.1\, g, \qquad v \leftarrow 0.999\, v + 0.001\, g^2 $$
 #
-# Both begin at zero, so at first they are too small. Each step closes a tenth of
-# the gap of $m$. After $t$ steps $0.9^t$ of it is left, so $m$ has collected a
-# share of $1 - 0.9^t$. Divide by that. The root gives $\hat v$ the unit of $g$,
-# and $10^{-8}$ keeps us from dividing by zero:
+# Both begin at zero, so at first they are too small. Were all gradients equal to
+# $g$, each step would close a tenth of the gap between $m$ and $g$. After $t$
+# steps $0.9^t$ of the gap is left, so we divide by $1 - 0.9^t$. The same for $v$.
+# In the last formula the root gives $\hat v$ the unit of $g$, and $10^{-8}$ keeps
+# us from dividing by zero:
 #
 # $$ \hat m = \frac{m}{1 - 0.9^t}, \qquad \hat v = \frac{v}{1 - 0.999^t} $$
 #
@@ -73,12 +74,14 @@ assert np.allclose(first, -0.1), "one step of length lr, whatever the gradient"
 
 # %% [markdown]
 # The same for both! At $t = 1$ the ratio is $g / \sqrt{g^2}$, which is just the
-# sign of $g$. Adam takes from each number of the gradient its sign, not its size.
-# Later steps are shorter where the signs change or the gradients shrink.
+# sign of $g$. In its first step Adam takes only the sign of each number of the
+# gradient, not its size. (The last digit is the $10^{-8}$.) Later steps are
+# shorter where the signs change or the gradients shrink.
 #
 # npvae's optimisers do the same to *one flat vector* that holds all numbers of a
-# model. `Parameters` lends each layer its piece of it: change the one and you
-# change the other. So a step is one line, whatever the network looks like.
+# model, `params.flat`, with their gradient in `params.grad`. `Parameters` lends
+# each layer its piece of it: change the one and you change the other. So a step
+# is one line, whatever the network looks like.
 
 
 # %%
@@ -243,7 +246,7 @@ show(figure, "05-ten-images")
 # To zero, or as near as you have patience for. That is *overfitting*, and here it
 # is what we want: **a network that cannot learn ten images by heart has a bug.**
 # Do this first, always. It takes seconds, and it finds what no gradient check
-# can: two images with the same label, a learning rate of the wrong size, data
+# can: two images with the same label, a learning rate of the wrong size, inputs
 # that never arrive. (Labels that are merely swapped it learns by heart, too.)
 #
 # ## Add or average, once more
@@ -263,8 +266,10 @@ for name, optimizer in (("SGD", SGD(0.3)), ("momentum", Momentum(0.1)), ("Adam",
         assert averaged > 100, "it is far from done"
 
 # %% [markdown]
-# Adam hides the mistake. That is comfortable, and dangerous: the weight *between
-# two terms* of a loss still changes by 784, and Adam will not tell you.
+# Adam divides $\hat m$ by $\sqrt{\hat v}$. Make all gradients 784 times smaller,
+# and both shrink alike, so that the step stays the same. Adam hides the mistake.
+# That is comfortable, and dangerous: the weight *between two terms* of a loss
+# still changes by 784, and Adam will not tell you.
 #
 # ## Exercises
 #

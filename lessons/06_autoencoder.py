@@ -71,6 +71,12 @@ assert check(tiny, x).ok
 print("npvae's Autoencoder is these five lines")
 
 
+# %% [markdown]
+# `steps` is the loop of lesson 05: forward, loss, backward, step. Each step takes
+# another *batch* of some 64 images. When all images have had their turn an
+# *epoch* is over, and they are shuffled. `Pixels("none")` leaves them grey.
+
+
 # %%
 def train(model, epochs, batch_size):
     """Train it to give back the training images."""
@@ -93,10 +99,12 @@ def error(x_hat, x):
 # There is an old way to describe an image by few numbers, *principal component
 # analysis*. Subtract the mean image $m$. Find the direction in which the images
 # differ most, where their *variance* is largest; then the next one, at a right
-# angle to it, and so on. NumPy gives these directions as the *eigenvectors* of
-# the covariance matrix, and the variance along each as its *eigenvalue*. A code
-# of $n_z$ numbers keeps the image's coordinates along the first $n_z$ directions,
-# the columns of a matrix $P$:
+# angle to it, and so on. The *covariance* of two pixels says whether they go up
+# together: it is the mean product of their distances from their means. NumPy
+# gives our directions as the *eigenvectors* of the matrix of all covariances, and
+# the variance along each as its *eigenvalue*. A code of $n_z$ numbers keeps the
+# image's coordinates along the first $n_z$ directions, the columns of a matrix
+# $P$:
 #
 # $$ z = (x - m) P, \qquad \hat x = m + z P^\top $$
 #
@@ -124,6 +132,10 @@ assert np.isclose(error(pca(x_train, 8), x_train), left_out, rtol=1e-3)
 # **Predict first:** we train an autoencoder without any bend by gradient descent:
 # 784 numbers in, no hidden layer, a code of 8. How close does it come to PCA?
 # Does it find the same eight directions?
+#
+# We compare twice. First the two spaces: a cosine of 1 says that a direction of
+# one lies wholly in the other, 0 that it stands at a right angle to it. Then each
+# direction of ours with the one of PCA that is most like it.
 
 # %%
 linear = train(Autoencoder.dense(784, (), 8, likelihood="gaussian"), sized(15, quick=30), 128)
@@ -135,7 +147,7 @@ features = linear.decoder.layers[0].W  # (8, 784): what each number of the code 
 orthonormal = np.linalg.qr(features.T)[0]
 angles = np.linalg.svd(directions[:, :8].T @ orthonormal)[1]  # cosines between the two spaces
 own = np.abs(directions[:, :8].T @ (features.T / np.linalg.norm(features, axis=1)))
-print(f"the same space? {angles.round(2)} (1: yes, 0: at a right angle to it)")
+print(f"the same space? {angles.round(2)}")
 print(f"the same directions? {own.max(axis=0).round(2)}")
 print(f"eighth and ninth eigenvalue: {eigenvalues[7]:.2f}, {eigenvalues[8]:.2f}")
 assert angles[:7].min() > 0.9, "the same space, but for its least certain direction"
@@ -191,16 +203,17 @@ figures.samples(
 show(figure, "06-through-the-bottleneck")
 
 # %% [markdown]
-# To less than half of PCA's error, about 6 on MNIST. (Hinton and Salakhutdinov,
-# 2006, reported 3.0 against PCA's 13.9, with 30 numbers and a much deeper
-# network, trained for longer. Their paper made deep networks interesting again.)
-# With two numbers you can tell some digits, the ones for instance. With
-# thirty-two the network keeps slants and loops that PCA smears.
+# Well below PCA: at full size to less than half of its error, about 6 on MNIST.
+# (Hinton and Salakhutdinov, 2006, reported 3.0 against PCA's 13.9, with 30
+# numbers and a much deeper network, trained for longer. Their paper made deep
+# networks interesting again.) With two numbers you can tell some digits, the ones
+# for instance. With thirty-two the network keeps slants and loops that PCA
+# smears.
 #
 # ## What the numbers mean
 #
 # Two or three numbers are a point that you can look at. Nobody told the network
-# which digit is which; the colours are ours. A black figure stands in the middle
+# which digit is which; the colours are ours. A black numeral stands in the middle
 # of its digit's codes. With three numbers we show four digits only, or you would
 # see a ball.
 
@@ -219,9 +232,9 @@ show(figure, "06-codes")
 
 
 # %% [markdown]
-# Two numbers are few, and the colours overlap; three leave a little more room.
-# How much do thirty-two know about the digit? Ask each test image for its nearest
-# neighbour among the others, and look whether it is the same digit.
+# Two numbers are few, and the colours overlap. How much do thirty-two know about
+# the digit? Ask each test image for its nearest neighbour among the others, and
+# look whether it is the same digit.
 #
 # **Predict first:** once we measure the distance between images, in 784 pixels,
 # and once between their codes, in 32 numbers. Which finds the same digit more
@@ -232,7 +245,7 @@ show(figure, "06-codes")
 def agreement(v):
     """How often the nearest other row of v belongs to the same digit."""
     square = (v * v).sum(axis=1)
-    distance = square[:, None] + square - 2 * v @ v.T
+    distance = square[:, None] + square - 2 * v @ v.T  # |a - b|² = |a|² + |b|² - 2 a·b
     np.fill_diagonal(distance, np.inf)
     return float((labels[distance.argmin(axis=1)] == labels).mean())
 
@@ -332,10 +345,10 @@ assert ratio > 1.4, "the autoencoder does: what is unlike a digit comes out wors
 
 # %% [markdown]
 # The code is several times smaller because the network *knows* what digits look
-# like. That knowledge is in its 650,000 weights, which have to be sent once. What
-# is lost is whatever is unlike the digits it has seen, so that upside-down ones
-# come out much worse. ZIP knows nothing, and loses nothing. (JPEG stands between:
-# it knows what eyes do not see.)
+# like. That knowledge is in its 650,000 weights (at full size), which have to be
+# sent once. What is lost is whatever is unlike the digits it has seen, so that
+# upside-down ones come out much worse. ZIP knows nothing, and loses nothing.
+# (JPEG stands between: it knows what eyes do not see.)
 #
 # Next: what such a network is good for besides compression (07), and why you
 # cannot make up new digits with it (08).
@@ -353,6 +366,7 @@ assert ratio > 1.4, "the autoencoder does: what is unlike a digit comes out wors
 #    subtract the mean image, and apply `np.linalg.eigh` to the covariance of
 #    *that*. *Check:* each of the first six agrees with PCA's, $|\cos| > 0.9$.
 # 3. **Derive and implement.** *Tied weights*: a linear autoencoder with one
-#    matrix, $z = x W$, $\hat x = z W^\top$. Derive $dW$; it has two terms.
-#    *Check:* `npvae.check` on an object that has `W`, `dW` and a
-#    `loss_and_grad(x)`, which fills `dW` and returns the loss and $dx$.
+#    matrix, $z = x W$, $\hat x = z W^\top$. Derive $dW$; it has two terms. ($x$
+#    goes in and is also the target, so that $dx$ has two parts as well.) *Check:*
+#    `npvae.check` on an object that has `W`, `dW` and a `loss_and_grad(x)`, which
+#    fills `dW` and returns the loss and $dx$.

@@ -60,7 +60,7 @@ def spoil(x, eps, amount):
 
 masker = DenoisingAutoencoder.dense(784, 50, 20, corruption="mask", amount=0.5, dtype=np.float64)
 x, eps = x_test[:8].astype(np.float64), masker.draw_noise(rng, 8)
-assert np.array_equal(masker.corrupt(x, eps), spoil(x, eps, 0.5))
+assert np.array_equal(masker.corrupt(x, eps), spoil(x, eps, 0.5))  # npvae says corrupt
 
 plain = Autoencoder.dense(784, 50, 20, dtype=np.float64)  # the same seed, so the same weights
 logits = plain.decoder.forward(plain.encode(spoil(x, eps, 0.5)))
@@ -123,17 +123,17 @@ for kind, x_spoiled in spoiled.items():
     assert after[kind] < after["plain"], "and below that of a network that never saw noise"
 
 # %% [markdown]
-# Each is best at what it was trained for. Against masks the plain one helps less:
-# it copies the holes along with the ink. Against Gaussian noise it does a lot,
-# which may surprise you. Half of that is easy: its outputs lie between 0 and 1,
-# and cutting off what lies outside already halves the error. The rest is probably
-# the hidden layer, which turned out to be a bottleneck after all. And the masker,
-# so good with masks, is no better than the plain one with Gaussian noise: it was
-# never shown that a pixel can be *too bright*. A network removes what it was
-# shown how to remove.
+# Each is best at what it was trained for. Against masks the plain one does no
+# harm, but it helps less: it copies the holes along with the ink. Against
+# Gaussian noise it does a lot, which may surprise you. More than half of that is
+# easy: its outputs lie between 0 and 1, and cutting off what lies outside already
+# halves the error. The rest is probably the hidden layer, which turned out to be
+# a bottleneck after all. And the masker, so good with masks, is no better than
+# the plain one with Gaussian noise: it was never shown that a pixel can be *too
+# bright*. A network removes what it was shown how to remove.
 #
-# Below: the clean images, then spoiled, cleaned by the network that was trained
-# for it, and by the plain one.
+# Below: the clean images, then spoiled (what lies outside of black and white is
+# cut off), cleaned by the network that was trained for it, and by the plain one.
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.4))
@@ -163,6 +163,11 @@ for amount in amounts:
     curves["masker"].append(error(models["mask"].reconstruct(x_spoiled), x_test))
 by_mean = error((train_part.take(slice(None)) / 255).mean(axis=0), x_test)
 print(f"always the mean image: {by_mean:.1f}")
+ink = {a: models["mask"].reconstruct(spoil(x_test, eps, a)).sum() for a in (0, 0.5, 0.9)}
+shares = {f"{amount:.0%}": f"{total / x_test.sum():.2f}" for amount, total in ink.items()}
+print("ink that it draws, as a share of the true ink:", shares)
+assert ink[0] > 1.1 * x_test.sum(), "nothing hidden: too much ink"
+assert ink[0.9] < 0.9 * x_test.sum(), "nine tenths hidden: too little"
 for name, values in curves.items():
     print(f"{name:<8} " + " ".join(f"{value:5.1f}" for value in values))
 assert curves["masker"][0] > curves["plain"][0], "nothing hidden: it cleans what is clean"
@@ -188,11 +193,11 @@ show(figure, "07-how-much")
 
 # %% [markdown]
 # It does *better* with half of the image than with the whole! It has learned that
-# half of the ink is always missing, and puts it back also where none is: the
-# strokes in the second row are fatter than those in the first. With nine tenths
-# hidden it fails for the same reason. It puts back half, and here far more is
-# missing, so its images are too dark: always answering with the mean image would
-# do about as well.
+# half of the ink is always missing, and puts it back also where none is: it draws
+# more ink than there is, and the strokes in the second row are fatter than those
+# in the first. With nine tenths hidden it fails. It has never seen so little ink,
+# and puts back too little. Its images are too dark, and always answering with the
+# mean image would do as well, or nearly.
 #
 # Look at the images of which 60 % are hidden. There they are *blurred*. The
 # masker *cannot* know which of many digits left these pixels, and under this loss

@@ -115,8 +115,8 @@ ratio = distances["made up"].mean() / distances["reconstructions"].mean()
 assert ratio > 1.3, "decoded draws are farther from digits than reconstructions are"
 
 # %% [markdown]
-# Made-up images are one and a half to two times as far from real digits as
-# reconstructions are.
+# The squared distance of made-up images is half as large again as that of
+# reconstructions, or more.
 #
 # The measure has two faults. A reconstruction is *nearer* to other digits than a
 # real digit is: it is smoother, and a smooth image is near to many, so blur is
@@ -150,8 +150,8 @@ assert lonely_ones.mean() > 1.2 * near_ones.mean(), "the farther from any code, 
 # %% [markdown]
 # A Gaussian knows only mean and covariance. The codes lie in clumps and, as far
 # as one can tell, in bent sheets, with emptiness between and around. The bell
-# fills that emptiness too, and in 16 dimensions most of the bell is empty. In two
-# dimensions you can see how.
+# fills that emptiness too, and in 16 dimensions most of the bell holds no codes.
+# In two dimensions you can see it miss them.
 
 # %%
 codes, steps_across = z_train[2], 60
@@ -162,14 +162,19 @@ sides = [
 ]
 plane = np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2).astype(np.float32)
 unlike = nearest(models[2].decode(plane), held_out).reshape(steps_across, steps_across)
+z_plane, z_drawn = models[2].encode(x_test), drawn(2, 1000)
+for name, z_two in (("test", z_plane), ("draws", z_drawn)):
+    distance = nearest(models[2].decode(z_two), held_out).mean()
+    print(f"two numbers, {name:<6} squared distance to the nearest digit {distance:.1f}")
+
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.4))
 limits = {"xlim": sides[0][[0, -1]], "ylim": sides[1][[0, -1]]}
-z_plane = models[2].encode(x_test)
 axes = {"axes": ("first number of z", "second number of z"), "unit": "", "prior": False}
 figures.latent_scatter(z_plane, labels, data.classes, told="codes of test images", ax=left, **axes)
 left.set(**limits, aspect="auto")
 image = right.pcolormesh(*sides, unlike, cmap="magma", vmin=0, shading="nearest")
-right.plot(*drawn(2, 300).T, ".", color="white", markersize=3, label="draws from the Gaussian")
+right.plot(*z_plane.T, ".", color="#9a9a9a", markersize=1.5, label="codes of test images")
+right.plot(*z_drawn[:300].T, ".", color="white", markersize=3, label="draws from the Gaussian")
 right.set(**limits, xlabel="first number of z")
 right.set_title("the image decoded there: squared distance to the nearest digit")
 right.grid(visible=False)
@@ -179,12 +184,13 @@ show(figure, "08-where-the-holes-are")
 
 # %% [markdown]
 # Dark is where something near to a digit is decoded, bright is where nothing is.
-# Compare the two pictures: the bell does not follow the codes. Some draws land
-# where no code has ever been, some on bright ridges where one digit turns into
-# another. Two numbers are so few that even real codes are crowded onto such
-# ridges, and a large dark area is often nothing but plain 1s, since thin strokes
-# are near to other thin strokes. With 16 numbers the codes have room, and the
-# draws have far more room to get lost.
+# The bell does not follow the codes: some draws land where no code has ever been,
+# some on bright ridges where one digit turns into another. But dark is not the
+# same as full. Much of the plane decodes to plain 1s, and thin strokes are near
+# to other thin strokes. Two numbers are also so few that real codes are crowded
+# onto the ridges. So here the draws do no worse than reconstructions, as the
+# printed numbers say. With 16 numbers the codes have room, and the draws have far
+# more room to get lost.
 #
 # ## A walk through nowhere
 #
@@ -198,7 +204,7 @@ show(figure, "08-where-the-holes-are")
 # %%
 other = rng.permutation(len(x_test))
 same = labels == labels[other]
-way = line(z_test, z_test[other], 9)  # (1000, 9, 16)
+way = line(z_test, z_test[other], 9)  # (1000, 9, 16): nine codes from each A to its B
 walked = decoder(way.reshape(-1, 16)).reshape(1000, 9, 784)
 astray = np.stack([nearest(walked[:, i], held_out) for i in range(9)], axis=1)  # (1000, 9)
 along = {
@@ -209,7 +215,9 @@ print("squared distance to the nearest digit, from A to B:")
 for name, values in along.items():
     print(f"{name:<27} {values.round(1)}")
 different, one_digit = along.values()
-assert different[4] > 1.15 * max(different[0], different[-1]), "the middle is nowhere"
+assert different[4] > 1.15 * max(different[0], different[-1]), (
+    "the middle is farther from digits than the ends"
+)
 assert one_digit[4] < different[4]
 
 # %%
@@ -231,9 +239,11 @@ show(figure, "08-a-walk")
 
 # %% [markdown]
 # Between two images of the same digit the way is good. Between different digits
-# it leads away from all digits and comes back, though it does not go as far
-# astray as a draw does. On the right are four of the *worst* ways: two
-# half-transparent digits lie over each other, or there is nothing to recognise.
+# the distance grows towards the middle and falls again, though it does not go as
+# far astray as a draw does. (Compare with the ends, and not with real digits: all
+# of these are smooth, so that all are flattered.) On the right are four of the
+# *worst* ways: two half-transparent digits lie over each other, or there is
+# nothing to recognise.
 #
 # ## What would help
 #
@@ -272,7 +282,7 @@ show(figure, "08-a-walk")
 #    and not from the fitted Gaussian. Predict what the images look like, given
 #    the spread printed at the top. *Check:* the mean squared distance between two
 #    of them is less than half of that between two reconstructions. What does
-#    `nearest` say of them, and why is it wrong?
+#    `nearest` say of them, and what does it not see?
 # 2. **A better fit.** Fit one Gaussian to the codes of each digit, ten in all,
 #    and draw from those. Does that close the holes? *Check:* the made-up images
 #    come nearer to real digits, but stay farther than reconstructions.

@@ -40,9 +40,9 @@ def gaussian(z, n):
 #
 # The codes are spread over several units, and $\mathcal N(0, I)$ over one. All
 # its draws fall into one small spot in the middle, so what is decoded is nearly
-# the same image each time. It is smooth and lies in the midst of all digits, so
-# `nearest` praises it, sometimes more than real digits: a measure that looks at
-# one image at a time cannot see that there is no variety.
+# the same image each time. `nearest` may even praise it (on MNIST as much as
+# reconstructions, since it is smooth), for a measure that looks at one image at a
+# time cannot see that there is no variety.
 
 
 # %%
