@@ -188,7 +188,7 @@ show(figure, "08-where-the-holes-are")
 # some on bright ridges where one digit turns into another. But dark is not the
 # same as full. Much of the plane decodes to plain 1s, and thin strokes are near
 # to other thin strokes. Two numbers are also so few that real codes are crowded
-# onto the ridges. So here the draws do no worse than reconstructions, as the
+# onto the ridges. So here the draws do hardly worse than reconstructions, as the
 # printed numbers say. With 16 numbers the codes have room, and the draws have far
 # more room to get lost.
 #
