@@ -258,7 +258,7 @@ show(figure, "05-ten-images")
 
 # %%
 for name, optimizer in (("SGD", SGD(0.3)), ("momentum", Momentum(0.1)), ("Adam", Adam(0.03))):
-    summed, averaged = (trainings[name][0][-1], memorise(optimizer, weight=1 / 784)[0][-1])
+    summed, averaged = trainings[name][0][-1], memorise(optimizer, weight=1 / 784)[0][-1]
     print(f"{name:<9} summed {summed:.3f}, averaged {averaged:.3f}")
     if name == "Adam":
         assert abs(averaged / summed - 1) < 0.05

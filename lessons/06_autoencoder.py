@@ -57,10 +57,7 @@ def loss_and_grad(encoder, decoder, x):
 
 
 tiny = Autoencoder.dense(6, 5, 2, activation="tanh", likelihood="gaussian", dtype=np.float64)
-encoder, decoder = (
-    dense_network([6, 5, 2], "tanh", rng=0),
-    dense_network([2, 5, 6], "tanh", rng=1),
-)
+encoder, decoder = dense_network([6, 5, 2], "tanh", rng=0), dense_network([2, 5, 6], "tanh", rng=1)
 x = np.random.default_rng(0).random((4, 6))
 for ours, theirs in ((encoder, tiny.encoder), (decoder, tiny.decoder)):
     for mine, its in zip(ours.layers[::2], theirs.layers[::2], strict=True):  # not the bends

@@ -21,7 +21,7 @@ data = digits()
 train_part = data.train.only(slice(0, sized(20_000, quick=4000)))
 x_train = (train_part.take(slice(None)) / 255).astype(np.float32)
 test = (data.test.take(slice(0, 5000)) / 255).astype(np.float32)
-x_test, held_out = (test[:1000], test[1000:])  # some to try things with, others to compare with
+x_test, held_out = test[:1000], test[1000:]  # some to try things with, others to compare with
 labels = data.test.labels[:1000]
 rng = np.random.default_rng(0)
 
@@ -140,11 +140,9 @@ for name, distance in from_codes.items():
 assert from_codes["draws"].mean() > 2 * from_codes["test"].mean()
 
 order = np.argsort(from_codes["draws"])  # the draw nearest to a code first, the loneliest last
-near_ones, lonely_ones = (distances["made up"][order[:250]], distances["made up"][order[-250:]])
-print(
-    f"the draws nearest to codes: {near_ones.mean():.1f} from a digit; "
-    f"the most lonely ones: {lonely_ones.mean():.1f}"
-)
+near_ones, lonely_ones = distances["made up"][order[:250]], distances["made up"][order[-250:]]
+print(f"images of the draws nearest to codes: {near_ones.mean():.1f}")
+print(f"and of the loneliest draws: {lonely_ones.mean():.1f}")
 assert lonely_ones.mean() > 1.2 * near_ones.mean(), "the farther from any code, the worse"
 
 # %% [markdown]
