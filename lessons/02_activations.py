@@ -143,8 +143,10 @@ with np.errstate(over="ignore", invalid="ignore"):  # look on, without a warning
 #
 # The same for softplus. Where $x$ is large, $e^x$ overflows, yet softplus is then
 # simply $x$. So we take $x$ out of the logarithm,
-# $\log(1 + e^x) = \log(e^x (e^{-x} + 1)) = x + \log(1 + e^{-x})$, and use
-# whichever form has the harmless exponent:
+#
+# $$ \log(1 + e^x) = \log(e^x (e^{-x} + 1)) = x + \log(1 + e^{-x}) $$
+#
+# and use whichever form has the harmless exponent:
 #
 # $$ \text{softplus}(x) = \max(x, 0) + \log(1 + e^{-|x|}) $$
 

@@ -113,9 +113,13 @@ show(figure, "03-bells")
 # $p = \text{sigmoid}(a)$. Now look at what happens when both are put together.
 # Since $p = 1/(1 + e^{-a})$ and $1 - p = 1/(1 + e^{a})$, we have
 # $\log p = -\text{softplus}(-a)$ and $\log(1 - p) = -\text{softplus}(a)$. So the
-# loss is $x\,\text{softplus}(-a) + (1 - x)\,\text{softplus}(a)$, or
-# $\text{softplus}(a) - x\,(\text{softplus}(a) - \text{softplus}(-a))$. The
-# bracket is simply $a$, and the slope of softplus is the sigmoid (lesson 02):
+# loss is
+#
+# $$ x\,\text{softplus}(-a) + (1 - x)\,\text{softplus}(a) $$
+#
+# or $\text{softplus}(a)$ minus $x$ times
+# $\text{softplus}(a) - \text{softplus}(-a)$. That difference is simply $a$, and
+# the slope of softplus is the sigmoid (lesson 02):
 #
 # $$ L = \text{softplus}(a) - x\,a, \qquad \frac{dL}{da} = p - x $$
 #
