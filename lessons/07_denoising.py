@@ -136,7 +136,7 @@ for kind, x_spoiled in spoiled.items():
 # cut off), cleaned by the network that was trained for it, and by the plain one.
 
 # %%
-figure, axes = plt.subplots(1, 2, figsize=(10, 3.4))
+figure, axes = plt.subplots(1, 2, figsize=(10, 2.9))
 for ax, (kind, x_spoiled) in zip(axes, spoiled.items(), strict=True):
     rows = x_test[:8], x_spoiled[:8], models[kind].reconstruct(x_spoiled[:8])
     rows = [*rows, models["plain"].reconstruct(x_spoiled[:8])]

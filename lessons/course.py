@@ -3,7 +3,7 @@
 Three environment variables decide:
 
 - `NPVAE_QUICK=1`: smaller sizes, the same claims; for the tests
-- `NPVAE_DIGITS=glyphs`: npvae's own digits, even where MNIST could be had (or `mnist`)
+- `NPVAE_DIGITS=glyphs`: npvae's own digits, even where MNIST could be had; or `mnist`, and no other
 - `NPVAE_PICTURES=DIR`: where pictures go; by default `pictures/` beside the lessons
 """
 
@@ -15,11 +15,24 @@ import matplotlib
 import matplotlib.pyplot as plt
 from cycler import cycler
 
-from npvae import figures
+try:
+    from npvae import figures
+except ModuleNotFoundError:  # a clone that nobody has installed
+    sys.path.append(str(Path(__file__).resolve().parents[1]))
+    from npvae import figures
 from npvae.datasets import default_dataset, load_dataset
 
 QUICK = os.environ.get("NPVAE_QUICK", "0") not in ("", "0")
+DIGITS = os.environ.get("NPVAE_DIGITS", "").lower()
+if DIGITS not in ("", "mnist", "glyphs"):
+    sys.exit(f"NPVAE_DIGITS is {DIGITS!r}; choose mnist or glyphs, or unset it")
 PICTURES = Path(os.environ.get("NPVAE_PICTURES") or Path(__file__).parent / "pictures")
+try:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+except OSError as error:
+    sys.exit(
+        f"no pictures can be kept in {PICTURES}: {error.strerror}; set NPVAE_PICTURES to a folder"
+    )
 NOTEBOOK = "ipykernel" in sys.modules  # where the figures of a cell are shown below it
 
 BLUE, ORANGE, GREEN, PURPLE = COLOURS = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
@@ -35,9 +48,9 @@ def sized(full, quick):
 
 
 def digits():
-    """Return MNIST where it can be had, else glyphs, or what NPVAE_DIGITS names; print which."""
-    if name := os.environ.get("NPVAE_DIGITS"):
-        data, which = load_dataset(name), f"{name}, as NPVAE_DIGITS says"
+    """Return what NPVAE_DIGITS names, else MNIST where it can be had, else glyphs; print which."""
+    if DIGITS:
+        data, which = load_dataset(DIGITS), f"{DIGITS}, as NPVAE_DIGITS says"
     else:
         data, which = default_dataset()
     print(f"digits: {which}")
@@ -47,7 +60,6 @@ def digits():
 def show(drawn, name):
     """Save a figure (or any axes of it) as NAME.png; show it if somebody is looking."""
     path = PICTURES / f"{name}.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
     figures.save(drawn, path)
     if NOTEBOOK:
         return

@@ -131,6 +131,7 @@ def test_a_lesson_has_pictures_formulas_and_its_answers(pages, book, name):
     assert [url for tag, url in page.loads if tag == "img"]
     assert "math" in page.classes
     assert f"answers_{name}.html" in page.links
+    assert f"{name}.html" in pages[book / f"answers_{name}.html"].links
 
 
 @pytest.mark.parametrize("name", [*NAMES, *ANSWERS])

@@ -44,6 +44,11 @@ def main():
     if out.exists() and not (out / "objects.inv").is_file() and any(out.iterdir()):
         sys.exit(f"{out} holds something that is no book; give a new or an empty folder")
 
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sys.exit(f"{out} cannot be made: {error.strerror}; give another folder")
+
     work = ROOT / "build/book" / ("quick" if args.quick else "full")
     source = gather(work / "source")
     shutil.copy2(mathjax(work.parent), source / "_static")

@@ -25,9 +25,15 @@ def download(file: str, mirrors: Sequence[str], checksum: str, *, progress: bool
 
     Raises
     ------
-    DataUnavailableError : no mirror had it; one line a mirror, saying what went wrong
+    DataUnavailableError : no mirror had it; one line a mirror, saying what went wrong. Or pooch,
+        which downloads, is not installed
     """
-    import pooch
+    try:
+        import pooch
+    except ImportError as error:  # a clone that runs without being installed
+        raise DataUnavailableError(
+            f"nowhere, since {error.name} is not installed (pip install {error.name})"
+        ) from None
     from tqdm import tqdm
 
     failures = []

@@ -106,6 +106,8 @@ def default_dataset(
         mnist = load_dataset("mnist", validation=validation, progress=progress)
     except DataUnavailableError:
         why = "MNIST is not on this machine and could not be downloaded"
+        if named := os.environ.get(places.VARIABLE):
+            why += f" ({places.VARIABLE} is {named}, where there is no folder mnist with its files)"
     except DataError as error:
         why = str(error)
     else:

@@ -15,7 +15,7 @@ def cache_folder() -> Path:
     try:
         import pooch
     except ImportError:  # a clone that runs without being installed
-        return Path("~/.cache/npvae").expanduser()
+        return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "npvae"
     return Path(pooch.os_cache("npvae"))
 
 

@@ -88,6 +88,26 @@ def test_default_is_glyphs_else_and_says_why(offline, few_glyphs):
     )
 
 
+def test_where_the_named_folder_does_not_have_mnist_it_says_so(
+    offline, few_glyphs, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("NPVAE_DATA", str(tmp_path))
+    _, reason = default_dataset(progress=False)
+    assert f"NPVAE_DATA is {tmp_path}, where there is no folder mnist" in reason
+
+
+def test_default_is_glyphs_where_nothing_can_download(
+    small_mnist, no_data_folder, few_glyphs, monkeypatch
+):
+    """A clone that nobody has installed, on a machine that has NumPy, matplotlib and tqdm."""
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    data, reason = default_dataset(progress=False)
+    assert data.name == "glyphs"
+    assert "could not be downloaded" in reason
+    with pytest.raises(DataUnavailableError, match="pip install pooch"):
+        load_dataset("mnist")
+
+
 def test_default_is_glyphs_where_mnist_is_damaged(
     small_mnist, few_glyphs, tmp_path, monkeypatch, small_files
 ):
