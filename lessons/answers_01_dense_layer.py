@@ -71,7 +71,7 @@ def one_side(f, array, h):
 
 
 def ratio(numeric):
-    """How many times the error at h = 1e-3 is that at 1e-2."""
+    """The error at h = 1e-2 over that at h = 1e-3."""
     wide, narrow = (np.abs(numeric(lambda: loss(x, W, b), W, h) - dW).max() for h in (1e-2, 1e-3))
     return wide / narrow
 

@@ -38,7 +38,7 @@ def what_is_left(spread, depth=10, n=200):
     return np.linalg.norm(dy), np.mean(slopes)
 
 
-(small, small_slope), (large, large_slope) = (what_is_left(spread=1), what_is_left(spread=16))
+(small, small_slope), (large, large_slope) = what_is_left(spread=1), what_is_left(spread=16)
 print(f"spread 1: {small:.1e} of it is left, mean slope {small_slope:.2f}")
 print(f"spread 16: {large:.1e} of it is left, mean slope {large_slope:.2f}")
 assert small < 1e-6
@@ -49,9 +49,9 @@ assert large_slope < 0.8 * small_slope
 # ## 2. Dead units
 #
 # With a bias of $-5$ the sum is positive only for inputs above 5, which
-# $\mathcal N(0, 1)$ gives once in three million draws. A dead ReLU has no
-# gradient, so nothing can move its bias back: it stays dead. The leaky ReLU lets
-# one hundredth through everywhere.
+# `standard_normal` gives once in three and a half million draws. A dead ReLU has
+# no gradient, so nothing can move its bias back: it stays dead. The leaky ReLU
+# lets one hundredth through everywhere.
 
 # %%
 x = np.random.default_rng(0).standard_normal(10_000) - 5

@@ -34,6 +34,15 @@ def mnist_folder():
     return folder
 
 
+@pytest.fixture
+def off_screen():
+    """Figures that pyplot knows nothing of, so that none is left open for the next test."""
+    from npvae import figures
+
+    with figures.off_screen():
+        yield
+
+
 def pytest_addoption(parser):
     text = "files in tests/test_damaged_files.py, over all kinds; or :17 for file 17 of each kind"
     parser.addoption("--damaged-files", default="500", metavar="N", help=text)

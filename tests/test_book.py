@@ -134,6 +134,16 @@ def test_a_lesson_has_pictures_formulas_and_its_answers(pages, book, name):
     assert f"{name}.html" in pages[book / f"answers_{name}.html"].links
 
 
+def test_where_a_lesson_speaks_of_another_it_leads_there(pages, book):
+    known, spoken_of = {name[:2]: f"{name}.html" for name in NAMES}, set()
+    for name in NAMES:
+        page = pages[book / f"{name}.html"]
+        for number in re.findall(r"\b[Ll]esson (\d\d)", page.prose):
+            spoken_of.add(number)
+            assert number not in known or known[number] in page.links
+    assert spoken_of & set(known)
+
+
 @pytest.mark.parametrize("name", [*NAMES, *ANSWERS])
 def test_every_cell_ran_without_a_word_of_complaint(pages, book, name):
     classes = pages[book / f"{name}.html"].classes

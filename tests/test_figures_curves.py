@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from figure_texts import texts
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -9,15 +10,7 @@ from matplotlib.colors import same_color
 
 from npvae import figures
 
-
-@pytest.fixture(autouse=True)
-def off_screen():
-    with figures.off_screen():
-        yield
-
-
-def texts(found):
-    return [text.get_text() for text in found]
+pytestmark = pytest.mark.usefixtures("off_screen")
 
 
 # ---- history -----------------------------------------------------------------------------------

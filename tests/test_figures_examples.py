@@ -14,11 +14,7 @@ SHAPES = [(28, 28), (5, 9), (1, 1), (6, 7, 3), (6, 6, 1), (40, 2)]
 TABLES = [(3,), (40,), (2, 3, 4), (1,)]
 RNG = np.random.default_rng(0)
 
-
-@pytest.fixture(autouse=True)
-def off_screen():
-    with figures.off_screen():
-        yield
+pytestmark = pytest.mark.usefixtures("off_screen")
 
 
 def examples(n, shape):

@@ -4,6 +4,7 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
+from figure_texts import texts
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import same_color
 
@@ -16,15 +17,7 @@ TICKS = {
     "quantiles": np.array([NormalDist().inv_cdf((i + 0.5) / 15) for i in range(15)]),
 }
 
-
-@pytest.fixture(autouse=True)
-def off_screen():
-    with figures.off_screen():
-        yield
-
-
-def texts(found):
-    return [text.get_text() for text in found]
+pytestmark = pytest.mark.usefixtures("off_screen")
 
 
 def decoded(ticks):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from figure_texts import texts
 
 from npvae import figures
 from npvae.figures import Form
@@ -9,15 +10,7 @@ from npvae.figures import Form
 SHAPES = [(28, 28), (5, 9), (1, 1), (6, 7, 3), (6, 6, 1), (3,), (40,), (2, 3, 4)]
 ONE_PIXEL = Form((1, 1), limits=(-10, 10))
 
-
-@pytest.fixture(autouse=True)
-def off_screen():
-    with figures.off_screen():
-        yield
-
-
-def texts(found):
-    return [text.get_text() for text in found]
+pytestmark = pytest.mark.usefixtures("off_screen")
 
 
 def levels(ax):

@@ -5,6 +5,7 @@ from statistics import NormalDist
 import matplotlib as mpl
 import numpy as np
 import pytest
+from figure_texts import texts
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.markers import MarkerStyle
@@ -12,20 +13,8 @@ from matplotlib.markers import MarkerStyle
 from npvae import figures
 
 RNG = np.random.default_rng(0)
-TICKS = {
-    "even": np.linspace(-2, 2, 5),
-    "quantiles": np.array([NormalDist().inv_cdf((i + 0.5) / 15) for i in range(15)]),
-}
 
-
-@pytest.fixture(autouse=True)
-def off_screen():
-    with figures.off_screen():
-        yield
-
-
-def texts(found):
-    return [text.get_text() for text in found]
+pytestmark = pytest.mark.usefixtures("off_screen")
 
 
 def points(ax):

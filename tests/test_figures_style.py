@@ -16,11 +16,7 @@ from npvae.figures import Form, style, writing
 
 X = np.random.default_rng(0).random((9, 12))
 
-
-@pytest.fixture(autouse=True)
-def off_screen():
-    with figures.off_screen():
-        yield
+pytestmark = pytest.mark.usefixtures("off_screen")
 
 
 @pytest.fixture

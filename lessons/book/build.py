@@ -52,7 +52,7 @@ def main():
     work = ROOT / "build/book" / ("quick" if args.quick else "full")
     source = gather(work / "source")
     shutil.copy2(mathjax(work.parent), source / "_static")
-    forget_if_npvae_changed(work)
+    forget_if_they_would_differ(work)
     profile = work / "ipython/profile_default"
     profile.mkdir(parents=True, exist_ok=True)
     (profile / "ipython_kernel_config.py").write_text(KERNEL_CONFIG)
@@ -105,14 +105,13 @@ def mathjax(folder):
     return path
 
 
-def forget_if_npvae_changed(work):
+def forget_if_they_would_differ(work):
     """Remove what earlier builds have kept if the lessons would come out differently now."""
     stamp = hashlib.sha256()
-    for path in [
-        *sorted((ROOT / "npvae").rglob("*.py")),
-        LESSONS / "course.py",
-        *BOOK.glob("*.py"),
-    ]:
+    for variable in ("NPVAE_DATA", "NPVAE_DIGITS"):
+        stamp.update(f"{variable}={os.environ.get(variable)}\n".encode())
+    code = [*(ROOT / "npvae").rglob("*.py"), LESSONS / "course.py", *BOOK.glob("*.py")]
+    for path in sorted(code):
         stamp.update(path.read_bytes())
     kept = work / "stamp"
     if not kept.exists() or kept.read_text() != stamp.hexdigest():
@@ -130,8 +129,8 @@ def environment(work, quick):
         "PYTHONPATH": os.pathsep.join(filter(None, course)),
         "IPYTHONDIR": str(work / "ipython"),
         "JUPYTER_PREFER_ENV_PATH": "1",  # this environment's kernel, not one of the user's
-        "TQDM_DISABLE": "1",  # no progress bars on paper,
-        "PYTHONWARNINGS": "ignore:IProgress not found",  # and none in widgets
+        "TQDM_DISABLE": "1",  # no progress bars on paper
+        "PYTHONWARNINGS": "ignore:IProgress not found",  # nor in widgets
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
 

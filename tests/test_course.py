@@ -1,0 +1,57 @@
+"""What the lessons share: where it finds npvae, and what it says of a wrong setting."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from lesson_files import LESSONS
+
+ROOT = LESSONS.parent
+
+
+def run(code, **environment):
+    """Run code in a fresh Python beside the lessons; return what became of it."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=LESSONS,
+        env=os.environ | {"MPLBACKEND": "agg"} | environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("NPVAE_DIGITS", "letters", "NPVAE_DIGITS is 'letters'; choose mnist or glyphs"),
+        ("NPVAE_PICTURES", f"{__file__}/pictures", "set NPVAE_PICTURES to a folder"),
+    ],
+)
+def test_a_wrong_setting_ends_in_one_line_before_anything_is_computed(variable, value, told):
+    done = run("import course", **{variable: value})
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_in_a_clone_that_nobody_has_installed_it_finds_npvae(tmp_path):
+    code = f"""
+import sys
+sys.path = [path for path in sys.path if path != {str(ROOT)!r}]
+try:
+    import npvae
+except ModuleNotFoundError:
+    import course, npvae
+print(npvae.__file__)
+"""
+    done = run(code, PYTHONPATH="", NPVAE_PICTURES=str(tmp_path))
+    assert done.stderr == ""
+    assert done.stdout.strip() == str(ROOT / "npvae" / "__init__.py")
+
+
+def test_capitals_do_not_matter(tmp_path):
+    done = run(
+        "import course; print(course.DIGITS)", NPVAE_DIGITS="MNIST", NPVAE_PICTURES=str(tmp_path)
+    )
+    assert done.stdout == "mnist\n"
