@@ -1,0 +1,89 @@
+# %% [markdown]
+# # 10 · What it costs to believe the wrong thing: answers
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+from course import BLUE, ORANGE, show
+
+rng = np.random.default_rng(0)
+
+
+def log_bell(z, mu, sigma):
+    """Log N(z; mu, sigma²) of each number in z."""
+    return -((z - mu) ** 2) / (2 * sigma**2) - np.log(sigma) - 0.5 * np.log(2 * np.pi)
+
+
+def kl(mu, sigma):
+    """KL of N(mu, sigma²) from N(0, 1)."""
+    return 0.5 * (mu**2 + sigma**2 - 1 - 2 * np.log(sigma))
+
+
+# %% [markdown]
+# ## 1. Wider or narrower
+#
+# Not the same factor. $\sigma^2$ rises fast and $-\log\sigma^2$ slowly: the cloud
+# may get 2.5 times as narrow, but only 1.8 times as wide. It is cheaper to be
+# sure than to be all over the place.
+
+# %%
+narrow, wide = np.linspace(0.1, 1, 100_001), np.linspace(1, 3, 100_001)
+narrowest = narrow[np.abs(kl(0, narrow) - 0.5).argmin()]
+widest = wide[np.abs(kl(0, wide) - 0.5).argmin()]
+print(f"σ = {narrowest:.3f}, {1 / narrowest:.2f} times as narrow; or σ = {widest:.3f}")
+assert np.isclose(kl(0, narrowest), 0.5, atol=1e-4)
+assert np.isclose(kl(0, widest), 0.5, atol=1e-4)
+assert 1 / narrowest > 2 > widest
+
+figure, ax = plt.subplots(figsize=(6, 3))
+sigmas = np.geomspace(0.1, 3, 400)
+ax.semilogx(sigmas, kl(0, sigmas), color=BLUE)
+ax.axhline(0.5, color="grey", linestyle=":")
+ax.plot([narrowest, widest], [0.5, 0.5], "o", color=ORANGE)
+ax.set(xlabel="σ", ylabel="KL in nats, at μ = 0", ylim=0)
+show(ax, "10-answer-half-a-nat")
+
+# %% [markdown]
+# ## 2. Another unit
+#
+# Nothing happens to it. Every density gets lower by the same factor, $q$'s and
+# $p$'s, and in $\log q - \log p$ the factor cancels. So the KL, unlike the losses
+# of real numbers, means something by itself.
+
+# %%
+z = 1 + 0.5 * rng.standard_normal(1000)
+before = log_bell(z, 1, 0.5) - log_bell(z, 0, 1)
+after = log_bell(1000 * z, 1000, 500) - log_bell(1000 * z, 0, 1000)
+print(
+    f"log q: {log_bell(z, 1, 0.5).mean():.3f}, in the new unit "
+    f"{log_bell(1000 * z, 1000, 500).mean():.3f}"
+)
+print(f"log q - log p: {before.mean():.6f} and {after.mean():.6f}")
+assert np.allclose(before, after, rtol=0, atol=1e-9)
+
+# %% [markdown]
+# ## 3. Any two bells
+#
+# As before, $\mathbb E_q[(z - \mu_1)^2] = \sigma_1^2$. What is new is
+# $\mathbb E_q[(z - \mu_2)^2] = (\mu_1 - \mu_2)^2 + \sigma_1^2$, the square of the
+# mean plus the variance. So
+#
+# $$ \text{KL} = \log\frac{\sigma_2}{\sigma_1}
+# + \frac{(\mu_1 - \mu_2)^2 + \sigma_1^2}{2 \sigma_2^2} - \frac12 $$
+
+
+# %%
+def kl_of_two(mu1, sigma1, mu2, sigma2):
+    away = (mu1 - mu2) ** 2 + sigma1**2
+    return np.log(sigma2 / sigma1) + away / (2 * sigma2**2) - 0.5
+
+
+for _ in range(5):
+    mu1, mu2 = rng.normal(0, 2, 2)
+    sigma1, sigma2 = np.exp(rng.normal(0, 0.5, 2))
+    z = mu1 + sigma1 * rng.standard_normal(100_000)
+    nats = log_bell(z, mu1, sigma1) - log_bell(z, mu2, sigma2)
+    error, value = nats.std() / np.sqrt(len(z)), kl_of_two(mu1, sigma1, mu2, sigma2)
+    print(f"draws {nats.mean():7.3f} ± {error:.3f}, formula {value:7.3f}")
+    assert abs(nats.mean() - value) < 4 * error
+    assert np.isclose(kl_of_two(mu1, sigma1, 0, 1), kl(mu1, sigma1))

@@ -1,0 +1,76 @@
+# %% [markdown]
+# # 11 · Sampling you can differentiate: answers
+
+# %%
+import numpy as np
+
+rng = np.random.default_rng(0)
+n = 100_000
+
+
+def estimates(target, eps, baseline=0.0):
+    """Of dL/dmu by each draw, at mu = 0 and sigma = 1: score function and pathwise."""
+    z = eps
+    value = 0.5 * ((z - target) ** 2).sum(axis=1, keepdims=True)
+    return (value - baseline) * z, z - target
+
+
+# %% [markdown]
+# ## 1. A near and a far target
+#
+# With the target at 30 the loss is about 450 wherever the draw falls, and the
+# score function multiplies each slope of $\log q$ by that. Only in the mean over
+# very many draws does the large common part cancel. The pathwise gradient asks
+# for the *slope* of $f$, which is $-30$ give or take 1. Height is not slope.
+
+# %%
+spread = {}
+for target in (0, 30):
+    score, path = estimates(target, rng.standard_normal((n, 1)))
+    spread[target] = score.var()
+    print(
+        f"target {target:2d}: score {score.mean():6.2f}, variance {score.var():9.1f}; "
+        f"pathwise {path.mean():6.2f}, variance {path.var():.2f}"
+    )
+    assert abs(path.var() - 1) < 0.05
+assert spread[30] > 10_000 * spread[0]
+
+# %% [markdown]
+# ## 2. A baseline
+#
+# $$ \mathbb E\left[\frac{d\log q}{d\mu}\right] = \int \frac{dq}{d\mu}\, dz
+# = \frac{d}{d\mu} \int q\, dz = \frac{d}{d\mu} 1 = 0 $$
+#
+# So $\mathbb E[(f - b)\, d\log q/d\mu]$ is the same for every constant $b$. With
+# $b$ near the mean of $f$ the common part is gone before it can do harm. (To be
+# strict, $b$ must not depend on the draws it is used for; with 100,000 that
+# hardly matters.) People train models with discrete latents in this way.
+
+# %%
+eps = rng.standard_normal((n, 10))
+value = 0.5 * ((eps - 3) ** 2).sum(axis=1)
+plain, path = estimates(3, eps)
+better, _ = estimates(3, eps, baseline=value.mean())
+for name, each in (("plain", plain), ("baseline", better), ("pathwise", path)):
+    print(f"{name:<8} {each[:, 0].mean():6.2f}, variance {each[:, 0].var():7.1f}")
+    assert abs(each[:, 0].mean() + 3) < 4 * each[:, 0].std() / np.sqrt(n)
+assert better[:, 0].var() < 0.1 * plain[:, 0].var()
+assert better[:, 0].var() > path[:, 0].var()
+
+# %% [markdown]
+# ## 3. Waiting times
+#
+# $z = -s \log u$, so for a given $u$, $dz/ds = -\log u = z / s$. The chain rule
+# gives $\frac{d}{ds} \tfrac12 (z - 3)^2 = (z - 3)\, z / s$. On paper
+# $\tfrac12 \mathbb E[(z - 3)^2] = \tfrac12 (2 s^2 - 6 s + 9)$, whose derivative
+# is $2s - 3$. Any distribution whose draws can be written as a smooth function of
+# noise can be reparameterised.
+
+# %%
+for s in (0.5, 1.0, 2.0):
+    z = -s * np.log(1 - rng.random(n))  # 1 - u, for u may be 0 and never 1
+    each = (z - 3) * z / s
+    error = each.std() / np.sqrt(n)
+    print(f"s = {s}: {each.mean():.3f} ± {error:.3f}, on paper {2 * s - 3:.3f}")
+    assert abs(each.mean() - (2 * s - 3)) < 4 * error
+    assert abs(z.mean() - s) < 4 * z.std() / np.sqrt(n), "the moments, too"

@@ -1,0 +1,111 @@
+# %% [markdown]
+# # 12 · A bound that you can climb: answers
+
+# %%
+import numpy as np
+
+from npvae import check
+from npvae.gaussian import kl_and_grad, log_density, log_mean_exp_and_grad
+
+rng = np.random.default_rng(0)
+w, SIGMA_X, x = np.array([1.5, 0.8]), 0.6, np.array([2.0, 0.3])
+covariance = np.outer(w, w) + SIGMA_X**2 * np.eye(2)
+log_px = -0.5 * (
+    x @ np.linalg.inv(covariance) @ x + np.linalg.slogdet(covariance)[1] + 2 * np.log(2 * np.pi)
+)
+total = w @ w + SIGMA_X**2
+m, s = x @ w / total, SIGMA_X / np.sqrt(total)
+
+
+def log_bell(z, mu, sigma):
+    return -((z - mu) ** 2) / (2 * sigma**2) - np.log(sigma) - 0.5 * np.log(2 * np.pi)
+
+
+# %% [markdown]
+# ## 1. Too narrow, too wide
+#
+# With one draw the wide one is worse by far. But a wide $q$ has draws wherever
+# the posterior is, and all that weights have to do is to play the others down. A
+# narrow $q$ has hardly any draws in the outer parts of the posterior. Once in a
+# while there is one, and it has a huge weight. So the mean is right in the end,
+# but "in the end" takes very long. Better too wide than too narrow.
+
+# %%
+gaps = {}
+for name, width in (("too narrow", s / 3), ("too wide", 3 * s)):
+    z = m + width * rng.standard_normal(2**18)
+    likelihood = log_density(x, z[:, None] * w, np.full(2, 2 * np.log(SIGMA_X)))
+    log_w = log_bell(z, 0, 1) + likelihood - log_bell(z, m, width)
+    gaps[name] = {
+        k: log_px - log_mean_exp_and_grad(log_w.reshape(-1, k))[0].mean() for k in (1, 8, 64, 512)
+    }
+    print(f"{name:<10} " + ", ".join(f"k = {k}: gap {gap:.4f}" for k, gap in gaps[name].items()))
+assert gaps["too narrow"][64] > 10 * gaps["too wide"][64]
+
+# %% [markdown]
+# ## 2. Independent bells under a tilted one
+#
+# Let both numbers have variance 1, and let $\Lambda$ be the inverse of their
+# covariance; its diagonal is $1 / (1 - \rho^2)$. For bells with a common middle
+# the KL is $\tfrac12 (\text{trace}(\Lambda S) - 2 - \log\det(\Lambda S))$, with
+# $S$ the covariance of $q$, here $\text{diag}(s_1, s_2)$. Its derivative by $s_i$
+# is $\tfrac12(\Lambda_{ii} - 1/s_i)$, so $s_i = 1 - \rho^2$: narrower than the
+# posterior's own 1. Put in: the trace is 2, and
+#
+# $$ -\tfrac12\log\det(\Lambda S) = -\tfrac12 \log\frac{(1 - \rho^2)^2}{1 - \rho^2}
+# = -\tfrac12\log(1 - \rho^2) $$
+#
+# With independent bells a VAE cannot say "if the first number is larger, the
+# second one is, too". It pays for that, unless its decoder learns to need no such
+# sentence.
+
+# %%
+for rho in (0.3, 0.6, 0.9):
+    precision = np.linalg.inv(np.array([[1, rho], [rho, 1]]))
+    s1, s2 = np.meshgrid(*2 * [np.linspace(0.02, 1.5, 741)])
+    trace = precision[0, 0] * s1 + precision[1, 1] * s2
+    kl = 0.5 * (trace - 2 - np.log(s1 * s2 * np.linalg.det(precision)))
+    print(f"ρ = {rho}: gap {kl.min():.4f}, on paper {-0.5 * np.log(1 - rho**2):.4f}")
+    assert np.isclose(kl.min(), -0.5 * np.log(1 - rho**2), atol=1e-3)
+    assert abs(s1.ravel()[kl.argmin()] - (1 - rho**2)) < 0.01
+
+# %% [markdown]
+# ## 3. The exact reconstruction
+#
+# $\log p(x \mid z)$ is $-|x - w z|^2 / 2\sigma_x^2$ and a constant. With
+# $z = \mu + \sigma\varepsilon$,
+#
+# $$ |x - w z|^2 = |x - w\mu|^2 - 2\sigma\varepsilon\, w \cdot (x - w\mu)
+# + |w|^2\sigma^2\varepsilon^2 $$
+#
+# In the mean $\varepsilon$ is 0 and $\varepsilon^2$ is 1, which gives the
+# formula. The ELBO depends on $\sigma^2$ by
+#
+# $$ -\frac{|w|^2\sigma^2}{2\sigma_x^2} - \tfrac12(\sigma^2 - \log\sigma^2) $$
+#
+# and its derivative by $\log\sigma^2$ is
+# $\tfrac12 - \tfrac12\sigma^2 \left(|w|^2/\sigma_x^2 + 1\right)$, which is zero
+# at $\sigma^2 = \sigma_x^2 / (|w|^2 + \sigma_x^2)$: the posterior's.
+
+
+# %%
+def elbo_and_grad(mu, logvar):
+    """The exact ELBO of x for one cloud, (1, 1) each, and its gradients."""
+    away = x - w * mu  # (1, 2)
+    var = np.exp(logvar)
+    log_px_given_z = -(away @ away.T + w @ w * var)[0, 0] / (2 * SIGMA_X**2)
+    log_px_given_z -= 2 * np.log(SIGMA_X) + np.log(2 * np.pi)
+    kl, dmu_kl, dlogvar_kl = kl_and_grad(mu, logvar)
+    dmu = (away @ w)[:, None] / SIGMA_X**2
+    dlogvar = -(w @ w) * var / (2 * SIGMA_X**2)
+    return log_px_given_z - kl, dmu - dmu_kl, dlogvar - dlogvar_kl
+
+
+report = check(elbo_and_grad, np.array([[0.3]]), np.array([[-1.0]]))
+print(report)
+assert report.ok
+at_best, dmu, dlogvar = elbo_and_grad(np.array([[m]]), np.array([[2 * np.log(s)]]))
+print(f"at the posterior: ELBO {at_best:.6f}, log p(x) {log_px:.6f}")
+assert np.isclose(at_best, log_px)
+assert abs(dmu[0, 0]) < 1e-9
+assert abs(dlogvar[0, 0]) < 1e-9
