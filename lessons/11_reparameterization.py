@@ -6,7 +6,7 @@
 # - **You need:** lessons 01, 04 and 10.
 # - **You get:** two ways to differentiate a mean over random draws, the reason
 #   why a VAE takes one of them, and two tests for code that draws at random.
-# - **Run time:** 2 seconds.
+# - **Run time:** 3 seconds.
 
 # %%
 import matplotlib.pyplot as plt

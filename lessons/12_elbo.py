@@ -7,7 +7,7 @@
 # - **You get:** the ELBO in two lines of algebra, what lies between it and
 #   $\log p(x)$, how several draws close that gap, and a VAE of ten numbers whose
 #   truth you know.
-# - **Run time:** 4 seconds.
+# - **Run time:** 3 seconds.
 
 # %%
 import matplotlib.pyplot as plt

@@ -1,0 +1,429 @@
+# %% [markdown]
+# # 13 · The variational autoencoder
+#
+# *Twelve lessons of parts: do they make digits that nobody has ever written?*
+#
+# - **You need:** lessons 01 to 12.
+# - **You get:** a VAE of your own in twenty lines, checked, with four bugs of its
+#   own in the museum; its training watched from the first step; and the balance
+#   that it finds.
+# - **Run time:** 40 seconds.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+from course import BLUE, GREEN, ORANGE, PURPLE, digits, show, sized
+
+from npvae import VAE, Adam, Autoencoder, Cosine, Loss, Pixels, check, evaluate, figures, steps
+from npvae.layers import sigmoid, softplus
+
+data = digits()
+train_part = data.train.only(slice(0, sized(20_000, quick=5000)))
+test_part = data.test.only(slice(0, 2000))
+black_or_white = Pixels("dynamic")
+mean_image = train_part.take(slice(None)).mean(axis=0) / 255
+rng = np.random.default_rng(0)
+
+# %% [markdown]
+# ## The model
+#
+# An autoencoder puts each image at a *point* of its latent space. A VAE gives it
+# a *distribution*. In one breath: the **encoder** looks at an image $x$ and names
+# a cloud, $\mu$ and $\log\sigma^2$, two numbers for each latent (lesson 09: a
+# guess at the posterior). We draw a **latent vector** $z$ from the cloud (11).
+# The **decoder** says of each pixel how probable it is to be on (03). The loss is
+# what the image costs, given $z$, plus what the cloud costs (10), and it is minus
+# the ELBO (12):
+#
+# $$ L = \underbrace{-\log p(x \mid z)}_\text{reconstruction}
+# + \underbrace{\text{KL}\left(q(z \mid x),\, \mathcal N(0, I)\right)}_\text{price} $$
+#
+# Grey pixels are no coins (03), and an ELBO should bound a real $\log p(x)$. So
+# each pixel of brightness 0.4 is made white with probability 0.4 and black
+# otherwise, drawn anew whenever an image is used: `Pixels("dynamic")`.
+#
+# Here is all of it. npvae's `VAE` lends the two networks of lesson 01 and their
+# parameters; what turns them into a VAE we write ourselves.
+
+
+# %%
+class ByHand(VAE):
+    """A variational autoencoder, from lessons 01 to 12."""
+
+    def draw(self, mu, logvar, eps):  # lesson 11
+        return mu + np.exp(logvar / 2) * eps
+
+    def draw_backward(self, dz, logvar, eps):
+        return dz, dz * 0.5 * np.exp(logvar / 2) * eps
+
+    def price(self, mu, logvar):  # lesson 10
+        kl = 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum() / len(mu)
+        return kl, mu / len(mu), 0.5 * (np.exp(logvar) - 1) / len(mu)
+
+    def compare(self, logits, x):  # lesson 03
+        return (softplus(logits) - x * logits).sum() / len(x), (sigmoid(logits) - x) / len(x)
+
+    def loss_and_grad(self, x, eps):
+        h = self.encoder.forward(x)  # (B, 2 n_z)
+        mu, logvar = h[:, : self.n_z], h[:, self.n_z :]
+        z = self.draw(mu, logvar, eps)
+        reconstruction, dlogits = self.compare(self.decoder.forward(z), x)
+        kl, dmu_kl, dlogvar_kl = self.price(mu, logvar)
+
+        dz = self.decoder.backward(dlogits)  # and now all the way back
+        dmu, dlogvar = self.draw_backward(dz, logvar, eps)
+        self.encoder.backward(np.concatenate([dmu + dmu_kl, dlogvar + dlogvar_kl], axis=1))
+        return Loss(reconstruction + kl, reconstruction, kl)
+
+
+# %% [markdown]
+# Follow the way back once with your finger. $dz$ comes out of the decoder. It
+# becomes $d\mu$ and $d\log\sigma^2$ by the two lines of lesson 11. There the
+# price adds its own slopes, and both go into the encoder. The noise `eps` is an
+# argument, so the loss is a plain function that can be checked, frozen noise and
+# all.
+
+# %%
+small = {"n_x": 30, "n_h": 12, "n_z": 3, "activation": "tanh", "dtype": np.float64}
+x, eps = (rng.random((5, 30)) < 0.3).astype(float), rng.standard_normal((5, 3))
+ours, npvaes = ByHand.dense(**small), VAE.dense(**small)  # the same seed, so the same weights
+assert np.allclose(ours.loss_and_grad(x, eps), npvaes.loss_and_grad(x, eps))
+assert np.allclose(ours.params.grad, npvaes.params.grad)
+report = check(ours, x, eps)
+print(report)
+assert report.ok
+
+# %% [markdown]
+# > **What you may have read:** "the reconstruction trains the decoder and the KL
+# > trains the encoder", or the other way round. Look at the code. The decoder
+# > feels the reconstruction only; the KL is no loss of the decoder's. The encoder
+# > feels both, and there they meet.
+#
+# ## The museum: a new wing
+#
+# Lesson 04 promised it. Four bugs, each seen in public code, one of them for
+# years in a popular library.
+#
+# **Predict first:** for each, which rung of the ladder catches it: a *value*
+# worked out on paper, the *gradient* check, or the *moments* of the draw? And
+# what would you see, if you just trained it?
+
+
+# %%
+class DrawnTwice(ByHand):
+    """Exhibit 7: the backward draws its noise anew."""
+
+    def draw_backward(self, dz, logvar, eps):
+        return super().draw_backward(dz, logvar, rng.standard_normal(eps.shape))
+
+
+class NoHalf(ByHand):
+    """Exhibit 8: exp(logvar), a variance, in place of sigma, in both passes."""
+
+    def draw(self, mu, logvar, eps):
+        return mu + np.exp(logvar) * eps
+
+    def draw_backward(self, dz, logvar, eps):
+        return dz, dz * np.exp(logvar) * eps
+
+
+class NoPrice(ByHand):
+    """Exhibit 9: the KL forgotten."""
+
+    def price(self, mu, logvar):
+        return 0.0, 0 * mu, 0 * logvar
+
+
+class MeanForSum(ByHand):
+    """Exhibit 10: the reconstruction averaged over the pixels, the KL summed over the latents."""
+
+    def compare(self, logits, x):
+        loss, dlogits = super().compare(logits, x)
+        return loss / x.shape[1], dlogits / x.shape[1]
+
+
+# %% [markdown]
+# The value on paper: with all weights zero every pixel is a fair coin, $\log 2$
+# nats. Set the biases so that the encoder says $\mu = 1$ and $\log\sigma^2 = 0$,
+# always. Then the price is half a nat for each latent. With 30 pixels and 3
+# latents the loss is $30 \log 2 + \tfrac32$.
+
+
+# %%
+def value(kind):
+    model = kind.dense(**small)
+    model.params.flat[...] = 0
+    model.encoder.layers[-1].b[:3] = 1
+    return np.isclose(model.loss_and_grad(x, eps).loss, 30 * np.log(2) + 1.5)
+
+
+def gradient(kind):
+    return check(kind.dense(**small), x, eps).ok
+
+
+def moments(kind):
+    noise = rng.standard_normal((100_000, 1))
+    mu, logvar = np.full_like(noise, 0.5), np.full_like(noise, np.log(0.25))
+    z = kind.dense(**small).draw(mu, logvar, noise)
+    return abs(z.mean() - 0.5) < 0.01 and abs(z.std() - 0.5) < 0.01
+
+
+ladder = (value, gradient, moments)
+wing = (ByHand, DrawnTwice, NoHalf, NoPrice, MeanForSum)
+caught_by = {kind: [rung.__name__ for rung in ladder if not rung(kind)] for kind in wing}
+for kind, rungs in caught_by.items():
+    print(f"{kind.__name__:<11} caught by: {', '.join(rungs) or 'nothing, as it should be'}")
+assert caught_by == {
+    ByHand: [],
+    DrawnTwice: ["gradient"],
+    NoHalf: ["moments"],
+    NoPrice: ["value"],
+    MeanForSum: ["value"],
+}
+
+# %% [markdown]
+# The gradient check, for all its digits, sees one of four. Now what you would
+# have seen without any test. We train each for a short while and draw from it:
+# $z$ from the prior, $\mathcal N(0, I)$, and decoded. With lesson 08 in mind:
+# this is the very thing that an autoencoder could not do.
+
+
+# %%
+def train(model, part, epochs, batch_size, pixels=black_or_white, lr=2e-3):
+    model.start_at(part.take(slice(None)).mean(axis=0) / 255)
+    how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(lr, epochs=epochs)}
+    return steps(model, part, pixels, Adam(), **how)
+
+
+few, trained = train_part.only(slice(0, 5000)), {}
+test_x = (test_part.take(slice(None)) / 255).astype(np.float32)
+for kind in wing:
+    model = trained[kind] = kind.dense(784, 200, 10)
+    for _ in train(model, few, epochs=5, batch_size=32):
+        pass
+    mu, logvar = model.encode(test_x)
+    charged = model.price(mu, logvar)[0]
+    drawn = ByHand.price(model, mu, 2 * logvar if kind is NoHalf else logvar)[0]
+    variety = 2 * model.sample(500).var(axis=0).sum()  # mean squared distance of two samples
+    print(
+        f"{kind.__name__:<11} price charged {charged:5.1f}, of the clouds it drew {drawn:6.1f}; "
+        f"spread of μ {mu.std():4.1f}; samples differ by {variety:4.1f}"
+    )
+spread = {kind: model.encode(test_x)[0].std() for kind, model in trained.items()}
+assert spread[NoPrice] > 3 * spread[ByHand], "nothing keeps the codes together"
+assert spread[MeanForSum] < 0.1 * spread[ByHand], "and here nothing lets them say anything"
+rows = np.concatenate([model.sample(12, rng=1) for model in trained.values()])
+told = "samples, row by row: right, noise twice, no half, no price, mean for sum"
+show(figures.samples(rows, data.shape, across=12, told=told), "13-the-new-wing")
+
+# %% [markdown]
+# - **Noise drawn twice.** It learns, only worse, and its samples are pale: what
+#   the backward says of $\sigma$ has nothing to do with what $\sigma$ did. Nobody
+#   would suspect a bug.
+# - **No half.** Nothing to see at all! The encoder adapts: it says another
+#   $\log\sigma^2$ to get the width it wants. But narrow clouds come too cheap. It
+#   is charged for one width and draws with another, as the printed prices show.
+#   So its loss is no bound of anything, and every number you publish is too good.
+# - **No price.** It is an autoencoder again, with codes all over the place.
+#   $\mathcal N(0, I)$ is a small spot among them, so all samples look nearly
+#   alike (exercise 1 of lesson 08).
+# - **Mean for sum.** Lesson 03 warned of it: the price now weighs 784 times as
+#   much. The encoder cannot afford to say anything, $\mu$ is 0 for every image,
+#   and all samples are the same mean image. This is called *posterior collapse*,
+#   and "all my outputs look alike" is among the commonest questions that people
+#   ask about VAEs.
+#
+# ## Training, from the first step
+#
+# Now the real thing, with 20 latents, and we look all the while.
+#
+# **Predict first:** in the very first steps, does the price go up or down? And
+# which gets good first, the reconstructions or the samples?
+
+# %%
+n_h, epochs, batch_size = sized((400, 8, 64), quick=(200, 6, 32))
+model = ByHand.dense(784, n_h, 20)
+x_shown, z_shown = test_x[:6], rng.standard_normal((6, 20)).astype(np.float32)
+n_steps = epochs * -(-len(train_part) // batch_size)
+looks = (1, 30, 100, 300, n_steps)
+history, reconstructed, made_up = [], [], []
+for step, update in enumerate(train(model, train_part, epochs, batch_size), start=1):
+    history.append([float(part) for part in update.loss])
+    if step in looks:
+        reconstructed.append(model.reconstruct(x_shown))
+        made_up.append(model.decode(z_shown))
+loss, reconstruction, kl = np.array(history).T
+smooth = np.convolve(kl, np.ones(20) / 20, mode="valid")
+print(f"KL after 1, 20 and all steps: {kl[0]:.2f}, {smooth[0]:.2f}, {kl[-50:].mean():.1f} nats")
+assert smooth.max() > 10, "it buys codes, little by little"
+
+figure, (left, middle, right) = plt.subplots(1, 3, figsize=(11, 3.6), width_ratios=(4, 3, 3))
+at = np.arange(1, n_steps + 1)
+left.semilogx(at, loss, color=BLUE, label="loss, their sum")
+left.semilogx(at, reconstruction, color=GREEN, label="reconstruction")
+left.semilogx(at, kl, color=ORANGE, label="KL")
+left.set(xlabel="step", ylabel="nats an image", ylim=(0, 300))
+left.legend()
+for ax, images, told in ((middle, reconstructed, "test images"), (right, made_up, "samples")):
+    figures.samples(np.concatenate(images), data.shape, across=6, told=told, ax=ax)
+middle.set_ylabel(f"after {', '.join(map(str, reversed(looks)))} steps")
+show(figure, "13-training")
+
+# %% [markdown]
+# At first the decoder knows the mean image only, and a code is worth nothing to
+# it. So the price falls at once to almost zero: for a moment the model is
+# collapsed. Then the decoder finds a first use for $z$, the encoder finds it
+# worth paying for, and the price *rises* while the reconstruction falls by more.
+# The sum sinks, the price settles at 20 to 25 nats. By lesson 10 that is enough
+# to tell more than $e^{20}$ things apart: half a billion.
+#
+# The pictures show the same six test images and the same six draws of $z$ again
+# and again, a row each time you look. The reconstructions come first. Samples
+# take longer: they are good only once the clouds together fill the prior.
+
+# %%
+result = evaluate(model, test_part, black_or_white)
+p = np.clip(mean_image, 0.001, 0.999)
+baseline = -(test_x * np.log(p) + (1 - test_x) * np.log(1 - p)).sum(axis=1).mean()
+print(
+    f"test images: -ELBO {-result.elbo:.1f} = reconstruction {result.reconstruction:.1f} "
+    f"+ KL {result.kl:.1f} nats; {result.active_units} latents in use"
+)
+print(f"knowing only how often each pixel is on (lesson 03): {baseline:.1f} nats")
+assert -result.elbo < 140, "the stated value, on images it has never seen"
+assert -result.elbo < 0.72 * baseline
+
+# %% [markdown]
+# In lesson 03 a test image cost about 200 nats, and we hoped for half. (At full
+# size it is nearly that, about 108 on MNIST. Longer training and more images
+# bring it below 100; lesson 18 has the best known figures.) The ELBO is a
+# *bound*: the true cost is a few nats less.
+#
+# ## Two forces
+#
+# So who has won? The **reconstruction** wants to tell images apart: clouds far
+# from each other and as narrow as points. The **price** wants them all at the
+# same place and as wide as the prior. Training ends where neither can gain.
+#
+# You can see that balance. Take the trained model and *push*: multiply every
+# $\mu$ by a number $c$, so that the clouds draw apart ($c > 1$) or together
+# ($c < 1$), and look at both terms. Then do the same with every $\sigma$.
+#
+# **Predict first:** at which $c$ is the sum smallest?
+
+# %%
+x = black_or_white.encode(train_part.take(slice(0, 4000)), rng, np.float32)
+mu, logvar = model.encode(x)
+eps = model.draw_noise(rng, len(x))
+cs = np.linspace(0.5, 1.5, 21)
+pushed = {}
+for name, of_mu, of_sigma in (("μ", 1, 0), ("σ", 0, 1)):
+    terms = []
+    for c in cs:
+        mu_c, logvar_c = mu * c**of_mu, logvar + 2 * of_sigma * np.log(c)
+        logits = model.decoder.forward(model.draw(mu_c, logvar_c, eps).astype(np.float32))
+        terms.append((model.compare(logits, x)[0], model.price(mu_c, logvar_c)[0]))
+    pushed[name] = np.array(terms).T
+figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True)
+for ax, (name, (rec, cost)) in zip(axes, pushed.items(), strict=True):
+    at = cs[(rec + cost).argmin()]
+    print(f"{name} times c: the sum is smallest at c = {at:.2f}")
+    ax.plot(cs, rec - rec[10], color=GREEN, label="reconstruction")
+    ax.plot(cs, cost - cost[10], color=ORANGE, label="KL")
+    ax.plot(cs, rec + cost - (rec + cost)[10], color=BLUE, label="sum")
+    ax.axvline(1, color="grey", linestyle=":")
+    ax.set(xlabel=f"every {name} times c", ylim=(-20, 25))
+    assert abs(at - 1) <= 0.1, "balance"
+    assert np.all(np.diff(cost) > 0) if name == "μ" else np.all(np.diff(cost)[:5] < 0)
+    assert np.all(np.diff(rec)[:8] < 0) if name == "μ" else np.all(np.diff(rec) > 0)
+axes[0].set_ylabel("nats more than at c = 1")
+axes[0].legend()
+show(figure, "13-two-forces")
+
+# %% [markdown]
+# At 1: each term alone would gladly move, in opposite directions, and their
+# slopes cancel. Clusters that draw apart, codes that are packed together: this
+# equilibrium is what makes the latent space *continuous*. The clouds touch, so
+# the decoder is trained between the images, too, and there are no holes to fall
+# into. Lesson 14 looks at it.
+#
+# ## It overfits less
+#
+# There is one more gift. A network with more weights than its data have pixels
+# can learn its training images by heart (lesson 05 did so, with ten). An
+# autoencoder may put each training image at a point of its own and teach the
+# decoder just these points.
+#
+# **Predict first:** we train an autoencoder and a VAE of the same size on a small
+# set, for many epochs. Which of them has the larger gap between training and test
+# images? Which gets *worse* on test images, if you train for too long?
+
+# %%
+few = train_part.only(slice(0, sized(2000, quick=1000)))
+fixed = Pixels("threshold")  # black from 0 to 127, white above: the same images again and again
+epochs, batch_size = sized((40, 64), quick=(30, 32))
+n_steps = epochs * -(-len(few) // batch_size)
+curves = {}
+for kind in (Autoencoder, VAE):
+    rival, seen = kind.dense(784, n_h, 20), []
+    for step, _ in enumerate(train(rival, few, epochs, batch_size, fixed), start=1):
+        if step % (n_steps // 10) == 0:
+            both = [evaluate(rival, part, fixed).reconstruction for part in (few, test_part)]
+            seen.append((step * epochs / n_steps, *both))
+    curves[kind.__name__] = np.array(seen).T
+gaps = {name: test[-1] - train[-1] for name, (_, train, test) in curves.items()}
+for name, (_, train_loss, test_loss) in curves.items():
+    print(
+        f"{name:<11} reconstruction: training {train_loss[-1]:6.1f}, test {test_loss[-1]:6.1f}, "
+        f"gap {gaps[name]:5.1f} nats; test at best {test_loss.min():.1f}"
+    )
+assert gaps["VAE"] < 0.6 * gaps["Autoencoder"], "the VAE overfits less"
+(_, _, by_autoencoder), (_, _, by_vae) = curves.values()
+assert by_autoencoder[-1] - by_autoencoder.min() > by_vae[-1] - by_vae.min()
+
+figure, ax = plt.subplots(figsize=(7, 3.4))
+for (name, (at, train_loss, test_loss)), colour in zip(curves.items(), (PURPLE, BLUE), strict=True):
+    ax.plot(at, test_loss, "o-", color=colour, label=f"{name}, test images")
+    ax.plot(at, train_loss, "--", color=colour, label=f"{name}, training images")
+ax.set(xlabel="epoch", ylabel="reconstruction, nats", ylim=0)
+ax.legend()
+show(ax, "13-overfitting")
+
+# %% [markdown]
+# The autoencoder gets better and better on its training images, while on others
+# it soon stops improving, or even gets worse. The VAE's gap is little more than a
+# third of that. It cannot learn by heart so easily: an image is a cloud for it,
+# never twice the same code, and a narrow cloud costs. The price acts as a
+# *regulariser*, which is the general name for a term that keeps a model from
+# learning by heart. (It does not do away with overfitting, as the blue gap shows.
+# And the autoencoder's reconstructions may still be the better ones: it pays
+# nothing for its codes.)
+#
+# ## A little history
+#
+# Making up data with a network is older than the VAE. *Restricted Boltzmann
+# machines* (1986; trained well from 2002 on) and the *deep belief nets* that are
+# stacked of them (2006) did it with binary latents. They have no encoder and
+# decoder that are trained together, and drawing from them means stepping to and
+# fro for a long time. In December 2013 Kingma and Welling, and in January 2014
+# Rezende, Mohamed and Wierstra, independently had what you built today: an
+# encoder for the posterior, a draw that a gradient can pass, one loss for all.
+# Half a year later came the *generative adversarial network* (GAN), which goes
+# another way: no encoder, no likelihood, but a second network that tries to tell
+# made-up images from real ones. Lessons 17 and 18 come back to both neighbours.
+#
+# ## Exercises
+#
+# Answers are in `answers_13_vae_on_mnist.py`.
+#
+# 1. **Change a number.** Draw $z$ not from $\mathcal N(0, I)$ but from
+#    $\mathcal N(0, c^2 I)$, with $c = 0.5$ and $c = 2$. Predict both pictures.
+#    *Check:* the mean squared distance between two samples is less than half of
+#    the usual for $c = 0.5$, and larger than usual for $c = 2$.
+# 2. **An exhibit of your own.** Write one more bug into a subclass of `ByHand`,
+#    one that the gradient check does not see. *Check:* `gradient(yours)` is true,
+#    and another rung says no.
+# 3. **Derive and implement.** Draw *two* codes for each image and average the two
+#    reconstructions, but run the encoder once. What changes in the gradients?
+#    *Check:* loss and gradient are those of `npvae.VAE` on a batch that has every
+#    image twice, each time with other noise.

@@ -1,0 +1,245 @@
+# %% [markdown]
+# # 16 · The price of a nat
+#
+# *What if the KL counts twice, or a tenth? And why do so many VAEs end with a
+# code that says nothing?*
+#
+# - **You need:** lessons 12 and 13.
+# - **You get:** the curve between what a code costs and what it leaves out, a
+#   table of the weight that your program really uses, and a collapse, made and
+#   cured.
+# - **Run time:** a minute.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+from course import BLUE, GREEN, ORANGE, digits, show, sized
+
+from npvae import VAE, Adam, Cosine, Loss, Pixels, WarmUp, check, evaluate, figures, steps
+from npvae.layers import sigmoid, softplus
+
+data = digits()
+train_part = data.train.only(slice(0, sized(20_000, quick=4000)))
+test_part = data.test.only(slice(0, 2000))
+black_or_white = Pixels("dynamic")
+mean_image = train_part.take(slice(None)).mean(axis=0) / 255
+n_h, epochs, batch_size = sized((400, 6, 64), quick=(200, 5, 32))
+
+
+def train(model, beta=None):
+    """Train it; return the KL of every step."""
+    model.start_at(mean_image)
+    how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(2e-3, epochs=epochs)}
+    updates = steps(model, train_part, black_or_white, Adam(), beta=beta, **how)
+    return [float(update.loss.kl) for update in updates]
+
+
+# %% [markdown]
+# ## A knob
+#
+# The two terms of the loss are in the same unit, so there is nothing to weigh:
+# one nat is one nat, and only then is their sum the ELBO. But one *can* put a
+# weight on the price,
+#
+# $$ L_\beta = -\log p(x \mid z) + \beta\, \text{KL} $$
+#
+# and people do. We train one model for each of five $\beta$, and look at both
+# terms on test images. In this context the KL is called the **rate**: how many
+# nats the code may carry. What is left, $-\log p(x \mid z)$, is the
+# **distortion**: what must still be paid for the image once the code is known.
+# (The words come from the theory of compression. Lesson 06 counted bytes; here we
+# count nats.)
+#
+# **Predict first:** what does $\beta = 10$ do to the reconstructions? What does
+# $\beta = 0.1$ do to samples? Which $\beta$ gives the best ELBO?
+
+# %%
+betas = (0.1, 0.3, 1.0, 3.0, 10.0)
+models, results = {}, {}
+for beta in betas:
+    models[beta] = VAE.dense(784, n_h, 20, beta=beta)
+    train(models[beta])
+    results[beta] = r = evaluate(models[beta], test_part, black_or_white)
+    print(f"β = {beta:<4} rate {r.rate:5.1f}, distortion {r.distortion:5.1f}, -ELBO {-r.elbo:5.1f}")
+rates, distortions = (
+    [getattr(r, what) for r in results.values()] for what in ("rate", "distortion")
+)
+assert np.all(np.diff(rates) < 0), "the dearer a nat, the fewer are bought"
+assert np.all(np.diff(distortions) > 0), "and the less is said"
+
+x_shown = (test_part.take(slice(0, 8)) / 255).astype(np.float32)
+figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 3.9), width_ratios=(4, 3, 3))
+names = [f"β = {beta:g}" for beta in betas]
+figures.rate_distortion(rates, distortions, names, told="five models, test images", ax=left)
+rows = np.concatenate([x_shown, *(model.reconstruct(x_shown) for model in models.values())])
+told = "test images; rebuilt, β = 0.1 ... 10"
+figures.samples(rows, data.shape, across=8, told=told, ax=middle)
+rows = np.concatenate([model.sample(8, rng=0) for model in models.values()])
+figures.samples(rows, data.shape, across=8, told="samples, β = 0.1 ... 10", ax=right)
+show(figure, "16-rate-and-distortion")
+
+# %% [markdown]
+# With a small $\beta$ you get an autoencoder: a rich code, good reconstructions,
+# and samples like those of lesson 08. With a large one nothing is said, and
+# everything is the mean image. In between you *trade*: along each dashed line
+# rate and distortion have the same sum, and so the same ELBO. (At full size
+# $\beta = 1$ is best, as it should be: it is the only one that was trained for
+# the ELBO. A model that is only half trained may do better with less.)
+#
+# If you want pretty reconstructions, or latents that are as few as possible, turn
+# the knob. Then say which $\beta$ you used, and do not call the loss an ELBO.
+#
+# ## The knob that you did not know you had
+#
+# Lesson 03 warned of programs that average where they should sum. Say the
+# reconstruction is averaged over $n_x$ pixels and the KL over $n_z$ latents:
+#
+# $$ \frac{1}{n_x}\left(-\log p(x \mid z)\right) + \frac{1}{n_z} \text{KL}
+# = \frac{1}{n_x} \left(-\log p(x \mid z) + \frac{n_x}{n_z} \text{KL}\right) $$
+#
+# That *is* a VAE with $\beta = n_x / n_z$, and all gradients smaller by the same
+# factor, which Adam hardly notices. So any mixture of sums and means is a
+# $\beta$.
+#
+# **Predict first:** which $\beta$ has the loss "mean of the pixels plus a tenth
+# of the mean of the latents", with 784 pixels and 32 latents? It stands in the
+# tutorial of a well-known library.
+
+# %%
+recipes = {
+    "sum of pixels + sum of latents": (1, 1),
+    "sum of squares, without the half, + sum": (2, 1),  # a bell of variance 1/2
+    "mean of pixels + sum of latents": (1 / 784, 1),
+    "mean of pixels + mean of latents": (1 / 784, 1 / 32),
+    "mean of pixels + 0.1 mean of latents": (1 / 784, 0.1 / 32),
+}
+for name, (of_reconstruction, of_kl) in recipes.items():
+    print(f"{name:<40} β = {of_kl / of_reconstruction:.4g}")
+
+rng = np.random.default_rng(0)
+small = {"n_x": 30, "n_h": 12, "n_z": 3, "activation": "tanh", "dtype": np.float64}
+x, eps = (rng.random((5, 30)) < 0.3).astype(float), rng.standard_normal((5, 3))
+
+
+class Means(VAE):
+    """The loss with both terms averaged."""
+
+    def loss_and_grad(self, x, eps):
+        h = self.encoder.forward(x)
+        mu, logvar = h[:, : self.n_z], h[:, self.n_z :]
+        logits = self.decoder.forward(mu + np.exp(logvar / 2) * eps)
+        reconstruction = (softplus(logits) - x * logits).mean()
+        kl = 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).mean()
+        dz = self.decoder.backward((sigmoid(logits) - x) / x.size)
+        dmu = dz + mu / mu.size
+        dlogvar = dz * 0.5 * np.exp(logvar / 2) * eps + 0.5 * (np.exp(logvar) - 1) / mu.size
+        self.encoder.backward(np.concatenate([dmu, dlogvar], axis=1))
+        return Loss(reconstruction + kl, reconstruction, kl)
+
+
+averaged, weighted = Means.dense(**small), VAE.dense(**small, beta=30 / 3)
+assert check(averaged, x, eps).ok, "the gradient check has nothing against it"
+assert np.isclose(30 * averaged.loss_and_grad(x, eps).loss, weighted.loss_and_grad(x, eps).loss)
+assert np.allclose(30 * averaged.params.grad, weighted.params.grad), "it is β = 10, times 1/30"
+assert np.isclose(0.1 / 32 * 784, 2.45)
+
+# %% [markdown]
+# 2.45. In the picture above $\beta = 3$ is near it: the code carries less than
+# half of the nats that it would at 1, and the images are soft. Nothing in such a
+# program is *wrong*, and no test fails. You have to do this division yourself.
+# "How do I weigh KL and reconstruction?" is what users ask most, and the answer
+# is: sum both, and start with 1.
+#
+# ## A collapse, made
+#
+# With $\beta = 10$ the code died because it was too dear. It can also die at
+# $\beta = 1$, where a good code would pay. We provoke it: a deeper network, three
+# hidden layers in encoder and decoder, with large weights at the start
+# (`init="he"`).
+#
+# **Predict first:** three models with that network. One is trained as usual. For
+# one the price rises from zero to its full weight over the first 60 % of the
+# training (*warm-up*). One may spend a quarter of a nat in each latent without
+# paying (*free bits*). Which of them will say something?
+
+
+# %%
+def deep(**options):
+    return VAE.dense(784, (n_h // 2,) * 3, 20, init="he", **options)
+
+
+cases = {
+    "as usual": (deep(), None),
+    "warm-up": (deep(), WarmUp(epochs=0.6 * epochs)),
+    "free bits": (deep(free_bits=0.25), None),
+}
+traces, ends = {}, {}
+for name, (model, beta) in cases.items():
+    traces[name] = train(model, beta)
+    ends[name] = r = evaluate(model, test_part, black_or_white)
+    print(
+        f"{name:<9} -ELBO {-r.elbo:5.1f}: distortion {r.distortion:5.1f}, rate {r.rate:4.1f}, "
+        f"active latents {r.active_units}"
+    )
+assert ends["as usual"].active_units == 0, "a collapse, made"
+assert ends["as usual"].rate < 0.1
+for cure in ("warm-up", "free bits"):
+    assert ends[cure].active_units >= 10, "and cured"
+    assert ends[cure].elbo > ends["as usual"].elbo + 10, "by its own ELBO, it was no good idea"
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4), width_ratios=(3, 2))
+for (name, trace), colour in zip(traces.items(), (ORANGE, BLUE, GREEN), strict=True):
+    smooth = np.convolve(trace, np.ones(20) / 20, mode="valid")
+    left.plot(np.arange(len(smooth)) + 20, smooth, color=colour, label=name)
+left.set(xlabel="step", ylabel="KL, nats an image (mean of 20 steps)", yscale="symlog", ylim=0)
+left.legend()
+kl = np.array(ends["warm-up"].kl_per_latent)
+figures.kl_per_latent(kl, told="with warm-up: KL of each latent", ax=right)
+show(figure, "16-collapse")
+
+# %% [markdown]
+# The first one is dead, and would stay dead for ever. (A latent counts as
+# *active* if its $\mu$ varies over the images by more than 0.01, in variance.)
+#
+# Why? Look at the very first steps. The decoder cannot read yet, so a code is of
+# no use to it, only noise that goes through large weights and spoils the image.
+# There are two ways to get rid of that noise: to learn to read, which takes long,
+# or to turn a deaf ear, which takes a few steps. Once the decoder is deaf, $dz$
+# is zero, and the encoder feels nothing but the price. It gives up: $\mu = 0$,
+# $\sigma = 1$, for every image. Then there is nothing to read any more, and the
+# decoder has no reason ever to listen again. It is a trap with two doors, each of
+# which only opens when the other does.
+#
+# The cures hold one door open. With **warm-up** a code costs nothing at first, so
+# the encoder may shout. By the time it has to pay, the decoder has learned to
+# listen. With **free bits** each latent may always say a quarter of a nat, which
+# is too little to be useful and just enough not to be silent. Both end with a far
+# better ELBO *at $\beta = 1$*, so the collapse had not been the optimum. It was a
+# place where training got stuck.
+#
+# > **What you may have read:** "if KL goes to zero, your VAE has a bug" and "if
+# > some latents collapse, something is wrong". Not so. Unused latents are usually
+# > the model's good judgement: a latent that does not pay for itself is switched
+# > off (exercise 3 says exactly when), and a VAE with 50 latents that uses 20 is
+# > healthy. What is wrong is a code that would pay and is dead all the same. The
+# > ELBO tells the two apart.
+#
+# ## Exercises
+#
+# Answers are in `answers_16_beta_and_collapse.py`.
+#
+# 1. **Change a number.** $\beta = 0$: the draw stays, the price goes. Predict
+#    what happens to $\sigma$, and to the KL that nobody looks at. *Check:* the
+#    widths are less than half of those at $\beta = 1$ (in the mean over latents
+#    and images), and the rate is more than ten times as large.
+# 2. **Too many latents.** Give the usual model (one hidden layer) 50 latents in
+#    place of 20, at $\beta = 3$. Predict how many of them carry more than a tenth
+#    of a nat. *Check:* fewer than 20.
+# 3. **Derive and implement.** When does a latent pay? Take one number $x$ of
+#    variance $s^2$, a decoder $w z$ with noise $\sigma_x$, and an encoder
+#    $\mu = a x$ with one $\sigma^2$ for all. Write down $L_\beta$, and set its
+#    derivatives by $\sigma^2$, $a$ and $w$ to zero. *Check:*
+#    $w^2 = s^2 - \beta \sigma_x^2$, and if that is negative, $w = 0$. Train
+#    `VAE.dense(1, (), 1, likelihood="gaussian", sigma=1.0, beta=...)` on numbers
+#    of variance 2, with $\beta$ = 0.5, 1 and 3: $w^2$ comes out as 1.5, 1 and 0,
+#    each within 0.15.

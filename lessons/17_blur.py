@@ -1,0 +1,313 @@
+# %% [markdown]
+# # 17 · Why is it blurred?
+#
+# *Every picture that your VAE has made is soft. Is that a bug, and what helps?*
+#
+# - **You need:** lessons 03, 07 and 13 to 16.
+# - **You get:** the formula of the blur, its measure, what a wider code and a
+#   smaller $\sigma$ do to it, and the remedies that people use.
+# - **Run time:** 50 seconds.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+from course import BLUE, ORANGE, digits, show, sized
+
+from npvae import VAE, Adam, Cosine, Pixels, figures, steps
+from npvae.gaussian import log_density
+
+data = digits()
+train_part = data.train.only(slice(0, sized(20_000, quick=5000)))
+x_train = (train_part.take(slice(None)) / 255).astype(np.float32)
+x_test = (data.test.take(slice(0, 2000)) / 255).astype(np.float32)
+rng = np.random.default_rng(0)
+grey = Pixels("none")
+
+
+def train(**options):
+    n_h, epochs, batch_size = sized((400, 6, 64), quick=(200, 6, 32))
+    model = VAE.dense(784, n_h, **options)
+    model.start_at(x_train.mean(axis=0))
+    how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(2e-3, epochs=epochs)}
+    for _ in steps(model, train_part, grey, Adam(), **how):
+        pass
+    return model
+
+
+# %% [markdown]
+# ## The best answer to an unclear question
+#
+# You have met blur twice. In lesson 05 two images shared one label, and the
+# decoder drew their mean. In lesson 07 the masker could not know which digit it
+# had been, and drew something in between. Here it is for the third time: a code
+# $z$ lies in the clouds of *many* training images, and the decoder has one answer
+# for all of them.
+#
+# What is its best answer? Let the clouds $q(z \mid x_i)$ say how often $z$ is
+# drawn for image $i$. The loss there is the sum over the images of
+# $q(z \mid x_i)$ times the squared error (or the cross-entropy), and it is
+# smallest at the weighted mean:
+#
+# $$ \hat x(z) = \frac{\sum_i q(z \mid x_i)\, x_i}{\sum_i q(z \mid x_i)} $$
+#
+# So we can compute, without the decoder, what it *should* draw. We take a VAE
+# with two latents, where many clouds overlap, and the code of a test image. We
+# weigh all training images by how high their clouds are there.
+#
+# **Predict first:** how like will the two images be, the decoder's and the
+# weighted mean of the training images?
+
+# %%
+vae_2 = train(n_z=2)
+mu, logvar = vae_2.encode(x_train)
+
+
+def weights(z):
+    """q(z | x_i) of all training images at one code z, made to sum to one."""
+    log_q = log_density(z[None], mu, logvar)
+    w = np.exp(log_q - log_q.max())
+    return w / w.sum()
+
+
+codes = vae_2.encode(x_test[:100])[0]
+w = np.stack([weights(z) for z in codes])  # (100, N)
+means, drawn = w @ x_train, vae_2.decode(codes)
+alike = [np.corrcoef(a, b)[0, 1] for a, b in zip(means, drawn, strict=True)]
+many = np.median(1 / (w**2).sum(axis=1))
+print(f"images that share a code: about {many:.0f}")
+print(f"decoder and weighted mean: correlation {np.mean(alike):.3f} in the mean")
+assert many > 10
+assert np.mean(alike) > 0.92, "the decoder draws the mean of those that share the code"
+
+shown = (0, 1, 2, 4, 7, 8)
+rows = [[x_test[i], drawn[i], means[i], *x_train[np.argsort(-w[i])[:9]]] for i in shown]
+told = "a test image, decoded; the weighted mean; nine of those that share the code"
+ax = figures.samples(np.concatenate(rows), data.shape, across=12, told=told)
+show(ax, "17-what-shares-a-code")
+
+# %% [markdown]
+# Nearly the same. The decoder does exactly what it was asked to do. Each of the
+# nine on the right is sharp, but they are *different*, a little wider, a little
+# more slanted, and their mean is soft where they disagree. **Blur is what the
+# code does not say.**
+#
+# So the first remedy is a code that says more. We need a measure. At a sharp edge
+# neighbouring pixels differ a lot, so we add up the squares of all differences
+# between neighbours. (A blurred edge spreads the same rise over several pixels,
+# and the squares of small numbers are very small.)
+#
+# **Predict first:** with 2, 8 and 32 latents, how much of the edges of real
+# digits is left in reconstructions? And in *samples*?
+
+
+# %%
+def edges(x):
+    """Squared differences of neighbouring pixels, summed over an image; the mean of all."""
+    images = x.reshape(-1, 28, 28)
+    across, down = np.diff(images, axis=2), np.diff(images, axis=1)
+    return float(((across**2).sum(axis=(1, 2)) + (down**2).sum(axis=(1, 2))).mean())
+
+
+real = edges(x_test)
+models = {2: vae_2, 8: train(n_z=8), 32: train(n_z=32)}
+rebuilt, sampled = {}, {}
+for n_z, model in models.items():
+    rebuilt[n_z] = edges(model.reconstruct(x_test)) / real
+    sampled[n_z] = edges(model.sample(1000)) / real
+    print(
+        f"{n_z:2d} latents: edges of reconstructions {rebuilt[n_z]:.0%} of real ones, "
+        f"of samples {sampled[n_z]:.0%}"
+    )
+assert rebuilt[2] < rebuilt[8] < 0.9, "a code that says more is sharper, and still not sharp"
+assert 0.9 < rebuilt[32] / rebuilt[8] < 2, "four times the room is not four times as sharp"
+assert all(sampled[n_z] < rebuilt[n_z] for n_z in models), "and samples are softer still"
+
+# %% [markdown]
+# Eight say much more than two, but 32 do not say four times as much as eight, and
+# half of the edges are missing even so. Room is not what the code lacks. A nat in
+# the code must save a nat in the reconstruction, and sharp edges save too little.
+# Why? That is a question of $\sigma$.
+#
+# ## The width of the decoder's bell
+#
+# Let the decoder believe in bells (lesson 03): $p(x \mid z)$ is a bell of width
+# $\sigma$ around each pixel of its image. With $s$ the sum of the squared errors
+# over the $n_x$ pixels, the reconstruction costs
+#
+# $$ -\log p(x \mid z) = \frac{s}{2\sigma^2} + n_x \log\sigma + \text{constant} $$
+#
+# So $\sigma$ is the *exchange rate* between errors and nats. Many programs use
+# "squared error" and never ask. That is $\sigma = 1$: the belief that each pixel
+# is wrong by $\pm 1$, as much as black from white! An error of 0.1 then costs
+# 0.005 nats, and a code that removes it costs more. What is the best $\sigma$?
+# Differentiate:
+#
+# $$ -\frac{s}{\sigma^3} + \frac{n_x}{\sigma} = 0 \quad\Rightarrow\quad
+# \sigma^2 = \frac{s}{n_x} $$
+#
+# The best variance is the **mean squared error of a pixel**. It need not be
+# chosen at all: one may learn it by gradient, as any other parameter
+# (`sigma="learned"`), or put the formula in, batch by batch (`sigma="optimal"`).
+#
+# **Predict first:** what does the optimal $\sigma$ do to the blur, and what to
+# the rate?
+
+# %%
+bells = {
+    "given: 1": train(n_z=20, likelihood="gaussian", sigma=1.0),
+    "optimal": train(n_z=20, likelihood="gaussian", sigma="optimal"),
+}
+eps = rng.standard_normal((len(x_train), 20)).astype(np.float32)
+found = {}
+for name, model in bells.items():
+    m, v = model.encode(x_test)
+    kl = 0.5 * (m**2 + np.exp(v) - 1 - v).sum(axis=1).mean()
+    error = ((model.reconstruct(x_train, eps) - x_train) ** 2).mean()  # of a pixel, with z drawn
+    sigma = float(np.ravel(model.likelihood.sigma)[0])
+    found[name] = kl, error, sigma, edges(model.reconstruct(x_test)) / real
+    print(
+        f"{name:<9} σ = {sigma:.3f}, σ² = {sigma**2:.4f}, mean squared error {error:.4f}; "
+        f"rate {kl:4.1f} nats; edges {found[name][3]:.0%}"
+    )
+assert np.isclose(found["optimal"][2] ** 2, found["optimal"][1], rtol=0.05), "σ² is the error"
+assert found["optimal"][0] > 3 * found["given: 1"][0], "more is worth saying"
+assert found["optimal"][3] > 1.4 * found["given: 1"][3], "and it is sharper"
+
+error = found["optimal"][1]
+widths = np.geomspace(0.05, 1.2, 200)
+cost = 784 * (error / (2 * widths**2) + np.log(widths) + 0.5 * np.log(2 * np.pi))
+assert np.isclose(widths[cost.argmin()] ** 2, error, rtol=0.05)
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4), width_ratios=(2, 3))
+left.semilogx(widths, cost, color=BLUE)
+left.axvline(np.sqrt(error), color=ORANGE, linestyle="--", label="root of the mean squared error")
+left.set(xlabel="σ of the decoder", ylabel="reconstruction, nats", ylim=(-700, 900))
+left.legend()
+chosen = slice(0, 10)
+rows = [x_test[chosen], *(model.reconstruct(x_test[chosen]) for model in bells.values())]
+told = "test images; σ = 1; the optimal σ"
+figures.samples(np.concatenate(rows), data.shape, across=10, told=told, ax=right)
+show(figure, "17-sigma")
+
+# %% [markdown]
+# Sharper, and with a far richer code: an error is worth more now, so more nats
+# are spent on avoiding it. If you look back at lesson 16 you will see the same
+# knob: dividing the squared error by $\sigma^2$ is a $\beta$ in disguise. But
+# here it comes out of the likelihood, and the ELBO stays an ELBO.
+#
+# (The nats are negative. A bell of width 0.13 is higher than 1: lesson 03.)
+#
+# ## A trap: a σ for each pixel
+#
+# If one $\sigma$ is good, should not each pixel have its own? By the same
+# derivation the best variance of a pixel is the mean squared error of *that*
+# pixel. But a pixel in the corner is black in all images, its error is next to
+# nothing, so its bell becomes infinitely narrow and its density infinitely high.
+#
+# **Predict first:** we keep the trained model, and only change which $\sigma$ we
+# believe in: one for each pixel, but never below a *floor*. The floor goes down.
+# What happens to the nats, and what to the pictures?
+
+# %%
+model = bells["optimal"]
+residual = model.reconstruct(x_train, eps) - x_train
+noise = rng.standard_normal((len(x_test), 20)).astype(np.float32)
+residual_test = model.reconstruct(x_test, noise) - x_test
+floors, costs = (0.1, 0.03, 0.01, 1 / 255), []
+for floor in floors:
+    var = np.maximum((residual**2).mean(axis=0), floor**2)
+    nats = 0.5 * (residual_test**2 / var + np.log(2 * np.pi * var)).sum(axis=1)
+    costs.append(nats.mean())
+    at_floor = (var <= floor**2).sum()
+    print(
+        f"floor {floor:.4f}: {at_floor} pixels at it; test {nats.mean():7.1f} nats, "
+        f"the dearest image {nats.max():9.1f}"
+    )
+assert costs[0] - costs[-1] > 250, "hundreds of nats, and not one picture has changed"
+
+# %% [markdown]
+# Hundreds of nats, earned in the corners where nobody looks. A number like that
+# says nothing about digits. Lower the floor, and it gets better still, until one
+# test image has a speck of ink in a corner and is fined thousands of nats for it.
+# So a $\sigma$ for each pixel needs a floor, and everybody who publishes such a
+# number must say which. A sensible one is $1/255$, one step of grey, since the
+# data are no finer.
+#
+# ## Mean or sample?
+#
+# There is one more thing to know about those soft images: they are not samples.
+# `decode` and `sample` return *means*. To draw an image from the model one has to
+# draw the pixels, too.
+#
+# **Predict first:** does a true sample of $p(x \mid z)$ look sharper?
+
+# %%
+z = rng.standard_normal((8, 20)).astype(np.float32)
+gaussian, bernoulli = bells["optimal"], models[32]
+mean_image = gaussian.decode(z)
+noisy = gaussian.likelihood.draw(mean_image, rng)
+dots = bernoulli.sample(8, rng=3, draw=True)
+rows = [mean_image, np.clip(noisy, 0, 1), bernoulli.sample(8, rng=3), dots]
+told = "Gaussian: mean, sample; Bernoulli: mean, sample"
+ax = figures.samples(np.concatenate(rows), data.shape, across=8, told=told)
+show(ax, "17-mean-and-sample")
+print(
+    f"edges: means {edges(mean_image) / real:.0%}, samples {edges(noisy) / real:.0%} of real ones"
+)
+assert edges(noisy) > edges(x_test) > edges(mean_image), "too smooth, or too rough"
+
+# %% [markdown]
+# It has edges enough, but they are snow. Given $z$, each pixel is drawn *by
+# itself*, as if its neighbours did not exist. Where the model is unsure of an
+# edge, the pixels do not agree where it lies. So we show means, which are pretty
+# and soft, and keep in mind that the model itself thinks of images as mean plus
+# snow.
+#
+# ## What helps
+#
+# Blur is not a bug, and no law of nature either. It comes from three decisions,
+# and each can be taken otherwise.
+#
+# - **What the code says.** A wider code, a smaller $\sigma$ or $\beta$: more
+#   nats. Or better ones: several layers of latents, from coarse to fine
+#   (hierarchical VAEs make sharp faces), or a code book of discrete codes
+#   (VQ-VAE).
+# - **That pixels are independent, given $z$.** A decoder that draws pixel by
+#   pixel, each knowing those before it, makes sharp samples (and easily forgets
+#   $z$: collapse). Or one lets a *diffusion model* repaint what the VAE has left
+#   out.
+# - **That error is counted pixel by pixel.** A stroke that is shifted by one
+#   pixel costs twice, a missing stroke once: so better none than one in the wrong
+#   place. One can compare *features* of images instead of pixels. And a **GAN**
+#   asks a different question altogether. Its second network, the *discriminator*,
+#   tries to tell made-up images from real ones. Blur would give them away at
+#   once, so the generator learns to be sharp. The price: no likelihood, no
+#   encoder, a training that may swing for ever, and a generator that may forget
+#   whole kinds of images, since nobody fines it for what it does *not* draw. A
+#   VAE is fined for that, and blurs rather than leaves anything out.
+#
+# > **What you may have read:** "VAEs are blurry because of the KL term" or
+# > "because of the squared error". Each is a part of it. Without the KL the
+# > reconstructions are sharper and the samples worse. And with a cross-entropy in
+# > place of the squared error they are as soft, as all images of this course
+# > show. What is behind both is the mean over what shares a code.
+#
+# ## Exercises
+#
+# Answers are in `answers_17_blur.py`.
+#
+# 1. **Change a number.** Train the Gaussian VAE with a given $\sigma$ of 0.05,
+#    far below the optimum. Predict edges, rate, and how samples look. *Check:*
+#    the rate is at least 1.3 times that of `sigma="optimal"`, and made-up images
+#    are farther from held-out digits (`nearest` of lesson 08).
+# 2. **Learn it.** Use `sigma="learned"`: a parameter that Adam moves. It begins
+#    at the spread of the data
+#    (`model.likelihood.start_at(x_train.var(axis=0).mean())`) and comes down.
+#    Predict from which side it approaches the mean squared error. *Check:* at the
+#    end $\sigma^2$ is less than half of where it began, and not below 0.9 times
+#    the error.
+# 3. **Derive and implement.** Show that the weighted mean is the best answer also
+#    for the cross-entropy,
+#    $-\sum_i w_i \left(x_i \log p + (1 - x_i) \log(1 - p)\right)$. *Check:* for
+#    ten grey values and random weights, the best of 9,999 values of $p$ is the
+#    weighted mean, to three digits. And for $|x - p|$? (It is the weighted
+#    *median*, which is sharp: exercise 3 of lesson 03.)

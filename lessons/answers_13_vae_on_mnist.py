@@ -1,0 +1,133 @@
+# %% [markdown]
+# # 13 · The variational autoencoder: answers
+
+# %%
+import numpy as np
+from course import digits, show, sized
+
+from npvae import VAE, Adam, Cosine, Loss, Pixels, check, figures, steps
+from npvae.layers import sigmoid, softplus
+
+data = digits()
+rng = np.random.default_rng(0)
+
+# %% [markdown]
+# ## 1. A narrower and a wider draw
+#
+# Near the middle of the prior, the clouds of many images overlap, and the decoder
+# has to please all of them. So with $c = 0.5$ you get soft digits that resemble
+# each other. With $c = 2$ the draws fall far outside of what the decoder was
+# trained for: in 10 dimensions nearly no code of a real digit is that far from
+# the middle. The strokes are strong and the shapes strange. People call $c$ the
+# *temperature*, turn it down, and show the pretty ones. It hides nothing as long
+# as you say so.
+
+# %%
+part = data.train.only(slice(0, sized(20_000, quick=5000)))
+n_h, epochs, batch_size = sized((400, 6, 64), quick=(200, 5, 32))
+model = VAE.dense(784, n_h, 10)
+model.start_at(part.take(slice(None)).mean(axis=0) / 255)
+how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(2e-3, epochs=epochs)}
+for _ in steps(model, part, Pixels("dynamic"), Adam(), **how):
+    pass
+
+z = rng.standard_normal((1000, 10)).astype(np.float32)
+samples = {c: model.decode(z * np.float32(c)) for c in (0.5, 1, 2)}
+variety = {c: 2 * x.var(axis=0).sum() for c, x in samples.items()}
+for c, differ in variety.items():
+    print(f"c = {c}: two samples differ by {differ:.1f} in the mean")
+assert variety[0.5] < 0.5 * variety[1]
+assert variety[2] > variety[1]
+rows = np.concatenate([x[:12] for x in samples.values()])
+told = "the same draws times 0.5, 1 and 2"
+show(figures.samples(rows, data.shape, across=12, told=told), "13-answer-temperature")
+
+
+# %% [markdown]
+# ## 2. An exhibit of your own
+#
+# A sign: the encoder of this one is *paid* for its clouds, in forward and
+# backward alike. The value on paper sees it. (If you trained it, the codes would
+# fly apart until something overflows.)
+
+
+# %%
+class ByHand(VAE):
+    """The model of the lesson."""
+
+    def price(self, mu, logvar):
+        kl = 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum() / len(mu)
+        return kl, mu / len(mu), 0.5 * (np.exp(logvar) - 1) / len(mu)
+
+    def loss_and_grad(self, x, eps):
+        h = self.encoder.forward(x)
+        mu, logvar = h[:, : self.n_z], h[:, self.n_z :]
+        logits = self.decoder.forward(mu + np.exp(logvar / 2) * eps)
+        reconstruction = (softplus(logits) - x * logits).sum() / len(x)
+        kl, dmu_kl, dlogvar_kl = self.price(mu, logvar)
+        dz = self.decoder.backward((sigmoid(logits) - x) / len(x))
+        dlogvar = dz * 0.5 * np.exp(logvar / 2) * eps + dlogvar_kl
+        self.encoder.backward(np.concatenate([dz + dmu_kl, dlogvar], axis=1))
+        return Loss(reconstruction + kl, reconstruction, kl)
+
+
+class Paid(ByHand):
+    """Exhibit 11: the price with the wrong sign."""
+
+    def price(self, mu, logvar):
+        return tuple(-part for part in super().price(mu, logvar))
+
+
+small = {"n_x": 30, "n_h": 12, "n_z": 3, "activation": "tanh", "dtype": np.float64}
+x, eps = (rng.random((5, 30)) < 0.3).astype(float), rng.standard_normal((5, 3))
+
+
+def value(kind):
+    model = kind.dense(**small)
+    model.params.flat[...] = 0
+    model.encoder.layers[-1].b[:3] = 1
+    return np.isclose(model.loss_and_grad(x, eps).loss, 30 * np.log(2) + 1.5)
+
+
+assert value(ByHand)
+assert check(Paid.dense(**small), x, eps).ok
+assert not value(Paid)
+print("Paid: passes the gradient check, caught by: value")
+
+
+# %% [markdown]
+# ## 3. Two draws
+#
+# The reconstruction is the mean of two, so each draw's gradient counts half. Both
+# draws come from the same $\mu$ and $\log\sigma^2$, so their gradients add up
+# there. The price does not change, for it has no chance in it. The decoder takes
+# both draws as one batch of twice the size. (A second draw makes the gradient
+# less noisy. It helps little here, for the noise from *which images* are in the
+# batch is larger; that is why most programs draw once.)
+
+
+# %%
+class TwoDraws(ByHand):
+    """The ELBO with two draws of z for each image; eps is (B, 2, n_z)."""
+
+    def loss_and_grad(self, x, eps):
+        h = self.encoder.forward(x)
+        mu, logvar = h[:, None, : self.n_z], h[:, None, self.n_z :]  # (B, 1, n_z)
+        sigma = np.exp(logvar / 2)
+        z = (mu + sigma * eps).reshape(2 * len(x), self.n_z)
+        logits, twice = self.decoder.forward(z), np.repeat(x, 2, axis=0)
+        reconstruction = (softplus(logits) - twice * logits).sum() / (2 * len(x))
+        dlogits = (sigmoid(logits) - twice) / (2 * len(x))
+        dz = self.decoder.backward(dlogits).reshape(eps.shape)
+        kl, dmu_kl, dlogvar_kl = self.price(mu[:, 0], logvar[:, 0])
+        dmu, dlogvar = dz.sum(axis=1), (dz * 0.5 * sigma * eps).sum(axis=1)
+        self.encoder.backward(np.concatenate([dmu + dmu_kl, dlogvar + dlogvar_kl], axis=1))
+        return Loss(reconstruction + kl, reconstruction, kl)
+
+
+ours, npvaes = TwoDraws.dense(**small), VAE.dense(**small)
+eps = rng.standard_normal((5, 2, 3))
+loss = ours.loss_and_grad(x, eps)
+assert np.allclose(loss, npvaes.loss_and_grad(np.repeat(x, 2, axis=0), eps.reshape(10, 3)))
+assert np.allclose(ours.params.grad, npvaes.params.grad)
+print(f"two draws, one encoder pass: loss {loss.loss:.4f}, as npvae says")

@@ -1,0 +1,111 @@
+# %% [markdown]
+# # 17 · Why is it blurred?: answers
+
+# %%
+import numpy as np
+from course import digits, show, sized
+
+from npvae import VAE, Adam, Cosine, Pixels, figures, steps
+
+data = digits()
+train_part = data.train.only(slice(0, sized(20_000, quick=5000)))
+x_train = (train_part.take(slice(None)) / 255).astype(np.float32)
+test = (data.test.take(slice(0, 5000)) / 255).astype(np.float32)
+x_test, held_out = test[:1000], test[1000:]
+rng = np.random.default_rng(0)
+
+
+def build(sigma):
+    model = VAE.dense(784, sized(400, quick=200), 20, likelihood="gaussian", sigma=sigma)
+    model.start_at(x_train.mean(axis=0))
+    return model
+
+
+def train(model):
+    epochs, batch_size = sized((6, 64), quick=(6, 32))
+    how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(2e-3, epochs=epochs)}
+    for _ in steps(model, train_part, Pixels("none"), Adam(), **how):
+        pass
+    return model
+
+
+def nearest(x, known):
+    """The squared distance of each row of x to the nearest row of `known`."""
+    square = (x * x).sum(axis=1)[:, None] + (known * known).sum(axis=1) - 2 * x @ known.T
+    return np.maximum(square.min(axis=1), 0)
+
+
+def rate_of(model):
+    mu, logvar = model.encode(x_test)
+    return 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum(axis=1).mean()
+
+
+# %% [markdown]
+# ## 1. Far too narrow
+#
+# Now an error of 0.1 costs two nats, a pixel! The encoder buys all that it can
+# get, the clouds shrink to points, and you have an autoencoder again, with its
+# holes. Sharper reconstructions, worse samples: the same trade as with a small
+# $\beta$.
+
+# %%
+narrow, optimal = train(build(0.05)), train(build("optimal"))
+far = {}
+for name, model in (("σ = 0.05", narrow), ("optimal", optimal)):
+    far[name] = nearest(model.sample(1000), held_out).mean()
+    rebuilt = ((model.reconstruct(x_test) - x_test) ** 2).sum(axis=1).mean()
+    print(
+        f"{name:<8} rate {rate_of(model):5.1f} nats; reconstructions off by {rebuilt:.1f}; "
+        f"samples {far[name]:.1f} from the nearest digit"
+    )
+assert rate_of(narrow) > 1.3 * rate_of(optimal)
+assert far["σ = 0.05"] > far["optimal"]
+rows = np.concatenate([narrow.sample(12), optimal.sample(12)])
+told = "samples: σ = 0.05; optimal σ"
+show(figures.samples(np.clip(rows, 0, 1), data.shape, across=12, told=told), "17-answer-narrow")
+
+# %% [markdown]
+# ## 2. Learned
+#
+# From above. Its gradient by $\log\sigma^2$ is $\tfrac12(n_x - s / \sigma^2)$:
+# positive as long as $\sigma^2$ is above the mean squared error, so it sinks. But
+# the error sinks, too, as long as the model learns, and Adam follows a step
+# behind. That is why `"optimal"` exists: it is always where the learned one wants
+# to go.
+
+# %%
+model = build("learned")
+began = float(x_train.var(axis=0).mean())
+model.likelihood.start_at(began)
+train(model)
+eps = rng.standard_normal((len(x_train), 20)).astype(np.float32)
+error = float(((model.reconstruct(x_train, eps) - x_train) ** 2).mean())
+ended = float(model.likelihood.sigma[0]) ** 2
+print(f"σ² from {began:.4f} to {ended:.4f}; mean squared error {error:.4f}")
+assert ended < 0.5 * began
+assert ended > 0.9 * error
+
+# %% [markdown]
+# ## 3. The best answer
+#
+# With weights that sum to one and $m = \sum_i w_i x_i$, the loss is
+# $-m \log p - (1 - m) \log(1 - p)$. Its derivative is $-m/p + (1 - m)/(1 - p)$,
+# which is zero at $p = m$. Both losses of this course ask for the mean, so both
+# blur.
+#
+# The absolute error asks for the median. That is one of the values, so it is
+# sharp, but it ignores whatever less than half of the weight votes for: thin
+# strokes vanish.
+
+# %%
+x, w = rng.random(10), rng.random(10)
+w /= w.sum()
+p = np.linspace(0.0001, 0.9999, 9999)
+entropy = -(w[:, None] * (x[:, None] * np.log(p) + (1 - x[:, None]) * np.log(1 - p))).sum(axis=0)
+absolute = (w[:, None] * np.abs(x[:, None] - p)).sum(axis=0)
+order = np.argsort(x)
+median = x[order][np.searchsorted(np.cumsum(w[order]), 0.5)]
+print(f"best p for the cross-entropy {p[entropy.argmin()]:.4f}, weighted mean {w @ x:.4f}")
+print(f"best p for the absolute error {p[absolute.argmin()]:.4f}, weighted median {median:.4f}")
+assert abs(p[entropy.argmin()] - w @ x) < 1e-3
+assert abs(p[absolute.argmin()] - median) < 1e-3
