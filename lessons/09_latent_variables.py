@@ -35,7 +35,8 @@ rng = np.random.default_rng(0)
 # two steps.
 #
 # 1. **The prior.** Before we see anything of a pupil we believe
-#    $z \sim \mathcal N(0, 1)$: most are near the middle, 0.
+#    $z \sim \mathcal N(0, 1)$: most are near the middle, 0. ($\mathcal N(m, v)$
+#    is the bell of mean $m$ and variance $v = \sigma^2$.)
 # 2. **The likelihood.** The hidden number decides, up to chance, two things that
 #    we can see: the score in a test of ten points, and the minutes spent on the
 #    homework. The weak soon give up, the able are soon done, and those in the
@@ -48,9 +49,10 @@ rng = np.random.default_rng(0)
 # The function $m$ takes a code and says what to expect. You know such a thing: it
 # is a *decoder*, and its network is a formula here. $p(x \mid z)$, read "the
 # probability of $x$ given $z$", is the bell of lesson 03 around $m(z)$, one for
-# each of the two numbers. We say "probability" and mean the density, since $x$
-# and $z$ are real numbers. (A bell has no floor, so a few pupils get less than no
-# minutes. No matter.)
+# each of the two numbers. Given $z$ the two know nothing of each other, so their
+# probabilities multiply. We say "probability" and mean the density, since $x$ and
+# $z$ are real numbers. (A bell has no end, so a few pupils get less than no
+# minutes, or more than ten points. No matter.)
 
 # %%
 SIGMA = np.array([1.0, 6.0])  # of the score, in points; of the homework, in minutes
@@ -101,7 +103,9 @@ assert above > 0.54, "of a bell it would be half"
 #
 # The story runs from $z$ to $x$. We stand at the other end: we see $x$ and ask
 # for $z$. What we then believe of $z$ is called the **posterior** $p(z \mid x)$.
-# The probability of *both* can be written in two ways, $z$ first or $x$ first:
+# The probability of *both* can be written in two ways, $z$ first or $x$ first.
+# (If one pupil in ten is able, and half of the able are quick, then one in twenty
+# is able *and* quick: $0.1 \cdot 0.5$.)
 #
 # $$ p(z)\, p(x \mid z) = p(x)\, p(z \mid x) $$
 #
@@ -123,11 +127,11 @@ grid = np.linspace(-6, 6, 1201)
 dz = grid[1] - grid[0]
 
 
-def log_likelihood_of(x, z, longest=60.0):
+def log_likelihood_of(x, z):
     """Log p(x | z) of what is known of x, (2,); NaN where a number is not known."""
     known = ~np.isnan(x)
-    at = decode(z, longest)[..., known]
-    return log_density(x[known], at, 2 * np.log(SIGMA[known]))
+    at = decode(z)[..., known]
+    return log_density(x[known], at, 2 * np.log(SIGMA[known]))  # npvae asks for log σ² = 2 log σ
 
 
 def bayes(x):
@@ -157,19 +161,23 @@ show(figure, "09-prior-likelihood-posterior")
 
 for name, posterior in posteriors.items():
     able = posterior[grid > 0].sum() * dz
-    spread = np.sqrt((posterior * grid**2).sum() * dz - ((posterior * grid).sum() * dz) ** 2)
+    mean = (posterior * grid).sum() * dz
+    spread = np.sqrt((posterior * (grid - mean) ** 2).sum() * dz)
     tops = np.flatnonzero(np.diff(np.sign(np.diff(posterior))) < 0) + 1
     peaks = (posterior[tops] > 0.01 * posterior.max()).sum()  # that can be seen
     print(f"{name:<21} P(z > 0) = {able:.3f}, spread {spread:.2f}, peaks: {peaks}")
     assert np.isclose(posterior.sum() * dz, 1)
     assert peaks == (2 if name == "20 minutes" else 1)
+assert spread < 0.25, "both numbers known: certain"
 
 # %% [markdown]
 # Twenty minutes alone leave *two* answers: quick or discouraged. (Did you expect
-# one?) A posterior can have any shape, and with a network for a decoder it has.
-# The score then rules out one of them, and what is left is narrow: far more
-# certain than the prior was. That is what learning something means here: **the
-# posterior is narrower than the prior.**
+# one?) A posterior can have any shape, and with a network for a decoder you
+# cannot know which. The score then rules out one of them, and what is left is
+# narrow: a spread of 0.20, where the prior had 1. That is what learning something
+# means here: **values of $z$ are ruled out.** (The spread alone does not always
+# show it. After "20 minutes" it is 1.49, more than the prior's, since the two
+# peaks are far apart.)
 #
 # Look at the likelihood, too. As a function of $z$ it is no distribution. It says
 # how well each $z$ would explain what was seen, and the prior weighs that.
@@ -184,22 +192,32 @@ for name, posterior in posteriors.items():
 x_seen = known["20 minutes"]
 kept = np.abs(x_drawn[:, 1] - 20) < 0.5  # a window one minute wide
 posterior, evidence = bayes(x_seen)
-able, share = posterior[grid > 0.5].sum() * dz, (z_drawn[kept] > 0.5).mean()
+beyond = 1.25
+share, able = (z_drawn[kept] > beyond).mean(), posterior[grid > beyond].sum() * dz
 print(f"{kept.sum()} pupils kept")
-print(f"P(z > 0.5 | 20 minutes): {share:.3f} of those kept, {able:.3f} by Bayes' rule")
-print(f"p(20 minutes): {kept.mean():.5f} of all a minute, {evidence:.5f} by the sum")
+print(f"z > {beyond}: {(z_drawn > beyond).mean():.3f} of all pupils")
+print(f"          {share:.3f} of those kept, {able:.3f} by Bayes' rule")
+print(f"p(20 minutes): {kept.mean():.5f} of all pupils in that minute, {evidence:.5f} by the sum")
 assert abs(share - able) < 0.02
 assert abs(kept.mean() / evidence - 1) < 0.05
 assert abs(np.abs(z_drawn[kept]).mean() - (posterior * np.abs(grid)).sum() * dz) < 0.02
 
+figure, ax = plt.subplots(figsize=(6, 3))
+ax.hist(z_drawn[kept], bins=100, density=True, color="#b5b5b5", label="z of the pupils kept")
+ax.plot(grid, posterior, color=ORANGE, label="posterior by Bayes' rule")
+ax.set(xlabel="z: how able", xlim=(-4, 4), ylim=(0, 1.5))
+ax.legend(loc="upper center")
+show(ax, "09-is-it-true")
+
 # %% [markdown]
-# And you see what the evidence is: the share of all pupils who are like this one.
+# And you see what the evidence is: the share of all pupils who are like this one,
+# for each minute of width.
 #
 # ## How fine must the grid be?
 #
 # **Predict first:** we sum over a grid from $-6$ to $6$, for a pupil of whom both
 # numbers are known. How many points does it take to get $\log p(x)$ right to six
-# digits? Ten, a hundred, a thousand?
+# decimals? Ten, a hundred, a thousand?
 
 
 # %%
@@ -219,6 +237,11 @@ for n, error in zip(sizes, errors, strict=True):
 assert errors[1] > 0.01
 assert errors[sizes.index(80)] < 1e-6, "the sum converges, and fast"
 
+figure, ax = plt.subplots(figsize=(6, 3))
+ax.semilogy(sizes, errors, "o-", color=BLUE)
+ax.set(xlabel="points of the grid", ylabel="error of log p(x), in nats")
+show(ax, "09-the-sum")
+
 # %% [markdown]
 # Sixty are nearly enough, and eighty are. As soon as the strips are narrower than
 # the posterior is wide (0.2), the error vanishes. (For smooth curves that fade
@@ -230,7 +253,7 @@ assert errors[sizes.index(80)] < 1e-6, "the sum converges, and fast"
 # over their homework? Call it $\theta$; the truth, which made our pupils, is 60.
 # We have 500 pupils and nobody's $z$. Lesson 03 said how to learn: make what you
 # have seen as probable as you can. That is $p(x)$, the evidence, with every $z$
-# summed out:
+# summed out, worked out with this $\theta$:
 #
 # $$ \max_\theta\; \sum_{\text{pupils}} \log p_\theta(x) $$
 #
@@ -243,25 +266,20 @@ z = np.linspace(-6, 6, 121)
 lengths = np.linspace(50, 70, 41)
 log_px = []
 for longest in lengths:
-    likelihood = log_density(
-        pupils[:, None].reshape(-1, 1, 2).repeat(121, axis=1).reshape(-1, 2),
-        np.tile(decode(z, longest), (500, 1)),
-        2 * np.log(SIGMA),
-    ).reshape(500, 121)
+    by_z = [log_density(pupils, at, 2 * np.log(SIGMA)) for at in decode(z, longest)]
+    likelihood = np.stack(by_z, axis=1)  # log p(x | z), (500, 121)
     joint = np.exp(log_prior(z) + likelihood)  # (500, 121)
     log_px.append(np.log(joint.sum(axis=1) * (z[1] - z[0])).mean())
 best = lengths[np.argmax(log_px)]
 print(f"most probable: {best:.1f} minutes; the truth is 60")
 assert abs(best - 60) <= 1.5
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
-left.semilogy(sizes, errors, "o-", color=BLUE)
-left.set(title="error of log p(x), in nats", xlabel="points of the grid")
-right.plot(lengths, log_px, color=ORANGE)
-right.axvline(60, color="grey", linestyle=":", label="the truth")
-right.set(title="mean log p(x) of 500 pupils, in nats", xlabel="longest homework, in minutes")
-right.legend()
-show(figure, "09-the-sum-and-what-it-learns")
+figure, ax = plt.subplots(figsize=(6, 3))
+ax.plot(lengths, log_px, color=ORANGE)
+ax.axvline(60, color="grey", linestyle=":", label="the truth")
+ax.set(xlabel="longest homework, in minutes", ylabel="mean log p(x) of 500 pupils")
+ax.legend()
+show(ax, "09-what-the-sum-learns")
 
 # %% [markdown]
 # Nobody told us who was able, and still we found how long the homework is.
@@ -283,6 +301,7 @@ show(figure, "09-the-sum-and-what-it-learns")
 # good are the two estimates?
 
 # %%
+print("log p(x) of a class, in nats")
 print(f"{'pupils':>6} {'truth':>8} {'estimate':>9}   draws that matter")
 off, matter = {}, {}
 for n in (1, 2, 5, 10, 20):
@@ -299,9 +318,9 @@ assert matter[1] > 500
 assert matter[20] < 5
 
 # %% [markdown]
-# One pupil: fine. Twenty: wrong by many nats, and hardly one draw of 10,000
+# One pupil: fine. Twenty: wrong by some fifty nats, and hardly one draw of 10,000
 # counts. (The last column is $(\sum w)^2 / \sum w^2$ with $w = p(x \mid z)$. It
-# is $n$ if $n$ draws weigh the same and all others nothing.) A draw helps only if
+# is $k$ if $k$ draws weigh the same and all others nothing.) A draw helps only if
 # *all* twenty numbers happen to lie where this class has them, and chance hardly
 # ever does that.
 #
@@ -335,10 +354,11 @@ assert matter[20] < 5
 # 1. **Change a number.** In another school pupils are all much alike: the prior
 #    is $\mathcal N(0, 0.5^2)$. Predict what happens to the two peaks after "20
 #    minutes". *Check:* the probability of $z > 0$ is one half again, and the mean
-#    of $|z|$ is smaller.
+#    of $|z|$ falls from 1.47 to 1.32.
 # 2. **A second test.** The same pupil takes another test like the first, with
 #    noise of its own, and scores 8 again. Multiply the likelihoods. *Check:* the
-#    posterior gets narrower, but by less than a factor of $\sqrt 2$. Why less?
+#    posterior gets narrower by a factor of 1.07. Why by so much less than
+#    $\sqrt 2$?
 # 3. **Derive and implement.** Take a straight decoder, $m(z) = a z$, one observed
 #    number, and $x = m(z) + \sigma\varepsilon$. Show that the posterior is a
 #    bell, with mean $\frac{a x}{a^2 + \sigma^2}$ and variance

@@ -16,6 +16,7 @@ from course import BLUE, GREEN, ORANGE, PURPLE, show
 
 from npvae import check
 from npvae.gaussian import kl_and_grad, kl_per_latent, kl_standard_normal, log_density
+from npvae.latent_space import gaussian_quantiles
 
 rng = np.random.default_rng(0)
 
@@ -31,13 +32,16 @@ rng = np.random.default_rng(0)
 #
 # $$ \text{KL}(q, p) = \mathbb E_{z \sim q}\left[\log q(z) - \log p(z)\right] $$
 #
-# $\mathbb E_{z \sim q}$ is the mean over infinitely many draws $z$ of $q$. This
-# lesson is about one case, the one that a VAE needs:
-# $q = \mathcal N(\mu, \sigma^2)$ is the little cloud that the encoder names for
-# an image, and $p = \mathcal N(0, 1)$ is the prior.
+# $\mathbb E_{z \sim q}$, or $\mathbb E_q$ for short, is the mean over infinitely
+# many draws $z$ of $q$. (Say: the KL of $q$ from $p$. Many write it
+# $\text{KL}(q \,\|\, p)$.) This lesson is about one case, the one that a VAE
+# needs: $q = \mathcal N(\mu, \sigma^2)$ is the little cloud that the encoder
+# names for an image, and $p = \mathcal N(0, 1)$ is the prior.
 #
 # We can measure it right away, from random draws. That is a *Monte Carlo*
-# estimate: draw, compute, take the mean.
+# estimate: draw, compute, take the mean. (The mean of $n$ draws is off by about
+# their spread over $\sqrt n$, its *standard error*, and by four of them almost
+# never.)
 #
 # **Predict first:** $\mu = 1$, $\sigma = 0.5$. Can a single draw have a
 # *negative* $\log q - \log p$? Can the mean of all draws?
@@ -61,9 +65,11 @@ assert (surcharge < 0).any()
 assert estimate > 0
 
 # %% [markdown]
-# A single draw can: far from its own middle a bell is lower than a wide one. The
-# mean cannot, whatever $q$ and $p$ are. To see it, note that a logarithm lies
-# below its tangent at 1: $\log w \le w - 1$. Put in $w = p(z) / q(z)$:
+# A single draw can: far from its own middle a *narrow* bell is lower than a wide
+# one, left of 0.4 or right of 2.3 in the picture below. The mean cannot, whatever
+# $q$ and $p$ are. To see it, note that a logarithm lies below its tangent at 1:
+# $\log w \le w - 1$. Put in $w = p(z) / q(z)$, and remember that $\mathbb E_q[f]$
+# is $\int q f\, dz$ (the two $q$ cancel) and that the area below $p$ is 1:
 #
 # $$ -\text{KL} = \mathbb E_q\left[\log \frac{p}{q}\right]
 # \le \mathbb E_q\left[\frac{p}{q} - 1\right] = \int q\, \frac{p}{q}\, dz - 1 = 0 $$
@@ -116,6 +122,7 @@ left.fill_between(
 )
 left.semilogx(counts, running, color=BLUE, label="mean over the draws so far")
 left.set(xlabel="draws", ylabel="KL in nats", ylim=(on_paper - 2, on_paper + 2))
+left.set_title("the mean settles")
 left.legend()
 xs = np.linspace(-3, 3, 400)
 right.plot(xs, np.exp(log_bell(xs, mu, sigma)), color=BLUE, label="q = N(1, 0.5²)")
@@ -125,12 +132,15 @@ right.legend()
 show(figure, "10-formula-and-draws")
 
 # %% [markdown]
-# The formula saves the draws, and their noise. That is one reason why VAEs use
-# bells: half of the loss has no randomness in it at all.
+# The formula saves the draws, and their noise (left, above). That is one reason
+# why VAEs use bells: one of the two terms of the loss has no randomness in it at
+# all.
 #
-# Two tests from the ladder of lesson 04: a value, and the extremes. Near the
-# prior both $\sigma^2 - 1$ and $\log\sigma^2$ are tiny, and $1 + \text{tiny} - 1$
-# loses its digits. So npvae writes `expm1(logvar)` for $e^{\text{logvar}} - 1$.
+# One thing needs care in float32. Near the prior both $\sigma^2 - 1$ and
+# $\log\sigma^2$ are tiny, and $1 + \text{tiny} - 1$ loses its digits. So npvae
+# writes `expm1(logvar)` for $e^{\text{logvar}} - 1$, and cuts off what rounding
+# leaves below zero. (For a tiny $t$, $e^t - 1 - t \approx t^2/2$, so the true KL
+# of $\log\sigma^2 = t$ is $t^2/4$.)
 
 # %%
 some_mu, some_logvar = rng.standard_normal((2, 5, 3))
@@ -141,14 +151,16 @@ tiny = np.float32(1e-4)
 naive, careful = kl(np.float32(0), tiny), kl_per_latent(np.float32([[0]]), np.float32([[tiny]]))
 print(f"logvar 0.0001 in float32: naive {naive:.1e}, npvae {careful[0, 0]:.1e}, true 2.5e-09")
 assert abs(naive / 2.5e-9 - 1) > 0.5
-assert abs(careful[0, 0] / 2.5e-9 - 1) < 0.5
-everywhere = rng.normal(0, 3, (2, 1_000_000)).astype(np.float32)
-assert (kl_per_latent(*everywhere[:, None]) >= 0).all(), "KL >= 0, also in float32"
+assert abs(careful[0, 0] / 2.5e-9 - 1) < 0.01
+near = np.linspace(-1e-3, 1e-3, 20_001, dtype=np.float32)[:, None]
+assert kl(np.float32(0), near).min() < 0, "the naive form even falls below zero"
+assert (kl_per_latent(0 * near, near) >= 0).all()
 
 # %% [markdown]
 # ## Which way it pulls
 #
-# The gradient, which the encoder will feel, is simple. Differentiate the formula:
+# The gradient, which the encoder will feel, is simple. Differentiate the formula
+# ($\sigma^2 = e^{\log\sigma^2}$ is its own derivative by $\log\sigma^2$):
 #
 # $$ \frac{d\,\text{KL}}{d\mu} = \mu, \qquad
 # \frac{d\,\text{KL}}{d \log\sigma^2} = \tfrac12 (\sigma^2 - 1) $$
@@ -163,7 +175,7 @@ numeric = (kl(some_mu + h, some_logvar) - kl(some_mu - h, some_logvar)) / (2 * h
 assert np.allclose(numeric, some_mu, atol=1e-7)
 numeric = (kl(some_mu, some_logvar + h) - kl(some_mu, some_logvar - h)) / (2 * h)
 assert np.allclose(numeric, 0.5 * (np.exp(some_logvar) - 1), atol=1e-7)
-assert check(lambda mu, logvar: kl_and_grad(mu, logvar), some_mu, some_logvar).ok
+assert check(kl_and_grad, some_mu, some_logvar).ok
 
 mus = rng.uniform(-3, 3, 40)
 sigmas = np.exp(rng.uniform(np.log(0.05), np.log(3), 40))
@@ -179,12 +191,17 @@ print(f"after 400 steps: mu within {np.abs(mus).max():.4f} of 0, the largest KL 
 assert after.max() < 0.01
 assert np.abs(mus).max() < 1e-3
 
-wide, narrow = 2 * np.log(2.0), 2 * np.log(0.5)
-assert 0.5 * (np.exp(wide) - 1) > -0.5 * (np.exp(narrow) - 1), "the wide one is pulled harder"
+arrive = (kl(path[:, 0], 2 * np.log(path[:, 1])) > 0.01).sum(axis=0)  # steps until it is there
+slowest = {"wide": arrive[sigmas > 1.2].max(), "narrow": arrive[sigmas < 0.8].max()}
+print(
+    f"steps of the slowest wide cloud {slowest['wide']}, of the slowest narrow one "
+    f"{slowest['narrow']}"
+)
+assert slowest["narrow"] > 2 * slowest["wide"]
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4))
 m, s = np.meshgrid(np.linspace(-3, 3, 121), np.exp(np.linspace(np.log(0.04), np.log(3.2), 121)))
-levels = [0.1, 0.5, 1, 2, 3, 4, 5]
+levels = [0.1, 0.5, 1, 2, 3, 4]
 for ax in (left, right):
     lines = ax.contour(m, s, kl(m, 2 * np.log(s)), levels=levels, colors="#999999", linewidths=0.8)
     ax.clabel(lines, fmt="%g", fontsize="small")
@@ -202,14 +219,15 @@ right.plot(path[:, 0], path[:, 1], color=BLUE, linewidth=0.8)
 right.plot(*path[0], ".", color=BLUE, label="40 clouds")
 right.plot(*path[-1], "o", color=ORANGE, label="after 400 steps")
 right.set_title("pulled to the prior")
-right.legend(loc="lower right")
+right.legend(loc="lower left", frameon=True)
 show(figure, "10-pulled-to-the-prior")
 
 # %% [markdown]
 # All of them end at $\mu = 0$, $\sigma = 1$: the prior itself. A cloud that is
 # too wide is pulled in hard, since $\sigma^2 - 1$ grows without bound; one that
-# is too narrow is pulled out gently, with a force that is never more than one
-# half. So the narrow ones are the last to arrive.
+# is too narrow is pushed out gently, by at most one half a step of
+# $\log\sigma^2$, times the learning rate. So the narrow ones are the last to
+# arrive, as the printed steps say.
 #
 # That is what the KL alone wants: every image gets the same cloud, and the code
 # says *nothing*. In a VAE it has an opponent, the reconstruction, which wants
@@ -224,8 +242,9 @@ show(figure, "10-pulled-to-the-prior")
 # wide means one more yes-or-no question answered.
 #
 # Now suppose that there are many images, and that their clouds, all of width
-# $\sigma$, lie side by side so that *together* they fill the prior. Then their
-# middles must vary by $1 - \sigma^2$, for the variances add up to 1.
+# $\sigma$, lie side by side so that *together* they fill the prior. A draw is its
+# cloud's middle plus noise of variance $\sigma^2$, and independent variances add,
+# so the middles must have a variance of $1 - \sigma^2$.
 #
 # **Predict first:** each image may spend 2 nats in the mean. How many clouds find
 # room beside each other?
@@ -240,22 +259,37 @@ for nats in (1, 2, 3):
     s = np.exp(-nats)
     middles = np.sqrt(1 - s**2) * rng.standard_normal(1_000_000)
     mean_kl = kl(middles, 2 * np.log(s)).mean()
-    print(f"clouds {1 / s:4.1f} times as narrow as the prior: {mean_kl:.3f} nats in the mean")
     assert abs(mean_kl - nats) < 0.01
+
+    n = round(np.exp(nats))  # so many clouds, at equally probable places
+    middles = np.sqrt(1 - s**2) * gaussian_quantiles(n)
+    z = middles[:, None] + s * rng.standard_normal((n, 10_000))
+    nearest = np.abs(z[..., None] - middles).argmin(axis=-1)
+    told = (nearest == np.arange(n)[:, None]).mean()
+    print(
+        f"{mean_kl:.2f} nats: clouds {1 / s:4.1f} times as narrow as the prior; "
+        f"of {n:2d} side by side a draw is told rightly in {told:.0%}"
+    )
+    assert told > 0.75
 
 # %% [markdown]
 # Put the variance of the middles into the formula: the mean of $\mu^2$ is
 # $1 - \sigma^2$, everything cancels but $-\tfrac12 \log\sigma^2$, and the mean KL
-# is exactly $\log(1 / \sigma)$. So with 2 nats there is room for about
-# $e^2 \approx 7$ clouds, with 3 for 20. Remember that: **a code that costs $K$
-# nats can tell about $e^K$ things apart.** The VAE of lesson 13 will spend some
-# 25 nats on a digit.
+# is exactly $\log(1 / \sigma)$. A cloud $1/\sigma$ times as narrow as the prior
+# leaves room for about $1/\sigma$ of them. So with 2 nats there is room for
+# $e^2 \approx 7$ clouds, with 3 for 20, and a draw is told rightly in nine cases
+# of ten. With several latents nats add and rooms multiply. Remember that: **a
+# code that costs $K$ nats can tell at most about $e^K$ things apart**, and it
+# gets there only if its clouds fill the prior. (All clouds at $\mu = 2$ cost 2
+# nats each, and tell nothing.) The VAE of lesson 13 will spend some 25 nats on a
+# digit.
 #
 # ## It is no distance
 #
 # In $\text{KL}(q, p)$ the two do not play the same part: the draws come from $q$.
-# Does it matter? Take the two-peaked posterior of lesson 09, of the pupil who
-# worked for 20 minutes, and look for the single bell that is nearest to it.
+# Does it matter? Let $p$ now be the two-peaked posterior of lesson 09, of the
+# pupil who worked for 20 minutes, and look for the single bell $q$ that is
+# nearest to it.
 #
 # **Predict first:** where does the best bell lie: on one of the peaks, between
 # them, or over both?
@@ -276,8 +310,13 @@ tried = [(m, s) for m in np.linspace(-2, 2, 81) for s in np.geomspace(0.1, 2.5, 
 bells = [log_bell(grid, m, s) for m, s in tried]
 q_first = tried[np.argmin([on_grid(log_q, log_p) for log_q in bells])]
 p_first = tried[np.argmin([on_grid(log_p, log_q) for log_q in bells])]
-print(f"least KL(q, p): a bell at {q_first[0]:.2f}, of width {q_first[1]:.2f}")
-print(f"least KL(p, q): a bell at {p_first[0]:.2f}, of width {p_first[1]:.2f}")
+for name, best in (("least KL(q, p)", q_first), ("least KL(p, q)", p_first)):
+    log_q = log_bell(grid, *best)
+    print(
+        f"{name}: a bell at {best[0]:.2f}, of width {best[1]:.2f}; its KL(q, p) is "
+        f"{on_grid(log_q, log_p):.2f}, its KL(p, q) is {on_grid(log_p, log_q):.2f}"
+    )
+assert abs(on_grid(log_bell(grid, *q_first), log_p) - np.log(2)) < 0.05
 assert abs(q_first[0]) > 1, "on one of the peaks"
 assert q_first[1] < 0.4
 assert abs(p_first[0]) < 0.1, "over both of them"
@@ -294,14 +333,15 @@ show(ax, "10-two-directions")
 # %% [markdown]
 # It matters. In $\text{KL}(q, p)$ the draws are those of $q$, and one that falls
 # into the gap, where $p$ is next to nothing, costs a fortune. So $q$ avoids the
-# gap and takes one peak; that it misses the other costs nothing but the $\log 2$
-# of being twice as high. In $\text{KL}(p, q)$ the draws are those of $p$, and $q$
-# must not miss any: it covers both peaks, gap and all.
+# gap and takes one peak; that it misses the other costs nothing but the
+# $\log 2 \approx 0.69$ of being twice as high. (Either peak is as good; rounding
+# chose.) In $\text{KL}(p, q)$ the draws are those of $p$, and $q$ must not miss
+# any: it covers both peaks, gap and all.
 #
-# A VAE uses the first kind, for a simple reason: its draws are the encoder's. It
-# can be had without knowing where $p$ is large. And it gives the VAE a habit that
-# you should know of. Where an image has two explanations, the encoder's bell
-# chooses one.
+# A VAE uses the first kind, for a simple reason: its draws are the encoder's.
+# Nobody need know beforehand where $p$ is large. And it gives the VAE a habit
+# that you should know of: where an image has two explanations, the encoder's bell
+# tends to choose one.
 #
 # > **What you may have read:** "the KL divergence is the distance between two
 # > distributions". A distance is the same in both directions, and this is not. It
