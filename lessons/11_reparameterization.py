@@ -23,7 +23,7 @@ rng = np.random.default_rng(0)
 #
 # In training, the encoder names a cloud, $\mu$ and $\log\sigma^2$. We draw $z$
 # from it, the decoder makes an image of $z$, and the loss $f(z)$ says how bad
-# that is. What we want is small is its mean over the draws:
+# that is. What should be small is its mean over the draws:
 #
 # $$ L(\mu, \log\sigma^2) = \mathbb E_{z \sim \mathcal N(\mu, \sigma^2)}[f(z)] $$
 #
@@ -67,7 +67,9 @@ assert abs(f(z)[0].mean() - 0.5 * ((mu - TARGET) ** 2 + sigma**2)) < 0.05
 #
 # This is the **score-function** gradient (the *score* is the slope of $\log q$).
 # It reads: look where each draw fell and how bad it was, and move $\mu$ away from
-# the bad ones. It never asks for the slope of $f$. It works for a slot machine.
+# the bad ones. It never asks for the slope of $f$. It would work for a slot
+# machine, which has none. (By $\log\sigma^2$ in the same way: there the slope of
+# $\log q$ is $\tfrac12 ((z - \mu)^2 / \sigma^2 - 1)$.)
 #
 # ## Second way: move the draws
 #
@@ -131,12 +133,15 @@ assert 40 < ratio < 75, "on paper it is 55.5"
 
 # %% [markdown]
 # Both are right in the mean (*unbiased*), but a single draw of the score-function
-# gradient is hardly worth anything. Its variance is 55 times as large, so you
-# need 55 draws where one does. Look at the left picture: half of its values even
-# have the wrong sign.
+# gradient is hardly worth anything. Its variance is about 55 times as large, so
+# you need some 55 draws where one does. Half of them even have the wrong sign.
 #
-# It gets worse. A code has many numbers, and the score-function multiplies *each*
-# slope by the whole loss: it cannot know which latent was to blame.
+# Why half? $f$ is never negative, so each draw pushes $\mu$ away from itself,
+# whichever side it fell on. Only *how hard* it pushes tells good from bad, and
+# that shows in the mean of very many.
+#
+# It gets worse. A code has many numbers, and the score function multiplies the
+# slope of *each* by the whole loss: it cannot know which latent was to blame.
 #
 # **Predict first:** with 100 latents, each as above, by how much does the
 # variance of $dL/d\mu_1$ grow? And that of the pathwise gradient?
@@ -155,11 +160,13 @@ assert variances["score function"][-1] > 1000 * variances["score function"][0]
 assert 0.9 < variances["pathwise"][-1] < 1.1
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
-bins = np.linspace(-25, 15, 120)
+bins = np.linspace(-40, 5, 120)
 left.hist(by_score[0].ravel(), bins, color=ORANGE, alpha=0.6, density=True, label="score function")
 left.hist(by_path[0].ravel(), bins, color=BLUE, alpha=0.6, density=True, label="pathwise")
 left.axvline(truth["dL/dmu"], color="black", linestyle=":", label="the truth")
-left.set(title="dL/dμ by single draws", xlabel="estimate", yscale="log", ylim=(1e-4, 2))
+left.axvline(0, color="black", linewidth=0.7)
+left.set(title="dL/dμ by single draws", xlabel="estimate", ylabel="density")
+left.set(yscale="log", ylim=(1e-4, 2))
 left.legend(loc="upper left")
 for (way, values), colour in zip(variances.items(), (ORANGE, BLUE), strict=True):
     right.loglog(sizes, values, "o-", color=colour, label=way)
@@ -168,15 +175,22 @@ right.legend()
 show(figure, "11-two-gradients")
 
 # %% [markdown]
-# A quarter of a million, against 1. That is why nobody could train such a model
-# well by the score-function alone, and why the idea of the second way, published
-# at the end of 2013 by Kingma and Welling and soon after by Rezende, Mohamed and
-# Wierstra, made the VAE possible. (The score function is not dead. Where $z$ is a
-# *choice*, heads or tails, there is no path to follow, and it is what remains,
-# with remedies; exercise 2 has one.)
+# A quarter of a million, against 1. With 100 latents the loss is about 500
+# wherever a draw falls, and $500^2$ is that number. (In the left picture all that
+# lies right of the thin line has the wrong sign: half of the orange, and next to
+# nothing of the blue. Mind the logarithmic axis.)
+#
+# That is why such models were hard to train by the score function alone. The
+# second way is old, but Kingma and Welling at the end of 2013, and soon after
+# Rezende, Mohamed and Wierstra, used it to train an encoder and a decoder
+# together, and that made the VAE possible. (The score function is not dead. Where
+# $z$ is a *choice*, heads or tails, there is no path to follow, and it is what
+# remains, with remedies; exercise 2 has one.)
 #
 # Here is what it means for learning: 20 latents, one draw a step, the same
 # learning rate.
+#
+# **Predict first:** do both arrive?
 
 # %%
 paths, n_steps, lr = {}, 3000, 0.002
@@ -199,6 +213,11 @@ for ax, (way, path), colour in zip(axes, paths.items(), (ORANGE, BLUE), strict=T
 show(figure, "11-two-descents")
 
 # %% [markdown]
+# The score function gets there, too, but it staggers. Its steps are wild while
+# the loss is large, and calm down as it falls. In the end it is off by 0.35, and
+# the other by 0.02. Now think of a loss of a hundred nats, as in a VAE, which
+# never falls to zero.
+#
 # ## Two tests for code that draws
 #
 # Random code is hard to test. A gradient check nudges a number and compares
@@ -231,8 +250,8 @@ assert frozen.ok
 # in lesson 07: with the same `eps` the same loss, and everything can be checked.
 #
 # But the check has a blind spot, which lesson 04 warned of. It asks whether
-# backward fits forward. Here is one of the commonest bugs in public code: the
-# half is missing, `exp(logvar)` where $\sigma$ should be, in *both* passes.
+# backward fits forward. Here is a bug from public code: the half is missing,
+# `exp(logvar)` where $\sigma$ should be, in *both* passes.
 
 
 # %%
@@ -263,8 +282,8 @@ assert abs(wrong(mu, logvar, eps).std() - 0.5) > 0.2, "which sees what no gradie
 # other than 1, where both would be right.
 #
 # > **What you may have read:** "a VAE feeds random numbers into its encoder". It
-# > does not. The encoder sees $x$ and nothing else, and has no chance in it. The
-# > noise comes in *after* it, between encoder and decoder.
+# > does not. The encoder sees $x$ and nothing else, and nothing in it is random.
+# > The noise comes in *after* it, between encoder and decoder.
 #
 # Now you can differentiate what the encoder does. What is left is to know what to
 # make small. That is lesson 12.
@@ -278,9 +297,9 @@ assert abs(wrong(mu, logvar, eps).std() - 0.5) > 0.2, "which sees what no gradie
 #    1, and the other grows more than 10,000 times from the first to the second.
 #    Why?
 # 2. **A baseline.** Show that $\mathbb E[d\log q / d\mu] = 0$, so that a constant
-#    may be taken from $f$ without a bias. Take its mean, with 10 latents.
-#    *Check:* the gradient is still right, and its variance falls to less than a
-#    tenth. It stays above the pathwise one.
+#    may be subtracted from $f$ without a bias. Subtract the mean of $f$, with 10
+#    latents. *Check:* the gradient is still right, and its variance falls to less
+#    than a tenth. It stays above the pathwise one.
 # 3. **Derive and implement.** Waiting times follow $q(z) = \frac1s e^{-z/s}$, and
 #    a draw of it is $z = -s \log u$ with $u$ uniform in $(0, 1)$. Derive the
 #    pathwise gradient of $\mathbb E[\tfrac12 (z - 3)^2]$ by $s$. *Check:* the

@@ -8,13 +8,13 @@ from npvae import check
 from npvae.gaussian import kl_and_grad, log_density, log_mean_exp_and_grad
 
 rng = np.random.default_rng(0)
-w, SIGMA_X, x = np.array([1.5, 0.8]), 0.6, np.array([2.0, 0.3])
-covariance = np.outer(w, w) + SIGMA_X**2 * np.eye(2)
+a, SIGMA_X, x = np.array([1.5, 0.8]), 0.6, np.array([2.0, 0.3])
+covariance = np.outer(a, a) + SIGMA_X**2 * np.eye(2)
 log_px = -0.5 * (
     x @ np.linalg.inv(covariance) @ x + np.linalg.slogdet(covariance)[1] + 2 * np.log(2 * np.pi)
 )
-total = w @ w + SIGMA_X**2
-m, s = x @ w / total, SIGMA_X / np.sqrt(total)
+total = a @ a + SIGMA_X**2
+m, s = x @ a / total, SIGMA_X / np.sqrt(total)
 
 
 def log_bell(z, mu, sigma):
@@ -34,7 +34,7 @@ def log_bell(z, mu, sigma):
 gaps = {}
 for name, width in (("too narrow", s / 3), ("too wide", 3 * s)):
     z = m + width * rng.standard_normal(2**18)
-    likelihood = log_density(x, z[:, None] * w, np.full(2, 2 * np.log(SIGMA_X)))
+    likelihood = log_density(x, z[:, None] * a, np.full(2, 2 * np.log(SIGMA_X)))
     log_w = log_bell(z, 0, 1) + likelihood - log_bell(z, m, width)
     gaps[name] = {
         k: log_px - log_mean_exp_and_grad(log_w.reshape(-1, k))[0].mean() for k in (1, 8, 64, 512)
@@ -72,32 +72,32 @@ for rho in (0.3, 0.6, 0.9):
 # %% [markdown]
 # ## 3. The exact reconstruction
 #
-# $\log p(x \mid z)$ is $-|x - w z|^2 / 2\sigma_x^2$ and a constant. With
+# $\log p(x \mid z)$ is $-|x - a z|^2 / 2\sigma_x^2$ and a constant. With
 # $z = \mu + \sigma\varepsilon$,
 #
-# $$ |x - w z|^2 = |x - w\mu|^2 - 2\sigma\varepsilon\, w \cdot (x - w\mu)
-# + |w|^2\sigma^2\varepsilon^2 $$
+# $$ |x - a z|^2 = |x - a\mu|^2 - 2\sigma\varepsilon\, a \cdot (x - a\mu)
+# + |a|^2\sigma^2\varepsilon^2 $$
 #
 # In the mean $\varepsilon$ is 0 and $\varepsilon^2$ is 1, which gives the
 # formula. The ELBO depends on $\sigma^2$ by
 #
-# $$ -\frac{|w|^2\sigma^2}{2\sigma_x^2} - \tfrac12(\sigma^2 - \log\sigma^2) $$
+# $$ -\frac{|a|^2\sigma^2}{2\sigma_x^2} - \tfrac12(\sigma^2 - \log\sigma^2) $$
 #
 # and its derivative by $\log\sigma^2$ is
-# $\tfrac12 - \tfrac12\sigma^2 \left(|w|^2/\sigma_x^2 + 1\right)$, which is zero
-# at $\sigma^2 = \sigma_x^2 / (|w|^2 + \sigma_x^2)$: the posterior's.
+# $\tfrac12 - \tfrac12\sigma^2 \left(|a|^2/\sigma_x^2 + 1\right)$, which is zero
+# at $\sigma^2 = \sigma_x^2 / (|a|^2 + \sigma_x^2)$: the posterior's.
 
 
 # %%
 def elbo_and_grad(mu, logvar):
     """The exact ELBO of x for one cloud, (1, 1) each, and its gradients."""
-    away = x - w * mu  # (1, 2)
+    away = x - a * mu  # (1, 2)
     var = np.exp(logvar)
-    log_px_given_z = -(away @ away.T + w @ w * var)[0, 0] / (2 * SIGMA_X**2)
+    log_px_given_z = -(away @ away.T + a @ a * var)[0, 0] / (2 * SIGMA_X**2)
     log_px_given_z -= 2 * np.log(SIGMA_X) + np.log(2 * np.pi)
     kl, dmu_kl, dlogvar_kl = kl_and_grad(mu, logvar)
-    dmu = (away @ w)[:, None] / SIGMA_X**2
-    dlogvar = -(w @ w) * var / (2 * SIGMA_X**2)
+    dmu = (away @ a)[:, None] / SIGMA_X**2
+    dlogvar = -(a @ a) * var / (2 * SIGMA_X**2)
     return log_px_given_z - kl, dmu - dmu_kl, dlogvar - dlogvar_kl
 
 
