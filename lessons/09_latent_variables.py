@@ -28,7 +28,7 @@ rng = np.random.default_rng(0)
 # lesson has the smallest case in which everything can be seen: one hidden number
 # $z$, two observed numbers $x$.
 #
-# A *latent* variable is one that nobody observes. The oldest example is
+# A *latent* variable is one that nobody observes. A famous old example is
 # intelligence. In 1904 Spearman saw that pupils who did well in one subject
 # tended to do well in others, and explained it by one number behind all scores,
 # which no test shows directly. Let $z$ be how able a pupil is. We tell a story in
@@ -94,10 +94,11 @@ print(f"minutes: mean {mean:.1f}, spread {spread:.1f}; {above:.0%} lie above the
 assert above > 0.54, "of a bell it would be half"
 
 # %% [markdown]
-# > **What you may have read:** "a VAE learns its prior". It does not. The prior
-# > stays $\mathcal N(0, 1)$ for ever. What is learned is the decoder, and it
-# > bends the bell into whatever shape the data have. The right panel is such a
-# > shape, and a network can make far stranger ones.
+# > **What you may have read:** "a VAE learns its prior". The plain VAE does not.
+# > (Some later models do.) Its prior stays $\mathcal N(0, 1)$ for ever. What is
+# > learned is the decoder, and it bends the bell into whatever shape the data
+# > have. The right panel is such a shape, and a network can make far stranger
+# > ones.
 #
 # ## Looking back: Bayes' rule
 #
@@ -288,7 +289,7 @@ show(ax, "09-what-the-sum-learns")
 #
 # Take a whole class: 20 pupils at once, as *one* example. Its $x$ has 40 numbers,
 # its $z$ has 20. That is the size of a small VAE. A grid with 60 points in each
-# direction has $60^{20} \approx 10^{35}$ places. No computer will ever visit
+# direction has $60^{20}$ places, more than $10^{35}$. No computer will ever visit
 # them.
 #
 # One can estimate the sum with random draws. The evidence is a mean over the
@@ -314,7 +315,7 @@ for n in (1, 2, 5, 10, 20):
     print(f"{n:6d} {truth:8.1f} {truth + off[n]:9.1f}   {matter[n]:.0f} of 10,000")
 assert abs(off[1]) < 0.1
 assert off[20] < -5, "far too low: not one draw came near"
-assert matter[1] > 500
+assert matter[1] > 50
 assert matter[20] < 5
 
 # %% [markdown]

@@ -340,8 +340,8 @@ show(ax, "10-two-directions")
 #
 # A VAE uses the first kind, for a simple reason: its draws are the encoder's.
 # Nobody need know beforehand where $p$ is large. And it gives the VAE a habit
-# that you should know of: where an image has two explanations, the encoder's bell
-# tends to choose one.
+# that you should know of: where an image has two explanations far apart, the
+# encoder's bell tends to choose one.
 #
 # > **What you may have read:** "the KL divergence is the distance between two
 # > distributions". A distance is the same in both directions, and this is not. It

@@ -182,8 +182,8 @@ show(figure, "12-under-the-line")
 # > **What you may have read:** "for the ELBO you may as well use $z = \mu$". Then
 # > the reconstruction is too good, since the cloud costs nothing there, and the
 # > sum can lie *above* $\log p(x)$. It bounds nothing. Below that is worth 0.4
-# > nats. In a VAE with 20 latents it is some ten, as in a public program that did
-# > so for years.
+# > nats. In a VAE with 20 latents it can be nine, as in a public program that did
+# > so for a year.
 
 # %%
 r, kl = parts(x, np.array([m]), np.array([s]), a)
@@ -263,7 +263,7 @@ data = rng.standard_normal((5000, 1)) * a + SIGMA_X * rng.standard_normal((5000,
 model = VAE.dense(2, (), 1, likelihood="gaussian", sigma=SIGMA_X, seed=3, dtype=np.float64)
 print(f"{model.params.flat.size} numbers to learn")
 adam, curves = Adam(lr=0.01), []
-for step in range(1500):
+for step in range(3000):
     batch = data[rng.integers(0, len(data), 100)]
     model.loss_and_grad(batch, model.draw_noise(rng, 100))
     adam.step(model.params)

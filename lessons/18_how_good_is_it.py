@@ -32,8 +32,8 @@ for _ in steps(model, train_part, black_or_white, Adam(), **how):
 #
 # A model of data should find new data probable (lesson 03). So the fair mark is
 # the mean of $\log p(x)$ over test images that it has never seen. It is in nats,
-# it rewards nothing but being right, and it can be compared between models of any
-# kind.
+# it rewards nothing but being right, and it can be compared between all models
+# that have one, as long as the data are the same to the pixel.
 #
 # A VAE does not know its $\log p(x)$ (lesson 09). Its ELBO is a lower bound, so a
 # bad encoder makes a good decoder look bad. But you have met the ladder from the
@@ -75,7 +75,7 @@ for k, value, error, pair in list(zip(ks, bound, over_images, to_the_end, strict
         f"k = {k:4d}: {value:7.2f} ± {error:.2f} nats; {value - bound[-1]:6.2f} ± {pair:.2f} "
         f"from the last"
     )
-assert (rise >= 0).all(), "it rises with k, on nested draws"
+assert (rise >= 0).all(), "it rises with k: on nested draws that is certain"
 assert bound[-1] - bound[0] > 2, "the ELBO is below"
 assert rise[-1] < 0.25 * rise[0], "less and less"
 
@@ -88,14 +88,16 @@ right.set(xscale="log", xlabel="k", title="the same less the last, image by imag
 show(figure, "18-more-draws")
 
 # %% [markdown]
-# A few nats. On the right you see that the curve has nearly come to rest; what is
-# still missing is a tenth of a nat or two.
+# A few nats, and the last doubling brings a tenth or two. So it is not quite at
+# rest; many more draws would bring at least another quarter of a nat. (The last
+# point on the right is 0, because everything is compared with it.)
 #
-# Why do the error bars on the left swallow everything, while those on the right
-# are tiny? Images differ: a 1 costs half of what an 8 does. The left bars say how
-# much the mean would change with *other images*. But whether $k = 512$ is better
-# than $k = 1$ is asked on the *same* images, and there the differences agree. So
-# if you compare two models, compare them image by image.
+# Why are the bars on the left so long, and those on the right tiny? ($\pm$ is one
+# standard error: the spread over the images, divided by the root of their
+# number.) Images differ: a 1 costs far less than an 8. The left bars say how much
+# the mean would change with *other images*. But whether $k = 512$ is better than
+# $k = 1$ is asked on the *same* images, and there the differences agree. So if
+# you compare two models, compare them image by image.
 #
 # npvae does all this in one call, in little memory, and gives the error over the
 # images.
@@ -107,17 +109,18 @@ print(
     f"npvae: log p(x) = {again.log_px:.2f} ± {again.standard_error:.2f}, k = {again.k}, "
     f"{again.n} images, with other pixels and other draws"
 )
-assert abs(again.log_px - bound[-1]) < 4, "the pixels are drawn anew, so it is not quite the same"
+assert abs(again.log_px - bound[-1]) < 2, "the pixels are drawn anew, so it is not quite the same"
 
 # %% [markdown]
 # ## Beside the published table
 #
-# Here is where others got, on MNIST, in nats of $-\log p(x)$, estimated with
-# 5,000 draws on all 10,000 test images; small is good.
+# Here is where others got, on the 10,000 test images of MNIST, in nats of
+# $-\log p(x)$; small is good. (The VAEs: with 5,000 draws an image, and pixels
+# drawn anew by their brightness. The first three rows are measured otherwise.)
 #
 # | model | $-\log p(x)$ |
 # |---|---|
-# | knows how often each pixel is on (lesson 03) | about 200 |
+# | knows how often each pixel is on (lesson 03) | 206.0 |
 # | restricted Boltzmann machine, 500 hidden units (2008) | 86.3 |
 # | deep belief net (2008) | 84.6 |
 # | VAE, two layers of 200, 50 latents, 3,280 epochs (2015) | 86.8 |
@@ -128,7 +131,7 @@ assert abs(again.log_px - bound[-1]) < 4, "the pixels are drawn anew, so it is n
 # before the VAE, with binary latents. Nobody could compute their $p(x)$ either;
 # theirs is another estimate, and that they are still in this table is to their
 # honour. (VAEs and IWAEs: Burda, Grosse and Salakhutdinov. Gated layers: Norouzi
-# and others. Most have larger networks than ours and were trained for hours.)
+# and others. All were trained for far longer than ours.)
 
 # %%
 result = evaluate(model, data.test, black_or_white)
@@ -140,7 +143,8 @@ print(
 assert -result.elbo - gap < 135
 
 # %% [markdown]
-# After a minute of training, on MNIST, a little above 95. npvae can go all the
+# (We take the ELBO of all test images and add the gap that we found on some.)
+# After a minute of training, on MNIST, that is about 97. npvae can go all the
 # way: its recipe for the VAE of that table stood at 89.5 after 121 of 3,280
 # epochs (`npvae train --recipe iwae-paper-vae-1`; the README has the command). On
 # glyphs there is nothing to compare with: they are other data, and so another
@@ -178,11 +182,14 @@ assert max(marks.values()) - min(marks.values()) > 3
 # and it is easy to see why. Take your VAE and spoil it: in 99 cases of 100 let it
 # put out noise. Its probability of a digit falls to a hundredth, $\log p(x)$ by
 # at most $\log 100 = 4.6$ nats. A VAE that makes 99 % rubbish would still stand
-# in the table!
+# in the table: 84.5 would become 89.1.
 #
-# And the other way round. Nobody makes sharper digits than the model that has
-# *stored* the training images, and puts out one of them with a few pixels
-# flipped.
+# And the other way round. Nobody knows digits better than a *memory*, which has
+# stored the training images $x_i$, and puts out one of them with a few pixels
+# flipped. Its probability is easy to write down. With $d_i$ the number of pixels
+# in which $x$ and $x_i$ differ, and $f$ the probability of a flip,
+#
+# $$ p(x) = \frac1N \sum_i f^{d_i} (1 - f)^{784 - d_i} $$
 #
 # **Predict first:** what does such a memory pay for a new digit?
 
@@ -192,16 +199,24 @@ differ = stored.sum(axis=1) + x.sum(axis=1)[:, None] - 2 * x @ stored.T  # (imag
 best = -np.inf
 for flip in (0.02, 0.05, 0.1, 0.15):  # even with the best of these, found on the test images
     log_px = differ * np.log(flip) + (784 - differ) * np.log(1 - flip)
-    best = max(best, log_mean_exp_and_grad(log_px)[0].mean())
+    if (mark := log_mean_exp_and_grad(log_px)[0].mean()) > best:
+        best, best_flip = mark, flip
 print(f"the memory: {-best:.1f} nats; the VAE: {-bound[-1]:.1f} nats, same images")
-assert -best > -bound[-1] + 15, "perfect pictures, and no idea of new ones"
+print(f"pixels unlike the nearest stored image: {differ.min(axis=1).mean():.0f}")
+assert -best > -bound[-1] + 15, "all digits by heart, and no idea of new ones"
 
-rows = [stored[:10], np.round(model.sample(10, rng=0)), (rng.random((10, 784)) < 0.5).astype(float)]
-told = "the memory's samples; the VAE's, black or white; noise"
+flipped = np.abs(stored[:10] - (rng.random((10, 784)) < best_flip))
+rows = [flipped, model.sample(10, rng=0, draw=True), rng.random((10, 784)) < 0.5]
+told = "draws from the memory, from the VAE, and noise"
 ax = figures.samples(np.concatenate(rows), data.shape, across=10, told=told)
 show(ax, "18-pictures-and-numbers")
 
 # %% [markdown]
+# Far more than the VAE, although it has thousands of digits by heart. A new digit
+# differs from its nearest stored one in some 40 pixels, and each must be paid for
+# as an accident. And yet the first row of the picture looks better than the
+# second (but for its specks).
+#
 # So look at the samples *and* at the number. Each sees what the other does not:
 # the number whether anything is missing, the eye whether anything is false.
 #
@@ -211,8 +226,9 @@ show(ax, "18-pictures-and-numbers")
 # them to squeeze images for other models to work on, to make music and melodies
 # in between, to propose molecules, to fill in what is missing in tables and
 # scans, to find what does *not* fit: a scan or a payment whose $\log p(x)$ is
-# unusually low. And they use them as you have in lessons 14 and 15: to look at
-# data and see in how few ways they differ.
+# unusually low (with care: a blank image may well score high). And they use them
+# as you have in lessons 14 and 15: to look at data and see in how few ways they
+# differ.
 #
 # This course has left things out. Convolutional layers, which look at images as
 # images; a condition, so that you can ask for a 7 (`VAE.dense(..., n_y=10)`);
@@ -220,17 +236,17 @@ show(ax, "18-pictures-and-numbers")
 # bell (flows, VampPrior); layers of latents; discrete latents; and the models
 # that today make the sharpest images, which you have met in passing: GANs,
 # diffusion models, and those that draw pixel by pixel. With what you know you can
-# read their papers. Most of them begin with an ELBO.
+# read their papers. Those on diffusion models begin with an ELBO.
 #
 # ## Exercises
 #
 # Answers are in `answers_18_how_good_is_it.py`.
 #
-# 1. **Change a number.** Leave out the encoder: draw the codes from the *prior*
-#    (`model.log_weights` with $\mu = 0$ and $\log\sigma^2 = 0$), as at the end of
-#    lesson
-#    09. Predict how far 2,048 draws (512 in quick mode) get. *Check:* the bound
-#        is lower by more than 20 nats than with the encoder's draws.
+# 1. **Change a number.** Leave out the encoder and draw the codes from the
+#    *prior*, as lesson 09 did at its end (`model.log_weights` with $\mu = 0$ and
+#    $\log\sigma^2 = 0$). Predict how far 2,048 draws (512 in quick mode) get.
+#    *Check:* the bound is lower by more than 20 nats than with the encoder's
+#    draws.
 # 2. **How many images?** From the spread of $\log p(x)$ over the images, work out
 #    how many you need for an error of 0.1 nats. *Check:* more than the 10,000
 #    that there are. What is the error with all of them? So which differences

@@ -40,17 +40,17 @@ circle = vae_2.decode(1.2 * np.stack([np.cos(angle), np.sin(angle)], axis=1).ast
 jump = ((circle - np.roll(circle, 1, axis=0)) ** 2).sum(axis=1)
 apart = 2 * x_test.var(axis=0).sum()
 print(f"from step to step: {jump.mean():.1f}; two test images: {apart:.0f}")
-assert jump.mean() < apart / 4
+assert jump.max() < apart / 10
 show(figures.samples(circle, data.shape, across=12, told="around a circle"), "14-answer-circle")
 
 # %% [markdown]
 # ## 2. Few labels
 #
-# The codes do about as well as the pixels, a little better on MNIST and a little
-# worse on glyphs, with a hundredth of the numbers. The images without a label
-# have taught the encoder in which few ways digits differ. A label then only has
-# to say which region is called what. That is *semi-supervised* learning in its
-# simplest form, and one of the first uses that VAEs were put to.
+# The codes do about as well as the pixels or better (a little worse on glyphs in
+# quick mode), with a hundredth of the numbers. The images without a label have
+# taught the encoder in which few ways digits differ. A label then only has to say
+# which region is called what. That is *semi-supervised* learning in its simplest
+# form, and one of the first uses that VAEs were put to.
 
 
 # %%
@@ -71,11 +71,14 @@ assert by_codes > 0.9 * by_pixels
 # For the middle, $|\tfrac12(a + b)|^2 = \tfrac14(|a|^2 + |b|^2 + 2\, a \cdot b)$,
 # and independent draws have $a \cdot b = 0$ in the mean: $\tfrac14 \cdot 2 n_z$.
 # In many dimensions nearly all draws of $\mathcal N(0, I)$ have a length close to
-# $\sqrt{n_z}$, and at $0.7$ of it there are hardly any.
+# $\sqrt{n_z}$, and at $0.7$ of it there are hardly any. (With eight latents one
+# in seven is as short as that, and the prior is *densest* at the origin. Arcs
+# matter with hundreds of latents, if at all.)
 #
 # With the angle $\theta$ between $a$ and $b$, the arc is
 # $\frac{\sin((1 - t)\theta)}{\sin\theta} a + \frac{\sin(t\theta)}{\sin\theta} b$
-# for directions of length one; then stretch it.
+# for directions of length one; then stretch it. You can hardly see a difference
+# in the picture.
 
 
 # %%
@@ -95,6 +98,10 @@ for name, walk in (("straight", line(a, b, 9)), ("arc", arc(a, b, 9))):
 assert abs((line(a, b, 9)[:, 4] ** 2).sum(axis=1).mean() / 4 - 1) < 0.1
 assert abs((arc(a, b, 9)[:, 4] ** 2).sum(axis=1).mean() / 8 - 1) < 0.1
 assert np.allclose(arc(a, b, 9)[:, [0, 8]], np.stack([a, b], axis=1))
+way = arc(a, b, 9)
+way /= np.linalg.norm(way, axis=2, keepdims=True)
+turns = np.arccos((way[:, 1:] * way[:, :-1]).sum(axis=2))  # from step to step, (5000, 8)
+assert np.allclose(turns, turns[:, :1])
 
 mu = vae.encode(x_test)[0]
 ends = np.array([0, 1, 2, 3]), np.array([10, 11, 12, 13])

@@ -82,8 +82,8 @@ show(ax, "15-answer-scale")
 #
 # A difference of means takes along *everything* in which the two groups differ.
 # If the slanted ones are the thick ones, the direction says both. With the
-# photographs, the "smile" would make faces more feminine, and this has happened
-# in public demos. Data decide what a direction means.
+# photographs, the "smile" would make faces more feminine, as has been described
+# for real ones. Data decide what a direction means.
 
 # %%
 slant, stroke = train_part.factors["slant"], train_part.factors["stroke"]

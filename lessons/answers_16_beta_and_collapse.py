@@ -44,10 +44,10 @@ assert rate[0] > 10 * rate[1]
 # %% [markdown]
 # ## 2. Too many latents
 #
-# A few do the work, and the others idle at the prior: free of charge, and without
-# harm, since the decoder has learned to ignore them. The model has chosen its own
-# number of latents. (Many of them still count as *active* by the usual measure,
-# which asks for very little.)
+# A few do the work, and the others idle close to the prior: nearly free of
+# charge, and without harm, since the decoder has learned to ignore them. The
+# model has chosen its own number of latents. (Many of them still count as
+# *active* by the usual measure, which asks for very little.)
 
 # %%
 model = train(VAE.dense(784, n_h, 50, beta=3))

@@ -53,11 +53,11 @@ assert from_prior.mean() < log_px.mean() - 20
 # ## 2. How many images?
 #
 # The error of a mean of $n$ is the spread over $\sqrt n$. Images differ a lot, so
-# that even the whole test set leaves an error of about a quarter of a nat. Two
-# rows of the table that differ by less than that could change places on other
-# test images of the same kind. But all were measured on the *same* images, and
-# there the error of a difference is much smaller; and the last row was published
-# with $\pm 0.12$, which is the spread over seeds.
+# that even the whole test set leaves an error, on MNIST at full size, of about a
+# quarter of a nat. Two rows of the table that differ by less than that could
+# change places on other test images of the same kind. But all were measured on
+# the *same* images, and there the error of a difference is much smaller; and the
+# last row was published with $\pm 0.12$.
 
 # %%
 spread = log_px.std(ddof=1)
@@ -73,8 +73,8 @@ assert needed > 10_000
 #
 # If $p(x)$ is known, one can number all images so that a probable one gets a
 # short number. An image of probability $2^{-b}$ gets $b$ bits, give or take one;
-# no code does better in the mean. (To *use* a VAE as a code takes a trick, "bits
-# back", since it knows only its ELBO. It works.)
+# no code does better in the mean, if images do come from $p$. (To *use* a VAE as
+# a code takes a trick, "bits back", and costs $-$ELBO, a little more.)
 
 # %%
 bits = -log_px.mean() / np.log(2)
