@@ -69,8 +69,6 @@ def log_prior(z):
 
 z_drawn = rng.standard_normal(1_000_000)  # a million pupils
 x_drawn = decode(z_drawn) + SIGMA * rng.standard_normal((1_000_000, 2))
-lazy_or_quick = (x_drawn[:, 1] < 30).mean()
-print(f"{lazy_or_quick:.0%} of the pupils work for less than half an hour")
 
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.2))
 zs = np.linspace(-4, 4, 400)
@@ -97,8 +95,8 @@ assert above > 0.54, "of a bell it would be half"
 # > **What you may have read:** "a VAE learns its prior". The plain VAE does not.
 # > (Some later models do.) Its prior stays $\mathcal N(0, 1)$ for ever. What is
 # > learned is the decoder, and it bends the bell into whatever shape the data
-# > have. The right panel is such a shape, and a network can make far stranger
-# > ones.
+# > have. The right panel is such a shape (58 % lie above the mean; of a bell,
+# > half would), and a network can make far stranger ones.
 #
 # ## Looking back: Bayes' rule
 #
@@ -132,7 +130,7 @@ def log_likelihood_of(x, z):
     """Log p(x | z) of what is known of x, (2,); NaN where a number is not known."""
     known = ~np.isnan(x)
     at = decode(z)[..., known]
-    return log_density(x[known], at, 2 * np.log(SIGMA[known]))  # npvae asks for log σ² = 2 log σ
+    return log_density(x[known], at, 2 * np.log(SIGMA[known]))  # of log σ²; summed
 
 
 def bayes(x):
@@ -169,7 +167,7 @@ for name, posterior in posteriors.items():
     print(f"{name:<21} P(z > 0) = {able:.3f}, spread {spread:.2f}, peaks: {peaks}")
     assert np.isclose(posterior.sum() * dz, 1)
     assert peaks == (2 if name == "20 minutes" else 1)
-assert spread < 0.25, "both numbers known: certain"
+assert spread < 0.25, "both numbers known: narrow"
 
 # %% [markdown]
 # Twenty minutes alone leave *two* answers: quick or discouraged. (Did you expect
@@ -180,8 +178,9 @@ assert spread < 0.25, "both numbers known: certain"
 # show it. After "20 minutes" it is 1.49, more than the prior's, since the two
 # peaks are far apart.)
 #
-# Look at the likelihood, too. As a function of $z$ it is no distribution. It says
-# how well each $z$ would explain what was seen, and the prior weighs that.
+# Look at the likelihood, too. As a function of $z$ it is no distribution: the
+# area below it need not be 1 (it is drawn with its top at 1). It says how well
+# each $z$ would explain what was seen, and the prior weighs that.
 #
 # ## Is it true?
 #
@@ -244,9 +243,10 @@ ax.set(xlabel="points of the grid", ylabel="error of log p(x), in nats")
 show(ax, "09-the-sum")
 
 # %% [markdown]
-# Sixty are nearly enough, and eighty are. As soon as the strips are narrower than
-# the posterior is wide (0.2), the error vanishes. (For smooth curves that fade
-# out at both ends a plain sum is astonishingly good.)
+# Sixty are nearly enough, and eighty are. Sixty points from $-6$ to $6$ make
+# strips of 0.2, just as wide as the posterior. From there on the error vanishes.
+# (For smooth curves that fade out at both ends a plain sum is astonishingly
+# good.)
 #
 # ## What it is good for: learning without seeing z
 #
@@ -268,11 +268,11 @@ lengths = np.linspace(50, 70, 41)
 log_px = []
 for longest in lengths:
     by_z = [log_density(pupils, at, 2 * np.log(SIGMA)) for at in decode(z, longest)]
-    likelihood = np.stack(by_z, axis=1)  # log p(x | z), (500, 121)
-    joint = np.exp(log_prior(z) + likelihood)  # (500, 121)
+    log_likelihood = np.stack(by_z, axis=1)  # (500, 121)
+    joint = np.exp(log_prior(z) + log_likelihood)
     log_px.append(np.log(joint.sum(axis=1) * (z[1] - z[0])).mean())
 best = lengths[np.argmax(log_px)]
-print(f"most probable: {best:.1f} minutes; the truth is 60")
+print(f"best: {best:.1f} minutes, which make the pupils most probable; the truth is 60")
 assert abs(best - 60) <= 1.5
 
 figure, ax = plt.subplots(figsize=(6, 3))
@@ -283,12 +283,13 @@ ax.legend()
 show(ax, "09-what-the-sum-learns")
 
 # %% [markdown]
-# Nobody told us who was able, and still we found how long the homework is.
+# Nobody told us who was able, and still we found how long the homework is. (The
+# rest of the story we knew. A VAE has to find all of its decoder.)
 #
 # ## Why that does not work for digits
 #
 # Take a whole class: 20 pupils at once, as *one* example. Its $x$ has 40 numbers,
-# its $z$ has 20. That is the size of a small VAE. A grid with 60 points in each
+# its $z$ has 20. A small VAE has as many latents. A grid with 60 points in each
 # direction has $60^{20}$ places, more than $10^{35}$. No computer will ever visit
 # them.
 #
@@ -296,7 +297,9 @@ show(ax, "09-what-the-sum-learns")
 # prior, $p(x) = \mathbb E_{p(z)}[p(x \mid z)]$, where $\mathbb E$ is the
 # *expected value*, the mean over infinitely many draws. So draw 10,000 codes from
 # the prior and average $p(x \mid z)$. The pupils of a class do not influence each
-# other, so we know the truth beside it: the sum of 20 single grids.
+# other, so we know the truth beside it: the sum of 20 single grids. (With a digit
+# there is no such way out. Every pixel depends on all the latents at once, so its
+# sum does not fall into small ones.)
 #
 # **Predict first:** 10,000 draws for one pupil, and 10,000 for a class of 20. How
 # good are the two estimates?
@@ -309,7 +312,7 @@ for n in (1, 2, 5, 10, 20):
     truth = sum(log_evidence(x, 1001) for x in pupils[:n])
     z = rng.standard_normal((10_000, n))  # each row a class
     log_w = sum(log_likelihood_of(pupils[i], z[:, i]) for i in range(n))  # log p(x | z)
-    w = np.exp(log_w - log_w.max())
+    w = np.exp(log_w - log_w.max())  # relative to the largest, so that not all of them are 0
     off[n] = np.log(w.mean()) + log_w.max() - truth
     matter[n] = w.sum() ** 2 / (w**2).sum()
     print(f"{n:6d} {truth:8.1f} {truth + off[n]:9.1f}   {matter[n]:.0f} of 10,000")
@@ -319,11 +322,12 @@ assert matter[1] > 50
 assert matter[20] < 5
 
 # %% [markdown]
-# One pupil: fine. Twenty: wrong by some fifty nats, and hardly one draw of 10,000
-# counts. (The last column is $(\sum w)^2 / \sum w^2$ with $w = p(x \mid z)$. It
-# is $k$ if $k$ draws weigh the same and all others nothing.) A draw helps only if
-# *all* twenty numbers happen to lie where this class has them, and chance hardly
-# ever does that.
+# One pupil: fine. Twenty: wrong by some fifty nats, and one draw of 10,000
+# decides it alone. (Too low, as nearly always: the rare draws that would lift the
+# mean did not come.) (The last column is $(\sum w)^2 / \sum w^2$ with
+# $w = p(x \mid z)$. It is $k$ if $k$ draws weigh the same and all others
+# nothing.) A draw helps only if *all* twenty numbers happen to lie where this
+# class has them, and chance hardly ever does that.
 #
 # So we are at the point from which the VAE sets out:
 #

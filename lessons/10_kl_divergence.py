@@ -59,8 +59,6 @@ surcharge = log_bell(z, mu, sigma) - log_bell(z, 0, 1)  # nats, of each draw
 estimate, error = surcharge.mean(), surcharge.std() / np.sqrt(len(z))
 print(f"{(surcharge < 0).mean():.0%} of the draws are cheaper under the wrong belief")
 print(f"but in the mean it costs {estimate:.4f} nats more, give or take {error:.4f}")
-logvar = np.log(np.full((len(z), 1), sigma**2))
-assert np.allclose(log_bell(z, mu, sigma), log_density(z[:, None], mu, logvar))
 assert (surcharge < 0).any()
 assert estimate > 0
 
@@ -91,10 +89,11 @@ assert estimate > 0
 #
 # $$ \text{KL} = \tfrac12 \left(\mu^2 + \sigma^2 - 1 - \log\sigma^2\right) $$
 #
-# A code has several numbers, and the encoder names a bell for each of them. Their
-# logarithms add up, so the KLs do. In npvae the encoder does not put out $\sigma$
-# but $\log\sigma^2$, called `logvar`. It may be any real number, as a network's
-# output is, and $\sigma^2 = e^{\text{logvar}}$ is positive by itself.
+# A code has several numbers, and the encoder names a bell for each of them. The
+# bells are independent, so probabilities multiply, logarithms add up, and so do
+# the KLs. In npvae the encoder does not put out $\sigma$ but $\log\sigma^2$,
+# called `logvar`. It may be any real number, as a network's output is, and
+# $\sigma^2 = e^{\text{logvar}}$ is positive by itself.
 
 
 # %%
@@ -140,10 +139,12 @@ show(figure, "10-formula-and-draws")
 # $\log\sigma^2$ are tiny, and $1 + \text{tiny} - 1$ loses its digits. So npvae
 # writes `expm1(logvar)` for $e^{\text{logvar}} - 1$, and cuts off what rounding
 # leaves below zero. (For a tiny $t$, $e^t - 1 - t \approx t^2/2$, so the true KL
-# of $\log\sigma^2 = t$ is $t^2/4$.)
+# of $\mu = 0$, $\log\sigma^2 = t$ is $t^2/4$.)
 
 # %%
 some_mu, some_logvar = rng.standard_normal((2, 5, 3))
+log_q = log_density(z[:, None], mu, np.full((len(z), 1), np.log(sigma**2)))
+assert np.allclose(log_bell(z, mu, sigma), log_q), "npvae's log density asks for log σ²"
 assert np.allclose(kl_per_latent(some_mu, some_logvar), kl(some_mu, some_logvar))
 assert np.allclose(kl_standard_normal(some_mu, some_logvar), kl(some_mu, some_logvar).sum(axis=1))
 
@@ -191,13 +192,18 @@ print(f"after 400 steps: mu within {np.abs(mus).max():.4f} of 0, the largest KL 
 assert after.max() < 0.01
 assert np.abs(mus).max() < 1e-3
 
-arrive = (kl(path[:, 0], 2 * np.log(path[:, 1])) > 0.01).sum(axis=0)  # steps until it is there
-slowest = {"wide": arrive[sigmas > 1.2].max(), "narrow": arrive[sigmas < 0.8].max()}
-print(
-    f"steps of the slowest wide cloud {slowest['wide']}, of the slowest narrow one "
-    f"{slowest['narrow']}"
-)
-assert slowest["narrow"] > 2 * slowest["wide"]
+
+def steps_to_arrive(sigma):
+    """Steps until the KL of a cloud in the right place is below a hundredth of a nat."""
+    logvar, n_steps = 2 * np.log(sigma), 0
+    while kl(0, logvar) > 0.01:
+        logvar, n_steps = logvar - lr * 0.5 * (np.exp(logvar) - 1), n_steps + 1
+    return n_steps
+
+
+wide, narrow = steps_to_arrive(3), steps_to_arrive(1 / 3)
+print(f"three times too wide: {wide} steps; three times too narrow: {narrow}")
+assert narrow > 2 * wide
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4))
 m, s = np.meshgrid(np.linspace(-3, 3, 121), np.exp(np.linspace(np.log(0.04), np.log(3.2), 121)))
@@ -216,7 +222,7 @@ for (at, name), colour in zip(examples, (GREEN, BLUE, PURPLE, ORANGE), strict=Tr
     left.annotate(f"{name}: {cost:.1f}", at, textcoords="offset points", xytext=away, ha=side)
     print(f"{name:<13} μ = {at[0]}, σ = {at[1]:<4} costs {cost:.2f} nats")
 right.plot(path[:, 0], path[:, 1], color=BLUE, linewidth=0.8)
-right.plot(*path[0], ".", color=BLUE, label="40 clouds")
+right.plot(*path[0], ".", color=BLUE, label="where 40 clouds begin")
 right.plot(*path[-1], "o", color=ORANGE, label="after 400 steps")
 right.set_title("pulled to the prior")
 right.legend(loc="lower left", frameon=True)
@@ -225,9 +231,9 @@ show(figure, "10-pulled-to-the-prior")
 # %% [markdown]
 # All of them end at $\mu = 0$, $\sigma = 1$: the prior itself. A cloud that is
 # too wide is pulled in hard, since $\sigma^2 - 1$ grows without bound; one that
-# is too narrow is pushed out gently, by at most one half a step of
-# $\log\sigma^2$, times the learning rate. So the narrow ones are the last to
-# arrive, as the printed steps say.
+# is too narrow is pushed out gently: its gradient is never beyond $-\tfrac12$,
+# however narrow it is. So of two clouds that are off by the same factor the
+# narrow one arrives much later, as the printed steps say.
 #
 # That is what the KL alone wants: every image gets the same cloud, and the code
 # says *nothing*. In a VAE it has an opponent, the reconstruction, which wants
@@ -238,8 +244,9 @@ show(figure, "10-pulled-to-the-prior")
 # Think of the KL as the price of *saying* something about an image. A cloud at
 # $\mu = 1$ or $-1$ costs half a nat. A sharp one, $\sigma = 0.1$, costs 1.8: to
 # be ten times as precise as the prior. Each further halving of $\sigma$ costs
-# $\log 2 \approx 0.69$ nats, which is one *bit*, and so it ought to be: half as
-# wide means one more yes-or-no question answered.
+# nearly $\log 2 \approx 0.69$ nats (only $-\tfrac12\log\sigma^2$ still moves),
+# which is one *bit*, and so it ought to be: half as wide means one more yes-or-no
+# question answered.
 #
 # Now suppose that there are many images, and that their clouds, all of width
 # $\sigma$, lie side by side so that *together* they fill the prior. A draw is its
@@ -278,20 +285,21 @@ for nats in (1, 2, 3):
 # is exactly $\log(1 / \sigma)$. A cloud $1/\sigma$ times as narrow as the prior
 # leaves room for about $1/\sigma$ of them. So with 2 nats there is room for
 # $e^2 \approx 7$ clouds, with 3 for 20, and a draw is told rightly in nine cases
-# of ten. With several latents nats add and rooms multiply. Remember that: **a
-# code that costs $K$ nats can tell at most about $e^K$ things apart**, and it
-# gets there only if its clouds fill the prior. (All clouds at $\mu = 2$ cost 2
-# nats each, and tell nothing.) The VAE of lesson 13 will spend some 25 nats on a
-# digit.
+# of ten. (The nats printed are those of very many clouds. Seven cost a little
+# less.) With several latents nats add and rooms multiply. Remember that: **a code
+# that costs $K$ nats can tell at most about $e^K$ things apart**, and it gets
+# there only if its clouds fill the prior. (That no other arrangement does better
+# we do not prove.) (All clouds at $\mu = 2$ cost 2 nats each, and tell nothing.)
+# The VAE of lesson 13 will spend some 25 nats on a digit.
 #
 # ## It is no distance
 #
 # In $\text{KL}(q, p)$ the two do not play the same part: the draws come from $q$.
 # Does it matter? Let $p$ now be the two-peaked posterior of lesson 09, of the
 # pupil who worked for 20 minutes, and look for the single bell $q$ that is
-# nearest to it.
+# nearest to it, once by $\text{KL}(q, p)$ and once by $\text{KL}(p, q)$.
 #
-# **Predict first:** where does the best bell lie: on one of the peaks, between
+# **Predict first:** where does each of the two lie: on one of the peaks, between
 # them, or over both?
 
 # %%
@@ -306,7 +314,7 @@ def on_grid(log_a, log_b):
     return (np.exp(log_a) * (log_a - log_b)).sum() * dz
 
 
-tried = [(m, s) for m in np.linspace(-2, 2, 81) for s in np.geomspace(0.1, 2.5, 60)]
+tried = [(m, s) for m in np.linspace(-2, 2, 81) for s in np.geomspace(0.1, 2.5, 200)]
 bells = [log_bell(grid, m, s) for m, s in tried]
 q_first = tried[np.argmin([on_grid(log_q, log_p) for log_q in bells])]
 p_first = tried[np.argmin([on_grid(log_p, log_q) for log_q in bells])]
@@ -336,11 +344,13 @@ show(ax, "10-two-directions")
 # gap and takes one peak; that it misses the other costs nothing but the
 # $\log 2 \approx 0.69$ of being twice as high. (Either peak is as good; rounding
 # chose.) In $\text{KL}(p, q)$ the draws are those of $p$, and $q$ must not miss
-# any: it covers both peaks, gap and all.
+# any: it covers both peaks, gap and all, and takes $p$'s own spread, the 1.49 of
+# lesson 09.
 #
-# A VAE uses the first kind, for a simple reason: its draws are the encoder's.
-# Nobody need know beforehand where $p$ is large. And it gives the VAE a habit
-# that you should know of: where an image has two explanations far apart, the
+# A VAE will meet the first kind twice: with the prior for $p$, as above, and, as
+# lesson 12 shows, with the posterior. The reason is simple: its draws are the
+# encoder's, and nobody need know beforehand where $p$ is large. The second of the
+# two gives it a habit: where an image has two explanations far apart, the
 # encoder's bell tends to choose one.
 #
 # > **What you may have read:** "the KL divergence is the distance between two

@@ -60,7 +60,9 @@ assert abs(f(z)[0].mean() - 0.5 * ((mu - TARGET) ** 2 + sigma**2)) < 0.05
 # = \int f(z)\, \frac{d \log q}{d\mu}\, q(z)\, dz $$
 #
 # (The last step uses $\frac{d \log q}{d\mu} = \frac{1}{q} \frac{dq}{d\mu}$.) What
-# stands there is a mean again, so draws can estimate it:
+# stands there is a mean again, so draws can estimate it. In $\log q$ only
+# $-(z - \mu)^2 / 2\sigma^2$ depends on $\mu$, and its slope is
+# $(z - \mu) / \sigma^2$:
 #
 # $$ \frac{dL}{d\mu} = \mathbb E\left[f(z)\, \frac{d \log q}{d\mu}\right]
 # = \mathbb E\left[f(z)\, \frac{z - \mu}{\sigma^2}\right] $$
@@ -83,6 +85,9 @@ assert abs(f(z)[0].mean() - 0.5 * ((mu - TARGET) ** 2 + sigma**2)) < 0.05
 # $z$ is a plain function of $\mu$, and the chain rule of lesson 01 holds:
 # $dz/d\mu = 1$, and with $\sigma = e^{\log\sigma^2 / 2}$,
 # $dz/d\log\sigma^2 = \tfrac12 \sigma\varepsilon$.
+#
+# The mean is now over $\varepsilon$, which does not depend on $\mu$ or $\sigma$,
+# so we may differentiate inside it:
 #
 # $$ \frac{dL}{d\mu} = \mathbb E\left[f'(z)\right], \qquad
 # \frac{dL}{d\log\sigma^2} = \mathbb E\left[f'(z)\, \tfrac12 \sigma\varepsilon\right] $$
@@ -133,7 +138,7 @@ assert 40 < ratio < 75, "on paper it is 55.5"
 
 # %% [markdown]
 # Both are right in the mean (*unbiased*), but a single draw of the score-function
-# gradient is hardly worth anything. Its variance is about 55 times as large, so
+# gradient is hardly worth anything. Its variance is some 55 times as large, so
 # you need some 55 draws where one does. Half of them even have the wrong sign.
 #
 # Why half? $f$ is never negative, so each draw pushes $\mu$ away from itself,
@@ -176,16 +181,18 @@ show(figure, "11-two-gradients")
 
 # %% [markdown]
 # A quarter of a million, against 1. With 100 latents the loss is about 500
-# wherever a draw falls, and $500^2$ is that number. (In the left picture all that
-# lies right of the thin line has the wrong sign: half of the orange, and next to
-# nothing of the blue. Mind the logarithmic axis.)
+# wherever a draw falls. So one draw's estimate is about $500\,\varepsilon$, and
+# its variance about $500^2$. (In the left picture all that lies right of the thin
+# line has the wrong sign: half of the orange, and next to nothing of the blue.
+# Mind the logarithmic axis.)
 #
 # That is why such models were hard to train by the score function alone. The
 # second way is old, but Kingma and Welling at the end of 2013, and soon after
 # Rezende, Mohamed and Wierstra, used it to train an encoder and a decoder
 # together, and that made the VAE possible. (The score function is not dead. Where
-# $z$ is a *choice*, heads or tails, there is no path to follow. Then it is the
-# usual way that is right in the mean, with remedies; exercise 2 has one.)
+# $z$ is a *choice*, heads or tails, there is no path to follow. There it is the
+# usual way that is right in the mean, together with remedies for its variance;
+# exercise 2 has one.)
 #
 # Here is what it means for learning: 20 latents, one draw a step, the same
 # learning rate.
@@ -209,16 +216,17 @@ assert off["score function"] > 5 * off["pathwise"]
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True)
 for ax, (way, path), colour in zip(axes, paths.items(), (ORANGE, BLUE), strict=True):
     ax.plot(np.array(path)[:, :6], color=colour, linewidth=0.9)
-    ax.axhline(TARGET, color="black", linestyle=":")
+    ax.axhline(TARGET, color="black", linestyle=":", label="the target")
     ax.set(title=f"{way}: six of the 20 numbers μ", xlabel="step")
+axes[1].legend(loc="lower right")
 show(figure, "11-two-descents")
 
 # %% [markdown]
 # At this learning rate the score function gets there, too, but it staggers. (At
-# twice the rate it is a matter of luck: about every second run flies off to
+# twice the rate it is a matter of luck: of 24 runs that we tried 11 flew off to
 # infinity, since far from the target its steps are wildest. The pathwise gradient
-# does not mind.) Now think of a loss of a hundred nats, as in a VAE, which never
-# falls to zero.
+# does not mind.) It never comes to rest, either: even at the target the loss is
+# 10, and each step is multiplied by it. In a VAE that would be about a hundred.
 #
 # ## Two tests for code that draws
 #
@@ -279,9 +287,11 @@ assert abs(reparameterize(mu, logvar, eps).std() - 0.5) < 0.01, "the moment test
 assert abs(wrong(mu, logvar, eps).std() - 0.5) > 0.2, "which sees what no gradient check sees"
 
 # %% [markdown]
-# The check passes, and the clouds have the wrong width. Only the *moment test*
-# tells: draw many, and look at their mean and their spread. Choose a $\sigma$
-# other than 1, where both would be right.
+# The check passes, and the clouds have the wrong width. The *moment test* tells:
+# draw many, and look at their mean and their spread. (Since the noise is an
+# argument, a value by hand tells, too: $\sigma = 2$, $\varepsilon = 1$ must move
+# $z$ by 2, and the bug moves it by 4.) Do not test with $\sigma = 1$: there both
+# are right.
 #
 # > **What you may have read:** "a VAE feeds random numbers into its encoder". It
 # > does not. The encoder sees $x$ and nothing else, and nothing in it is random.
@@ -294,10 +304,11 @@ assert abs(wrong(mu, logvar, eps).std() - 0.5) > 0.2, "which sees what no gradie
 #
 # Answers are in `answers_11_reparameterization.py`.
 #
-# 1. **Change a number.** Put the target at 0 and at 30, with one latent. Predict
-#    what happens to both variances of $dL/d\mu$. *Check:* the pathwise one stays
-#    1, and the other grows more than 10,000 times from the first to the second.
-#    Why?
+# 1. **Change a number.** Put the target at 0 and at 30, with one latent. (Copy
+#    the functions only, or look at the first lines printed: what comes after them
+#    flies off.) Predict what happens to both variances of $dL/d\mu$. *Check:* the
+#    pathwise one stays 1, and the other grows more than 10,000 times from the
+#    first to the second. Why?
 # 2. **A baseline.** Show that $\mathbb E[d\log q / d\mu] = 0$, so that a constant
 #    may be subtracted from $f$ without a bias. Subtract the mean of $f$, with 10
 #    latents. *Check:* the gradient is still right, and its variance falls to less

@@ -404,7 +404,7 @@ gaps = {name: test[-1] - train[-1] for name, (_, train, test) in curves.items()}
 for name, (_, train_loss, test_loss) in curves.items():
     print(
         f"{name:<11} reconstruction: training {train_loss[-1]:5.1f}, test {test_loss[-1]:5.1f} "
-        f"(at best {test_loss.min():.1f}), gap {gaps[name]:4.1f}, of the whole loss {bounds[name]:.1f}"
+        f"(at best {test_loss.min():.1f}), gap {gaps[name]:4.1f}, of the loss {bounds[name]:.1f}"
     )
 assert gaps["VAE"] < 0.6 * gaps["Autoencoder"], "the VAE overfits less"
 assert bounds["VAE"] < 0.6 * bounds["Autoencoder"], "its price does not hide it either"

@@ -67,8 +67,9 @@ show(ax, "09-answer-alike")
 # Given $z$ the two tests know nothing of each other, so their likelihoods
 # multiply (their logarithms add). If the test were *all* we knew, and the score
 # rose in a straight line, two tests would have the width of one divided by
-# $\sqrt 2$, as the mean of two measurements has. But the prior and the minutes
-# had already told part of it, and they do not come twice.
+# $\sqrt 2$, as the mean of two measurements has. But the minutes had already told
+# nearly all of it. Where the score curve is as flat as here, a test adds little,
+# and a second one as little again.
 
 # %%
 log_prior = log_bell(grid, np.zeros(1201), 1)

@@ -39,9 +39,9 @@ def estimates(mu, logvar):
 # %% [markdown]
 # ## 1. Without the encoder
 #
-# It is the class of twenty pupils again: hardly a draw of the prior comes near
-# this digit. The formula is right with any $q$, and the estimate would get there
-# in the end, but the end is far away. The encoder knows where to look.
+# It is the class of twenty pupils again (lesson 09): hardly a draw of the prior
+# comes near this digit. The formula is right with any $q$, and the estimate would
+# get there in the end, but the end is far away. The encoder knows where to look.
 
 # %%
 log_px = estimates(mu, logvar)
@@ -73,8 +73,9 @@ assert needed > 10_000
 #
 # If $p(x)$ is known, one can number all images so that a probable one gets a
 # short number. An image of probability $2^{-b}$ gets $b$ bits, give or take one;
-# no code does better in the mean, if images do come from $p$. (To *use* a VAE as
-# a code takes a trick, "bits back", and costs $-$ELBO, a little more.)
+# no code does better in the mean, if images do come from $p$. (The VAE's own
+# weights are not counted.) (To *use* a VAE as a code takes a trick, "bits back",
+# and costs $-$ELBO, a little more.)
 
 # %%
 bits = -log_px.mean() / np.log(2)
