@@ -123,7 +123,7 @@ for name in rulers:
         slant, thickness = slant_of(x).mean(), thickness_of(x).mean()
         print(f"{t:4.1f} {name:<6} {slant:7.1f}° {thickness:8.2f} px {same:9.0%}")
     print(f"the largest of the 16 numbers makes up {largest:.0%} of its square")
-    assert largest < 0.95, "not one latent, but a direction across several"
+    assert largest < 0.85, "not one latent, but a direction across several"
 
 
 def moves(of, by):
@@ -135,31 +135,40 @@ def moves(of, by):
 for by in rulers:
     for of in rulers:
         print(f"from -v/2 to v/2 of {by}: {of} moves by {moves(of, by):.2f} times its spread")
+    order = np.argsort(factors[by][:1000])
+    groups = [rulers[by](x_test[part]).mean() for part in (order[:100], order[-100:])]
+    print(f"the two tenths differ by {np.diff(groups)[0] / rulers[by](x_test).std():.2f} times")
 assert moves("slant", "slant") > 1 > 3 * abs(moves("slant", "stroke")), "each moves its own ..."
 assert moves("stroke", "stroke") > 2 * abs(moves("stroke", "slant")), "... and little else"
 least = min((digit_of(x) == labels).mean() for x in decoded.values())
 assert least > 0.8, "and leaves the digit"
 
-shown = np.array([np.flatnonzero(labels == digit)[3] for digit in (2, 3, 4, 5, 8)])
+kept = digit_of(decoded["slant", 0]) == labels  # that are still the same digit when rebuilt
+shown = np.array([np.flatnonzero((labels == digit) & kept)[0] for digit in (2, 3, 4, 5, 8)])
 ts = np.linspace(-1, 1, 9, dtype=np.float32)
-figure, axes = plt.subplots(1, 2, figsize=(11, 3.4))
+figure, axes = plt.subplots(1, 2, figsize=(12, 3.6))
 for ax, (name, vector) in zip(axes, v.items(), strict=True):
     codes = z_test[shown][:, None] + ts[:, None] * vector  # (5, 9, 16)
     images = vae.decode(codes.reshape(-1, 16)).reshape(5, 9, 784)
-    told = f"the code plus t times the direction of {name}, t = -1 ... 1"
-    figures.samples(images.reshape(-1, 784), data.shape, across=9, told=told, ax=ax)
+    rows = np.concatenate([x_test[shown][:, None], images], axis=1).reshape(-1, 784)
+    told = f"a test image; its code plus t times the direction of {name}, t = -1 ... 1"
+    figures.samples(rows, data.shape, across=10, told=told, ax=ax)
 show(figure, "15-directions")
 
 # %% [markdown]
 # It works for most images with the *same* vector, whichever digit they are. The
 # network has found out that slanting is one thing, and nobody told it so. (Some
-# are lost on the way: a 3 may close to an 8. The farther out, the more, for few
-# glyphs are there.)
+# are lost already when nothing is added, as the row of $t = 0$ says, and some on
+# the way: a 3 may close to an 8. The farther out, the more, for few glyphs are
+# there.) By how much? The two tenths lie nearly three spreads apart. Going
+# through the whole of $v$ moves the slant by less than two, and the stroke by one
+# or two: what the VAE has smoothed away when it rebuilds an image, no direction
+# brings back.
 #
 # The vector is a mixture of several latents, though one may lead. Do not *count*
 # on a latent that means something. The prior is round and prefers no axis. The
-# clouds have their widths along the axes, which makes some axes better than
-# others, but nothing says that these should be *ours*.
+# clouds are stretched along the axes only, so not every direction is as good as
+# an axis. But nothing says that the axes should be *ours*.
 #
 # ## A in the style of B
 #
@@ -187,23 +196,25 @@ same = (digit_of(lent) == labels).mean()
 print(f"slant of the mixture: correlation {with_b:.2f} with B's, {with_a:.2f} with A's")
 two = labels != labels[other]
 theirs = (digit_of(lent) == labels[other])[two].mean()
-thick = np.corrcoef(thickness_of(lent), thickness_of(vae.decode(z_test)))[0, 1]
+readings = [thickness_of(x) for x in (lent, vae.decode(z_test), x_test[other])]
+thick, thick_b = np.corrcoef(readings)[0, 1:]
 print(f"it is A's digit in {same:.0%}; B's, where that is another, in {theirs:.0%}")
-print(f"thickness: correlation {thick:.2f} with A's")
+print(f"thickness: correlation {thick:.2f} with that of A rebuilt, {thick_b:.2f} with B's")
 assert with_b > 0.75
 assert with_a < 0.4
-assert thick > 0.4
+assert thick > 0.8
+assert abs(thick_b) < 0.2
 assert theirs < 0.1
 assert same > 0.8
 rows = np.concatenate([x_test[:12], x_test[other][:12], lent[:12]])
-told = "A; B; the digit of A with the slant of B"
+told = "from above: A; B; the digit of A with the slant of B"
 show(figures.samples(rows, data.shape, across=12, told=told), "15-style")
 
 # %% [markdown]
-# Nearly: the slant is B's, the thickness stays A's, and so does the digit in most
-# cases. (Where the way along $v$ is long, A may lose its shape.) That is the
-# arithmetic behind "add a smile to this face": source A, plus an attribute of
-# source B.
+# Nearly: the slant is B's, the thickness stays that of A rebuilt, and so does the
+# digit in most cases. (Where the way along $v$ is long, A may lose its shape.)
+# That is the arithmetic behind "add a smile to this face": source A, plus an
+# attribute of source B.
 #
 # ## Half of A and half of B
 #
@@ -237,8 +248,11 @@ same = labels == labels[other]
 assert far["codes"][same].mean() < 1.1 * ends, "between two images of a digit: a digit"
 ends_lean = np.sort([slant_of(a), slant_of(b)], axis=0)
 lean = slant_of(blends["codes"])
-between = ((ends_lean[0] - 1 < lean) & (lean < ends_lean[1] + 1))[same].mean()  # give or take 1°
-print(f"one digit: the slant of the middle lies between those of the ends in {between:.0%}")
+between = ((ends_lean[0] - 1 < lean) & (lean < ends_lean[1] + 1))[same].mean()
+print(
+    f"one digit: the slant of the middle of codes lies between those of the ends, give or take "
+    f"1°, in {between:.0%}"
+)
 assert between > 0.85
 
 pairs = np.concatenate([np.flatnonzero(same)[:2], np.flatnonzero(~same)[:2]])
@@ -260,10 +274,11 @@ show(figure, "15-blends")
 
 # %% [markdown]
 # A blend of pixels is a double exposure: two pale digits over each other, and no
-# pen draws that. A blend of codes is *one* image. Between two images of the same
-# digit it is as near to real ones as its ends are, with a slant in between.
-# Between two digits it is what the model believes to lie between them, and in the
-# very middle that may be no digit at all.
+# pen draws that. A blend of codes is mostly *one* image. Between two images of
+# the same digit it is as near to real ones as its ends are, with a slant in
+# between. (Both start from images that the VAE has rebuilt, so that neither is
+# flattered for being smooth.) Between two digits it is what the model believes to
+# lie between them, and in the very middle that may be no digit at all.
 #
 # This is what people use VAEs for when they make things: between two melodies, a
 # melody; between two faces, a face; between two molecules, one that might be
@@ -283,7 +298,8 @@ show(figure, "15-blends")
 # 1. **Change a number.** Find the direction of another factor, `scale`. Its ruler
 #    is the height of the ink: the spread of its rows around their mean. Predict
 #    whether it also moves the thickness. *Check:* the height changes by at least
-#    half of its own spread when you go from $-\tfrac12 v$ to $\tfrac12 v$.
+#    half of its own spread when you go from $-\tfrac12 v$ to $\tfrac12 v$, and
+#    the thickness by less than half of that.
 # 2. **A trap.** Use only images in which slant and stroke go together: both above
 #    their median, or both below. Find the direction of slant from these. *Check:*
 #    it now moves the thickness (by `moves`, the mean with its sign) at least
