@@ -209,12 +209,13 @@ for kind in wing:
         pass
     mu, logvar = model.encode(test_x)
     charged = model.price(mu, logvar)[0]
-    drawn = ByHand.price(model, mu, 2 * logvar if kind is NoHalf else logvar)[0]
+    true_logvar = 2 * logvar if kind is NoHalf else logvar  # of the clouds that it really draws
+    drawn = ByHand.price(model, mu, true_logvar)[0]
     prices[kind] = charged, drawn
     variety = 2 * model.sample(500).var(axis=0).sum()  # mean squared distance of two samples
     print(
         f"{kind.__name__:<11} price charged {charged:5.1f}, of the clouds it drew {drawn:6.1f}; "
-        f"spread of μ {mu.std():4.1f}, mean σ {np.exp(logvar / 2).mean():.2f}; "
+        f"spread of μ {mu.std():4.1f}, mean σ {np.exp(true_logvar / 2).mean():.2f}; "
         f"samples differ by {variety:4.1f}"
     )
 spread = {kind: model.encode(test_x)[0].std() for kind, model in trained.items()}
@@ -222,18 +223,24 @@ assert prices[NoHalf][0] < 0.8 * prices[NoHalf][1], "too cheap"
 assert spread[NoPrice] > 3 * spread[ByHand], "nothing keeps the codes together"
 assert spread[MeanForSum] < 0.1 * spread[ByHand], "and here nothing lets them say anything"
 rows = np.concatenate([model.sample(12, rng=1) for model in trained.values()])
-told = "samples, row by row: right, noise twice, no half, no price, mean for sum"
-show(figures.samples(rows, data.shape, across=12, told=told), "13-the-new-wing")
+figure, ax = plt.subplots(figsize=(8, 3.2))
+pictures = figures.tile(rows, data.shape, 12)
+ax.imshow(pictures, cmap="gray", vmin=0, vmax=1)
+ax.set(title="samples", xticks=[], yticks=(np.arange(5) + 0.5) * len(pictures) / 5)
+ax.set_yticklabels(["as it should be", "noise drawn twice", "no half", "no price", "mean for sum"])
+ax.grid(visible=False)
+show(figure, "13-the-new-wing")
 
 # %% [markdown]
 # - **Noise drawn twice.** It learns, only worse. In the mean the wrong noise
 #   tells $\sigma$ nothing, so only the price speaks to it: every $\sigma$ goes to
-#   1. To be told apart the codes must then spread further than the prior draws,
-#      and the samples are pale. Nobody would suspect a bug.
-# - **No half.** Nothing to see at all! The encoder adapts: it says another
-#   $\log\sigma^2$ to get the width it wants. But narrow clouds come too cheap. It
-#   is charged for one width and draws with another, as the printed prices show.
-#   So its loss is no bound of anything, and every number you publish is too good.
+#   1. To be told apart the codes must then spread further than those of the right
+#      model, and the samples are pale. Nobody would suspect a bug.
+# - **No half.** Nothing *wrong* to see! The samples even look crisper. The
+#   encoder adapts: it says another $\log\sigma^2$ to get the width it wants. But
+#   narrow clouds come too cheap. It is charged for one width and draws with its
+#   square, as the two prices show. So its loss is no bound of anything, and every
+#   number you publish is too good.
 # - **No price.** It is an autoencoder again, with codes all over the place.
 #   $\mathcal N(0, I)$ is a small spot among them, so the samples are pale and
 #   hardly differ (exercise 1 of lesson 08).
@@ -290,17 +297,18 @@ show(figure, "13-training")
 
 # %% [markdown]
 # At first the decoder knows the mean image only, and a code is worth nothing to
-# it. So within ten steps or so the price falls to well below a nat: for a moment
-# the model has all but collapsed. Then the decoder finds a first use for $z$, the
-# encoder finds it worth paying for, and the price *rises* while the
-# reconstruction falls by more. The sum sinks, the price settles at some 25 nats
-# (20 in quick mode). By lesson 10 that is room for at most $e^{25}$ things, tens
-# of billions.
+# it. So within ten steps or so the price falls to well below a nat, as printed
+# (at the scale of the picture it is a flat line): for a moment the model has all
+# but collapsed. Then the decoder finds a first use for $z$, the encoder finds it
+# worth paying for, and the price *rises* while the reconstruction falls by more.
+# The sum sinks, the price settles at some 25 nats (20 in quick mode). By lesson
+# 10 that is room for at most $e^{25}$ things, tens of billions.
 #
 # The pictures show the same six test images and the same six draws of $z$ again
-# and again, a row each time you look. The reconstructions come first. Samples
-# take longer, for the codes, all together, have to be spread as the prior is. In
-# the end some are digits that nobody has ever written, and some are still knots.
+# and again, a row each time you look. (Grey is the decoder's probability that a
+# pixel is on.) The reconstructions come first. Samples take longer, for the
+# codes, all together, have to be spread as the prior is. In the end some are
+# digits that nobody has ever written, and some are still knots.
 
 # %%
 result = evaluate(model, test_part, black_or_white)
@@ -316,9 +324,9 @@ assert -result.elbo < 0.72 * baseline
 
 # %% [markdown]
 # In lesson 03 a test image cost about 200 nats, and we hoped for less than half.
-# (At full size we have about 107 on MNIST and 90 on glyphs. Longer training and
-# more images bring it below 100; lesson 18 has the best known figures.) The ELBO
-# is a *bound*: the true cost is a few nats less.
+# (At full size we have about 90 on glyphs and, on MNIST, not quite half: 107.
+# Longer training and more images bring it below 100; lesson 18 has the best known
+# figures.) The ELBO is a *bound*: the true cost is a few nats less.
 #
 # ## Two forces
 #
@@ -353,8 +361,9 @@ for ax, (name, (rec, cost)) in zip(axes, pushed.items(), strict=True):
     ax.plot(cs, cost - cost[10], color=ORANGE, label="KL")
     ax.plot(cs, rec + cost - (rec + cost)[10], color=BLUE, label="sum")
     ax.axvline(1, color="grey", linestyle=":")
-    ax.set(xlabel=f"every {name} times c", ylim=(-20, 25))
+    ax.set(xlabel=f"every {name} times c", ylim=(-12, 30))
     assert abs(at - 1) <= 0.1, "balance"
+    assert (rec[11] - rec[9]) * (cost[11] - cost[9]) < 0, "opposite slopes at c = 1"
     assert np.all(np.diff(cost) > 0) if name == "μ" else np.all(np.diff(cost)[:5] < 0)
     assert np.all(np.diff(rec)[:8] < 0) if name == "μ" else np.all(np.diff(rec) > 0)
 axes[0].set_ylabel("nats more than at c = 1")
@@ -363,18 +372,19 @@ show(figure, "13-two-forces")
 
 # %% [markdown]
 # At 1, and it had to be: the encoder could have multiplied every $\mu$ by $c$
-# itself, in its last layer. Each term alone would gladly move, in opposite
-# directions, and their slopes cancel. (Beyond 1.2 even the reconstruction
-# suffers: the decoder was never trained that far out.) One force draws the images
-# apart into clusters, the other packs the codes together, and this is their
-# *equilibrium*.
+# itself, in its last layer, or added a constant to every $\log\sigma^2$. Each
+# term alone would gladly move, in opposite directions, and their slopes cancel.
+# (From 1.2 or 1.3 on even the reconstruction rises again: the decoder was never
+# trained that far out.) One force draws the images apart into clusters, the other
+# packs the codes together, and this is their *equilibrium*.
 #
-# It is what makes the latent space *continuous*. Each cloud has a width, so the
-# decoder must be right not at a point but all around it, and the codes stay where
-# the prior draws. (With 20 latents the clouds hardly overlap all the same: 20,000
-# of them cannot fill a prior that has room for $e^{25}$. Between them the decoder
-# has to guess, and it guesses well only as far as it has learned to change
-# slowly.) Lesson 14 looks at it.
+# It is what makes the holes of lesson 08 smaller. Each cloud has a width, so the
+# decoder is trained not at a point but all around it: near codes decode to near
+# images. And the codes stay where the prior draws. People call such a latent
+# space *continuous*. (With 20 latents the clouds hardly overlap all the same:
+# 20,000 of them cannot fill a prior that has room for $e^{25}$. Between them the
+# decoder has to guess, and it guesses well only as far as it has learned to
+# change slowly.) Lesson 14 looks at that space.
 #
 # ## It overfits less
 #
@@ -404,7 +414,7 @@ gaps = {name: test[-1] - train[-1] for name, (_, train, test) in curves.items()}
 for name, (_, train_loss, test_loss) in curves.items():
     print(
         f"{name:<11} reconstruction: training {train_loss[-1]:5.1f}, test {test_loss[-1]:5.1f} "
-        f"(at best {test_loss.min():.1f}), gap {gaps[name]:4.1f}, of the loss {bounds[name]:.1f}"
+        f"(at best {test_loss.min():.1f}), gap {gaps[name]:4.1f}, of it all {bounds[name]:.1f}"
     )
 assert gaps["VAE"] < 0.6 * gaps["Autoencoder"], "the VAE overfits less"
 assert bounds["VAE"] < 0.6 * bounds["Autoencoder"], "its price does not hide it either"
@@ -421,9 +431,9 @@ show(ax, "13-overfitting")
 
 # %% [markdown]
 # The autoencoder gets better and better on its training images, while on others
-# it soon stops improving, or even gets worse. The VAE's gap is little more than a
-# third of that. It cannot learn by heart so easily: an image is a cloud for it,
-# never twice the same code, and a narrow cloud costs. The price acts as a
+# it soon stops improving, or even gets worse. The VAE's gap is well under half of
+# that. It cannot learn by heart so easily: an image is a cloud for it, never
+# twice the same code, and a narrow cloud costs. The price acts as a
 # *regulariser*, which is the general name for a term that keeps a model from
 # learning by heart. (It does not do away with overfitting, as the blue gap shows.
 # And the autoencoder's reconstructions may still be the better ones: it pays
@@ -456,6 +466,6 @@ show(ax, "13-overfitting")
 #    one that the gradient check does not see. *Check:* `gradient(yours)` is true,
 #    and another rung says no.
 # 3. **Derive and implement.** Draw *two* codes for each image and average the two
-#    reconstructions, but run the encoder once. What changes in the gradients?
-#    *Check:* loss and gradient are those of `npvae.VAE` on a batch that has every
-#    image twice, each time with other noise.
+#    reconstruction losses, but run the encoder once. What changes in the
+#    gradients? *Check:* loss and gradient are those of `npvae.VAE` on a batch
+#    that has every image twice, each time with other noise.

@@ -48,8 +48,8 @@ assert gaps["too narrow"][64] > 10 * gaps["too wide"][64]
 # Let both numbers have variance 1, and let $\Lambda$ be the inverse of their
 # covariance; its diagonal is $1 / (1 - \rho^2)$. For bells with a common middle
 # the KL is $\tfrac12 (\text{trace}(\Lambda S) - 2 - \log\det(\Lambda S))$, with
-# $S$ the covariance of $q$, here $\text{diag}(s_1, s_2)$. Its derivative by $s_i$
-# is $\tfrac12(\Lambda_{ii} - 1/s_i)$, so $s_i = 1 - \rho^2$: narrower than the
+# $S$ the covariance of $q$, here $\text{diag}(v_1, v_2)$. Its derivative by $v_i$
+# is $\tfrac12(\Lambda_{ii} - 1/v_i)$, so $v_i = 1 - \rho^2$: narrower than the
 # posterior's own 1. Put in: the trace is 2, and
 #
 # $$ -\tfrac12\log\det(\Lambda S) = -\tfrac12 \log\frac{(1 - \rho^2)^2}{1 - \rho^2}
@@ -62,12 +62,12 @@ assert gaps["too narrow"][64] > 10 * gaps["too wide"][64]
 # %%
 for rho in (0.3, 0.6, 0.9):
     precision = np.linalg.inv(np.array([[1, rho], [rho, 1]]))
-    s1, s2 = np.meshgrid(*2 * [np.linspace(0.02, 1.5, 741)])
-    trace = precision[0, 0] * s1 + precision[1, 1] * s2
-    kl = 0.5 * (trace - 2 - np.log(s1 * s2 * np.linalg.det(precision)))
+    v1, v2 = np.meshgrid(*2 * [np.linspace(0.02, 1.5, 741)])
+    trace = precision[0, 0] * v1 + precision[1, 1] * v2
+    kl = 0.5 * (trace - 2 - np.log(v1 * v2 * np.linalg.det(precision)))
     print(f"ρ = {rho}: gap {kl.min():.4f}, on paper {-0.5 * np.log(1 - rho**2):.4f}")
     assert np.isclose(kl.min(), -0.5 * np.log(1 - rho**2), atol=1e-3)
-    assert abs(s1.ravel()[kl.argmin()] - (1 - rho**2)) < 0.01
+    assert abs(v1.ravel()[kl.argmin()] - (1 - rho**2)) < 0.01
 
 # %% [markdown]
 # ## 3. The exact reconstruction

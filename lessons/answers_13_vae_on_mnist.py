@@ -47,7 +47,7 @@ show(figures.samples(rows, data.shape, across=12, told=told), "13-answer-tempera
 #
 # A sign: the encoder of this one is *paid* for its clouds, in forward and
 # backward alike. The value on paper sees it. (If you trained it, the codes would
-# fly apart until something overflows.)
+# probably fly apart until something overflows.)
 
 
 # %%
