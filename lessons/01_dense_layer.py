@@ -218,6 +218,8 @@ assert np.array_equal(dense.db, db)
 print("npvae.Dense agrees in every bit")
 
 # %% [markdown]
+# One layer can only stretch, turn and shift. Lesson 02 puts a bend behind it.
+#
 # ## Exercises
 #
 # Answers are in `answers_01_dense_layer.py`. Try first, in a copy of this file in

@@ -42,7 +42,8 @@ for p in (1.0, 0.5, 0.01):
 # ## A real number: squared error
 #
 # Say the network puts out $m$, and believes the number $x$ to lie around it like
-# a bell of width $\sigma$:
+# a bell of width $\sigma$ (its *standard deviation*; $\sigma^2$ is its
+# *variance*, the mean square of the distance from $m$):
 #
 # $$ p(x) = \frac{1}{\sqrt{2\pi}\,\sigma} \exp\left(-\frac{(x - m)^2}{2\sigma^2}\right) $$
 #
@@ -108,7 +109,8 @@ show(figure, "03-bells")
 #
 # $$ -\log p(x) = -x \log p - (1 - x) \log(1 - p) $$
 #
-# This *is* the binary cross-entropy. The network puts out any real number $a$,
+# This *is* the binary cross-entropy. (A coin is also called a *Bernoulli*
+# variable, and this its likelihood.) The network puts out any real number $a$,
 # the *logit*, and the sigmoid turns it into a probability,
 # $p = \text{sigmoid}(a)$. Now look at what happens when both are put together.
 # Since $p = 1/(1 + e^{-a})$ and $1 - p = 1/(1 + e^{a})$, we have
@@ -220,9 +222,9 @@ for ax, (name, (values, colours, low, high)) in zip(axes, pictures.items(), stri
 show(figure, "03-the-price-of-a-digit")
 
 # %% [markdown]
-# In these pictures ink is white and paper black. Dear is ink where ink is rare
-# and, a little, paper where ink is usual. In the gradient, blue pixels should
-# become more probable and red ones less.
+# In these pictures ink is white and paper black. Ink costs much where ink is
+# rare, and paper costs a little where ink is usual. In the gradient, blue pixels
+# should become more probable and red ones less.
 #
 # Remember the second number, about 200 nats. The models of later lessons are
 # measured in the same coin, and we shall want less than half of it.
@@ -265,6 +267,9 @@ assert np.isclose(factor, 784), "npvae's likelihoods sum over the pixels"
 # > log-likelihood". A grey pixel of 0.4 is neither heads nor tails, so no coin
 # > can produce it. The formula still runs and still trains. But its floor is not
 # > zero, and its value is no log probability (exercise 2).
+#
+# You now have layers and losses. Lesson 04 asks how you would know if one of them
+# were wrong.
 #
 # ## Exercises
 #

@@ -286,8 +286,11 @@ print(f"6 black_or_white: the brightest pixel is on in {white.mean():.2%} of all
 #    look perfect, and every number of nats that you publish is a little off. A
 #    fair byte is drawn from 0..254.
 #
-# In lesson 13 the museum gets a wing for variational autoencoders, with a bug
-# that is wrong in forward and backward *and* random.
+# (We name nobody: such bugs have happened to everyone, and to us.) In lessons 11
+# and 13 the museum gets a wing for variational autoencoders, with a bug that is
+# wrong in forward and backward *and* random.
+#
+# Now that the gradients are right, lesson 05 walks down them.
 #
 # ## Exercises
 #

@@ -180,7 +180,7 @@ show(figure, "05-race")
 # Now a real network, and it learns something you can see. It is told a number
 # from 0 to 9 as ten zeros with a single one (*one-hot*), and has to draw an image
 # of our choice. That is a *decoder*: few numbers in, an image out. You will meet
-# it again in every lesson from here on.
+# it again in nearly every lesson from here on.
 
 # %%
 data = digits()
@@ -270,6 +270,9 @@ for name, optimizer in (("SGD", SGD(0.3)), ("momentum", Momentum(0.1)), ("Adam",
 # and both shrink alike, so that the step stays the same. Adam hides the mistake.
 # That is comfortable, and dangerous: the weight *between two terms* of a loss
 # still changes by 784, and Adam will not tell you.
+#
+# This decoder was given ten labels by us. In lesson 06 a second network has to
+# find the codes.
 #
 # ## Exercises
 #

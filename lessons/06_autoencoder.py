@@ -347,8 +347,8 @@ assert ratio > 1.4, "the autoencoder does: what is unlike a digit comes out wors
 # upside-down ones come out much worse. ZIP knows nothing, and loses nothing.
 # (JPEG stands between: it knows what eyes do not see.)
 #
-# Next: what such a network is good for besides compression (07), and why you
-# cannot make up new digits with it (08).
+# Next: what such a network is good for besides compression (07), and why new
+# digits made up with it so often fail (08).
 #
 # ## Exercises
 #

@@ -56,8 +56,7 @@ print(f"spread of the 16 numbers: from {spread.min():.1f} to {spread.max():.1f}"
 # mean 0 and width 1; their covariance is the identity matrix $I$. $A$ is a square
 # root of $C$, which NumPy's `cholesky` finds, so that $A\varepsilon$ has the
 # covariance $A I A^\top = C$. (In code each row is a draw, hence `@ A.T`.) That
-# is fair: the draws have the same mean, the same widths and the same correlations
-# as real codes.
+# is fair: the draws have the same mean and the same covariances as real codes.
 
 
 # %%
@@ -88,7 +87,9 @@ figures.samples(made_up[:64], data.shape, told=told, ax=right)
 show(figure, "08-made-up")
 
 # %% [markdown]
-# Some pass for digits. Many are knots of strokes that no hand ever drew.
+# Some pass for digits. Many are knots of strokes that no hand ever drew. (A model
+# that makes new data is called *generative*. This one is not much of a model
+# yet.)
 #
 # ## How bad is it?
 #
@@ -194,7 +195,8 @@ show(figure, "08-where-the-holes-are")
 #
 # Codes have one more use that we would like: *mixing*. Halfway between the code
 # of a 3 and the code of an 8 we would like something between a 3 and an 8, and
-# sharp. We walk in a straight line, $z = (1 - t)\, z_A + t\, z_B$.
+# sharp. We walk in a straight line, $z = (1 - t)\, z_A + t\, z_B$
+# (*interpolation*).
 #
 # **Predict first:** both ends are codes of digits, where the decoder is at home.
 # What about the middle, if A and B are the same digit? And if they are not?
@@ -255,17 +257,19 @@ show(figure, "08-a-walk")
 # 3. **Near codes, near images**, and good ones all the way between, or mixing
 #    makes no sense.
 #
-# Here is the idea that gives all three. Let the encoder answer not with a *point*
-# but with a little *cloud*, a distribution $q(z \mid x)$. In training, draw $z$
-# from the cloud. Then the decoder has to cope with a whole region and not with a
-# point, and where neighbouring clouds overlap it must find one answer for both.
-# And charge the encoder for every cloud that strays from $p(z)$, so that together
-# they fill it and leave no holes. We do not fit a distribution to the codes. We
-# make the codes fit a distribution.
+# Here is the idea that comes nearer to all three (lesson 14 measures how near).
+# Let the encoder answer not with a *point* but with a little *cloud*, a
+# distribution $q(z \mid x)$. In training, draw $z$ from the cloud. Then the
+# decoder has to cope with a whole region and not with a point, and where
+# neighbouring clouds overlap it must find one answer for both. And charge the
+# encoder for every cloud that strays from $p(z)$, so that together they come
+# close to filling it, and leave smaller holes. We do not fit a distribution to
+# the codes. We make the codes fit a distribution.
 #
 # The draw from the cloud, made so that a gradient can pass through it, is called
 # *reparameterised*; the charge is the *KL divergence*; and the whole is the
-# **variational autoencoder**. Part III of the course builds it.
+# **variational autoencoder**. Part III of the course builds its parts, and lesson
+# 13 puts them together.
 #
 # > **What you may have read:** "the bottleneck of an autoencoder is discrete, and
 # > a VAE makes it continuous". The codes above are real numbers, as continuous as

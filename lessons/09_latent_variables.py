@@ -114,9 +114,11 @@ assert above > 0.54, "of a bell it would be half"
 # p(x) = \int p(z)\, p(x \mid z)\, dz $$
 #
 # The bottom, $p(x)$, is how probable this pupil is *whatever* $z$ may be: add up
-# all the ways in which $x$ can come about. It is called the **evidence**. In one
-# dimension we can simply do that on a grid: many values of $z$, each standing for
-# a strip of width $dz$.
+# all the ways in which $x$ can come about. It is called the **evidence**. (Lesson
+# 03 called $p(x)$ the likelihood. Now that there is a $z$, that word goes to
+# $p(x \mid z)$, and $p(x)$ gets a name of its own.) In one dimension we can
+# simply do that on a grid: many values of $z$, each standing for a strip of width
+# $dz$.
 #
 # **Predict first:** a pupil worked for 20 minutes. That is all you know. What do
 # you believe of $z$? And then you hear that the score was 8?

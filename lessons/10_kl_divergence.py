@@ -36,7 +36,8 @@ rng = np.random.default_rng(0)
 # many draws $z$ of $q$. (Say: the KL of $q$ from $p$. Many write it
 # $\text{KL}(q \,\|\, p)$.) This lesson is about one case, the one that a VAE
 # needs: $q = \mathcal N(\mu, \sigma^2)$ is the little cloud that the encoder
-# names for an image, and $p = \mathcal N(0, 1)$ is the prior.
+# names for an image (its $\sigma$ has nothing to do with the noise of lesson 09),
+# and $p = \mathcal N(0, 1)$ is the prior.
 #
 # We can measure it right away, from random draws. That is a *Monte Carlo*
 # estimate: draw, compute, take the mean. (The mean of $n$ draws is off by about
@@ -356,6 +357,9 @@ show(ax, "10-two-directions")
 # > **What you may have read:** "the KL divergence is the distance between two
 # > distributions". A distance is the same in both directions, and this is not. It
 # > is a cost, in nats, for the one who draws from $q$ and believes in $p$.
+#
+# The KL needs no draws. The other half of the loss does, and a draw has no slope.
+# That is lesson 11.
 #
 # ## Exercises
 #

@@ -247,9 +247,9 @@ print(f"within 0.05 nats from k = {needed} on")
 #
 # So far $q$ was made for one $x$. For a thousand images we do not want a thousand
 # searches. So let a network name the bell for *any* $x$: $\mu(x)$ and
-# $\log\sigma^2(x)$. That is the **encoder**, and one says that it *amortises* the
-# search: the work is done once, in training, and after that each $x$ costs one
-# look.
+# $\log\sigma^2(x)$. That is the **encoder**, we write $q(z \mid x)$, and one says
+# that it *amortises* the search: the work is done once, in training, and after
+# that each $x$ costs one look.
 #
 # Now we have all parts. Our two-number data are drawn from a true $a$. The model
 # has an encoder of one dense layer (two numbers in, $\mu$ and $\log\sigma^2$ out)
@@ -263,7 +263,7 @@ print(f"within 0.05 nats from k = {needed} on")
 
 # %%
 data = rng.standard_normal((5000, 1)) * a + SIGMA_X * rng.standard_normal((5000, 2))
-# two numbers, no hidden layer, one latent
+# npvae's VAE, which you will write yourself in lesson 13: two numbers, no hidden layer, one latent
 model = VAE.dense(2, (), 1, likelihood="gaussian", sigma=SIGMA_X, seed=3, dtype=np.float64)
 print(f"{model.params.flat.size} numbers to learn")
 adam, curves = Adam(lr=0.01), []
@@ -336,8 +336,9 @@ show(figure, "12-the-smallest-vae")
 #    worse, and which of the two more draws repair sooner. *Check:* at $k = 64$
 #    the gap of the narrow one is more than ten times that of the wide one.
 # 2. **Two latents.** Let the posterior be a bell of two correlated numbers, with
-#    correlation $\rho$, while $q$ has two *independent* bells, as in a VAE. How
-#    large is the gap that remains? (For bells with a common middle the KL is
+#    correlation $\rho$ (their covariance, divided by both widths), while $q$ has
+#    two *independent* bells, as in a VAE. How large is the gap that remains? (For
+#    bells with a common middle the KL is
 #    $\tfrac12 (\text{trace}(\Lambda S) - 2 - \log\det(\Lambda S))$, with $S$ the
 #    covariance of $q$ and $\Lambda$ the inverse of the posterior's; the trace is
 #    the sum along the diagonal.) *Check:* $-\tfrac12 \log(1 - \rho^2)$, found by

@@ -41,7 +41,8 @@ vae_2, vae, autoencoder = train(VAE, 2), train(VAE, 8), train(Autoencoder, 8)
 
 # %% [markdown]
 # (The pixels stay grey in this lesson, for the pictures. We judge by distances,
-# not by nats.)
+# not by nats. And when we speak of *the code* of an image, from here on we mean
+# its $\mu$. For pictures that is fair; for the ELBO it is not: lesson 12.)
 #
 # ## A map
 #
@@ -86,10 +87,11 @@ assert share_8 > 0.7, "near codes are of one digit"
 # %% [markdown]
 # On the right one digit *turns into* the next, through a blur where many share a
 # place. What the price bought is that we know where to look. Far costs, so the
-# digits crowd around the middle. (On the left you still see gaps, and on MNIST
-# the 1s stand well outside, beyond the edge of the right picture. The price is a
-# pull and no fence. And in two dimensions an autoencoder leaves hardly more
-# holes, as you saw in lesson 08. With eight the difference shows.)
+# digits crowd around the middle, in *clusters* that the reconstruction draws
+# apart and the price packs together (lesson 13). (On the left you still see gaps,
+# and on MNIST the 1s stand well outside, beyond the edge of the right picture.
+# The price is a pull and no fence. And in two dimensions an autoencoder leaves
+# hardly more holes, as you saw in lesson 08. With eight the difference shows.)
 #
 # In two dimensions they also overlap: two numbers are too few to keep ten digits
 # in all their slants and widths apart. (npvae's glyphs differ more by slant and
@@ -159,10 +161,10 @@ show(figure, "14-clouds")
 # and gaps. But they stand where it stands, and that is why one can draw from it.
 # We drew 150; all of them together overlap heavily in two dimensions. A cloud
 # says: "somewhere here". The decoder cannot tell the images apart that share a
-# place, so it decodes something that suits them all. That makes the space
-# continuous, and it is also where the blur comes from (lesson 17). With eight
-# latents there is so much room that few clouds meet, as the printed widths say,
-# and the decoder has to fill what lies between.
+# place, so it decodes something that suits them all. That is how the places
+# between the points get trained, and it is also where the blur comes from (lesson
+# 17). With eight latents there is so much room that few clouds meet, as the
+# printed widths say, and the decoder has to fill what lies between.
 #
 # ## The three wishes, measured
 #

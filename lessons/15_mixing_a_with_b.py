@@ -291,6 +291,8 @@ show(figure, "15-blends")
 # > That may happen, and some train for it (with a larger weight on the KL, lesson
 # > 16). But nothing in the ELBO promises it.
 #
+# What does a code cost, and what if it cost more? Lesson 16 turns that knob.
+#
 # ## Exercises
 #
 # Answers are in `answers_15_mixing_a_with_b.py`.

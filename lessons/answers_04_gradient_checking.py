@@ -40,9 +40,9 @@ assert check(Scale(4, 1e-7), x).ok
 # %% [markdown]
 # ## 2. An exhibit of our own
 #
-# A tanh that somebody made twice as steep, in forward and backward. The derivative
-# of $\tanh 2x$ is $2\,(1 - y^2)$, so the gradient check is content. Only a value
-# by hand tells: $\tanh 1 = 0.7616$.
+# A tanh that somebody made twice as steep, in forward and backward. The
+# derivative of $\tanh 2x$ is $2\,(1 - y^2)$, so the gradient check is content.
+# Only a value by hand tells: $\tanh 1 = 0.7616$.
 
 
 # %%

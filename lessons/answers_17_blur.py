@@ -49,11 +49,11 @@ def edges(x):
 # %% [markdown]
 # ## 1. Far too narrow
 #
-# Now an error of 0.1 costs two nats, a pixel! The encoder spends half as much
-# again. But nearly all of it goes into narrower clouds, so that the draw of $z$
-# does less harm. The reconstruction from $\mu$ gains next to nothing. And the
-# samples are worse, as with a small $\beta$: narrower clouds leave more room
-# between them.
+# Now an error of 0.1 costs two nats, a pixel! The encoder spends a third to a
+# half more. But nearly all of it goes into narrower clouds, so that the draw of
+# $z$ does less harm. The reconstruction from $\mu$ gains nothing. And the samples
+# are worse, as with a small $\beta$: narrower clouds leave more room between
+# them.
 
 # %%
 narrow, optimal = train(build(0.05)), train(build("optimal"))
