@@ -358,8 +358,8 @@ show(ax, "13-samples")
 # few nats less.
 #
 # And so to the question at the top. A sample is about as far from the nearest
-# training image as a test image is, and none is a copy: where they are digits,
-# they are digits that nobody has ever written.
+# training image as a test image is, or farther, and none is a copy: where they
+# are digits, they are digits that nobody has ever written.
 #
 # ## Two forces
 #
