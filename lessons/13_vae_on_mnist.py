@@ -239,9 +239,9 @@ show(figure, "13-the-new-wing")
 
 # %% [markdown]
 # - **Noise drawn twice.** It learns, only worse. In the mean the wrong noise
-#   tells $\sigma$ nothing, so only the price speaks to it: every $\sigma$ goes to
-#   1. To be told apart the codes must then spread further than those of the right
-#      model, and the samples are pale. Nobody would suspect a bug.
+#   tells $\sigma$ nothing, so only the price speaks to it, and every $\sigma$
+#   goes to one. To be told apart the codes must then spread further than those of
+#   the right model, and the samples are pale. Nobody would suspect a bug.
 # - **No half.** Nothing *wrong* to see! The samples even look crisper. The
 #   encoder adapts: it says another $\log\sigma^2$ to get the width it wants. But
 #   narrow clouds come too cheap. It is charged for one width and draws with its
@@ -439,15 +439,16 @@ for kind in (Autoencoder, VAE):
     rival, seen = kind.dense(784, n_h, 20), []
     for step, _ in enumerate(train(rival, few, epochs, batch_size, fixed), start=1):
         if step % (n_steps // 10) == 0:
-            known, new = (evaluate(rival, part, fixed) for part in (few, test_part))
-            seen.append((step * epochs / n_steps, known.reconstruction, new.reconstruction))
-    bounds[kind.__name__] = known.bound - new.bound
+            learned, unseen = (evaluate(rival, part, fixed) for part in (few, test_part))
+            seen.append((step * epochs / n_steps, learned.reconstruction, unseen.reconstruction))
+    bounds[kind.__name__] = learned.bound - unseen.bound
     curves[kind.__name__] = np.array(seen).T
 gaps = {name: test[-1] - train[-1] for name, (_, train, test) in curves.items()}
 for name, (_, train_loss, test_loss) in curves.items():
     print(
         f"{name:<11} reconstruction: training {train_loss[-1]:5.1f}, test {test_loss[-1]:5.1f} "
-        f"(at best {test_loss.min():.1f}), gap {gaps[name]:4.1f}, of it all {bounds[name]:.1f}"
+        f"(at best {test_loss.min():.1f}), gap {gaps[name]:.1f}; gap of the whole loss "
+        f"{bounds[name]:.1f}"
     )
 assert gaps["VAE"] < 0.6 * gaps["Autoencoder"], "the VAE overfits less"
 assert bounds["VAE"] < 0.6 * bounds["Autoencoder"], "its price does not hide it either"
