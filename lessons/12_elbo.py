@@ -344,8 +344,10 @@ show(figure, "12-the-smallest-vae")
 #    the sum along the diagonal.) *Check:* $-\tfrac12 \log(1 - \rho^2)$, found by
 #    a search over both widths.
 # 3. **Derive and implement.** Show that for our model
-#    $\mathbb E_q[\log p(x \mid z)] = \log p(x \mid z{=}\mu) - |a|^2 \sigma^2 / 2\sigma_x^2$,
-#    which `parts` uses, and find from it the best $\sigma$ by setting a
-#    derivative to zero. *Check:* it is the width of the posterior, and
-#    `npvae.check` passes on your ELBO and its gradients by $\mu$ and
-#    $\log\sigma^2$.
+#
+#    $$ \mathbb E_q[\log p(x \mid z)] = \log p(x \mid z{=}\mu)
+#    - \frac{|a|^2 \sigma^2}{2\sigma_x^2} $$
+#
+#    (`parts` uses it), and find from it the best $\sigma$ by setting a derivative
+#    to zero. *Check:* it is the width of the posterior, and `npvae.check` passes
+#    on your ELBO and its gradients by $\mu$ and $\log\sigma^2$.
