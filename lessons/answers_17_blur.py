@@ -49,8 +49,8 @@ def edges(x):
 # %% [markdown]
 # ## 1. Far too narrow
 #
-# Now an error of 0.1 costs two nats, a pixel! The encoder spends a third to a
-# half more. But nearly all of it goes into narrower clouds, so that the draw of
+# Now an error of 0.1 costs two nats, a pixel! The encoder spends a third to two
+# thirds more. But nearly all of it goes into narrower clouds, so that the draw of
 # $z$ does less harm. The reconstruction from $\mu$ gains nothing. And the samples
 # are worse, as with a small $\beta$: narrower clouds leave more room between
 # them.
