@@ -151,7 +151,7 @@ for ax, (name, vector) in zip(axes, v.items(), strict=True):
     codes = z_test[shown][:, None] + ts[:, None] * vector  # (5, 9, 16)
     images = vae.decode(codes.reshape(-1, 16)).reshape(5, 9, 784)
     rows = np.concatenate([x_test[shown][:, None], images], axis=1).reshape(-1, 784)
-    told = f"a test image; its code plus t times the direction of {name}, t = -1 ... 1"
+    told = f"a test image; its code plus t times v of {name}, t = -1 ... 1"
     figures.samples(rows, data.shape, across=10, told=told, ax=ax)
 show(figure, "15-directions")
 
