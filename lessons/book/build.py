@@ -3,8 +3,8 @@
     pip install -e '.[book]'
     python lessons/book/build.py
 
-It takes ten minutes and more, since it runs every lesson; later builds run what has changed. The book
-needs no network once it is built. MathJax, which draws the formulas, is fetched once, with npm.
+It takes ten minutes and more, since it runs every lesson; later builds run what has changed. The
+book needs no network once it is built. MathJax, which draws the formulas, is fetched once, with npm.
 """
 
 import argparse
