@@ -4,7 +4,8 @@
     python lessons/book/build.py
 
 It takes ten minutes and more, since it runs every lesson; later builds run what has changed. The
-book needs no network once it is built. MathJax, which draws the formulas, is fetched once, with npm.
+book needs no network once it is built. MathJax, which draws the formulas, is fetched once, with
+npm.
 """
 
 import argparse
