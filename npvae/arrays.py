@@ -1,70 +1,28 @@
-"""Where a model's numbers live: one flat vector with named views, on one device.
-
-This is the one room that knows devices. Everything else calls NumPy's functions on the
-arrays it is given, and those follow the arrays to wherever they live.
-"""
+"""A model's numbers: one flat vector with named views, on one device."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
+from npvae.devices import CPU, DEVICES, Array, Counter, Device, Seed, find_device, fused
 from npvae.errors import InputError
 
-Array: TypeAlias = NDArray[Any]
-Seed: TypeAlias = int | np.random.Generator
-
-CACHE_LINE = 64  # bytes
-
-
-class Device(Protocol):
-    """What npvae asks of a place where arrays live; everything else NumPy dispatches."""
-
-    name: str
-
-    def zeros(self, size: int, dtype: DTypeLike) -> Array:
-        """Return a vector of `size` zeros on this device."""
-
-    def asarray(self, array: Array, dtype: DTypeLike | None = None) -> Array:
-        """Return `array`, from the host or already here, on this device."""
-
-    def to_host(self, array: Array) -> Array:
-        """Return `array` as a NumPy array."""
-
-    def generator(self, seed: Seed) -> np.random.Generator:
-        """Return a generator whose draws live on this device; a generator is passed through."""
-
-    def permutation(self, rng: np.random.Generator, n: int) -> Array:
-        """Return 0 .. n - 1 in a random order (CuPy's generators have no method for it)."""
-
-
-class Cpu:
-    """The host's memory and NumPy."""
-
-    name = "cpu"
-
-    def zeros(self, size: int, dtype: DTypeLike) -> Array:
-        """On a cache line's boundary, where passes over long vectors run a quarter faster."""
-        n_bytes = size * np.dtype(dtype).itemsize
-        block = np.zeros(n_bytes + CACHE_LINE, np.uint8)
-        start = -block.ctypes.data % CACHE_LINE
-        return block[start : start + n_bytes].view(dtype)
-
-    def asarray(self, array: Array, dtype: DTypeLike | None = None) -> Array:
-        return np.asarray(array, dtype)
-
-    def to_host(self, array: Array) -> Array:
-        return array
-
-    def generator(self, seed: Seed) -> np.random.Generator:
-        return np.random.default_rng(seed)
-
-    def permutation(self, rng: np.random.Generator, n: int) -> Array:
-        return rng.permutation(n)
-
-
-CPU = Cpu()
+__all__ = [
+    "CPU",
+    "DEVICES",
+    "Array",
+    "Counter",
+    "Device",
+    "Parameters",
+    "Seed",
+    "find_device",
+    "fused",
+    "named_parameters",
+    "require_batch",
+    "walk",
+]
 
 
 def walk(thing: object, name: str = "") -> Iterator[tuple[str, object]]:
@@ -121,8 +79,8 @@ def _join(name: str, key: object) -> str:
     return f"{name}.{key}" if name else str(key)
 
 
-def require_batch(x: Array, n: int, name: str = "x") -> None:
-    """Refuse what is not a (B, n) float array, in words that help.
+def require_batch(x: Array, n: int, name: str = "x", device: Device = CPU) -> None:
+    """Refuse what is not a (B, n) float array on the device, in words that help.
 
     >>> require_batch(np.zeros((2, 3)), 4)
     Traceback (most recent call last):
@@ -136,6 +94,11 @@ def require_batch(x: Array, n: int, name: str = "x") -> None:
         raise InputError(
             f"{name} holds {x.dtype}, expected floats; for pixels 0..255 give {name} / 255"
         )
+    if not isinstance(x, device.array_type):
+        raise InputError(
+            f"{name} is a {type(x).__module__}.{type(x).__name__}, and the model is on the device "
+            f"{device.name}; give model.params.device.asarray({name})"
+        )
 
 
 class Parameters:
@@ -148,7 +111,7 @@ class Parameters:
     ----------
     parts : the model's layers by name; a parameter is an array `W` with its gradient `dW` beside it
     dtype : float32 to train, float64 to check gradients
-    device : where the numbers live
+    device : where the numbers live: "cpu", "cuda", or a `Device`
 
     Attributes
     ----------
@@ -168,10 +131,13 @@ class Parameters:
     """
 
     def __init__(
-        self, parts: Mapping[str, object], dtype: DTypeLike = np.float32, device: Device = CPU
+        self,
+        parts: Mapping[str, object],
+        dtype: DTypeLike = np.float32,
+        device: Device | str = CPU,
     ) -> None:
         self.dtype: np.dtype[Any] = np.dtype(dtype)
-        self.device = device
+        self.device = device = find_device(device)
         if self.dtype not in (np.float32, np.float64):
             raise InputError(f"dtype is {self.dtype}; npvae computes in float32 or float64")
         found = list(named_parameters(parts))

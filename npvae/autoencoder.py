@@ -35,7 +35,7 @@ class Autoencoder(EncoderDecoder):
 
     def encode(self, x: Array, y: Array | None = None) -> Array:
         """Return the codes z, (B, n_z), of examples x, (B, n_x)."""
-        require_batch(x, self.n_x)
+        require_batch(x, self.n_x, device=self.params.device)
         return self.encoder.forward(self.beside(x, y))
 
     def reconstruct(self, x: Array, y: Array | None = None) -> Array:

@@ -53,6 +53,7 @@ def build_model(settings: Settings, dataset: Dataset, rng: np.random.Generator) 
         init=settings.init,
         logvar_range=settings.logvar_range,
         seed=rng,
+        device=settings.device,
         **options,
     )
     if settings.mean_bias or settings.sigma in SIGMAS:

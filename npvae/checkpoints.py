@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from npvae.arrays import CPU, Device
+from npvae.arrays import CPU, Device, find_device
 from npvae.datasets.scaling import Scaling
 from npvae.errors import DataError
 from npvae.model_file import (
@@ -84,7 +84,7 @@ def save_checkpoint(
             "optimizer": {"kind": type(optimizer).__name__, "numbers": numbers},
             "progress": stand,
             "settings": dict(settings or {}),
-            "versions": versions(),
+            "versions": versions(model.params.device.about),
         }
         to_host = model.params.device.to_host
         arrays |= {f"optimizer/{name}": to_host(vector) for name, vector in vectors.items()}
@@ -97,7 +97,7 @@ def load_checkpoint(
     *,
     model: Model | None = None,
     optimizer: Optimizer | None = None,
-    device: Device = CPU,
+    device: Device | str = CPU,
 ) -> Checkpoint:
     """Read what `save_checkpoint` wrote.
 
@@ -113,7 +113,7 @@ def load_checkpoint(
     DataError : if there is no such file, it is damaged, does not belong to the model given, or
         needs a model or an optimiser of one's own that was not given
     """
-    what = "a checkpoint"
+    device, what = find_device(device), "a checkpoint"
     header, arrays = read_content(path, what)
     with decoding(path, what):
         if "progress" not in header:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from npvae.arrays import find_device
 from npvae.datasets.dataset import Dataset, checksum
 from npvae.datasets.reading import quote, reading
 from npvae.errors import DataError
@@ -40,7 +41,7 @@ def write_config(path: Path, settings: Settings, dataset: Dataset, n_parameters:
                 "labels_crc32": _labels_checksum(dataset),
             },
             "parameters": n_parameters,
-            "versions": versions(),
+            "versions": versions(find_device(settings.device).about),
         },
     )
 

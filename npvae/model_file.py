@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike
 
-from npvae.arrays import CPU, Array, Device
+from npvae.arrays import CPU, Array, Device, find_device
 from npvae.autoencoder import Autoencoder, DenoisingAutoencoder
 from npvae.datasets.archive import read_arrays, require_floats, write_arrays
 from npvae.datasets.reading import quote, reading
@@ -67,7 +67,7 @@ def save_model(path: str | Path, model: Model, scaling: Scaling, shape: tuple[in
 
 
 def load_model(
-    path: str | Path, *, dtype: DTypeLike = np.float32, device: Device = CPU
+    path: str | Path, *, dtype: DTypeLike = np.float32, device: Device | str = CPU
 ) -> SavedModel:
     """Read what `save_model` wrote, or the model in what `save_checkpoint` wrote.
 
@@ -77,7 +77,7 @@ def load_model(
     ------
     DataError : if there is no such file, or it is not such a file
     """
-    what = "a model that npvae saved"
+    device, what = find_device(device), "a model that npvae saved"
     header, arrays = read_content(path, what)
     with decoding(path, what):
         saved = restore_model(build(header, arrays, dtype, device), header, arrays)

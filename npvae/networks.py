@@ -55,7 +55,7 @@ class EncoderDecoder:
     n_x, n_z : numbers in an example and in its code
     n_y : numbers of a condition y that both networks are told, a label's one-hot for instance
     likelihood : what the decoder's outputs say about x
-    dtype, device : of the parameters
+    dtype, device : of the parameters; device is "cpu", "cuda", or a `Device`
     """
 
     kind: ClassVar[str]  # its name in a file
@@ -72,7 +72,7 @@ class EncoderDecoder:
         n_y: int = 0,
         likelihood: Likelihood | None = None,
         dtype: DTypeLike = np.float32,
-        device: Device = CPU,
+        device: Device | str = CPU,
     ) -> None:
         if not isinstance(n_y, int | np.integer) or n_y < 0:
             raise InputError(f"n_y is {n_y}; give the numbers of a condition, 0 for none")
@@ -83,7 +83,7 @@ class EncoderDecoder:
         self.params = Parameters(
             {"encoder": encoder, "decoder": decoder, "likelihood": self.likelihood}, dtype, device
         )
-        self._classes = device.asarray(np.arange(n_y))
+        self._classes = self.params.device.asarray(np.arange(n_y))
 
     @classmethod
     def dense(
@@ -100,7 +100,7 @@ class EncoderDecoder:
         logvar_range: Sequence[float] | None = None,
         seed: Seed = 0,
         dtype: DTypeLike = np.float32,
-        device: Device = CPU,
+        device: Device | str = CPU,
         **options: Any,
     ) -> Self:
         """Dense layers n_x - n_h - n_z and back; any number of hidden layers, mirrored.
@@ -157,7 +157,7 @@ class EncoderDecoder:
 
     def decode(self, z: Array, y: Array | None = None) -> Array:
         """Return the means of p(x | z), (B, n_x), in the space of x."""
-        require_batch(z, self.n_z, "z")
+        require_batch(z, self.n_z, "z", self.params.device)
         return self.likelihood.mean(self.decoder.forward(self.beside(z, y)))
 
     def beside(self, v: Array, y: Array | None) -> Array:
@@ -170,7 +170,7 @@ class EncoderDecoder:
             raise InputError(
                 f"this model is conditional: give y, (B, {self.n_y}), such as one_hot(labels)"
             )
-        require_batch(y, self.n_y, "y")
+        require_batch(y, self.n_y, "y", self.params.device)
         if len(y) != len(v):
             raise InputError(f"y has {len(y)} rows, expected {len(v)}: one for each example")
         return np.concatenate([v, y], axis=1)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from npvae.arrays import Array, Parameters
+from npvae.arrays import Array, Parameters, fused
 from npvae.datasets.archive import require_floats
 from npvae.datasets.reading import quote
 from npvae.errors import DataError, InputError
@@ -76,10 +76,9 @@ class Adam:
 
     Notes
     -----
-    The update is the one other place (beside the Bernoulli loss) that is written for speed: every
-    pass over the vectors counts. The averages are kept without their factors,
-    M = m / (1 - beta1) and V = v / (1 - beta2), which saves two passes; the factors return in the
-    step size and in eps. With s = sqrt((1 - beta2) / (1 - beta2^t)):
+    The averages are kept without their factors, M = m / (1 - beta1) and V = v / (1 - beta2), which
+    saves two passes over the vectors; the factors return in the step size and in eps. With
+    s = sqrt((1 - beta2) / (1 - beta2^t)):
 
         p <- p - a M / (sqrt(V) + eps / s),  a = lr (1 - beta1) / (1 - beta1^t) / s
     """
@@ -102,17 +101,37 @@ class Adam:
         self.t += 1
         s = sqrt((1 - self.beta2) / (1 - self.beta2**self.t))
         a = float(self.lr) * (1 - self.beta1) / (1 - self.beta1**self.t) / s
-        g = params.grad
-        self.M *= self.beta1
-        self.M += g
-        self.V *= self.beta2
-        change = np.multiply(g, g, out=self._change)
-        self.V += change
-        np.sqrt(self.V, out=change)
-        change += self.eps / s
-        np.divide(self.M, change, out=change)
-        change *= a
-        params.flat -= change
+        vectors = params.flat, params.grad, self.M, self.V, self._change
+        adam_update(*vectors, self.beta1, self.beta2, a, self.eps / s)
+
+
+@fused
+def adam_update(
+    p: Array,
+    g: Array,
+    M: Array,
+    V: Array,
+    change: Array,
+    beta1: float,
+    beta2: float,
+    a: float,
+    eps: float,
+) -> None:
+    """M <- beta1 M + g,  V <- beta2 V + g²,  p <- p - a M / (sqrt(V) + eps),  all in place.
+
+    The one other place (beside the Bernoulli loss) that is written for speed: every pass over the
+    vectors counts. `change` is room for a vector.
+    """
+    M *= beta1
+    M += g
+    V *= beta2
+    np.multiply(g, g, out=change)
+    V += change
+    np.sqrt(V, out=change)
+    change += eps
+    np.divide(M, change, out=change)
+    change *= a
+    p -= change
 
 
 def require_rate(lr: float) -> float:

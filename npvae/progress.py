@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from npvae.arrays import Array, Parameters, Seed
+from npvae.arrays import Array, Counter, Parameters, Seed
 from npvae.errors import InputError
 from npvae.evaluation import Evaluation
 from npvae.networks import Loss
@@ -42,7 +42,8 @@ class Progress:
 
     Attributes
     ----------
-    rng : generator or seed of orders, pixels and noise; a generator once the training has begun
+    rng : generator or seed of orders, pixels and noise; once the training has begun, a generator of
+        the model's device
     epoch : the one at hand, from 1
     step : updates done in it
     batch_size : in this epoch
@@ -55,7 +56,7 @@ class Progress:
     torn : whether an update has begun that has not ended: what was interrupted there cannot go on
     """
 
-    rng: Seed = 0
+    rng: Seed | Counter = 0
     epoch: int = 1
     step: int = 0
     batch_size: int = 0

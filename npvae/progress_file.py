@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from npvae.arrays import Array, Parameters
+from npvae.arrays import Array, Counter, Parameters
 from npvae.datasets.archive import require_floats
 from npvae.datasets.reading import quote
 from npvae.errors import DataError, InputError
@@ -18,6 +18,7 @@ from npvae.progress import EpochRecord, Progress
 
 COUNTS = ("epoch", "step", "batch_size")
 GENERATORS = {"PCG64": np.random.PCG64, "PCG64DXSM": np.random.PCG64DXSM}
+COUNTED = "Philox4x32-10"  # of devices other than the host
 
 
 def progress_state(progress: Progress) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -89,6 +90,9 @@ def _generator_state(rng: Any) -> Any:
     """Return a seed as it is, and all that decides the draws of a generator."""
     if isinstance(rng, int | np.integer) and rng >= 0:
         return int(rng)
+    counter = getattr(rng, "counter", rng)
+    if isinstance(counter, Counter):
+        return {"bit_generator": COUNTED, "key": counter.key, "drawn": counter.drawn}
     state = getattr(getattr(rng, "bit_generator", None), "state", None)
     if not isinstance(state, dict) or state.get("bit_generator") not in GENERATORS:
         raise InputError(
@@ -98,9 +102,14 @@ def _generator_state(rng: Any) -> Any:
     return state
 
 
-def _generator(state: Any) -> int | np.random.Generator:
+def _generator(state: Any) -> int | np.random.Generator | Counter:
     if type(state) is int and state >= 0:
         return state
+    if state["bit_generator"] == COUNTED:
+        counter = Counter(state["key"], state["drawn"])
+        if not all(type(n) is int and 0 <= n < 1 << 64 for n in (counter.key, counter.drawn)):
+            raise DataError(f"its generator stands at {counter!s:.80}, no two numbers of 64 bits")
+        return counter
     bits, inner = GENERATORS[state["bit_generator"]](0), state["state"]
     words = [inner["state"], inner["inc"], state["has_uint32"], state["uinteger"]]
     whole = all(type(word) is int and 0 <= word < 1 << 128 for word in words)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from npvae.arrays import CPU
 from npvae.autoencoder import DenoisingAutoencoder
 from npvae.datasets.scaling import Pixels, Scaling, Standardized
 from npvae.importance import LogLikelihood
@@ -49,6 +50,7 @@ def protocol(model: Any, scaling: Scaling, n: int, seed: int, part: str = "test"
         "draws": draws,
         "data": _data(model, scaling, seed),
         **_density(model),
+        **_device(model),
     }
 
 
@@ -64,7 +66,16 @@ def likelihood_protocol(
         "draws": f"k = {counted(found.k, 'draw')} of z for each example, seed {seed}",
         "data": _data(model, scaling, seed),
         **_density(model),
+        **_device(model),
     }
+
+
+def _device(model: Any) -> dict[str, str]:
+    """Say, of another device than the host, what that changes."""
+    device = model.params.device
+    if device is CPU:
+        return {}
+    return {"device": f"{device.about}; the same seed gives other random numbers than on the host"}
 
 
 def counted(n: int, what: str) -> str:

@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from npvae.arrays import CPU, Device
 from npvae.building import build_schedules
 from npvae.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from npvae.config import read_config, read_metrics, write_config, write_json
@@ -24,6 +25,7 @@ from npvae.provenance import PARTS, load_same_data
 from npvae.settings import Settings
 
 LOCK = ".lock"
+CHANGEABLE = ("epochs", "patience", "data", "device")  # settings, as a run goes on
 
 
 class RunFolder:
@@ -137,16 +139,16 @@ class RunFolder:
             save_model(self / "model.npz", model, scaling, shape)
 
     def load_checkpoint(self, settings: Settings) -> Checkpoint | None:
-        """Read the last checkpoint back; None if the run was stopped before its first.
+        """Read the last checkpoint back, to the device of the settings; None before the first.
 
         Raises
         ------
-        DataError : if it is damaged, missing where there was one, or of other settings (the number
-            of epochs aside)
+        DataError : if it is damaged, missing where there was one, or of other settings (but for
+            those that may change)
         """
         path = self / "checkpoint.npz"
         if path.exists():
-            checkpoint = load_checkpoint(path)
+            checkpoint = load_checkpoint(path, device=settings.device)
             self._require_same_settings(checkpoint, settings)
             return checkpoint
         left = [name for name in ("model.npz", "history.csv") if (self / name).exists()]
@@ -158,10 +160,10 @@ class RunFolder:
         return None
 
     def _require_same_settings(self, checkpoint: Checkpoint, settings: Settings) -> None:
-        """Refuse others, but for epochs, patience, and the place of data that have a checksum."""
+        """Refuse others, but for those that may change; data that have moved have a checksum."""
         before = Settings.from_json(checkpoint.settings).as_json()
         now = settings.as_json()
-        for name in (name for name in now if name not in ("epochs", "patience", "data")):
+        for name in (name for name in now if name not in CHANGEABLE):
             if before.get(name) != now[name]:
                 raise DataError(
                     f"{self / 'checkpoint.npz'} was written with {name} "
@@ -169,7 +171,7 @@ class RunFolder:
                     f"{quote(repr(now[name]))}; undo the change, or begin another run"
                 )
 
-    def load_model(self) -> SavedModel:
+    def load_model(self, device: Device | str = CPU) -> SavedModel:
         """Read the model back: model.npz or, if that is gone, the one in the checkpoint."""
         paths = [self / name for name in ("model.npz", "checkpoint.npz")]
         path = next((path for path in paths if path.exists()), None)
@@ -177,7 +179,7 @@ class RunFolder:
             raise DataError(
                 f"{self.path} holds no model yet; train it: {resume_command(self.path)}"
             )
-        saved = load_model(path)
+        saved = load_model(path, device=device)
         if list(saved.shape) != read_config(self / "config.json")["data"].get("shape"):
             raise DataError(
                 f"{path} is of another run: its examples have the shape {saved.shape}, and those "

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from math import isfinite
 from typing import Any
 
+from npvae.arrays import DEVICES
 from npvae.autoencoder import CORRUPTIONS
 from npvae.datasets.scaling import Binarize
 from npvae.errors import InputError
@@ -91,6 +92,7 @@ EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "adam_beta1": (lambda value: _real(value) and 0 <= value < 1, "a number in [0, 1)"),
     "adam_eps": POSITIVE,
     "seed": AT_LEAST_0,
+    "device": _one_of(DEVICES),
 }
 
 
@@ -120,6 +122,7 @@ class Settings:
         that changes, a name in `LR_SCHEDULES`
     adam_beta1, adam_eps : of Adam
     seed : of everything random
+    device : where it trains, a name in `devices.DEVICES`; its random numbers are its own
     """
 
     data: str
@@ -153,6 +156,7 @@ class Settings:
     adam_beta1: float = 0.9
     adam_eps: float = 1e-8
     seed: int = 0
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -194,5 +198,5 @@ class Settings:
 LATER = {
     *("recipe", "model", "conditional", "mean_bias", "logvar_range", "corruption", "noise"),
     *("objective", "k", "warm_up", "free_bits", "patience", "optimizer", "lr_schedule"),
-    *("adam_beta1", "adam_eps"),
+    *("adam_beta1", "adam_eps", "device"),
 }  # settings that the first runs did not have

@@ -93,7 +93,7 @@ def steps(
         if len(progress.order) == 0:
             progress.torn = True
             losses = device.zeros(-(-n // batch_size) * len(Loss._fields), dtype)
-            progress.begin_epoch(device.permutation(rng, n), batch_size, losses)
+            progress.begin_epoch(rng.permutation(n), batch_size, losses)
         for start in range(progress.step * batch_size, n, batch_size):
             begin, progress.torn = perf_counter(), True
             if lr is not None:
@@ -165,6 +165,9 @@ def fit(
         )
     _require_sense(model, dataset.train, epochs, batch_size, progress)
     _require_beta(model, beta, epochs)
+    if len(dataset.validation):
+        require_examples(model, dataset.validation)
+    dataset = dataset.to(model.params.device)
     if early_stopping is not None and len(dataset.validation) == 0:
         raise InputError("early stopping needs a validation part; hold some out (--validation)")
     updates = watch(
@@ -190,7 +193,9 @@ def fit(
             raise InputError("watch keeps updates back; it has to pass on each, one at a time")
         if progress.step < per_epoch:
             return
-        losses = require_healthy(model, progress)
+        begin = perf_counter()
+        losses = require_healthy(model, progress)  # waits for a device that is still at work
+        progress.seconds += perf_counter() - begin
         sizes = np.minimum(batch_size, len(dataset.train) - batch_size * np.arange(per_epoch))
         loss, reconstruction, kl = (sizes @ losses / sizes.sum()).tolist()
         held_out = None

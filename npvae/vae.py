@@ -71,7 +71,7 @@ class VAE(EncoderDecoder):
 
     def encode(self, x: Array, y: Array | None = None) -> tuple[Array, Array]:
         """Return mu and logvar of q(z | x), (B, n_z) each, for examples x, (B, n_x)."""
-        require_batch(x, self.n_x)
+        require_batch(x, self.n_x, device=self.params.device)
         h = self.encoder.forward(self.beside(x, y))  # (B, 2 n_z)
         return h[:, : self.n_z], h[:, self.n_z :]
 

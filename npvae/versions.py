@@ -7,8 +7,8 @@ import numpy as np
 __version__ = "0.1.0"
 
 
-def versions() -> dict[str, str]:
-    """Return what a run depends on, by name."""
+def versions(device: str = "cpu") -> dict[str, str]:
+    """Return what a run depends on, by name; `device` is what is to be said about its device."""
     import platform
 
     return {
@@ -17,6 +17,7 @@ def versions() -> dict[str, str]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "threads": _threads(),
+        "device": device,
     }
 
 

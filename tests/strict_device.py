@@ -2,9 +2,11 @@
 
 Its arrays hold NumPy arrays that nobody else may touch. They mix with Python numbers and with each
 other, never with NumPy's arrays or scalars; they become NumPy only through `StrictDevice.to_host`;
-and a scalar is read out of one only where `waiting_allowed` says so, which counts.
+and a scalar is read out of one only where `waiting_allowed` says so, which counts. So is counted,
+in `launches`, what would start a kernel on a GPU.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,6 +21,7 @@ REDUCING = ("add", "multiply")  # the only ufuncs whose .reduce CuPy has
 FUNCTIONS = (np.concatenate, np.full_like, np.max, np.repeat, np.sum, np.vdot, np.zeros_like)
 
 _waits: list[str] | None = None
+_launches: Counter[str] = Counter()
 
 
 class Refused(TypeError):
@@ -34,6 +37,19 @@ def waiting_allowed() -> Iterator[list[str]]:
         yield _waits
     finally:
         _waits = before
+
+
+@contextmanager
+def launches() -> Iterator[Counter[str]]:
+    """Count, by name, what starts a kernel within it."""
+    before, counted = _launches.copy(), Counter()
+    yield counted
+    counted.update(_launches - before)
+
+
+def launch(name: str) -> None:
+    """Count the start of a kernel."""
+    _launches[name] += 1
 
 
 def _wait(why: str) -> None:
@@ -52,15 +68,23 @@ class StrictArray(np.lib.mixins.NDArrayOperatorsMixin):
     ndim = property(lambda self: self._host.ndim)
     size = property(lambda self: self._host.size)
     dtype = property(lambda self: self._host.dtype)
-    T = property(lambda self: StrictArray(self._host.T))
+    nbytes = property(lambda self: self._host.nbytes)
+    T = property(lambda self: self._wrap(self._host.T))
+
+    @classmethod
+    def _wrap(cls, result) -> "StrictArray":
+        return cls(np.asarray(result))  # a reduction gives a 0-d array that stays there
 
     def __len__(self) -> int:
         return len(self._host)  # of a 0-d array: TypeError, as NumPy has it
 
     def __getitem__(self, key):
-        return _wrap(self._host[_key(key)])
+        if isinstance(key, StrictArray):
+            launch("take")
+        return self._wrap(self._host[_key(key)])
 
     def __setitem__(self, key, value) -> None:
+        launch("copy")
         self._host[_key(key)] = _host(value)
 
     def __array_ufunc__(self, ufunc, method, *inputs, **options):
@@ -69,34 +93,39 @@ class StrictArray(np.lib.mixins.NDArrayOperatorsMixin):
             raise Refused(f"np.{name}, {method}: CuPy may not have it")
         if method == "reduce" and name not in REDUCING:
             raise Refused(f"np.{name}.reduce: CuPy does not have it")
+        launch(name if method == "__call__" else f"{name}.{method}")
         out = options.pop("out", (None,))[0]
         if out is not None:
             options["out"] = _host(out, numbers=False)
         result = getattr(ufunc, method)(*map(_host, inputs), **options)
-        return _wrap(result) if out is None else out
+        return self._wrap(result) if out is None else out
 
     def __array_function__(self, function, types, arguments, options):
         if function not in FUNCTIONS:
             raise Refused(f"np.{function.__name__} is none of those that npvae may use")
+        launch(function.__name__)
         unwrapped = [
             [_host(part) for part in a] if isinstance(a, list) else _host(a) for a in arguments
         ]
         out = options.get("out")
         options = {key: _host(value) for key, value in options.items()}
         result = function(*unwrapped, **options)
-        return _wrap(result) if out is None else out
+        return self._wrap(result) if out is None else out
 
     def reshape(self, *shape):
-        return _wrap(self._host.reshape(*shape))
+        return self._wrap(self._host.reshape(*shape))
 
     def astype(self, dtype):
-        return _wrap(self._host.astype(dtype))
+        launch("astype")
+        return self._wrap(self._host.astype(dtype))
 
     def copy(self):
-        return _wrap(self._host.copy())
+        launch("copy")
+        return self._wrap(self._host.copy())
 
     def sum(self, axis=None, dtype=None):
-        return _wrap(self._host.sum(axis=axis, dtype=dtype))
+        launch("sum")
+        return self._wrap(self._host.sum(axis=axis, dtype=dtype))
 
     def __float__(self) -> float:
         _wait("float()")
@@ -107,10 +136,6 @@ class StrictArray(np.lib.mixins.NDArrayOperatorsMixin):
 
     __array__ = __iter__ = __bool__ = __int__ = __index__ = __complex__ = _refuse
     __contains__ = __repr__ = __str__ = __format__ = item = tolist = _refuse
-
-
-def _wrap(result) -> StrictArray:
-    return StrictArray(np.asarray(result))  # a reduction gives a 0-d array that stays there
 
 
 def _host(value, *, numbers: bool = True):
@@ -129,33 +154,41 @@ def _key(key):
     return host if isinstance(key, tuple) else host[0]
 
 
-class StrictGenerator:
-    """NumPy's draws, put on the device; only the keywords that CuPy's Generator knows."""
+class HostNoise:
+    """NumPy's draws, put on a device; only the keywords that CuPy's Generator knows."""
 
-    def __init__(self, seed: int) -> None:
-        self._rng = np.random.default_rng(seed)
+    def __init__(self, rng: np.random.Generator, asarray) -> None:
+        self._rng, self._asarray = rng, asarray
 
-    def random(self, *, size, dtype=np.float64) -> StrictArray:
-        return StrictArray(self._rng.random(size=size, dtype=dtype))
+    def random(self, *, size, dtype=np.float64):
+        return self._asarray(self._rng.random(size=size, dtype=dtype))
 
-    def standard_normal(self, *, size, dtype=np.float64) -> StrictArray:
-        return StrictArray(self._rng.standard_normal(size=size, dtype=dtype))
+    def standard_normal(self, *, size, dtype=np.float64):
+        return self._asarray(self._rng.standard_normal(size=size, dtype=dtype))
 
-    def integers(self, low, high, *, size, dtype) -> StrictArray:
-        return StrictArray(self._rng.integers(low, high, size=size, dtype=dtype))
+    def integers(self, low, high, *, size, dtype):
+        return self._asarray(self._rng.integers(low, high, size=size, dtype=dtype))
+
+    def permutation(self, n):
+        return self._asarray(self._rng.permutation(n))
 
 
 class StrictDevice:
-    """The `Device` of these arrays."""
+    """The `Device` of these arrays, with no kernels of its own, and noise from the host."""
 
-    name = "strict"
+    name = about = "strict"
+    array_type = StrictArray
+    working_set = 1 << 23
 
     def zeros(self, size, dtype) -> StrictArray:
-        return StrictArray(np.zeros(size, dtype))
+        launch("zeros")
+        return self.array_type(np.zeros(size, dtype))
 
     def asarray(self, array, dtype=None) -> StrictArray:
+        if isinstance(array, StrictArray) and dtype in (None, array.dtype):
+            return array
         host = array._host if isinstance(array, StrictArray) else np.array(array)
-        return StrictArray(np.asarray(host, dtype))
+        return self.array_type(np.asarray(host, dtype))
 
     def to_host(self, array) -> np.ndarray:
         if not isinstance(array, StrictArray):
@@ -163,10 +196,9 @@ class StrictDevice:
         _wait("to_host()")
         return array._host.copy()
 
-    def generator(self, seed) -> StrictGenerator:
-        if isinstance(seed, np.random.Generator):
-            raise Refused("a host's generator draws on the host")
-        return seed if isinstance(seed, StrictGenerator) else StrictGenerator(seed)
-
-    def permutation(self, rng, n) -> StrictArray:
-        return StrictArray(rng._rng.permutation(n))
+    def generator(self, seed) -> HostNoise:
+        return (
+            seed
+            if isinstance(seed, HostNoise)
+            else HostNoise(np.random.default_rng(seed), self.asarray)
+        )

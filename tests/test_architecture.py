@@ -13,10 +13,10 @@ import npvae
 
 PACKAGE = Path(npvae.__file__).parent
 ORDER = """
-    errors versions memory files lock arrays layers gaussian likelihoods networks autoencoder vae
-    iwae datasets model_file evaluation importance protocol latent_space optimizers progress
-    progress_file schedules training checkpoints history settings resolving building recipes words
-    config provenance runs gradcheck selfcheck figures gallery report cli __main__
+    errors versions memory files lock devices arrays layers gaussian likelihoods networks
+    autoencoder vae iwae datasets model_file evaluation importance protocol latent_space optimizers
+    progress progress_file schedules training checkpoints history settings resolving building
+    recipes words config provenance runs gradcheck selfcheck figures gallery report cli __main__
 """.split()  # noqa: SIM905
 ONLY = {
     "datasets": {"errors", "files", "arrays", "datasets"},

@@ -208,7 +208,7 @@ def test_the_memory_reaches_the_estimate(copy, monkeypatch):
     folder = copy()
     for options in ([], ["--memory-mb", "2.5"]):
         assert run("evaluate", folder, *SAMPLES, *options) == 0
-    assert given == [8 << 20, 5 << 19]
+    assert given == [None, 5 << 19]  # None: as much as the device makes good use of
 
 
 # ---- what it writes ------------------------------------------------------------------------------

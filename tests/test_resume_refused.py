@@ -124,7 +124,7 @@ def test_a_folder_that_another_process_trains_in(capsys):
 def test_another_version_is_named(capsys, monkeypatch):
     begin("run")
     capsys.readouterr()
-    monkeypatch.setattr("npvae.cli.starting.versions", lambda: {"numpy": "99.0"})
+    monkeypatch.setattr("npvae.cli.starting.versions", lambda device: {"numpy": "99.0"})
     assert train("--resume", "run") == 0
     said = capsys.readouterr().out
     assert f"numpy: was {np.__version__}, is 99.0; the bits may differ" in said

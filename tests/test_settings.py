@@ -40,6 +40,7 @@ WRONG = {
     "lr_schedule": ["linear", None],
     "adam_beta1": [1.0, -0.1, None],
     "adam_eps": [0, None],
+    "device": ["gpu", "", 0, ["cuda"]],
     "seed": [-1, 1.0],
 }
 GOOD = {

@@ -54,6 +54,12 @@ STRANGE = {
     "a generator that draws one number for ever": generator(state=0, inc=0),
     "a generator with an even increment": generator(inc=4),
     "a generator with half a state": generator(state=1.5),
+    "a counter without a key": progress(rng={"bit_generator": "Philox4x32-10", "drawn": 0}),
+    "a counter below zero": progress(rng={"bit_generator": "Philox4x32-10", "key": 1, "drawn": -1}),
+    "a counter of 65 bits": progress(
+        rng={"bit_generator": "Philox4x32-10", "key": 1 << 64, "drawn": 0}
+    ),
+    "half a key": progress(rng={"bit_generator": "Philox4x32-10", "key": 0.5, "drawn": 0}),
     "a time that is none": progress(seconds="long"),
     "records that are none": progress(records=[{}]),
     "an order with gaps": array("progress/order", np.arange(40) * 2),

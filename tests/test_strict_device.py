@@ -38,7 +38,6 @@ DEVICE = StrictDevice()
         lambda a: f"{a.sum()}",
         lambda a: a.max(),
         lambda a: DEVICE.to_host(a),
-        lambda a: DEVICE.generator(np.random.default_rng(0)),
     ],
 )
 def test_the_strict_device_refuses(slip):

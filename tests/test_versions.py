@@ -6,7 +6,9 @@ from npvae.versions import versions
 
 def test_what_a_result_depends_on_is_named():
     found = versions()
-    assert set(found) == {"npvae", "numpy", "python", "platform", "threads"}
+    assert set(found) == {"npvae", "numpy", "python", "platform", "threads", "device"}
+    assert found["device"] == "cpu"
+    assert versions("cuda: a card")["device"] == "cuda: a card"
     assert found["npvae"] == npvae.__version__
     assert all(isinstance(version, str) for version in found.values())
 

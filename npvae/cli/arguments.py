@@ -5,7 +5,23 @@ from collections.abc import Callable
 from math import isfinite
 from typing import Any
 
+from npvae.arrays import DEVICES
 from npvae.likelihoods import SIGMAS
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Declare the run that a verb is about, where its data are, and where its model computes."""
+    add = parser.add_argument
+    add("folder", metavar="RUN", help="the folder of a run")
+    add("--data", metavar="D", help="where the run's own data are now")
+    add_device(parser)
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Declare where the model computes, wherever it was trained."""
+    parser.add_argument(
+        "--device", choices=DEVICES, default=DEVICES[0], help=f"(default: {DEVICES[0]})"
+    )
 
 
 def natural(text: str) -> int:

@@ -8,14 +8,14 @@ from math import isfinite
 from typing import Any
 
 from npvae.arrays import Array
-from npvae.cli.arguments import natural, positive, whole
+from npvae.cli.arguments import add_run, natural, positive, whole
 from npvae.cli.watching import say
 from npvae.config import finite, write_json
 from npvae.datasets.dataset import Split
 from npvae.datasets.scaling import Scaling
 from npvae.errors import InputError
 from npvae.evaluation import EVALUATION_SEED, evaluate
-from npvae.importance import MEMORY, log_likelihood, require_likelihood
+from npvae.importance import log_likelihood, require_likelihood
 from npvae.model_file import Model, SavedModel, model_checksum
 from npvae.protocol import likelihood_protocol, protocol
 from npvae.provenance import PARTS
@@ -28,7 +28,7 @@ MEGABYTE = 1 << 20
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `npvae evaluate`."""
-    parser.add_argument("folder", metavar="RUN", help="the folder of a run")
+    add_run(parser)
     parser.add_argument(
         "--samples",
         type=natural,
@@ -48,11 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--memory-mb",
         type=positive,
-        default=MEMORY / MEGABYTE,
         metavar="M",
-        help=f"megabytes that a chunk of draws may take (default: {MEMORY // MEGABYTE})",
+        help="megabytes that a chunk of draws may take (default: 8; on most GPUs 1024)",
     )
-    parser.add_argument("--data", metavar="D", help="where the run's own data are now")
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
 
@@ -64,10 +62,10 @@ def run(options: argparse.Namespace) -> int:
     """
     folder = RunFolder.open(options.folder)
     if options.samples is None:
-        _show(_measured(folder, folder.load_model(), options), options)
+        _show(_measured(folder, folder.load_model(options.device), options), options)
         return 0
     with folder.locked():  # from the start: no training changes the model while it is measured
-        saved = folder.load_model()
+        saved = folder.load_model(options.device)
         before = folder.metrics_of(saved.model) or {"model_crc32": model_checksum(saved.model)}
         metrics = _measured(folder, saved, options)
         _show(metrics, options)
@@ -119,7 +117,7 @@ def _measured(folder: RunFolder, saved: SavedModel, options: argparse.Namespace)
         print(f"npvae: only {done} of its {asked} epochs are done; {again}", file=sys.stderr)
     metrics = measure(model, split, scaling, options.seed, part)
     if options.samples is not None and isinstance(model, VAE):
-        memory = int(options.memory_mb * MEGABYTE)
+        memory = None if options.memory_mb is None else int(options.memory_mb * MEGABYTE)
         found = measure_likelihood(
             model, split, scaling, options.samples, options.seed, part, memory
         )
@@ -150,7 +148,7 @@ def measure(
 
 
 def measure_likelihood(
-    model: VAE, split: Split, scaling: Scaling, k: int, seed: int, part: str, memory: int
+    model: VAE, split: Split, scaling: Scaling, k: int, seed: int, part: str, memory: int | None
 ) -> dict[str, Any]:
     """Return the figures of `log_likelihood` and their protocol; meanwhile, a progress bar."""
     from tqdm import tqdm

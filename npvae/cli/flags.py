@@ -4,6 +4,7 @@ import argparse
 from functools import partial
 from typing import Any
 
+from npvae.arrays import DEVICES
 from npvae.cli.arguments import (
     hidden_layers,
     natural,
@@ -134,6 +135,7 @@ def _training(add: Any) -> None:
     add("--adam-beta1", type=non_negative, metavar="B", help=f"(default: {DEFAULT.adam_beta1:g})")
     add("--adam-eps", type=positive, metavar="E", help=f"(default: {DEFAULT.adam_eps:g})")
     add("--seed", type=whole, help=f"of everything random (default: {DEFAULT.seed})")
+    add("--device", choices=DEVICES, help=f"where it trains (default: {DEFAULT.device})")
 
 
 GROUPS = {"data": _data, "model": _model, "loss": _loss, "training": _training}

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from npvae import figures
-from npvae.cli.arguments import whole
+from npvae.cli.arguments import add_run, whole
 from npvae.cli.watching import say
 from npvae.errors import InputError
 from npvae.figures.writing import FORMATS
@@ -17,7 +17,7 @@ EXAMPLE = "npvae plot runs/mnist-001\n          npvae plot runs/mnist-001 scatte
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `npvae plot`."""
-    parser.add_argument("folder", metavar="RUN", help="the folder of a run")
+    add_run(parser)
     parser.add_argument(
         "pictures",
         nargs="*",
@@ -25,7 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"{', '.join(PICTURES)} (default: all)",
     )
     parser.add_argument("--seed", type=whole, default=0, help="of all that is drawn (default: 0)")
-    parser.add_argument("--data", metavar="D", help="where the run's own data are now")
     parser.add_argument("--format", choices=FORMATS, default="png", help="(default: png)")
     parser.add_argument("--out", metavar="DIR", help="(default: the run folder)")
 
@@ -46,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     out = Path(options.out) if options.out else folder.path
     if out.is_file() or out.suffix.lower().lstrip(".") in FORMATS:
         raise InputError(f"--out {out}: give a folder, which gets a file for each picture")
-    trained = Trained.open(folder, options.data, options.seed)
+    trained = Trained.open(folder, options.data, options.seed, options.device)
     drawn = {}
     for name in names:
         try:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from npvae import gallery
+from npvae.cli.arguments import add_run
 from npvae.cli.watching import say
 from npvae.errors import InputError
 from npvae.report import write_report
@@ -14,8 +15,7 @@ EXAMPLE = "npvae report runs/mnist-001"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `npvae report`."""
-    parser.add_argument("folder", metavar="RUN", help="the folder of a run")
-    parser.add_argument("--data", metavar="D", help="where the run's own data are now")
+    add_run(parser)
     parser.add_argument("--out", metavar="FILE", help="(default: report.html in the run folder)")
 
 
@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     out = Path(options.out) if options.out else folder / "report.html"
     if out.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"--out {out}: give a name that ends in .html")
-    trained = gallery.Trained.open(folder, options.data)
+    trained = gallery.Trained.open(folder, options.data, device=options.device)
     metrics = folder.metrics_of(trained.model)
     write_report(out, folder, trained, metrics, gallery.draw_all(trained))
     say(f"the report is in {out}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from npvae import figures
-from npvae.cli.arguments import natural, whole
+from npvae.cli.arguments import add_device, natural, whole
 from npvae.cli.showing import MOST_IN_A_PICTURE, label_number, require_told
 from npvae.cli.watching import say
 from npvae.errors import InputError
@@ -23,6 +23,7 @@ EXAMPLE = "npvae sample runs/mnist-001 -n 64 --out digits.png"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `npvae sample`."""
     parser.add_argument("folder", metavar="RUN", help="the folder of a run")
+    add_device(parser)
     parser.add_argument("-n", type=natural, help="how many (default: 64, or some of each label)")
     parser.add_argument("--seed", type=whole, default=0, help="of the draws (default: 0)")
     parser.add_argument(
@@ -50,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(
             f"--out {out}: give a name that ends in .{', .'.join(FORMATS)}, .npy or .csv"
         )
-    saved = folder.load_model()
+    saved = folder.load_model(options.device)
     if not isinstance(saved.model, VAE):
         raise InputError(f"{folder.path} holds an autoencoder, which has no prior to sample from")
     names, label, n_y = folder.classes(), None, saved.model.n_y

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from npvae import figures
-from npvae.cli.arguments import whole
+from npvae.cli.arguments import add_run, whole
 from npvae.cli.watching import say
 from npvae.errors import InputError
 from npvae.figures.writing import FORMATS
@@ -28,9 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser, name: str, chooses: str) -> N
     name : of the file, but for .png
     chooses : what the seed does
     """
-    parser.add_argument("folder", metavar="RUN", help="the folder of a run")
+    add_run(parser)
     parser.add_argument("--seed", type=whole, default=0, help=f"{chooses} (default: 0)")
-    parser.add_argument("--data", metavar="D", help="where the run's own data are now")
     parser.add_argument(
         "--out",
         metavar="FILE",
@@ -44,7 +43,7 @@ def open_run(options: argparse.Namespace, name: str) -> tuple[Trained, Path]:
     out = Path(options.out) if options.out else folder / f"{name}.png"
     if out.suffix.lower().lstrip(".") not in FORMATS:
         raise InputError(f"--out {out}: give a name that ends in .{', .'.join(FORMATS)}")
-    return Trained.open(folder, options.data, options.seed), out
+    return Trained.open(folder, options.data, options.seed, options.device), out
 
 
 def write(ax: "Axes", out: Path, what: str) -> int:

@@ -8,6 +8,7 @@ from errno import ENOSPC
 
 import numpy as np
 
+from npvae.arrays import find_device
 from npvae.building import (
     build_model,
     build_optimizer,
@@ -26,14 +27,13 @@ from npvae.model_file import Model
 from npvae.progress import Progress
 from npvae.recipes import find_recipe, recipe_flags
 from npvae.resolving import load_data, resolve
-from npvae.runs import RunFolder, resume_command
+from npvae.runs import CHANGEABLE, RunFolder, resume_command
 from npvae.schedules import bounds_of
 from npvae.settings import Settings
 from npvae.versions import versions
 from npvae.words import model_words, training_words, unseen_labels
 
 SETTINGS = [field.name for field in fields(Settings)]
-CHANGEABLE = ("epochs", "patience", "data")  # as a run goes on
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ def advising(folder: RunFolder) -> Iterator[None]:
 
 def begin_new(options: argparse.Namespace, stack: ExitStack) -> Training:
     """Begin a run in a new folder."""
+    find_device(getattr(options, "device", Settings.device))  # before anything takes its time
     given = {key: value for key, value in vars(options).items() if key in SETTINGS}
     if "recipe" in given:
         given = {**find_recipe(given["recipe"]).settings, **given}
@@ -107,14 +108,15 @@ def new_state(settings: Settings, dataset: Dataset) -> Checkpoint:
     The initial weights and all that is drawn later come from one generator.
     """
     rng = np.random.default_rng(settings.seed)
+    model = build_model(settings, dataset, rng)
     return Checkpoint(
-        build_model(settings, dataset, rng),
+        model,
         build_scaling(settings, dataset),
         dataset.shape,
         build_optimizer(settings),
         Progress(rng),
         settings.as_json(),
-        versions(),
+        versions(model.params.device.about),
     )
 
 
@@ -130,7 +132,8 @@ def resume(options: argparse.Namespace, stack: ExitStack) -> Training:
     folder = RunFolder.open(options.resume)
     stack.enter_context(folder.locked())
     settings = folder.settings()
-    state = folder.load_checkpoint(settings)
+    device = getattr(options, "device", settings.device)
+    state = folder.load_checkpoint(replace(settings, device=device))
     epochs = getattr(options, "epochs", settings.epochs)
     done = 0 if state is None else state.progress.epoch - 1 + (state.progress.step > 0)
     if state is not None and epochs < done:
@@ -149,7 +152,7 @@ def resume(options: argparse.Namespace, stack: ExitStack) -> Training:
             "early stopping begin another run"
         )
     data = getattr(options, "data", settings.data)
-    asked = replace(settings, epochs=epochs, patience=patience, data=data)
+    asked = replace(settings, epochs=epochs, patience=patience, data=data, device=device)
     if state is not None and epochs > settings.epochs:
         _require_going_on(folder, asked, state)
     if asked != settings:
@@ -163,8 +166,9 @@ def resume(options: argparse.Namespace, stack: ExitStack) -> Training:
     _require_fitting(folder, state, settings, dataset)
     _describe(dataset, settings, state.model)
     say(f"resume {folder.path} {state.progress.place}, of {epochs} epochs")
-    for name, version in versions().items():
-        if (before := state.versions.get(name)) != version:
+    for name, version in versions(state.model.params.device.about).items():
+        before = state.versions.get(name, Settings.device if name == "device" else None)
+        if before != version:
             say(f"       {name}: was {quote(before)}, is {version}; the bits may differ")
     stopping = build_schedules(settings)["early_stopping"]
     if stopping is not None and stopping.is_over(bounds_of(state.progress.records)):
@@ -219,3 +223,5 @@ def _describe(dataset: Dataset, settings: Settings, model: Model) -> None:
         say(f"recipe {settings.recipe}")
     say(f"model  {model_words(dataset, settings, model)}")
     say(f"train  {training_words(settings)}")
+    if settings.device != Settings.device:
+        say(f"device {model.params.device.about}")

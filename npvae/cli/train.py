@@ -50,8 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume",
         metavar="RUN",
         help="go on with the run in this folder, to the same bits as if it had never been stopped; "
-        "of the settings only --epochs and --patience may be given, to go on for longer, and "
-        "--data, where your own data are now",
+        "of the settings only --epochs and --patience may be given, to go on for longer, --data, "
+        "where your own data are now, and --device, where it goes on to other bits",
     )
     add = parser.add_argument
     add(
@@ -93,7 +93,7 @@ def _train(training: Training, every: int, minutes: float, begin: float) -> int:
         folder.save(state)
         kept = progress.place
 
-    watch = Watch(settings.epochs * per_epoch, done, save, minutes)
+    watch = Watch(settings.epochs * per_epoch, done, save, minutes, state.model.params.device)
     schedules, shown = build_schedules(settings), Table(state.model, settings.epochs)
     # a loss that is no number ends the training in npvae's words, not in NumPy's warnings
     with closing(watch), np.errstate(over="ignore", invalid="ignore"):

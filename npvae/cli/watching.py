@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Any, TextIO
 
+from npvae.arrays import CPU, Device
 from npvae.training import Step
 
 SHOW_EVERY = 50  # updates between two readings of the loss
@@ -52,13 +53,22 @@ class Watch:
     total, done : updates of the whole training, and those of them that are done
     save : writes a checkpoint
     minutes : between two checkpoints
+    device : on which it trains; on the host the bar shows the loss, for which another would be
+        waited
 
     Attributes
     ----------
     stopped_by : the number of the signal that was heard first, or None
     """
 
-    def __init__(self, total: int, done: int, save: Callable[[], None], minutes: float) -> None:
+    def __init__(
+        self,
+        total: int,
+        done: int,
+        save: Callable[[], None],
+        minutes: float,
+        device: Device = CPU,
+    ) -> None:
         from tqdm import tqdm
 
         self.stopped_by: int | None = None
@@ -68,6 +78,7 @@ class Watch:
             total=total, initial=done, unit="step", disable=None, leave=False, dynamic_ncols=True
         )
         self._saving, self._training = False, True
+        self._shows_loss = device is CPU and not self.bar.disable
         self._before: dict[int, Any] = {}
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
@@ -77,7 +88,7 @@ class Watch:
 
     def __call__(self, updates: Iterator[Step]) -> Iterator[Step]:
         for number, step in enumerate(updates):
-            if not self.bar.disable and number % SHOW_EVERY == 0:
+            if self._shows_loss and number % SHOW_EVERY == 0:
                 self.bar.set_postfix_str(f"epoch {step.epoch}, loss {float(step.loss.loss):.1f}")
             self.bar.update()
             if monotonic() - self._saved > self._seconds:

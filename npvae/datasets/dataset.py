@@ -90,6 +90,26 @@ class Dataset:
         """Numbers in one example."""
         return int(np.prod(self.shape))
 
+    def to(self, device: Device) -> "Dataset":
+        """Return this dataset with its parts on `device`; what they share is copied there once.
+
+        Raises
+        ------
+        InputError : if it does not fit there
+        """
+        parts = {name: getattr(self, name) for name in ("train", "validation", "test")}
+        hosts = {id(part.x): part.x for part in parts.values()}
+        try:
+            there = {key: device.asarray(x) for key, x in hosts.items()}
+            moved = {name: replace(p, x=there[id(p.x)]).to(device) for name, p in parts.items()}
+        except MemoryError as error:
+            megabytes = sum(x.nbytes for x in hosts.values()) / 1e6
+            raise InputError(
+                f"the examples of {self.name} take {megabytes:.0f} MB, more than the device "
+                f"{device.name} has left ({error}); take fewer, or the device cpu"
+            ) from error
+        return replace(self, **moved)
+
 
 def whole(
     x: Array, labels: Array | None = None, factors: Mapping[str, Array] | None = None

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from npvae.arrays import Array
+from npvae.arrays import CPU, Array, Device
 from npvae.datasets.dataset import Dataset
 from npvae.datasets.scaling import Pixels
 from npvae.errors import InputError
@@ -55,6 +55,7 @@ class Trained:
         folder: str | Path | RunFolder,
         place: str | None = None,
         seed: int = EVALUATION_SEED,
+        device: Device | str = CPU,
     ) -> "Trained":
         """Return what the folder of a run holds.
 
@@ -62,9 +63,10 @@ class Trained:
         ----------
         folder : of the run, such as "runs/mnist-001"
         place : where the run's own data are now, if they are no longer where they were
+        device : where the model computes
         """
         folder = folder if isinstance(folder, RunFolder) else RunFolder.open(folder)
-        saved, path = folder.load_model(), folder / "history.csv"
+        saved, path = folder.load_model(device), folder / "history.csv"
         history = history_columns(path) if path.exists() else {}
         dataset = folder.load_data(place)
         return cls(saved, dataset, history, best=folder.best_epoch(), seed=seed)

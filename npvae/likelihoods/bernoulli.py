@@ -2,16 +2,9 @@
 
 import numpy as np
 
-from npvae.arrays import Array
+from npvae.arrays import Array, fused
 from npvae.layers import sigmoid
 from npvae.likelihoods.likelihood import each
-
-
-def _dot(rows: Array, x: Array) -> Array:
-    """Return the inner product of each row, (B, n_x) or (B, k, n_x), with its x, (B, n_x)."""
-    if rows.ndim == 2:
-        return np.matmul(rows[:, None], x[..., None])[:, 0, 0]
-    return np.matmul(rows, x[..., None])[..., 0]
 
 
 class Bernoulli:
@@ -39,31 +32,8 @@ class Bernoulli:
         -------
         loss : 0-d float
         dlogits : (B, n_x) float array
-
-        Notes
-        -----
-        The one expensive function is e = exp(-|a|); loss and gradient are both made of it:
-
-            softplus(a) = max(a, 0) + log(1 + e),  sigmoid(a) = (e if a < 0 else 1) / (1 + e)
-
-        Neither overflows, and a small p keeps all its digits: Adam divides a gradient by its own
-        size, so that even one of 1e-12 counts. Every factor 1 + e lies in [1, 2], so 64 of them
-        are multiplied before one log is taken.
         """
-        n = len(x)
-        e = np.abs(logits)
-        nats = e + logits
-        nats *= 0.5  # max(a, 0)
-        nats -= x * logits
-        np.negative(e, out=e)
-        np.exp(e, out=e)
-        factors = e + 1
-        loss = (nats.sum() + _sum_of_logs(factors)) / n
-        p = np.maximum(e, logits > 0)
-        p /= factors
-        p -= x
-        p *= 1 / n
-        return loss, p
+        return bernoulli_loss_and_grad(logits, x)
 
     def log_prob(self, logits: Array, x: Array) -> Array:
         """Log p(x | z) of each row of logits, in nats.
@@ -76,31 +46,15 @@ class Bernoulli:
         Returns
         -------
         (B,) or (B, k) float array
-
-        Notes
-        -----
-        Here the logs are summed row by row. With max(a, 0) = (a + |a|) / 2:
-
-            sum(x a - softplus(a)) = sum((2x - 1) a - |a|) / 2 - sum(log(1 + e))
-
-        whose first terms cancel pixel by pixel where the model is sure and right.
         """
-        magnitude = np.abs(logits)
-        nats = logits * each(2 * x - 1, logits)
-        nats -= magnitude
-        log_px = _dot(nats, x * 0 + 0.5)
-        e = np.exp(np.negative(magnitude, out=magnitude), out=magnitude)
-        log_px -= _sum_of_logs_by_row(np.add(e, 1, out=nats))
-        self.logits, self.x, self.e = logits, x, e
+        self.logits, self.x = logits, x
+        log_px, self.e = bernoulli_log_prob(logits, each(x, logits))
         return log_px
 
     def backward(self, dlog_px: Array) -> Array:
         """Gradient by the logits, dlog_px (x - p), with dlog_px (B,) or (B, k)."""
-        p = np.maximum(self.e, self.logits > 0)
-        p /= self.e + 1
-        dlogits = each(self.x, p) - p
-        dlogits *= dlog_px[..., None]
-        return dlogits
+        x = each(self.x, self.logits)
+        return bernoulli_backward(dlog_px[..., None], self.logits, x, self.e)
 
     def mean(self, logits: Array) -> Array:
         return sigmoid(logits)
@@ -113,6 +67,65 @@ class Bernoulli:
     def draw(self, logits: Array, rng: np.random.Generator) -> Array:
         p = sigmoid(logits)
         return (rng.random(size=p.shape, dtype=p.dtype) < p).astype(p.dtype)
+
+
+@fused
+def bernoulli_loss_and_grad(logits: Array, x: Array) -> tuple[Array, Array]:
+    """What `Bernoulli.loss_and_grad` returns.
+
+    The one expensive function is e = exp(-|a|); loss and gradient are both made of it:
+
+        softplus(a) = max(a, 0) + log(1 + e),  sigmoid(a) = (e if a < 0 else 1) / (1 + e)
+
+    Neither overflows, and a small p keeps all its digits: Adam divides a gradient by its own size,
+    so that even one of 1e-12 counts. Every factor 1 + e lies in [1, 2], so 64 of them are
+    multiplied before one log is taken.
+    """
+    n = len(x)
+    e = np.abs(logits)
+    nats = e + logits
+    nats *= 0.5  # max(a, 0)
+    nats -= x * logits
+    np.negative(e, out=e)
+    np.exp(e, out=e)
+    factors = e + 1
+    loss = (nats.sum() + _sum_of_logs(factors)) / n
+    p = np.maximum(e, logits > 0)
+    p /= factors
+    p -= x
+    p *= 1 / n
+    return loss, p
+
+
+@fused
+def bernoulli_log_prob(logits: Array, x: Array) -> tuple[Array, Array | None]:
+    """Log p(x | z) of each row, x beside its logits, and e = exp(-|a|) for the backward.
+
+    A kernel that computes e anew gives None for it. Here the logs are summed row by row. With
+    max(a, 0) = (a + |a|) / 2:
+
+        sum(x a - softplus(a)) = sum((2x - 1) a - |a|) / 2 - sum(log(1 + e))
+
+    whose first terms cancel pixel by pixel where the model is sure and right.
+    """
+    magnitude = np.abs(logits)
+    nats = logits * (2 * x - 1)
+    nats -= magnitude
+    log_px = nats @ np.full_like(nats[(0,) * (nats.ndim - 1)], 0.5)  # half of the sums
+    e = np.exp(np.negative(magnitude, out=magnitude), out=magnitude)
+    log_px -= _sum_of_logs_by_row(np.add(e, 1, out=nats))
+    return log_px, e
+
+
+@fused
+def bernoulli_backward(dlog_px: Array, logits: Array, x: Array, e: Array | None) -> Array:
+    """dlog_px (x - p), with x beside the logits, and e as `bernoulli_log_prob` returned it."""
+    assert e is not None, "the NumPy form of bernoulli_log_prob returns it"
+    p = np.maximum(e, logits > 0)
+    p /= e + 1
+    dlogits = x - p
+    dlogits *= dlog_px
+    return dlogits
 
 
 def _sum_of_logs(factors: Array) -> Array:

@@ -1,0 +1,38 @@
+"""Where arrays live: the host's memory with NumPy, or a GPU with CuPy.
+
+The model code is one. It calls NumPy's functions, which follow the arrays to wherever they are;
+what NumPy cannot dispatch (making arrays, fetching them, drawing random numbers), and the few
+functions that a GPU has as single kernels, are in here.
+"""
+
+from functools import cache
+
+from npvae.devices.cpu import CPU
+from npvae.devices.cuda import open_cuda
+from npvae.devices.device import Array, Counter, Device, Seed
+from npvae.devices.fused import fused
+from npvae.errors import InputError
+
+__all__ = ["CPU", "DEVICES", "Array", "Counter", "Device", "Seed", "find_device", "fused"]
+
+DEVICES = ("cpu", "cuda")
+
+
+def find_device(device: Device | str) -> Device:
+    """Return the device of a name; a device is passed through.
+
+    Raises
+    ------
+    InputError : there is none of that name, or no GPU that could be used
+
+    >>> find_device("cpu").about
+    'cpu'
+    """
+    if not isinstance(device, str):
+        return device
+    if device not in DEVICES:
+        raise InputError(f"there is no device {device!r:.60}; choose from {', '.join(DEVICES)}")
+    return _opened() if device == "cuda" else CPU
+
+
+_opened = cache(open_cuda)

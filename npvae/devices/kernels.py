@@ -1,0 +1,141 @@
+"""Functions of the heart as single CUDA kernels; what each computes says its NumPy form.
+
+A GPU spends most of a small step on starting kernels, each of which takes some microseconds
+whatever it does. Sums are left to CuPy: threads that add into one number in whatever order they
+come would give other bits each time.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from npvae.devices.device import Array
+
+Kernels = dict[str, Callable[..., Any]]
+
+# what softplus(a) = max(a, 0) + log(1 + e) and sigmoid(a) are made of
+LOGIT = """
+template <class T> __device__ T softplus(T a) { return (a > 0 ? a : T(0)) + log1p(exp(-fabs(a))); }
+template <class T> __device__ T sigmoid(T a) {
+  const T e = exp(-fabs(a));
+  return (a > 0 ? T(1) : e) / (1 + e);
+}
+"""
+
+
+def kernels_of(xp: Any) -> Kernels:
+    """Return kernels by the name of the function that each stands for; `xp` is CuPy.
+
+    Each is compiled at its first call, anew for each dtype.
+    """
+    return activations(xp) | bernoulli(xp) | gaussian(xp) | adam(xp)
+
+
+def activations(xp: Any) -> Kernels:
+    """Those of `npvae.layers`."""
+    kernels = {
+        "relu": ("T x", "T y", "y = x > 0 || x != x ? x : T(0);"),
+        "relu_backward": ("T dy, T y", "T dx", "dx = dy * (y > 0);"),
+        "tanh_backward": ("T dy, T y", "T dx", "dx = dy * (1 - y * y);"),
+        "sigmoid": ("T x", "T y", "y = sigmoid(x);"),
+    }
+    return {
+        name: xp.ElementwiseKernel(*kernel, f"npvae_{name}", preamble=LOGIT)
+        for name, kernel in kernels.items()
+    }
+
+
+def bernoulli(xp: Any) -> Kernels:
+    """Those of `npvae.likelihoods.bernoulli`."""
+    head = xp.ElementwiseKernel(
+        "T logit, X x, T scale",
+        "T nats, T dlogit",
+        "nats = scale * (softplus(logit) - x * logit); dlogit = scale * (sigmoid(logit) - x);",
+        "npvae_bernoulli_head",
+        preamble=LOGIT,
+    )
+    log_prob = xp.ReductionKernel(
+        "T logit, X x",
+        "T log_px",
+        "x * logit - softplus(logit)",
+        "a + b",
+        "log_px = a",
+        "0",
+        "npvae_bernoulli_log_prob",
+        preamble=LOGIT,
+    )
+    backward = xp.ElementwiseKernel(
+        "T dlog_px, T logit, X x",
+        "T dlogit",
+        "dlogit = dlog_px * (x - sigmoid(logit));",
+        "npvae_bernoulli_backward",
+        preamble=LOGIT,
+    )
+
+    def loss_and_grad(logits: Array, x: Array) -> tuple[Array, Array]:
+        nats, dlogits = head(logits, x, 1 / len(x))
+        return nats.sum(), dlogits
+
+    return {
+        "bernoulli_loss_and_grad": loss_and_grad,
+        "bernoulli_log_prob": lambda logits, x: (log_prob(logits, x, axis=-1), None),
+        "bernoulli_backward": lambda dlog_px, logits, x, e: backward(dlog_px, logits, x),
+    }
+
+
+def gaussian(xp: Any) -> Kernels:
+    """Those of `npvae.gaussian`."""
+    reparameterize = xp.ElementwiseKernel(
+        "T mu, T logvar, T eps", "T z", "z = mu + exp(logvar / 2) * eps;", "npvae_reparameterize"
+    )
+    backward = xp.ElementwiseKernel(
+        "T dz, T logvar, T eps",
+        "T dlogvar",
+        "dlogvar = dz * exp(logvar / 2) * eps / 2;",
+        "npvae_reparameterize_backward",
+    )
+    kl = "const T k = expm1(logvar) - logvar; kl = ((k > 0 || k != k ? k : T(0)) + mu * mu) / 2;"
+    per_latent = xp.ElementwiseKernel("T mu, T logvar", "T kl", kl, "npvae_kl_per_latent")
+    with_grad = xp.ElementwiseKernel(
+        "T mu, T logvar, T scale",
+        "T kl, T dmu, T dlogvar",
+        f"{kl} kl *= scale; dmu = scale * mu; dlogvar = scale * expm1(logvar) / 2;",
+        "npvae_kl_and_grad",
+    )
+    prior_over_posterior = xp.ReductionKernel(
+        "T z, T logvar, T eps",
+        "T log_ratio",
+        "eps * eps + logvar - z * z",
+        "a + b",
+        "log_ratio = a / 2",
+        "0",
+        "npvae_log_prior_over_posterior",
+    )
+
+    def kl_and_grad(mu: Array, logvar: Array) -> tuple[Array, Array, Array]:
+        kl, dmu, dlogvar = with_grad(mu, logvar, 1 / len(mu))
+        return kl.sum(), dmu, dlogvar
+
+    return {
+        "reparameterize": reparameterize,
+        "reparameterize_backward": lambda dz, logvar, eps: (dz, backward(dz, logvar, eps)),
+        "kl_per_latent": per_latent,
+        "kl_and_grad": kl_and_grad,
+        "log_prior_over_posterior": lambda z, logvar, eps: prior_over_posterior(
+            z, logvar, eps, axis=-1
+        ),
+    }
+
+
+def adam(xp: Any) -> Kernels:
+    """That of `npvae.optimizers`: nine passes over the vectors in one."""
+    update = xp.ElementwiseKernel(
+        "T g, T beta1, T beta2, T a, T eps",
+        "T p, T M, T V",
+        "M = beta1 * M + g; V = beta2 * V + g * g; p -= a * M / (sqrt(V) + eps);",
+        "npvae_adam",
+    )
+
+    def adam_update(p: Array, g: Array, M: Array, V: Array, _: Array, *numbers: float) -> None:
+        update(g, *numbers, p, M, V)
+
+    return {"adam_update": adam_update}

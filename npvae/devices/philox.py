@@ -1,0 +1,116 @@
+"""Random numbers for a device: each a function of a key and of its own number, and of no other.
+
+Philox 4x32-10 (Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3",
+doi:10.1145/2063384.2063405) turns a counter into four random words. No thread waits for another,
+and what a checkpoint has to keep of a generator is a `Counter`: the generators of CuPy cannot be
+saved.
+"""
+
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from npvae.devices.device import Array, Counter
+
+PHILOX = """
+__device__ void philox(unsigned long long key, unsigned long long number, unsigned int* word) {
+  unsigned int k0 = key, k1 = key >> 32;
+  word[0] = number;
+  word[1] = number >> 32;
+  word[2] = word[3] = 0;
+  for (int round = 0; round < 10; ++round) {
+    const unsigned long long p = 0xD2511F53ull * word[0], q = 0xCD9E8D57ull * word[2];
+    word[0] = (unsigned int)(q >> 32) ^ word[1] ^ k0;
+    word[1] = q;
+    word[2] = (unsigned int)(p >> 32) ^ word[3] ^ k1;
+    word[3] = p;
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+}
+
+// uniform in [0, 1): 24 bits of one word, or 53 of two
+__device__ void uniform(const unsigned int* word, float& u) {
+  u = (word[0] >> 8) * (1.0f / 16777216);
+}
+__device__ void uniform(const unsigned int* word, double& u) {
+  u = ((word[0] >> 5) * 67108864.0 + (word[1] >> 6)) * (1.0 / 9007199254740992);
+}
+
+// standard normal, by Box and Muller: radius from one uniform number, in (0, 1], angle from another
+__device__ void normal(const unsigned int* word, float& z) {
+  const float u = (word[0] + 0.5f) * (1.0f / 4294967296), v = word[1] * (1.0f / 4294967296);
+  z = sqrt(-2 * log(u)) * cos(6.28318530717958648f * v);
+}
+__device__ void normal(const unsigned int* word, double& z) {
+  double u, v;
+  uniform(word, u);
+  uniform(word + 2, v);
+  z = sqrt(-2 * log(u + 0.5 / 9007199254740992)) * cos(6.28318530717958648 * v);
+}
+"""
+DRAWS = {  # operation, of a T y, on the words of its number
+    "uniform": "uniform(word, y);",
+    "normal": "normal(word, y);",
+    "whole": "y = low + (T)(((unsigned long long)word[0] * span) >> 32);",
+    "bits": "y = ((unsigned long long)word[1] << 32) | word[0];",
+}
+PARAMETERS = {"whole": ", int64 low, uint64 span"}
+WORDS = "unsigned int word[4]; philox(key, drawn + i, word);"
+
+
+def draw_kernels(xp: Any) -> dict[str, Any]:
+    """Return the kernels that fill an array with draws; `xp` is CuPy."""
+    return {
+        name: xp.ElementwiseKernel(
+            f"uint64 key, uint64 drawn{PARAMETERS.get(name, '')}",
+            "T y",
+            f"{WORDS} {operation}",
+            f"npvae_{name}",
+            preamble=PHILOX,
+        )
+        for name, operation in DRAWS.items()
+    }
+
+
+class CounterGenerator:
+    """What npvae uses of `numpy.random.Generator`, drawn on a device.
+
+    Parameters
+    ----------
+    xp : CuPy
+    kernels : of `draw_kernels`
+    counter : where it stands; kept up to date
+    """
+
+    def __init__(self, xp: Any, kernels: dict[str, Any], counter: Counter) -> None:
+        self._xp, self._kernels, self.counter = xp, kernels, counter
+
+    def random(self, *, size: int | tuple[int, ...], dtype: DTypeLike = np.float64) -> Array:
+        """Return floats, uniform in [0, 1)."""
+        return self._fill("uniform", size, dtype)
+
+    def standard_normal(
+        self, *, size: int | tuple[int, ...], dtype: DTypeLike = np.float64
+    ) -> Array:
+        """Return floats from N(0, 1)."""
+        return self._fill("normal", size, dtype)
+
+    def integers(
+        self, low: int, high: int, *, size: int | tuple[int, ...], dtype: DTypeLike = np.int64
+    ) -> Array:
+        """Return whole numbers, low <= k < high, each as probable as the others within 2^-32."""
+        return self._fill("whole", size, dtype, low, np.uint64(high - low))
+
+    def permutation(self, n: int) -> Array:
+        """Return 0 .. n - 1 in a random order: that of n random words of 64 bits."""
+        return self._xp.argsort(self._fill("bits", n, np.uint64))
+
+    def _fill(self, name: str, size: int | tuple[int, ...], dtype: DTypeLike, *more: Any) -> Array:
+        y, counter = self._xp.empty(size, dtype), self.counter
+        self._kernels[name](np.uint64(counter.key), np.uint64(counter.drawn), *more, y)
+        n = size if isinstance(size, int) else prod(size)
+        counter.drawn = (counter.drawn + n) % (1 << 64)
+        return y

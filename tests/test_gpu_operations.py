@@ -1,0 +1,180 @@
+"""Every operation on a GPU gives NumPy's numbers: within 2e-5 in float32, 1e-12 in float64.
+
+The tolerance is relative to the largest number of each result. Marked `gpu`, run on the stand-in
+everywhere, and on CuPy where there is a GPU.
+"""
+
+import copy
+from itertools import cycle
+
+import numpy as np
+import pytest
+from gpus import TOLERANCE, assert_close
+from strict_device import waiting_allowed
+
+from npvae import gaussian
+from npvae.arrays import CPU, Parameters
+from npvae.devices.fused import KERNELS
+from npvae.layers import relu, relu_backward, sigmoid, tanh_backward
+from npvae.likelihoods import bernoulli
+from npvae.networks import EncoderDecoder
+from npvae.optimizers import OPTIMIZERS, adam_update
+from npvae.selfcheck import SUBJECTS
+
+pytestmark = pytest.mark.gpu
+DTYPES = (np.float32, np.float64)
+SIZES = (5, 70, 3, 4, 6, 2)  # 70 rows have a whole group of 64, and a rest
+
+
+def parts_of(thing):
+    if isinstance(thing, EncoderDecoder):
+        return {"encoder": thing.encoder, "decoder": thing.decoder, "likelihood": thing.likelihood}
+    return {"thing": thing}
+
+
+def results(thing, inputs, rng, to_host):
+    """Return what a thing computes, forwards and backwards, and every gradient, by name."""
+    found = {}
+    if hasattr(thing, "forward"):
+        y = thing.forward(*inputs)
+        found["y"] = to_host(y)
+        found["dx"] = to_host(thing.backward(rng(y.shape)))
+    else:
+        function = getattr(thing, "loss_and_grad", thing)
+        found |= {f"result {i}": to_host(part) for i, part in enumerate(function(*inputs))}
+        if hasattr(thing, "terms"):
+            found |= {f"term {i}": to_host(part) for i, part in enumerate(thing.terms(*inputs))}
+    if hasattr(thing, "params"):
+        found |= {f"d{name}": to_host(g) for name, g in thing.params.gradients.items()}
+    return found
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_an_operation(gpu, name, dtype):
+    sizes = cycle(SIZES)
+    thing, inputs = SUBJECTS[name](lambda: next(sizes), np.random.default_rng(3))
+    moved = copy.deepcopy(thing)
+    if not callable(thing) or hasattr(thing, "loss_and_grad") or hasattr(thing, "forward"):
+        thing.params = Parameters(parts_of(thing), dtype)
+        moved.params = Parameters(parts_of(moved), dtype, gpu)
+
+    def run(which, put, to_host):
+        def random(shape):
+            return put(np.random.default_rng(7).normal(size=shape))
+
+        return results(which, [put(a) for a in inputs], random, to_host)
+
+    here = run(thing, lambda a: a.astype(dtype), np.asarray)
+    with waiting_allowed():
+        there = run(moved, lambda a: gpu.asarray(a.astype(dtype)), gpu.to_host)
+    assert list(there) == list(here)
+    for what, value in here.items():
+        assert_close(there[what], value, TOLERANCE[dtype], f"{name}, {what}")
+
+
+# ---- the kernels, each against its NumPy form on the same device ---------------------------------
+
+
+def arguments_of(rng):
+    """Return the arguments of every function that has a kernel, as float64 arrays or numbers."""
+    n, k, n_x, n_z = 6, 4, 130, 3
+    a, x = rng.normal(0, 4, (n, n_x)), rng.integers(0, 2, (n, n_x)).astype(float)
+    a[0, :4] = 0, 1e4, -1e4, 40
+    several = rng.normal(0, 4, (n, k, n_x))
+    mu, logvar = np.split(rng.normal(0, 1, (n, 2 * n_z)), 2, axis=1)  # views, as an encoder's are
+    z, eps = rng.normal(0, 1, (2, n, k, n_z))
+    vectors = rng.normal(0, 1, (5, 50))
+    vectors[3] **= 2
+    return {
+        "relu": [(a,)],
+        "relu_backward": [(a, np.maximum(x - 0.5, 0))],
+        "tanh_backward": [(a, np.tanh(a))],
+        "sigmoid": [(a,)],
+        "bernoulli_loss_and_grad": [(a, x), (a, rng.random((n, n_x)))],
+        "bernoulli_log_prob": [(a, x), (several, x[:, None])],
+        "bernoulli_backward": [
+            (rng.normal(size=(n, 1)), a, x, np.exp(-abs(a))),
+            (rng.normal(size=(n, k, 1)), several, x[:, None], np.exp(-abs(several))),
+        ],
+        "reparameterize": [(mu, logvar, mu), (mu[:, None], logvar[:, None], eps)],
+        "reparameterize_backward": [(mu, logvar, logvar), (z, logvar[:, None], eps)],
+        "kl_per_latent": [(mu, logvar), (mu, 1e-9 * logvar)],
+        "kl_and_grad": [(mu, logvar)],
+        "log_prior_over_posterior": [(mu, logvar, mu), (z, logvar[:, None], eps)],
+        "adam_update": [(*vectors, 0.9, 0.999, 3e-3, 1e-6)],
+    }
+
+
+FUNCTIONS = {
+    function.__name__: function
+    for function in (
+        relu,
+        relu_backward,
+        tanh_backward,
+        sigmoid,
+        adam_update,
+        bernoulli.bernoulli_loss_and_grad,
+        bernoulli.bernoulli_log_prob,
+        bernoulli.bernoulli_backward,
+        gaussian.reparameterize,
+        gaussian.reparameterize_backward,
+        gaussian.kl_per_latent,
+        gaussian.kl_and_grad,
+        gaussian.log_prior_over_posterior,
+    )
+}
+
+
+def test_every_kernel_is_tested(gpu):
+    names = set(KERNELS[gpu.array_type])
+    assert names == set(FUNCTIONS) == set(arguments_of(np.random.default_rng(0)))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_kernel_gives_what_its_numpy_form_gives(gpu, name, dtype):
+    kernel, plain = KERNELS[gpu.array_type][name], FUNCTIONS[name].__wrapped__
+
+    def run(function, arguments):
+        put = [gpu.asarray(a.astype(dtype)) if isinstance(a, np.ndarray) else a for a in arguments]
+        made = function(*put)
+        made = made if isinstance(made, tuple) else (made,)
+        kept = put if name == "adam_update" else []  # which works in place; the last is scratch
+        return [gpu.to_host(a) for a in (*made, *kept[:4]) if hasattr(a, "shape")]
+
+    for arguments in arguments_of(np.random.default_rng(1))[name]:
+        with waiting_allowed():
+            here, there = run(plain, arguments), run(kernel, arguments)
+        n = len(there)  # a kernel that computes e anew returns none
+        assert n == len(here) - (name == "bernoulli_log_prob")
+        for i, (a, b) in enumerate(zip(there, here, strict=False)):
+            assert_close(a, b, TOLERANCE[dtype], f"{name}, {i}")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_small_probability_keeps_its_digits(gpu, dtype):
+    logits, x = np.full((1, 1), -40.0, dtype), np.zeros((1, 1), dtype)
+    loss, dlogits = bernoulli.bernoulli_loss_and_grad(gpu.asarray(logits), gpu.asarray(x))
+    with waiting_allowed():
+        np.testing.assert_allclose(gpu.to_host(dlogits), np.exp(-40.0), rtol=1e-5)
+        np.testing.assert_allclose(float(loss), np.exp(-40.0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_an_optimizer(gpu, optimizer):
+    def train(device):
+        class Part:
+            def __init__(self):
+                self.w, self.dw = np.linspace(-1, 1, 30), np.zeros(30)
+
+            def backward(self, dy): ...
+
+        params, made = Parameters({"part": Part()}, np.float64, device), OPTIMIZERS[optimizer](0.1)
+        for t in range(5):
+            params.grad[...] = device.asarray(np.sin(np.arange(30.0) + t))
+            made.step(params)
+        return device.to_host(params.flat)
+
+    with waiting_allowed():
+        assert_close(train(gpu), train(CPU), TOLERANCE[np.float64])
