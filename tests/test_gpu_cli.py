@@ -154,7 +154,7 @@ def test_a_run_of_a_gpu_without_one_says_how_to_go_on(tmp_path, monkeypatch, cap
     devices._opened.cache_clear()
     capsys.readouterr()
     assert run("train", "--resume", tmp_path / "run", "--epochs", 3) == 2
-    assert "else give the device cpu" in capsys.readouterr().err
+    assert "or give the device cpu" in capsys.readouterr().err
     assert run("train", "--resume", tmp_path / "run", "--epochs", 3, "--device", "cpu") == 0
     assert run("evaluate", tmp_path / "run") == 0
 

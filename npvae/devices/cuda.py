@@ -11,6 +11,7 @@ from npvae.devices.kernels import kernels_of
 from npvae.devices.philox import CounterGenerator, draw_kernels
 from npvae.errors import InputError
 
+EXTRAS = "npvae[cuda13] (npvae[cuda12], where nvidia-smi knows no more than CUDA 12)"
 MOST_WORK = 1 << 30  # bytes of a chunk: kernels so large that their start no longer counts
 
 
@@ -63,31 +64,27 @@ def open_cuda() -> Cuda:
     try:
         import cupy
     except ImportError as error:
-        missing = "CuPy is not installed" if error.name == "cupy" else f"CuPy cannot load: {error}"
-        raise InputError(_unusable(missing)) from error
+        missing = "is not installed" if error.name == "cupy" else f"cannot load ({error})"
+        raise _unusable(f"CuPy {missing}", f"install {EXTRAS}") from error
+    version = cupy.__version__
     try:
         cupy.cuda.runtime.getDeviceCount()
         if not cupy.cuda.is_available():
             raise RuntimeError("there is none")
     except Exception as error:
-        raise InputError(
-            _unusable(f"CuPy {cupy.__version__} finds no GPU that it can use ({error})")
-        ) from error
+        advice = f"see whether nvidia-smi shows one, and install {EXTRAS}"
+        raise _unusable(f"CuPy {version} finds no NVIDIA GPU to use ({error})", advice) from error
     try:
         one = cupy.ones((1, 1), np.float32)
         if float((one @ one + one).sum()) != 2:
             raise ArithmeticError("1 * 1 + 1 is not 2 there")
     except Exception as error:
-        raise InputError(
-            _unusable(f"there is a GPU, and CuPy {cupy.__version__} cannot compute on it ({error})")
-        ) from error
+        why = f"there is a GPU, and CuPy {version} cannot compute on it ({error})"
+        raise _unusable(why, f"install CUDA's libraries with {EXTRAS}") from error
     return Cuda(cupy)
 
 
-def _unusable(why: str) -> str:
-    """Return one sentence: what is missing, and what to do."""
-    return (
-        f"the device cuda cannot be used: {' '.join(why.split())}; it takes an NVIDIA GPU with its "
-        "driver, and npvae[cuda13] (or npvae[cuda12], where nvidia-smi says that the driver knows "
-        "no more than CUDA 12), else give the device cpu"
-    )
+def _unusable(why: str, advice: str) -> InputError:
+    """Return an error that says in one sentence what is missing, and what to do."""
+    why = " ".join(why.split())
+    return InputError(f"the device cuda cannot be used: {why}; {advice}, or give the device cpu")
