@@ -55,9 +55,7 @@ class Sources:
                   CUPY_FOR(i, _ind.size()) {{ _ind.set(i); {" ".join(declared)} {operation}; }}
                 }}"""
 
-    def ReductionKernel(
-        self, inputs, outputs, mapped, reduced, after, identity, name, preamble=""
-    ):
+    def ReductionKernel(self, inputs, outputs, mapped, reduced, after, identity, name, preamble=""):
         first = inputs.split()[0]
         made = f"mapped = {mapped};"
         self.ElementwiseKernel(inputs, f"{first} mapped", made, f"{name}_map", preamble)

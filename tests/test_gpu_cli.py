@@ -50,6 +50,12 @@ def test_a_run_is_trained_evaluated_and_shown_there(tmp_path, capsys, options):
     assert said.err == ""
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["test"]["protocol"]["device"].startswith("cuda: no card")
+    for k in (3, 4):
+        assert run("evaluate", out, "--samples", k, "--device", "cuda" if k == 3 else "cpu") == 0
+    found = json.loads((out / "metrics.json").read_text())["test"]["log_likelihood"]
+    assert found["3"]["protocol"]["device"].startswith("cuda: no card")
+    assert "device" not in found["4"]["protocol"]
+    capsys.readouterr()
     config = json.loads((out / "config.json").read_text())
     assert config["settings"]["device"] == "cuda"
     assert config["versions"]["device"].startswith("cuda: ")
@@ -136,6 +142,7 @@ def test_without_a_gpu_the_status_is_2_and_nothing_is_written(tmp_path, monkeypa
     assert train(tmp_path / "run") == 0
     monkeypatch.setitem(sys.modules, "cupy", None)
     devices._opened.cache_clear()
+    monkeypatch.setattr("npvae.cli.starting.load_data", None)  # which would take its time
     capsys.readouterr()
     what = tmp_path / "run"
     if verb == "train":

@@ -75,6 +75,15 @@ def test_the_words_are_those_of_the_reference(own_gpu, key, drawn):
         )
 
 
+def test_a_word_of_zero_makes_a_number_all_the_same(own_gpu):
+    """The radius of the largest normal numbers; its logarithm is taken half a step above zero."""
+    zero = Counter(0, 5_145_262_111)
+    assert of_number(zero.key, zero.drawn)[0] == 0
+    with waiting_allowed():
+        z = own_gpu.to_host(own_gpu.generator(zero).standard_normal(size=1, dtype=np.float32))
+    assert 0 < abs(z[0]) <= np.sqrt(2 * 33 * np.log(2)) + 1e-5
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_moments(own_gpu, dtype):
     """Within five standard errors of what N(0, 1) and the uniform distribution have."""

@@ -161,6 +161,18 @@ def test_a_small_probability_keeps_its_digits(gpu, dtype):
         np.testing.assert_allclose(float(loss), np.exp(-40.0), rtol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_small_kl_keeps_its_digits_and_is_never_negative(gpu, dtype):
+    logvar = np.linspace(-1e-3, 1e-3, 200).astype(dtype).reshape(50, 4)
+    mu, exact = np.zeros_like(logvar), logvar.astype(np.float64) ** 2 / 4
+    with waiting_allowed():
+        kl = gpu.to_host(gaussian.kl_per_latent(gpu.asarray(mu), gpu.asarray(logvar)))
+        total, *_ = gaussian.kl_and_grad(gpu.asarray(mu), gpu.asarray(logvar))
+        np.testing.assert_allclose(float(total), exact.sum() / 50, rtol=1e-3)
+    assert kl.min() >= 0
+    np.testing.assert_allclose(kl, exact, rtol=2e-3, atol=1e-10)
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_an_optimizer(gpu, optimizer):
     def train(device):

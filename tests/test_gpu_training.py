@@ -7,6 +7,7 @@ steps of Adam, whose division by small averages lets differences grow, the losse
 """
 
 import dataclasses
+from time import sleep
 
 import numpy as np
 import pytest
@@ -124,6 +125,22 @@ def test_the_importance_weighted_likelihood(gpu, name, dtype, nats):
     assert abs(many_there.standard_error - many.standard_error) < nats
     assert abs(elbo_there.elbo - elbo.elbo) < nats
     assert elbo_there.active_units == elbo.active_units
+
+
+def test_a_chunk_of_draws_is_as_large_as_the_device_likes(gpu, monkeypatch):
+    model, sizes = MODELS["vae"](device=gpu), []
+
+    def watch(estimates):
+        for estimate in estimates:
+            sizes.append(len(estimate))
+            yield estimate
+
+    with waiting_allowed():
+        log_likelihood(model, digits(12), Pixels(), k=30, watch=watch)
+        monkeypatch.setattr(gpu, "working_set", 100_000)
+        log_likelihood(model, digits(12), Pixels(), k=30, watch=watch)
+    assert sizes[0] == 12
+    assert 1 < len(sizes) - 1 < 12
 
 
 # ---- with noise of its own -----------------------------------------------------------------------
@@ -256,6 +273,20 @@ def test_the_examples_are_brought_there_once_as_bytes(gpu):
         list(fit(model, dataset(), epochs=3))
     assert device.brought.count(np.uint8) == 1  # the array that all three parts share
     assert len(device.brought) == 1 + 3 + 3  # and the rows and the labels of each
+
+
+def test_the_seconds_of_an_epoch_have_the_wait_for_the_device_in_them(gpu):
+    class SlowCuda(HostNoiseCuda):
+        """One that is still at work when the losses are asked for."""
+
+        def to_host(self, array):
+            sleep(0.2 * (array.shape[-1:] == (3,)))
+            return super().to_host(array)
+
+    model = MODELS["vae"](device=SlowCuda(gpu._xp))
+    with waiting_allowed():
+        (record,) = fit(model, dataset(), epochs=1)
+    assert record.seconds > 0.2
 
 
 def own_generator(gpu):

@@ -5,8 +5,11 @@ import signal
 import sys
 
 import pytest
+from strict_device import StrictDevice
 
+from npvae.arrays import CPU
 from npvae.cli.watching import SIGNALS, Watch, say
+from npvae.networks import Loss
 from npvae.training import Step
 
 
@@ -106,3 +109,22 @@ def test_a_line_that_nobody_can_read_is_no_reason_to_end(monkeypatch, name, numb
         say("epoch 1", None if name == "stdout" else sys.stderr)
     assert not isinstance(getattr(sys, name), Gone)
     getattr(sys, name).close()
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_the_bar_shows_the_loss_only_where_nobody_waits_for_it(monkeypatch):
+    def shown_on(device):
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        loss = device.zeros(1, float).sum() + 41.5  # a strict device refuses to hand it out
+        watch = Watch(3, 0, lambda: None, 1e9, device)
+        list(watch(Step(1, n, Loss(loss, loss, loss)) for n in range(3)))
+        watch.close()
+        return sys.stderr.getvalue()
+
+    assert "loss 41.5" in shown_on(CPU)
+    assert "0/3" in (shown := shown_on(StrictDevice()))
+    assert "loss" not in shown

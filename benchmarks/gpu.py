@@ -1,0 +1,140 @@
+"""One VAE on one GPU: npvae against PyTorch, epochs and the 5,000-sample likelihood.
+
+    pip install 'npvae[cuda13]' torch
+    python benchmarks/gpu.py
+
+Both sides train 784-400-20-400-784 (ReLU, Bernoulli likelihood on grey pixels, Adam with lr 1e-3,
+float32 without TF32) from the same weights on the same 60,000 images of MNIST, or on npvae's glyphs
+where MNIST cannot be had, in batches of 128, 1,024 and 8,192. Everything lies on the GPU before the
+clock starts, both draw their noise there, and both read their losses once an epoch:
+
+    npvae           its own trainer; the images are bytes, floats when a batch is drawn
+    PyTorch eager   torch.optim.Adam; the images are float32 tensors, a batch one indexing of them
+    PyTorch fused   the same with fused=True
+
+Each side has a process of its own, and they take turns, one epoch each, in an order that rotates;
+one warm-up epoch of each batch size, in which kernels are compiled, is not counted. Then log p(x)
+of the test images by importance weighting, tanh 200-200, 50 latents, in chunks of equally many
+draws; PyTorch's side is written as its users would write it.
+
+Also measured: where npvae's step goes, each part alone, many times before the clock is read. A step
+takes as long as its kernels, or as the host takes to start them, whichever is longer.
+
+With --device cpu all of it runs on the host, to try it out.
+
+Exit status: 0 if every target is met, 1 if one is missed, 2 if PyTorch or the GPU is missing.
+"""
+
+import argparse
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from epochs import NO_TORCH, run_script, spread, verdict
+from turns import Worker
+
+TARGET = 2.0  # times as fast as eager PyTorch, at batch 128
+THREADS = 2  # of the host: it only starts what the GPU does
+SIDES = ("npvae", "PyTorch eager", "PyTorch fused")
+
+
+def main() -> int:
+    options = parse()
+    if options.torch and importlib.util.find_spec("torch") is None:
+        print(NO_TORCH, file=sys.stderr)
+        return 2
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        data = json.loads(run_script("prepare.py", folder, threads=THREADS))
+        print(data["about"], flush=True)
+        try:
+            workers = start(folder, options)
+        except SystemExit as stopped:  # its worker has said why
+            print(stopped, file=sys.stderr)
+            return 2
+        for worker in workers:
+            print(f"{worker.name:15} {worker.about}")
+        verdicts = [race(workers, size, options.epochs) for size in options.batches]
+        likelihood(workers, options)
+        for size in options.batches:
+            print_parts(size, workers[0].ask(f"parts {size}"))
+        for worker in workers:
+            worker.close()
+    return 0 if all(verdicts) else 1
+
+
+def parse() -> argparse.Namespace:
+    """Read the flags."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    flag = argparse.BooleanOptionalAction
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--epochs", type=int, default=7, help="counted, of each side (default: 7)")
+    parser.add_argument(
+        "--batches", type=int, nargs="+", default=[128, 1024, 8192], help="sizes of batches"
+    )
+    parser.add_argument("--samples", type=int, default=5000, help="draws of z for each image")
+    parser.add_argument("--images", type=int, default=10_000, help="whose log p(x) is estimated")
+    parser.add_argument("--torch", action=flag, default=True, help="compare with PyTorch")
+    options = parser.parse_args()
+    if options.epochs < 2:
+        parser.error("give at least 2 --epochs, for their spread")
+    return options
+
+
+def start(folder: Path, options: argparse.Namespace) -> list[Worker]:
+    """Start a process for each side."""
+    sizes = ",".join(map(str, options.batches))
+    common = [folder, options.device, sizes, options.samples, options.images]
+    workers = [Worker("npvae", "npvae_gpu_worker.py", common, THREADS)]
+    kinds = ("eager", "fused") if options.torch else ()
+    script = "torch_gpu_worker.py"
+    workers += [Worker(f"PyTorch {kind}", script, [*common, kind], THREADS) for kind in kinds]
+    return workers
+
+
+def race(workers: list[Worker], size: int, epochs: int) -> bool:
+    """Train in turns with batches of one size, and report; returns whether a target was met."""
+    seconds: dict[str, list[float]] = {worker.name: [] for worker in workers}
+    for turn in range(1 + epochs):
+        first = turn % len(workers)
+        for worker in workers[first:] + workers[:first]:
+            seconds[worker.name].append(worker.ask(f"epoch {size}"))
+    print(f"\nbatches of {size}: seconds an epoch, {epochs} epochs each after one of warm-up")
+    print(f"{'':15}{'median':>8}{'quartiles':>16}{'min - max':>16}  epochs a second  test -ELBO")
+    for worker in workers:
+        own = seconds[worker.name][1:]
+        loss = worker.ask(f"loss {size}")
+        print(f"{worker.name:15}{spread(own)}{1 / median(own):17.2f}{loss:12.2f}")
+    met = True
+    for name in SIDES[1 : len(workers)]:
+        pairs = zip(seconds[name][1:], seconds["npvae"][1:], strict=True)
+        ratio = median(theirs / ours for theirs, ours in pairs)
+        about = f"{name:15} npvae is {ratio:.2f} times as fast, epoch by epoch"
+        if size == 128 and name == "PyTorch eager":
+            met = verdict(about, f"target >= {TARGET:.2f}", ratio >= TARGET)
+        else:
+            print(about)
+    return met
+
+
+def likelihood(workers: list[Worker], options: argparse.Namespace) -> None:
+    """Estimate log p(x) on each side that does it another way."""
+    print(f"\nlog p(x) of {options.images} images, {options.samples} draws of z for each")
+    for worker in workers[:2]:
+        seconds, nats = worker.ask("likelihood")
+        print(f"{worker.name:15}{seconds:9.2f} s  -log p(x) {-nats:.2f} nats (untrained weights)")
+
+
+def print_parts(size: int, parts: dict[str, float]) -> None:
+    """Print where npvae's step goes."""
+    step = parts.pop("step")
+    print(f"\nnpvae's step on a batch of {size}: {1e6 * step:.0f} us; medians, parts alternating")
+    for name, value in parts.items():
+        print(f"{name:46}{1e6 * value:8.1f} us {value / step:6.0%}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""npvae's side of the race on a GPU: its own trainer, evaluation, likelihood; and its step's parts.
+
+python benchmarks/npvae_gpu_worker.py FOLDER DEVICE BATCH,BATCH... SAMPLES IMAGES
+"""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+from npvae_worker import eleven_products
+from prepare import SIZES
+from turns import serve
+
+from npvae import VAE, Adam, NpvaeError, Pixels, evaluate, log_likelihood, steps
+from npvae.arrays import Array, Device, find_device
+from npvae.datasets.dataset import whole
+from npvae.gaussian import kl_and_grad, reparameterize, reparameterize_backward
+
+TOGETHER, ROUNDS = 20, 30  # calls before the clock is read, and how often it is
+IWAE_SIZES = {"n_x": 784, "n_h": (200, 200), "n_z": 50, "activation": "tanh"}
+
+
+class Race:
+    """A model in training with batches of one size, asked for one epoch at a time."""
+
+    def __init__(self, folder: Path, device: Device, size: int) -> None:
+        self.device, self.size = device, size
+        self.train, self.test = (
+            whole(np.load(folder / f"{part}.npy")).to(device) for part in ["train", "test"]
+        )
+        self.model = VAE.dense(**SIZES, device=device)
+        for name, values in np.load(folder / "weights.npz").items():
+            self.model.params.values[name][...] = device.asarray(values)
+        self.adam, self.grey = Adam(lr=1e-3), Pixels("none")
+        self.rng = device.generator(0)
+
+    def epoch(self) -> float:
+        """Seconds of one epoch, its losses read at the end."""
+        begin = perf_counter()
+        total: Array | float = 0.0
+        for step in steps(
+            self.model,
+            self.train,
+            self.grey,
+            self.adam,
+            epochs=1,
+            batch_size=self.size,
+            rng=self.rng,
+        ):
+            total = step.loss.loss * step.n + total
+        float(total)
+        return perf_counter() - begin
+
+    def loss(self) -> float:
+        """-ELBO of the test images with sampled z, in nats an image."""
+        return -evaluate(self.model, self.test, self.grey, seed=0).elbo
+
+    def parts(self) -> dict[str, float]:
+        """Seconds of a step and of its parts: medians over rounds in which they alternate."""
+        model, rng, device = self.model, self.rng, self.device
+        adam = Adam(lr=1e-9)  # thousands of steps on one batch are to change nothing
+        order = rng.permutation(len(self.train))[: self.size]
+        x = self.grey.encode(self.train.take(order), rng, np.float32)
+        eps = model.draw_noise(rng, self.size)
+
+        def step() -> None:
+            x = self.grey.encode(self.train.take(order), rng, np.float32)
+            model.loss_and_grad(x, model.draw_noise(rng, self.size))
+            adam.step(model.params)
+
+        step()
+        products = eleven_products(model)
+        mu, logvar = model.encode(x)
+        z = reparameterize(mu, logvar, eps)
+        logits, one = model.decoder.forward(z), device.zeros(1, np.float32)
+        functions: dict[str, Callable[[], object]] = {
+            "step": step,
+            "the eleven matrix products": lambda: [product() for product in products],
+            "Bernoulli head": lambda: model.likelihood.loss_and_grad(logits, x),
+            "draw of z, KL, and their gradients": lambda: (
+                reparameterize(mu, logvar, eps),
+                reparameterize_backward(z, logvar, eps),
+                kl_and_grad(mu, logvar),
+            ),
+            "Adam": lambda: adam.step(model.params),
+            "batch and noise": lambda: (
+                self.grey.encode(self.train.take(order), rng, np.float32),
+                model.draw_noise(rng, self.size),
+            ),
+            "a kernel with nothing to do": lambda: np.negative(one, out=one),
+        }
+        seconds: dict[str, list[float]] = {name: [] for name in [*functions, "host", "wait"]}
+        for _ in range(ROUNDS):
+            for name, function in functions.items():
+                device.to_host(one)
+                begin = perf_counter()
+                for _ in range(TOGETHER):
+                    function()
+                started = perf_counter()
+                device.to_host(one)  # waits for all that was started
+                seconds[name].append((perf_counter() - begin) / TOGETHER)
+                if name == "step":
+                    seconds["host"].append((started - begin) / TOGETHER)
+                    seconds["wait"].append((perf_counter() - started) / TOGETHER)
+        found = {name: median(values) for name, values in seconds.items()}
+        found["the host, to start all kernels of a step"] = found.pop("host")
+        found["waiting for the device after that"] = found.pop("wait")
+        return found
+
+
+def likelihood(folder: Path, device: Device, k: int, n: int) -> tuple[float, float]:
+    """Seconds of log p(x) by importance weighting, after a warm-up, and the estimate."""
+    test = whole(np.load(folder / "test.npy")[:n]).to(device)
+    model = VAE.dense(**IWAE_SIZES, seed=0, device=device)
+    log_likelihood(model, test.only(slice(0, 20)), Pixels("none"), k)
+    begin = perf_counter()
+    found = log_likelihood(model, test, Pixels("none"), k)
+    return perf_counter() - begin, found.log_px
+
+
+def main() -> None:
+    folder, name, sizes, k, n = sys.argv[1:]
+    try:
+        device = find_device(name)
+    except NpvaeError as error:
+        raise SystemExit(f"gpu.py: {error}") from error
+    races = {int(size): Race(Path(folder), device, int(size)) for size in sizes.split(",")}
+    answers: dict[str, Callable[[], object]] = {
+        f"{what} {size}": getattr(race, what)
+        for size, race in races.items()
+        for what in ("epoch", "loss", "parts")
+    }
+    answers["likelihood"] = partial(likelihood, Path(folder), device, int(k), int(n))
+    serve(f"NumPy {np.__version__}; {device.about}", answers)
+
+
+if __name__ == "__main__":
+    main()
