@@ -35,6 +35,7 @@ from npvae import (
 )
 from npvae.arrays import CPU, Counter
 from npvae.devices.cuda import Cuda
+from npvae.devices.fused import KERNELS
 
 pytestmark = pytest.mark.gpu
 DTYPES = (np.float32, np.float64)
@@ -295,19 +296,31 @@ def own_generator(gpu):
 
 
 @pytest.mark.parametrize(
-    ("make", "most"),
+    ("make", "few", "many"),
     [
-        (lambda device: VAE.dense(N_X, 16, 4, device=device), 46),
-        (lambda device: IWAE.dense(N_X, (16, 16), 4, activation="tanh", k=5, device=device), 75),
+        (lambda device: VAE.dense(784, 16, 4, device=device), 46, 96),
+        (
+            lambda device: IWAE.dense(784, (16, 16), 4, activation="tanh", k=5, device=device),
+            75,
+            134,
+        ),
     ],
     ids=["vae", "iwae"],
 )
-def test_a_step_starts_few_kernels(make, most):
-    """Counted on the stand-in; without kernels of their own these would be 96 and 134."""
-    updates = steps(
-        make(Cuda(open_backend("stand-in"))), digits(200), Pixels(), Adam(), epochs=1, batch_size=50
+def test_a_step_starts_few_kernels(make, few, many, monkeypatch):
+    """Counted on the stand-in, with kernels of its own and without."""
+    device, part = (
+        Cuda(open_backend("stand-in")),
+        Split(np.zeros((100, 784), np.uint8), np.arange(100)),
     )
-    next(updates)
-    with launches() as started:
+
+    def started():
+        updates = steps(make(device), part, Pixels(), Adam(), epochs=1, batch_size=50)
         next(updates)
-    assert sum(started.values()) <= most, dict(started)
+        with launches() as counted:
+            next(updates)
+        return dict(counted)
+
+    assert sum(started().values()) == few, started()
+    monkeypatch.delitem(KERNELS, device.array_type)
+    assert sum(started().values()) == many, started()
