@@ -24,6 +24,14 @@ CTYPES = {
 }
 
 
+# as CUDA has them: for both types, under one name, without a header (which takes long to compile)
+MATHEMATICS = " ".join(
+    f"static inline {c} {name}({c} x) {{ return __builtin_{name}{suffix}(x); }}"
+    for name in ("exp", "expm1", "log", "log1p", "fabs", "sqrt", "cos")
+    for c, suffix in (("float", "f"), ("double", ""))
+)
+
+
 class Parameter:
     """One of "T logit, uint64 key": its type, a name or one for all kernels, and its name."""
 
@@ -137,9 +145,8 @@ def compiled(names, scalars, operation, name, preamble):
         pointers.append(f"{const}{CTYPES[dtype]}* _raw_{parameter}")
         declared.append(f"{const}{CTYPES[dtype]} &{parameter} = _raw_{parameter}[{where}];")
     source = f"""
-        #include <cmath>
         #define __device__ static inline
-        using namespace std;
+        {MATHEMATICS}
         {preamble}
         extern "C" void {name}(long _n, {", ".join(pointers)}) {{
           {typedefs}
