@@ -42,14 +42,14 @@ class Sources:
         for t, x in product(DRAWN.get(name, FLOATS), FLOATS):
             parameters, declared = [], []
             for const, p in given:
-                c = CTYPES.get(p.type, {"T": t, "X": x}.get(p.type))
+                c = CTYPES.get(p.type, t if p.type == "T" else x)
                 if p.name in SCALARS:
                     parameters.append(f"{const}{c} {p.name}")
                 else:
                     parameters.append(f"{const}CArray<{c}, 1, 1, 1> _raw_{p.name}")
                     declared.append(f"{const}{c} &{p.name} = _raw_{p.name}[_ind.get()];")
             self.found[f"{name}, {t}, {x}"] = f"""{HEADERS}
-                typedef {t} T; typedef {x} X;
+                typedef {t} T;
                 {preamble}
                 extern "C" __global__ void {name}({", ".join(parameters)}, CIndexer<1, 1> _ind) {{
                   CUPY_FOR(i, _ind.size()) {{ _ind.set(i); {" ".join(declared)} {operation}; }}

@@ -12,7 +12,7 @@ import pytest
 from gpus import TOLERANCE, assert_close
 from strict_device import waiting_allowed
 
-from npvae import gaussian
+from npvae import VAE, gaussian
 from npvae.arrays import CPU, Parameters
 from npvae.devices.fused import KERNELS
 from npvae.layers import relu, relu_backward, sigmoid, tanh_backward
@@ -150,6 +150,21 @@ def test_a_kernel_gives_what_its_numpy_form_gives(gpu, name, dtype):
         assert n == len(here) - (name == "bernoulli_log_prob")
         for i, (a, b) in enumerate(zip(there, here, strict=False)):
             assert_close(a, b, TOLERANCE[dtype], f"{name}, {i}")
+
+
+def test_x_may_have_another_dtype_than_the_model(gpu):
+    """As x / 255 has, which NumPy makes float64; a model's numbers take it as it is."""
+    model = VAE.dense(6, 5, 2, device=gpu)
+    x, eps = (np.random.default_rng(0).random((3, n)) for n in (6, 2))
+    for d, e in ((np.float64, np.float32), (np.float32, np.float64)):
+        given = gpu.asarray(x.astype(d)), gpu.asarray(eps.astype(e))
+        with waiting_allowed():
+            there = gpu.to_host(model.terms(*given).bound), float(model.loss_and_grad(*given).loss)
+        host = VAE.dense(6, 5, 2)
+        given = x.astype(d), eps.astype(e)
+        here = host.terms(*given).bound, float(host.loss_and_grad(*given).loss)
+        np.testing.assert_allclose(there[0], here[0], rtol=1e-5)
+        np.testing.assert_allclose(there[1], here[1], rtol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

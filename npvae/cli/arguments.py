@@ -18,10 +18,10 @@ def add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
-    """Declare where the model computes, wherever it was trained."""
-    parser.add_argument(
-        "--device", choices=DEVICES, default=DEVICES[0], help=f"(default: {DEVICES[0]})"
-    )
+    """Declare where the model computes."""
+    default = DEVICES[0]
+    told = f"where the model computes (default: {default}, wherever it was trained)"
+    parser.add_argument("--device", choices=DEVICES, default=default, help=told)
 
 
 def natural(text: str) -> int:

@@ -25,7 +25,8 @@ template <class T> __device__ T sigmoid(T a) {
 def kernels_of(xp: Any) -> Kernels:
     """Return kernels by the name of the function that each stands for; `xp` is CuPy.
 
-    Each is compiled at its first call, anew for each dtype.
+    Each is compiled at its first call, anew for each dtype. Types that are named apart may differ,
+    as those of a model and of the x that it was given may.
     """
     return activations(xp) | bernoulli(xp) | gaussian(xp) | adam(xp)
 
@@ -34,8 +35,8 @@ def activations(xp: Any) -> Kernels:
     """Those of `npvae.layers`."""
     kernels = {
         "relu": ("T x", "T y", "y = x > 0 || x != x ? x : T(0);"),
-        "relu_backward": ("T dy, T y", "T dx", "dx = dy * (y > 0);"),
-        "tanh_backward": ("T dy, T y", "T dx", "dx = dy * (1 - y * y);"),
+        "relu_backward": ("T dy, Y y", "T dx", "dx = dy * (y > 0);"),
+        "tanh_backward": ("T dy, Y y", "T dx", "dx = dy * (1 - y * y);"),
         "sigmoid": ("T x", "T y", "y = sigmoid(x);"),
     }
     return {
@@ -64,7 +65,7 @@ def bernoulli(xp: Any) -> Kernels:
         preamble=LOGIT,
     )
     backward = xp.ElementwiseKernel(
-        "T dlog_px, T logit, X x",
+        "D dlog_px, T logit, X x",
         "T dlogit",
         "dlogit = dlog_px * (x - sigmoid(logit));",
         "npvae_bernoulli_backward",
@@ -85,10 +86,10 @@ def bernoulli(xp: Any) -> Kernels:
 def gaussian(xp: Any) -> Kernels:
     """Those of `npvae.gaussian`."""
     reparameterize = xp.ElementwiseKernel(
-        "T mu, T logvar, T eps", "T z", "z = mu + exp(logvar / 2) * eps;", "npvae_reparameterize"
+        "T mu, T logvar, E eps", "T z", "z = mu + exp(logvar / 2) * eps;", "npvae_reparameterize"
     )
     backward = xp.ElementwiseKernel(
-        "T dz, T logvar, T eps",
+        "D dz, T logvar, E eps",
         "T dlogvar",
         "dlogvar = dz * exp(logvar / 2) * eps / 2;",
         "npvae_reparameterize_backward",
@@ -102,7 +103,7 @@ def gaussian(xp: Any) -> Kernels:
         "npvae_kl_and_grad",
     )
     prior_over_posterior = xp.ReductionKernel(
-        "T z, T logvar, T eps",
+        "T z, L logvar, E eps",
         "T log_ratio",
         "eps * eps + logvar - z * z",
         "a + b",
