@@ -1,6 +1,6 @@
 """One VAE on one GPU: npvae against PyTorch, epochs and the 5,000-sample likelihood.
 
-    pip install 'npvae[cuda13]' torch
+    pip install '.[cuda13]' torch     (in an environment of its own: both bring CUDA's libraries)
     python benchmarks/gpu.py
 
 Both sides train 784-400-20-400-784 (ReLU, Bernoulli likelihood on grey pixels, Adam with lr 1e-3,
@@ -79,6 +79,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=10_000, help="whose log p(x) is estimated")
     parser.add_argument("--torch", action=flag, default=True, help="compare with PyTorch")
     options = parser.parse_args()
+    if min(*options.batches, options.samples, options.images) < 1:
+        parser.error("give at least 1 example a batch, 1 of the --images, and 1 of the --samples")
     if options.epochs < 2:
         parser.error("give at least 2 --epochs, for their spread")
     return options

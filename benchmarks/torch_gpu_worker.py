@@ -15,14 +15,13 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from npvae_gpu_worker import IWAE_SIZES
+from npvae_gpu_worker import CHUNK_BYTES, IWAE_SIZES
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_worker import CHUNK, VAE, negative_elbo
 from turns import serve
 
 from npvae import VAE as OURS
-from npvae.arrays import find_device
 from npvae.importance import rows_within
 
 
@@ -108,7 +107,7 @@ def likelihood(folder: Path, name: str, k: int, n: int) -> tuple[float, float]:
     """Seconds of log p(x) by importance weighting, after a warm-up, and the estimate."""
     images = load(folder, "test", torch.device(name))[:n]
     ours = OURS.dense(**IWAE_SIZES, seed=0)
-    rows = rows_within(ours, find_device(name).working_set)
+    rows = rows_within(ours, CHUNK_BYTES[name])
     encoder, decoder = (
         network({key: w for key, w in ours.params.values.items() if key.startswith(f"{part}.")}).to(
             name

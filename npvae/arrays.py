@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from npvae.devices import CPU, DEVICES, Array, Counter, Device, Seed, find_device, fused
+from npvae.devices import CPU, DEVICES, Array, Device, DrawCounter, Seed, find_device, fused
 from npvae.errors import InputError
 
 __all__ = [
     "CPU",
     "DEVICES",
     "Array",
-    "Counter",
     "Device",
+    "DrawCounter",
     "Parameters",
     "Seed",
     "find_device",
@@ -95,9 +95,12 @@ def require_batch(x: Array, n: int, name: str = "x", device: Device = CPU) -> No
             f"{name} holds {x.dtype}, expected floats; for pixels 0..255 give {name} / 255"
         )
     if not isinstance(x, device.array_type):
+        advice = f"give model.params.device.asarray({name})"
+        if device.name == CPU.name:
+            advice = f"fetch it, with cupy.asnumpy({name}) for instance"
         raise InputError(
             f"{name} is a {type(x).__module__}.{type(x).__name__}, and the model is on the device "
-            f"{device.name}; give model.params.device.asarray({name})"
+            f"{device.name}; {advice}"
         )
 
 

@@ -122,11 +122,12 @@ def chunks_of(
     """
     device, dtype = model.params.device, model.params.dtype
     pixels = device.generator(seed)
-    split, scaling = split.to(device), scaling.to(device)
+    scaling = scaling.to(device)
     rows = max(1, min(CHUNK, CHUNK_BYTES // (dtype.itemsize * split.x.shape[1])))
     for start in range(0, len(split), rows):
         chosen = slice(start, start + rows)
-        whole = scaling.encode(split.take(chosen), pixels, dtype), *condition(model, split, chosen)
+        x = scaling.encode(device.asarray(split.take(chosen)), pixels, dtype)
+        whole = x, *condition(model, split, chosen)
         for begin in range(0, len(whole[0]), step):
             yield tuple(array[begin : begin + step] for array in whole)
 

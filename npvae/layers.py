@@ -87,7 +87,7 @@ class Dense:
     def backward_parameters(self, dy: Array) -> None:
         """The half of the backward that a network's first layer needs: nobody asks for its dx."""
         np.matmul(self.x.T, dy, out=self.dW)
-        np.sum(dy, axis=0, out=self.db)
+        sum_of_rows(dy, self.db)
 
 
 class GatedDense:
@@ -227,6 +227,12 @@ class Softplus:
 
     def backward(self, dy: Array) -> Array:
         return dy * sigmoid(self.x)
+
+
+@fused
+def sum_of_rows(rows: Array, total: Array) -> None:
+    """Write the sum of rows, (B, n), over the examples into total, (n,)."""
+    np.sum(rows, axis=0, out=total)
 
 
 @fused

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from npvae.arrays import Array, Counter, Parameters, Seed
+from npvae.arrays import Array, DrawCounter, Parameters, Seed
 from npvae.errors import InputError
 from npvae.evaluation import Evaluation
 from npvae.networks import Loss
@@ -56,7 +56,7 @@ class Progress:
     torn : whether an update has begun that has not ended: what was interrupted there cannot go on
     """
 
-    rng: Seed | Counter = 0
+    rng: Seed | DrawCounter = 0
     epoch: int = 1
     step: int = 0
     batch_size: int = 0

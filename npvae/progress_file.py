@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from npvae.arrays import Array, Counter, Parameters
+from npvae.arrays import Array, DrawCounter, Parameters
 from npvae.datasets.archive import require_floats
 from npvae.datasets.reading import quote
 from npvae.errors import DataError, InputError
@@ -91,7 +91,7 @@ def _generator_state(rng: Any) -> Any:
     if isinstance(rng, int | np.integer) and rng >= 0:
         return int(rng)
     counter = getattr(rng, "counter", rng)
-    if isinstance(counter, Counter):
+    if isinstance(counter, DrawCounter):
         return {"bit_generator": COUNTED, "key": counter.key, "drawn": counter.drawn}
     state = getattr(getattr(rng, "bit_generator", None), "state", None)
     if not isinstance(state, dict) or state.get("bit_generator") not in GENERATORS:
@@ -102,11 +102,11 @@ def _generator_state(rng: Any) -> Any:
     return state
 
 
-def _generator(state: Any) -> int | np.random.Generator | Counter:
+def _generator(state: Any) -> int | np.random.Generator | DrawCounter:
     if type(state) is int and state >= 0:
         return state
     if state["bit_generator"] == COUNTED:
-        counter = Counter(state["key"], state["drawn"])
+        counter = DrawCounter(state["key"], state["drawn"])
         if not all(type(n) is int and 0 <= n < 1 << 64 for n in (counter.key, counter.drawn)):
             raise DataError(f"its generator stands at {counter!s:.80}, no two numbers of 64 bits")
         return counter

@@ -73,7 +73,7 @@ def likelihood_protocol(
 def _device(model: Any) -> dict[str, str]:
     """Say, of another device than the host, what that changes."""
     device = model.params.device
-    if device is CPU:
+    if device.name == CPU.name:
         return {}
     return {"device": f"{device.about}; the same seed gives other random numbers than on the host"}
 

@@ -193,9 +193,7 @@ def fit(
             raise InputError("watch keeps updates back; it has to pass on each, one at a time")
         if progress.step < per_epoch:
             return
-        begin = perf_counter()
-        losses = require_healthy(model, progress)  # waits for a device that is still at work
-        progress.seconds += perf_counter() - begin
+        losses = require_healthy(model, progress)
         sizes = np.minimum(batch_size, len(dataset.train) - batch_size * np.arange(per_epoch))
         loss, reconstruction, kl = (sizes @ losses / sizes.sum()).tolist()
         held_out = None
@@ -217,11 +215,15 @@ def fit(
 def require_healthy(model: Model, progress: Progress) -> Array:
     """Return the losses of this epoch so far, (steps, 3); read from the device only here.
 
+    For a device that is still at work this waits, which belongs to the seconds of the epoch.
+
     Raises
     ------
     TrainingError : if one of them, or a parameter, is no longer a number
     """
+    begin = perf_counter()
     losses = model.params.device.to_host(progress.losses)[: progress.step].astype(np.float64)
+    progress.seconds += (perf_counter() - begin) * (progress.step > 0)
     for i in np.flatnonzero(~np.isfinite(losses).all(axis=1))[:1]:
         for name in MADE_IN_ORDER:
             value = losses[i, Loss._fields.index(name)]

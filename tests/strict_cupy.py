@@ -36,6 +36,7 @@ def empty(size, dtype) -> ndarray:
 
 
 def ones(size, dtype) -> ndarray:
+    """Return ones."""
     launch("ones")
     return ndarray(np.ones(size, dtype))
 
@@ -64,5 +65,6 @@ CARD = {"name": b"no card", "totalGlobalMem": 1 << 26}
 cuda = SimpleNamespace(
     is_available=lambda: True,
     Device=lambda: SimpleNamespace(id=0),
+    get_local_runtime_version=lambda: 13020,
     runtime=SimpleNamespace(getDeviceCount=lambda: 1, getDeviceProperties=lambda number: CARD),
 )

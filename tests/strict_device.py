@@ -169,6 +169,9 @@ class HostNoise:
     def integers(self, low, high, *, size, dtype):
         return self._asarray(self._rng.integers(low, high, size=size, dtype=dtype))
 
+    def pixels(self, rows, dtype):
+        return (self.integers(0, 255, size=rows.shape, dtype=np.uint8) < rows).astype(dtype)
+
     def permutation(self, n):
         return self._asarray(self._rng.permutation(n))
 

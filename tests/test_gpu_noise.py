@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from strict_device import waiting_allowed
 
-from npvae import Pixels
-from npvae.arrays import CPU, Counter
+from npvae import VAE, InputError, Pixels
+from npvae.arrays import CPU, DrawCounter
+from npvae.datasets.scaling import draw_pixels
 
 pytestmark = pytest.mark.gpu
 N = 200_000
@@ -41,30 +42,34 @@ def test_the_reference_gives_the_published_answers(counter, key, words):
     assert philox(counter, key) == words
 
 
+def of_two(words):
+    """The number in [0, 1) of 53 bits of two words."""
+    return ((words[0] >> 5) * 2**26 + (words[1] >> 6)) / 2**53
+
+
 def of_number(key, number):
     return philox((number & MASK, number >> 32, 0, 0), (key & MASK, key >> 32))
 
 
 @pytest.mark.parametrize(
-    ("key", "drawn"), [(0, 0), (5, 17), ((1 << 64) - 1, (1 << 33) - 2), (1 << 63, 1 << 40)]
+    ("key", "drawn"),
+    [(0, 0), (5, 17), ((1 << 64) - 1, (1 << 33) - 2), (1 << 63, 1 << 40), (3, (1 << 64) - 2)],
 )
 def test_the_words_are_those_of_the_reference(own_gpu, key, drawn):
-    words = [of_number(key, drawn + i) for i in range(5)]
+    words = [of_number(key, (drawn + i) % (1 << 64)) for i in range(5)]
 
     def draw(what, **options):
-        rng = own_gpu.generator(Counter(key, drawn))
+        rng = own_gpu.generator(DrawCounter(key, drawn))
         made = own_gpu.to_host(getattr(rng, what)(size=5, **options))
-        assert rng.counter == Counter(key, drawn + 5)
+        assert rng.counter == DrawCounter(key, (drawn + 5) % (1 << 64))
         return made
 
     with waiting_allowed():
         np.testing.assert_array_equal(
             draw("random", dtype=np.float32), np.float32([(w[0] >> 8) / 2**24 for w in words])
         )
-        np.testing.assert_array_equal(
-            draw("random"), [((w[0] >> 5) * 2**26 + (w[1] >> 6)) / 2**53 for w in words]
-        )
-        rng = own_gpu.generator(Counter(key, drawn))
+        np.testing.assert_array_equal(draw("random"), [of_two(w[:2]) for w in words])
+        rng = own_gpu.generator(DrawCounter(key, drawn))
         np.testing.assert_array_equal(
             own_gpu.to_host(rng.integers(-3, 252, size=5)), [-3 + (w[0] * 255 >> 32) for w in words]
         )
@@ -73,11 +78,40 @@ def test_the_words_are_those_of_the_reference(own_gpu, key, drawn):
         np.testing.assert_allclose(
             draw("standard_normal", dtype=np.float32), radius * np.cos(angle), rtol=0, atol=2e-6
         )
+        radius = [np.sqrt(-2 * np.log(of_two(w[:2]) + 2.0**-54)) for w in words]
+        angle = [2 * np.pi * of_two(w[2:]) for w in words]
+        np.testing.assert_allclose(
+            draw("standard_normal"), radius * np.cos(angle), rtol=0, atol=1e-14
+        )
+        keys = own_gpu.generator(DrawCounter(key, drawn))._fill("bits", 5, np.uint64)
+        np.testing.assert_array_equal(
+            own_gpu.to_host(keys), np.array([w[1] << 32 | w[0] for w in words], np.uint64)
+        )
+
+
+def test_whole_numbers_are_those_of_the_reference_without_rounding(own_gpu):
+    expected = [of_number(9, i)[0] * 255 >> 32 for i in range(5000)]
+    with waiting_allowed():
+        found = own_gpu.to_host(own_gpu.generator(9).integers(0, 255, size=5000, dtype=np.uint8))
+    np.testing.assert_array_equal(found, expected)
+    rng = own_gpu.generator(0)
+    for low, high in ((0, (1 << 32) + 1), (3, 3)):
+        with pytest.raises(InputError, match="give one number at least"):
+            rng.integers(low, high, size=1)
+
+
+def test_no_number_is_drawn_twice(own_gpu):
+    rng = own_gpu.generator(1)
+    with waiting_allowed():
+        drawn = [own_gpu.to_host(rng.random(size=size)).ravel() for size in ((3, 4), (5,), (2, 2))]
+        at_once = own_gpu.to_host(own_gpu.generator(1).random(size=21))
+    assert rng.counter.drawn == 21
+    np.testing.assert_array_equal(np.concatenate(drawn), at_once)
 
 
 def test_a_word_of_zero_makes_a_number_all_the_same(own_gpu):
     """The radius of the largest normal numbers; its logarithm is taken half a step above zero."""
-    zero = Counter(0, 5_145_262_111)
+    zero = DrawCounter(0, 5_145_262_111)
     assert of_number(zero.key, zero.drawn)[0] == 0
     with waiting_allowed():
         z = own_gpu.to_host(own_gpu.generator(zero).standard_normal(size=1, dtype=np.float32))
@@ -112,6 +146,18 @@ def test_a_pixel_is_on_as_often_as_it_is_bright(own_gpu):
     assert (np.abs(on.mean(axis=0) - p) <= 5 * np.sqrt(p * (1 - p) / N)).all()
 
 
+def test_pixels_in_one_kernel_are_those_in_three(own_gpu):
+    rows = own_gpu.asarray(np.arange(256, dtype=np.uint8).reshape(2, 128))
+    with waiting_allowed():
+        for dtype in (np.float32, np.float64):
+            one, three = (
+                own_gpu.to_host(draw(rows, own_gpu.generator(DrawCounter(3, 5)), dtype))
+                for draw in (draw_pixels, draw_pixels.__wrapped__)
+            )
+            np.testing.assert_array_equal(one, three)
+            assert one.dtype == three.dtype == dtype
+
+
 def test_whole_numbers_are_equally_probable(own_gpu):
     rng = own_gpu.generator(2)
     with waiting_allowed():
@@ -135,22 +181,32 @@ def test_a_permutation_has_each_number_once_in_any_order(own_gpu):
 def test_where_a_generator_comes_from(own_gpu):
     generator = own_gpu.generator(7)
     assert own_gpu.generator(generator) is generator
-    assert own_gpu.generator(7).counter == Counter(7)
-    stands = Counter(7, 40)
+    assert own_gpu.generator(7).counter == DrawCounter(7)
+    stands = DrawCounter(7, 40)
     assert own_gpu.generator(stands).counter == stands
+    own_gpu.generator(stands).random(size=3)
+    assert stands == DrawCounter(7, 40)  # a generator counts for itself
     host = own_gpu.generator(np.random.default_rng(1)).counter
     assert host == own_gpu.generator(np.random.default_rng(1)).counter
     assert host != own_gpu.generator(np.random.default_rng(2)).counter
-    assert own_gpu.generator(-1).counter.key == (1 << 64) - 1
+    for seed in (-1, None, 1.5):
+        with pytest.raises(InputError, match=r"the seed is .*; give a whole number"):
+            own_gpu.generator(seed)
+
+
+def test_a_generator_of_the_gpu_is_a_seed_for_the_host(own_gpu):
+    there, same = own_gpu.generator(4), DrawCounter(4)
+    assert CPU.generator(there).random(2).tolist() == CPU.generator(same).random(2).tolist()
+    assert VAE.dense(3, 2, 1).sample(2, rng=there).shape == (2, 3)
 
 
 def test_a_host_that_goes_on_from_a_counter_draws_anew():
     def draw(counter):
         return CPU.generator(counter).random(3).tolist()
 
-    assert draw(Counter(1, 5)) == draw(Counter(1, 5))
-    assert draw(Counter(1, 5)) != draw(Counter(1, 6))
-    assert draw(Counter(1, 5)) != draw(Counter(2, 5))
+    assert draw(DrawCounter(1, 5)) == draw(DrawCounter(1, 5))
+    assert draw(DrawCounter(1, 5)) != draw(DrawCounter(1, 6))
+    assert draw(DrawCounter(1, 5)) != draw(DrawCounter(2, 5))
 
 
 def test_the_streams_of_pixels_and_noise_are_two(own_gpu):

@@ -5,6 +5,7 @@ everywhere, and on CuPy where there is a GPU.
 """
 
 import copy
+from inspect import signature
 from itertools import cycle
 
 import numpy as np
@@ -15,7 +16,7 @@ from strict_device import waiting_allowed
 from npvae import VAE, gaussian
 from npvae.arrays import CPU, Parameters
 from npvae.devices.fused import KERNELS
-from npvae.layers import relu, relu_backward, sigmoid, tanh_backward
+from npvae.layers import relu, relu_backward, sigmoid, sum_of_rows, tanh_backward
 from npvae.likelihoods import bernoulli
 from npvae.networks import EncoderDecoder
 from npvae.optimizers import OPTIMIZERS, adam_update
@@ -87,6 +88,7 @@ def arguments_of(rng):
     vectors = rng.normal(0, 1, (5, 50))
     vectors[3] **= 2
     return {
+        "sum_of_rows": [(a, np.zeros(n_x)), (rng.normal(size=(600, 5)), np.ones(5))],
         "relu": [(a,)],
         "relu_backward": [(a, np.maximum(x - 0.5, 0))],
         "tanh_backward": [(a, np.tanh(a))],
@@ -106,9 +108,12 @@ def arguments_of(rng):
     }
 
 
+END = slice(0, 0)
+IN_PLACE = {"sum_of_rows": slice(1, 2), "adam_update": slice(0, 4)}  # which arguments change
 FUNCTIONS = {
     function.__name__: function
     for function in (
+        sum_of_rows,
         relu,
         relu_backward,
         tanh_backward,
@@ -127,7 +132,7 @@ FUNCTIONS = {
 
 
 def test_every_kernel_is_tested(gpu):
-    names = set(KERNELS[gpu.array_type])
+    names = set(KERNELS[gpu.array_type]) - {"draw_pixels"}  # in test_gpu_noise.py
     assert names == set(FUNCTIONS) == set(arguments_of(np.random.default_rng(0)))
 
 
@@ -140,8 +145,9 @@ def test_a_kernel_gives_what_its_numpy_form_gives(gpu, name, dtype):
         put = [gpu.asarray(a.astype(dtype)) if isinstance(a, np.ndarray) else a for a in arguments]
         made = function(*put)
         made = made if isinstance(made, tuple) else (made,)
-        kept = put if name == "adam_update" else []  # which works in place; the last is scratch
-        return [gpu.to_host(a) for a in (*made, *kept[:4]) if hasattr(a, "shape")]
+        return [
+            gpu.to_host(a) for a in (*made, *put[IN_PLACE.get(name, END)]) if hasattr(a, "shape")
+        ]
 
     for arguments in arguments_of(np.random.default_rng(1))[name]:
         with waiting_allowed():
@@ -176,13 +182,45 @@ def test_a_small_probability_keeps_its_digits(gpu, dtype):
         np.testing.assert_allclose(float(loss), np.exp(-40.0), rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_what_is_no_number_stays_none(gpu, name):
+    """A training that diverges is noticed by it."""
+    kernel = KERNELS[gpu.array_type][name]
+    for arguments in arguments_of(np.random.default_rng(1))[name]:
+        spoiled = [np.full_like(a, np.nan) if isinstance(a, np.ndarray) else a for a in arguments]
+        put = [gpu.asarray(a) if isinstance(a, np.ndarray) else a for a in spoiled]
+        made = kernel(*put)
+        made = made if isinstance(made, tuple) else (made,)
+        with waiting_allowed():
+            for a in (*made, *put[IN_PLACE.get(name, END)]):
+                if hasattr(a, "shape"):
+                    assert np.isnan(gpu.to_host(a)).all()
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_keywords_reach_a_kernel_too(gpu, name):
+    function, (arguments, *_) = FUNCTIONS[name], arguments_of(np.random.default_rng(1))[name]
+
+    def run(**given):
+        put = {key: gpu.asarray(a) if isinstance(a, np.ndarray) else a for key, a in given.items()}
+        made = function(**put)
+        made = made if isinstance(made, tuple) else (made,)
+        kept = [*put.values()][IN_PLACE.get(name, END)]
+        return [gpu.to_host(a) for a in (*made, *kept) if hasattr(a, "shape")]
+
+    named = dict(zip(signature(function).parameters, arguments, strict=True))
+    with waiting_allowed():
+        assert all(np.isfinite(a).all() for a in run(**named))
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_small_kl_keeps_its_digits_and_is_never_negative(gpu, dtype):
     logvar = np.linspace(-1e-3, 1e-3, 200).astype(dtype).reshape(50, 4)
     mu, exact = np.zeros_like(logvar), logvar.astype(np.float64) ** 2 / 4
     with waiting_allowed():
         kl = gpu.to_host(gaussian.kl_per_latent(gpu.asarray(mu), gpu.asarray(logvar)))
-        total, *_ = gaussian.kl_and_grad(gpu.asarray(mu), gpu.asarray(logvar))
+        total, _, dlogvar = gaussian.kl_and_grad(gpu.asarray(mu), gpu.asarray(logvar))
+        np.testing.assert_allclose(gpu.to_host(dlogvar), np.expm1(logvar) / 100, rtol=1e-5)
         np.testing.assert_allclose(float(total), exact.sum() / 50, rtol=1e-3)
     assert kl.min() >= 0
     np.testing.assert_allclose(kl, exact, rtol=2e-3, atol=1e-10)

@@ -33,7 +33,7 @@ from npvae import (
     save_model,
     steps,
 )
-from npvae.arrays import CPU, Counter
+from npvae.arrays import CPU, DrawCounter
 from npvae.devices.cuda import Cuda
 from npvae.devices.fused import KERNELS
 
@@ -207,7 +207,7 @@ def test_a_checkpoint_goes_on_to_the_same_bits(own_gpu, tmp_path):
         list(fit(model, data, epochs=4, batch_size=32, watch=stop_within, **parts))
         again = load_checkpoint(path, device=own_gpu)
         assert "cuda" in again.versions["device"]
-        assert isinstance(again.progress.rng, Counter)
+        assert isinstance(again.progress.rng, DrawCounter)
         parts = {"optimizer": again.optimizer, "progress": again.progress}
         list(
             fit(
@@ -258,22 +258,60 @@ def test_a_model_has_the_same_bits_in_its_file_wherever_it_is(own_gpu, tmp_path)
 class CountingCuda(HostNoiseCuda):
     """One that notes what is brought to it from the host."""
 
+    brought: list[np.ndarray]
+
     def asarray(self, array, dtype=None):
         if isinstance(array, np.ndarray):
-            self.brought.append(array.dtype)
+            self.brought.append(array)
         return super().asarray(array, dtype)
 
 
-def test_the_examples_are_brought_there_once_as_bytes(gpu):
+@pytest.fixture
+def counting(gpu):
     device = CountingCuda(gpu._xp)
-    device.generator = own_generator(gpu)
+    device.generator = Cuda(gpu._xp).generator  # whose noise is not brought
     device.brought = []
-    model = MODELS["vae"](device=device)
-    device.brought.clear()
+    return device
+
+
+def test_the_examples_are_brought_there_once_as_bytes(counting):
+    model = MODELS["vae"](device=counting)
+    counting.brought.clear()
     with waiting_allowed():
         list(fit(model, dataset(), epochs=3))
-    assert device.brought.count(np.uint8) == 1  # the array that all three parts share
-    assert len(device.brought) == 1 + 3 + 3  # and the rows and the labels of each
+    kinds = [array.dtype for array in counting.brought]
+    assert kinds.count(np.uint8) == 1  # the array that all three parts share
+    assert len(kinds) == 1 + 3 + 3  # and the rows and the labels of each
+
+
+def test_of_a_part_that_is_evaluated_only_its_own_examples_are_brought(counting):
+    model, part = MODELS["conditional"](device=counting), dataset().test.only(slice(0, 7))
+    counting.brought.clear()
+    with waiting_allowed():
+        evaluate(model, part, Pixels())
+        log_likelihood(model, part, Pixels(), k=3)
+    assert [len(array) for array in counting.brought] == [7, 7, 7, 7]  # examples and labels, twice
+
+
+@pytest.mark.parametrize("dtype", [None, np.float32])
+def test_a_large_array_is_brought_in_pieces(own_gpu, monkeypatch, tmp_path, dtype):
+    x = np.random.default_rng(0).integers(0, 256, (1000, 7), dtype=np.uint8)
+    np.save(tmp_path / "x.npy", x)
+    monkeypatch.setattr("npvae.devices.cuda.MOST_AT_ONCE", 500)
+    pieces, real = [], own_gpu._xp.asarray
+
+    def note(array, *given):
+        pieces.append(array.nbytes)
+        return real(array, *given)
+
+    monkeypatch.setattr(own_gpu._xp, "asarray", note)
+    with waiting_allowed():
+        for array in (x, np.load(tmp_path / "x.npy", mmap_mode="r"), x[::2], x[:0]):
+            found = own_gpu.to_host(own_gpu.asarray(array, dtype))
+            np.testing.assert_array_equal(found, array)
+            assert found.dtype == (dtype or np.uint8)
+    assert len(pieces) == 15 + 15 + 8 + 1
+    assert max(pieces) <= 500
 
 
 def test_the_seconds_of_an_epoch_have_the_wait_for_the_device_in_them(gpu):
@@ -290,18 +328,13 @@ def test_the_seconds_of_an_epoch_have_the_wait_for_the_device_in_them(gpu):
     assert record.seconds > 0.2
 
 
-def own_generator(gpu):
-    """Noise that is not brought, for a test that counts what is."""
-    return Cuda(gpu._xp).generator
-
-
 @pytest.mark.parametrize(
     ("make", "few", "many"),
     [
-        (lambda device: VAE.dense(784, 16, 4, device=device), 46, 96),
+        (lambda device: VAE.dense(784, 16, 4, device=device), 44, 96),
         (
             lambda device: IWAE.dense(784, (16, 16), 4, activation="tanh", k=5, device=device),
-            75,
+            73,
             134,
         ),
     ],

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from strict_device import Refused, StrictDevice, waiting_allowed
 
+pytestmark = pytest.mark.gpu
 DEVICE = StrictDevice()
 
 

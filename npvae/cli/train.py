@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="go on with the run in this folder, to the same bits as if it had never been stopped; "
         "of the settings only --epochs and --patience may be given, to go on for longer, --data, "
-        "where your own data are now, and --device, where it goes on to other bits",
+        "where your own data are now, and --device, to go on elsewhere, where other noise is drawn",
     )
     add = parser.add_argument
     add(

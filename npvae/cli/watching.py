@@ -78,7 +78,7 @@ class Watch:
             total=total, initial=done, unit="step", disable=None, leave=False, dynamic_ncols=True
         )
         self._saving, self._training = False, True
-        self._shows_loss = device is CPU and not self.bar.disable
+        self._shows_loss = device.name == CPU.name and not self.bar.disable
         self._before: dict[int, Any] = {}
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:

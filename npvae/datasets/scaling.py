@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import DTypeLike
 
-from npvae.arrays import Array, Device
+from npvae.arrays import Array, Device, fused
 from npvae.datasets.dataset import CHUNK_BYTES, Dataset, Split, chunks
 from npvae.errors import InputError
 
@@ -37,7 +37,8 @@ class Pixels:
     Notes
     -----
     A byte v is on when r < v with r uniform over 0..254, which happens with probability exactly
-    v / 255. Stored floats in [0, 1] are taken as they are, and on when a uniform float is below.
+    v / 255 (on a GPU within 2^-32 of it). Stored floats in [0, 1] are taken as they are, and on
+    when a uniform float is below.
 
     >>> rows = np.array([[0, 127, 128, 255]], np.uint8)
     >>> Pixels("threshold").encode(rows, np.random.default_rng(0), np.float32)
@@ -53,10 +54,8 @@ class Pixels:
         bytes_ = rows.dtype == np.uint8
         if self.binarize == "dynamic":
             if bytes_:
-                on = rng.integers(0, 255, size=rows.shape, dtype=np.uint8) < rows
-            else:
-                on = rng.random(size=rows.shape) < rows
-            return on.astype(dtype)
+                return draw_pixels(rows, rng, dtype)
+            return (rng.random(size=rows.shape) < rows).astype(dtype)
         if self.binarize == "threshold":
             return (rows >= (128 if bytes_ else 0.5)).astype(dtype)
         grey = rows.astype(dtype)
@@ -69,6 +68,12 @@ class Pixels:
 
     def to(self, device: Device) -> "Pixels":
         return self
+
+
+@fused
+def draw_pixels(rows: Array, rng: np.random.Generator, dtype: DTypeLike) -> Array:
+    """Return 1 where r < v for bytes v, r uniform over 0..254, else 0."""
+    return (rng.integers(0, 255, size=rows.shape, dtype=np.uint8) < rows).astype(dtype)
 
 
 class Standardized:

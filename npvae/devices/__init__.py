@@ -9,11 +9,11 @@ from functools import cache
 
 from npvae.devices.cpu import CPU
 from npvae.devices.cuda import open_cuda
-from npvae.devices.device import Array, Counter, Device, Seed
+from npvae.devices.device import Array, Device, DrawCounter, Seed
 from npvae.devices.fused import fused
 from npvae.errors import InputError
 
-__all__ = ["CPU", "DEVICES", "Array", "Counter", "Device", "Seed", "find_device", "fused"]
+__all__ = ["CPU", "DEVICES", "Array", "Device", "DrawCounter", "Seed", "find_device", "fused"]
 
 DEVICES = ("cpu", "cuda")
 
@@ -28,10 +28,13 @@ def find_device(device: Device | str) -> Device:
     >>> find_device("cpu").about
     'cpu'
     """
-    if not isinstance(device, str):
+    if not isinstance(device, str) and hasattr(device, "array_type"):
         return device
     if device not in DEVICES:
-        raise InputError(f"there is no device {device!r:.60}; choose from {', '.join(DEVICES)}")
+        raise InputError(
+            f"there is no device {device!r:.60}; choose from {', '.join(DEVICES)} (which GPU, says "
+            "the environment: CUDA_VISIBLE_DEVICES=1)"
+        )
     return _opened() if device == "cuda" else CPU
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from npvae.devices.device import Array, Counter, Seed
+from npvae.devices.device import Array, DrawCounter, Seed
 
 CACHE_LINE = 64  # bytes
 
@@ -30,10 +30,15 @@ class Cpu:
     def to_host(self, array: Array) -> Array:
         return array
 
-    def generator(self, seed: Seed | Counter) -> np.random.Generator:
-        if isinstance(seed, Counter):
-            return np.random.default_rng([seed.key, seed.drawn])
-        return np.random.default_rng(seed)
+    def generator(self, seed: Seed | DrawCounter) -> np.random.Generator:
+        stands: Any = getattr(seed, "counter", seed)
+        if isinstance(stands, DrawCounter):
+            return np.random.default_rng([stands.key, stands.drawn])
+        return np.random.default_rng(stands)
+
+    def __reduce__(self) -> str:
+        """There is but one host: a copied model is on the same."""
+        return "CPU"
 
 
 CPU = Cpu()

@@ -10,7 +10,7 @@ Array: TypeAlias = NDArray[Any]
 
 
 @dataclass
-class Counter:
+class DrawCounter:
     """Where a counter-based generator stands: all that decides what it draws next.
 
     Attributes
@@ -51,8 +51,9 @@ class Device(Protocol):
     def to_host(self, array: Array) -> Array:
         """Return `array` as a NumPy array."""
 
-    def generator(self, seed: Seed | Counter) -> np.random.Generator:
+    def generator(self, seed: Seed | DrawCounter) -> np.random.Generator:
         """Return a generator whose draws live on this device; one of its own is passed through.
 
-        One of another device gives a new one its seed, so that the draws are others.
+        One of another device, or where such a one stands, is the seed of a new one: the draws are
+        others. From a generator of the host one number is drawn for that.
         """

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import wraps
+from inspect import signature
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -13,8 +14,8 @@ KERNELS: dict[type, Mapping[str, Callable[..., Any]]] = {}  # by the class of a 
 def fused(plain: Callable[P, R]) -> Callable[P, R]:
     """Let a device compute a function in a kernel of that name; its NumPy form says what it is.
 
-    Which device decides the class of the first argument, an array. Where that device has no such
-    kernel, NumPy's functions follow the arrays as they do everywhere else.
+    The class of the first argument, an array, decides which device. Where that has no such kernel,
+    NumPy's functions follow the arrays as they do everywhere else.
 
     >>> @fused
     ... def twice(x):
@@ -30,7 +31,9 @@ def fused(plain: Callable[P, R]) -> Callable[P, R]:
     def choose(*arguments: P.args, **options: P.kwargs) -> R:
         first = arguments[0] if arguments else next(iter(options.values()))
         kernels = KERNELS.get(type(first))
-        kernel = plain if kernels is None else kernels.get(plain.__name__, plain)
-        return kernel(*arguments, **options)
+        if kernels is None or plain.__name__ not in kernels:
+            return plain(*arguments, **options)
+        given = signature(plain).bind(*arguments, **options).args if options else arguments
+        return kernels[plain.__name__](*given)
 
     return choose

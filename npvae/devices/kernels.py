@@ -1,18 +1,21 @@
-"""Functions of the heart as single CUDA kernels; what each computes says its NumPy form.
+"""Functions of the heart with CUDA kernels of their own; what each computes says its NumPy form.
 
 A GPU spends most of a small step on starting kernels, each of which takes some microseconds
-whatever it does. Sums are left to CuPy: threads that add into one number in whatever order they
-come would give other bits each time.
+whatever it does. Sums over a batch are left to CuPy: threads that add into one number in whatever
+order they come would give other bits each time.
 """
 
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from npvae.devices.device import Array
 
 Kernels = dict[str, Callable[..., Any]]
+MANY_ROWS = 512
 
-# what softplus(a) = max(a, 0) + log(1 + e) and sigmoid(a) are made of
+# softplus(a) = max(a, 0) + log(1 + e), sigmoid(a) = (e if a < 0 else 1) / (1 + e), e = exp(-|a|)
 LOGIT = """
 template <class T> __device__ T softplus(T a) { return (a > 0 ? a : T(0)) + log1p(exp(-fabs(a))); }
 template <class T> __device__ T sigmoid(T a) {
@@ -39,7 +42,19 @@ def activations(xp: Any) -> Kernels:
         "tanh_backward": ("T dy, Y y", "T dx", "dx = dy * (1 - y * y);"),
         "sigmoid": ("T x", "T y", "y = sigmoid(x);"),
     }
-    return {
+    ones: dict[np.dtype[Any], Array] = {}
+
+    def sum_of_rows(rows: Array, total: Array) -> None:
+        """CuPy's own sum over rows keeps few of a GPU's processors busy; a product all of them."""
+        n, dtype = len(rows), rows.dtype
+        if n < MANY_ROWS:
+            np.sum(rows, axis=0, out=total)
+            return
+        if dtype not in ones or len(ones[dtype]) < n:
+            ones[dtype] = xp.ones(n, dtype)
+        np.matmul(ones[dtype][:n], rows, out=total)
+
+    return {"sum_of_rows": sum_of_rows} | {
         name: xp.ElementwiseKernel(*kernel, f"npvae_{name}", preamble=LOGIT)
         for name, kernel in kernels.items()
     }
@@ -76,7 +91,7 @@ def bernoulli(xp: Any) -> Kernels:
         nats, dlogits = head(logits, x, 1 / len(x))
         return nats.sum(), dlogits
 
-    return {
+    return {  # no e is kept from log_prob for its backward, which computes it anew
         "bernoulli_loss_and_grad": loss_and_grad,
         "bernoulli_log_prob": lambda logits, x: (log_prob(logits, x, axis=-1), None),
         "bernoulli_backward": lambda dlog_px, logits, x, e: backward(dlog_px, logits, x),
@@ -128,7 +143,7 @@ def gaussian(xp: Any) -> Kernels:
 
 
 def adam(xp: Any) -> Kernels:
-    """That of `npvae.optimizers`: nine passes over the vectors in one."""
+    """That of `npvae.optimizers`: ten passes over the vectors in one."""
     update = xp.ElementwiseKernel(
         "T g, T beta1, T beta2, T a, T eps",
         "T p, T M, T V",
@@ -136,7 +151,7 @@ def adam(xp: Any) -> Kernels:
         "npvae_adam",
     )
 
-    def adam_update(p: Array, g: Array, M: Array, V: Array, _: Array, *numbers: float) -> None:
+    def adam_update(p: Array, g: Array, M: Array, V: Array, change: Array, *numbers: float) -> None:
         update(g, *numbers, p, M, V)
 
     return {"adam_update": adam_update}

@@ -2,8 +2,7 @@
 
 Philox 4x32-10 (Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3",
 doi:10.1145/2063384.2063405) turns a counter into four random words. No thread waits for another,
-and what a checkpoint has to keep of a generator is a `Counter`: the generators of CuPy cannot be
-saved.
+and all that a checkpoint has to keep of a generator is a `DrawCounter`: CuPy's cannot be saved.
 """
 
 from math import prod
@@ -12,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from npvae.devices.device import Array, Counter
+from npvae.devices.device import Array, DrawCounter
+from npvae.errors import InputError
 
 PHILOX = """
 __device__ void philox(unsigned long long key, unsigned long long number, unsigned int* word) {
@@ -55,9 +55,10 @@ DRAWS = {  # operation, of a T y, on the words of its number
     "uniform": "uniform(word, y);",
     "normal": "normal(word, y);",
     "whole": "y = low + (T)(((unsigned long long)word[0] * span) >> 32);",
+    "pixels": "y = (((unsigned long long)word[0] * 255) >> 32) < v;",
     "bits": "y = ((unsigned long long)word[1] << 32) | word[0];",
 }
-PARAMETERS = {"whole": ", int64 low, uint64 span"}
+PARAMETERS = {"whole": ", int64 low, uint64 span", "pixels": ", uint8 v"}
 WORDS = "unsigned int word[4]; philox(key, drawn + i, word);"
 
 
@@ -85,7 +86,7 @@ class CounterGenerator:
     counter : where it stands; kept up to date
     """
 
-    def __init__(self, xp: Any, kernels: dict[str, Any], counter: Counter) -> None:
+    def __init__(self, xp: Any, kernels: dict[str, Any], counter: DrawCounter) -> None:
         self._xp, self._kernels, self.counter = xp, kernels, counter
 
     def random(self, *, size: int | tuple[int, ...], dtype: DTypeLike = np.float64) -> Array:
@@ -101,8 +102,21 @@ class CounterGenerator:
     def integers(
         self, low: int, high: int, *, size: int | tuple[int, ...], dtype: DTypeLike = np.int64
     ) -> Array:
-        """Return whole numbers, low <= k < high, each as probable as the others within 2^-32."""
+        """Return whole numbers, low <= k < high, each as probable as the others within 2^-32.
+
+        Raises
+        ------
+        InputError : these are more than 2^32 numbers, or none
+        """
+        if not 0 < high - low <= 1 << 32:
+            raise InputError(
+                f"integers from {low} to {high}: give one number at least, 2^32 at most"
+            )
         return self._fill("whole", size, dtype, low, np.uint64(high - low))
+
+    def pixels(self, rows: Array, dtype: DTypeLike) -> Array:
+        """Return 1 where `integers(0, 255)` lie below bytes v, else 0, in one kernel."""
+        return self._fill("pixels", rows.shape, dtype, rows)
 
     def permutation(self, n: int) -> Array:
         """Return 0 .. n - 1 in a random order: that of n random words of 64 bits."""

@@ -26,6 +26,7 @@ from npvae import (
 from npvae.arrays import CPU
 from npvae.layers import HIDDEN_LAYERS
 
+pytestmark = pytest.mark.gpu
 DEVICE = StrictDevice()
 N, N_X = 150, 12  # two batches of 70, one of 10; 70 has a whole group of 64 rows and a rest
 
