@@ -145,7 +145,7 @@ def test_without_a_gpu_the_status_is_2_and_nothing_is_written(tmp_path, monkeypa
     assert train(tmp_path / "run") == 0
     monkeypatch.setitem(sys.modules, "cupy", None)
     devices._opened.cache_clear()
-    monkeypatch.setattr("npvae.cli.starting.load_data", None)  # which would take its time
+    monkeypatch.setattr("npvae.cli.starting.default_dataset", None)  # which would take its time
     capsys.readouterr()
     what = tmp_path / "run"
     if verb == "train":

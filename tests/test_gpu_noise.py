@@ -94,6 +94,12 @@ def test_whole_numbers_are_those_of_the_reference_without_rounding(own_gpu):
     with waiting_allowed():
         found = own_gpu.to_host(own_gpu.generator(9).integers(0, 255, size=5000, dtype=np.uint8))
     np.testing.assert_array_equal(found, expected)
+    near = DrawCounter(
+        0, 597_688
+    )  # whose word is so near to a boundary that a float would cross it
+    assert of_number(0, near.drawn)[0] == 4_092_851_113
+    with waiting_allowed():
+        assert own_gpu.to_host(own_gpu.generator(near).integers(0, 255, size=1)) == [242]
     rng = own_gpu.generator(0)
     for low, high in ((0, (1 << 32) + 1), (3, 3)):
         with pytest.raises(InputError, match="give one number at least"):
