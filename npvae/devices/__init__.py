@@ -2,7 +2,7 @@
 
 The model code is one. It calls NumPy's functions, which follow the arrays to wherever they are;
 what NumPy cannot dispatch (making arrays, fetching them, drawing random numbers), and the few
-functions that a GPU has as single kernels, are in here.
+functions for which a GPU has kernels of its own, are in here.
 """
 
 from functools import cache
@@ -20,6 +20,10 @@ DEVICES = ("cpu", "cuda")
 
 def find_device(device: Device | str) -> Device:
     """Return the device of a name; a device is passed through.
+
+    Parameters
+    ----------
+    device : "cpu", "cuda", or a `Device`
 
     Raises
     ------
