@@ -109,9 +109,11 @@ def test_whole_numbers_are_those_of_the_reference_without_rounding(own_gpu):
 def test_no_number_is_drawn_twice(own_gpu):
     rng = own_gpu.generator(1)
     with waiting_allowed():
-        drawn = [own_gpu.to_host(rng.random(size=size)).ravel() for size in ((3, 4), (5,), (2, 2))]
+        sizes = (3, np.int64(4)), np.int64(5), (2, 2)
+        drawn = [own_gpu.to_host(rng.random(size=size)).ravel() for size in sizes]
         at_once = own_gpu.to_host(own_gpu.generator(1).random(size=21))
     assert rng.counter.drawn == 21
+    assert type(rng.counter.drawn) is int  # as a checkpoint takes it
     np.testing.assert_array_equal(np.concatenate(drawn), at_once)
 
 

@@ -5,7 +5,6 @@ doi:10.1145/2063384.2063405) turns a counter into four random words. No thread w
 and all that a checkpoint has to keep of a generator is a `DrawCounter`: CuPy's cannot be saved.
 """
 
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -125,6 +124,5 @@ class CounterGenerator:
     def _fill(self, name: str, size: int | tuple[int, ...], dtype: DTypeLike, *more: Any) -> Array:
         y, counter = self._xp.empty(size, dtype), self.counter
         self._kernels[name](np.uint64(counter.key), np.uint64(counter.drawn), *more, y)
-        n = size if isinstance(size, int) else prod(size)
-        counter.drawn = (counter.drawn + n) % (1 << 64)
+        counter.drawn = (counter.drawn + int(y.size)) % (1 << 64)
         return y
