@@ -98,7 +98,10 @@ def start(folder: Path, options: argparse.Namespace) -> list[Worker]:
 
 
 def race(workers: list[Worker], size: int, epochs: int) -> bool:
-    """Train in turns with batches of one size, and report; returns whether a target was met."""
+    """Train in turns with batches of one size, and report.
+
+    Returns whether the target was met; True where there is none.
+    """
     seconds: dict[str, list[float]] = {worker.name: [] for worker in workers}
     for turn in range(1 + epochs):
         first = turn % len(workers)
@@ -123,7 +126,7 @@ def race(workers: list[Worker], size: int, epochs: int) -> bool:
 
 
 def likelihood(workers: list[Worker], options: argparse.Namespace) -> None:
-    """Estimate log p(x) on each side that does it another way."""
+    """Estimate log p(x) with npvae and with eager PyTorch."""
     print(f"\nlog p(x) of {options.images} images, {options.samples} draws of z for each")
     for worker in workers[:2]:
         seconds, nats = worker.ask("likelihood")

@@ -20,10 +20,8 @@ from npvae.arrays import Array, Device, find_device
 from npvae.datasets.dataset import whole
 from npvae.gaussian import kl_and_grad, reparameterize, reparameterize_backward
 
-TOGETHER, ROUNDS = (
-    8,
-    50,
-)  # calls before the clock is read (a GPU queues some thousand kernels), rounds
+TOGETHER = 8  # calls before the clock is read: a GPU queues some thousand kernels
+ROUNDS = 50
 CHUNK_BYTES = {"cuda": 1 << 30, "cpu": 1 << 23}  # of draws at once, on all sides
 IWAE_SIZES = {"n_x": 784, "n_h": (200, 200), "n_z": 50, "activation": "tanh"}
 

@@ -6,7 +6,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from npvae.devices import CPU, DEVICES, Array, Device, DrawCounter, Seed, find_device, fused
+from npvae.devices import (
+    CPU,
+    DEVICES,
+    Array,
+    Device,
+    DrawCounter,
+    Seed,
+    counter_of,
+    find_device,
+    fused,
+)
 from npvae.errors import InputError
 
 __all__ = [
@@ -17,6 +27,7 @@ __all__ = [
     "DrawCounter",
     "Parameters",
     "Seed",
+    "counter_of",
     "find_device",
     "fused",
     "named_parameters",

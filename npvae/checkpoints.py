@@ -113,7 +113,8 @@ def load_checkpoint(
     DataError : if there is no such file, it is damaged, does not belong to the model given, or
         needs a model or an optimiser of one's own that was not given
     """
-    device, what = find_device(device), "a checkpoint"
+    device = find_device(device)
+    what = "a checkpoint"
     header, arrays = read_content(path, what)
     with decoding(path, what):
         if "progress" not in header:

@@ -3,6 +3,8 @@
 `forward(x)` returns y and remembers what the backward needs. `backward(dy)` takes the gradient of
 the loss with respect to y, overwrites the gradients of the layer's own parameters, and returns
 the gradient with respect to x. Rows are examples throughout.
+
+A function marked `fused` is what its NumPy code says; a GPU may have one kernel for it.
 """
 
 from collections.abc import Callable, Sequence
@@ -52,6 +54,12 @@ INITIALIZERS: dict[str, Initializer] = {"glorot": glorot, "he": he, "fan-in": fa
 
 
 # ---- the layers ----------------------------------------------------------------------------------
+
+
+@fused
+def sum_of_rows(rows: Array, out: Array) -> None:
+    """Write the sum of rows, (B, n), over the examples into out, (n,)."""
+    np.sum(rows, axis=0, out=out)
 
 
 class Dense:
@@ -130,6 +138,18 @@ class GatedDense:
         return np.concatenate([dh, dh * self.h * (1 - self.gate)], axis=1)
 
 
+@fused
+def relu(x: Array) -> Array:
+    """max(x, 0); the zeros are a row, since NumPy is slower with a single 0."""
+    return np.maximum(x, np.zeros_like(x[:1]))
+
+
+@fused
+def relu_backward(dy: Array, y: Array) -> Array:
+    """Return dy where y > 0, else 0."""
+    return dy * (y > 0)
+
+
 class ReLU:
     """y = max(x, 0)"""
 
@@ -196,6 +216,12 @@ class ClipLogvar:
         return np.concatenate([dy[:, :n_z], dy[:, n_z:] * self.pattern], axis=1)
 
 
+@fused
+def tanh_backward(dy: Array, y: Array) -> Array:
+    """Return dy (1 - y²), y = tanh(x)."""
+    return dy * (1 - y * y)
+
+
 class Tanh:
     """y = tanh(x), dy/dx = 1 - y²"""
 
@@ -227,30 +253,6 @@ class Softplus:
 
     def backward(self, dy: Array) -> Array:
         return dy * sigmoid(self.x)
-
-
-@fused
-def sum_of_rows(rows: Array, total: Array) -> None:
-    """Write the sum of rows, (B, n), over the examples into total, (n,)."""
-    np.sum(rows, axis=0, out=total)
-
-
-@fused
-def relu(x: Array) -> Array:
-    """max(x, 0), row by row, since NumPy is slower with a single 0."""
-    return np.maximum(x, np.zeros_like(x[:1]))
-
-
-@fused
-def relu_backward(dy: Array, y: Array) -> Array:
-    """Return dy where y > 0, else 0."""
-    return dy * (y > 0)
-
-
-@fused
-def tanh_backward(dy: Array, y: Array) -> Array:
-    """Return dy (1 - y²), y = tanh(x)."""
-    return dy * (1 - y * y)
 
 
 @fused

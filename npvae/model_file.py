@@ -77,7 +77,8 @@ def load_model(
     ------
     DataError : if there is no such file, or it is not such a file
     """
-    device, what = find_device(device), "a model that npvae saved"
+    device = find_device(device)
+    what = "a model that npvae saved"
     header, arrays = read_content(path, what)
     with decoding(path, what):
         saved = restore_model(build(header, arrays, dtype, device), header, arrays)

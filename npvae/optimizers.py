@@ -119,8 +119,8 @@ def adam_update(
 ) -> None:
     """M <- beta1 M + g,  V <- beta2 V + g²,  p <- p - a M / (sqrt(V) + eps),  all in place.
 
-    The one other place (beside the Bernoulli loss) that is written for speed: every pass over the
-    vectors counts. `change` is room for a vector.
+    a and eps are those of the notes on `Adam`, eps / s there; `change` is room for a vector. The
+    one other place (beside the Bernoulli likelihood) that is written for speed: every pass counts.
     """
     M *= beta1
     M += g

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from npvae.arrays import Array, DrawCounter, Parameters
+from npvae.arrays import Array, DrawCounter, Parameters, counter_of
 from npvae.datasets.archive import require_floats
 from npvae.datasets.reading import quote
 from npvae.errors import DataError, InputError
@@ -90,8 +90,7 @@ def _generator_state(rng: Any) -> Any:
     """Return a seed as it is, and all that decides the draws of a generator."""
     if isinstance(rng, int | np.integer) and rng >= 0:
         return int(rng)
-    counter = getattr(rng, "counter", rng)
-    if isinstance(counter, DrawCounter):
+    if counter := counter_of(rng):
         return {"bit_generator": COUNTED, "key": counter.key, "drawn": counter.drawn}
     state = getattr(getattr(rng, "bit_generator", None), "state", None)
     if not isinstance(state, dict) or state.get("bit_generator") not in GENERATORS:
@@ -108,7 +107,9 @@ def _generator(state: Any) -> int | np.random.Generator | DrawCounter:
     if state["bit_generator"] == COUNTED:
         counter = DrawCounter(state["key"], state["drawn"])
         if not all(type(n) is int and 0 <= n < 1 << 64 for n in (counter.key, counter.drawn)):
-            raise DataError(f"its generator stands at {counter!s:.80}, no two numbers of 64 bits")
+            raise DataError(
+                f"its generator stands at {counter!s:.80}, expected numbers from 0 to 2^64 - 1"
+            )
         return counter
     bits, inner = GENERATORS[state["bit_generator"]](0), state["state"]
     words = [inner["state"], inner["inc"], state["has_uint32"], state["uinteger"]]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from npvae.arrays import Array, Seed
-from npvae.datasets.dataset import Dataset, Split
+from npvae.datasets.dataset import Dataset, Split, parts_on
 from npvae.datasets.scaling import Scaling, scaling_for
 from npvae.errors import InputError, TrainingError
 from npvae.evaluation import (
@@ -167,13 +167,13 @@ def fit(
     _require_beta(model, beta, epochs)
     if len(dataset.validation):
         require_examples(model, dataset.validation)
-    dataset = dataset.to(model.params.device)
     if early_stopping is not None and len(dataset.validation) == 0:
         raise InputError("early stopping needs a validation part; hold some out (--validation)")
+    train, validation = parts_on(model.params.device, dataset.train, dataset.validation)
     updates = watch(
         steps(
             model,
-            dataset.train,
+            train,
             scaling,
             optimizer or Adam(),
             epochs=epochs,
@@ -183,7 +183,7 @@ def fit(
             progress=progress,
         )
     )
-    per_epoch = -(-len(dataset.train) // batch_size)
+    per_epoch = -(-len(train) // batch_size)
     while (epoch := progress.epoch) <= epochs:
         if early_stopping is not None and early_stopping.is_over(bounds_of(progress.records)):
             break
@@ -193,12 +193,14 @@ def fit(
             raise InputError("watch keeps updates back; it has to pass on each, one at a time")
         if progress.step < per_epoch:
             return
-        losses = require_healthy(model, progress)
-        sizes = np.minimum(batch_size, len(dataset.train) - batch_size * np.arange(per_epoch))
+        begin = perf_counter()
+        losses = require_healthy(model, progress)  # waits for a device that is still at work
+        progress.seconds += perf_counter() - begin
+        sizes = np.minimum(batch_size, len(train) - batch_size * np.arange(per_epoch))
         loss, reconstruction, kl = (sizes @ losses / sizes.sum()).tolist()
         held_out = None
-        if len(dataset.validation):
-            held_out = evaluate(model, dataset.validation, scaling, EVALUATION_SEED)
+        if len(validation):
+            held_out = evaluate(model, validation, scaling, EVALUATION_SEED)
             require_finite(f"after epoch {epoch} the validation ELBO", held_out.elbo)
         elbo, seconds = -reconstruction - kl, progress.seconds
         record = EpochRecord(epoch, loss, elbo, reconstruction, kl, held_out, seconds)
@@ -215,15 +217,11 @@ def fit(
 def require_healthy(model: Model, progress: Progress) -> Array:
     """Return the losses of this epoch so far, (steps, 3); read from the device only here.
 
-    For a device that is still at work this waits, which belongs to the seconds of the epoch.
-
     Raises
     ------
     TrainingError : if one of them, or a parameter, is no longer a number
     """
-    begin = perf_counter()
     losses = model.params.device.to_host(progress.losses)[: progress.step].astype(np.float64)
-    progress.seconds += (perf_counter() - begin) * (progress.step > 0)
     for i in np.flatnonzero(~np.isfinite(losses).all(axis=1))[:1]:
         for name in MADE_IN_ORDER:
             value = losses[i, Loss._fields.index(name)]

@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 
 
 def versions(device: str = "cpu") -> dict[str, str]:
-    """Return what a run depends on, by name; `device` is what is to be said about its device."""
+    """Return what a run depends on, by name; `device` is the `about` of its device."""
     import platform
 
     return {

@@ -2,8 +2,8 @@
 
 Its arrays hold NumPy arrays that nobody else may touch. They mix with Python numbers and with each
 other, never with NumPy's arrays or scalars; they become NumPy only through `StrictDevice.to_host`;
-and a scalar is read out of one only where `waiting_allowed` says so, which counts. So is counted,
-in `launches`, what would start a kernel on a GPU.
+and a scalar is read out of one only where `waiting_allowed` says so, which counts. `launches`
+counts what would start a kernel on a GPU.
 """
 
 from collections import Counter
@@ -200,8 +200,6 @@ class StrictDevice:
         return array._host.copy()
 
     def generator(self, seed) -> HostNoise:
-        return (
-            seed
-            if isinstance(seed, HostNoise)
-            else HostNoise(np.random.default_rng(seed), self.asarray)
-        )
+        if isinstance(seed, HostNoise):
+            return seed
+        return HostNoise(np.random.default_rng(seed), self.asarray)

@@ -11,7 +11,7 @@ import strict_cupy
 from gpus import open_backend
 from strict_device import waiting_allowed
 
-from npvae import VAE, InputError, devices, load_model
+from npvae import VAE, InputError, load_model
 from npvae.arrays import CPU, Parameters, find_device
 from npvae.devices.cuda import Cuda, open_cuda
 
@@ -21,9 +21,9 @@ pytestmark = pytest.mark.gpu
 @pytest.fixture(autouse=True)
 def unopened():
     """Each test opens the GPU anew."""
-    devices._opened.cache_clear()
+    open_cuda.cache_clear()
     yield
-    devices._opened.cache_clear()
+    open_cuda.cache_clear()
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_copied_and_pickled_models_are_on_the_host_that_there_is(stand_in):
     for again in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         assert again.params.device is CPU
     with waiting_allowed():
-        assert pickle.loads(pickle.dumps(find_device("cuda"))).name == "cuda"
+        assert pickle.loads(pickle.dumps(find_device("cuda"))) is find_device("cuda")
 
 
 def test_only_the_device_that_is_asked_for_is_opened(monkeypatch):
@@ -148,9 +148,11 @@ def test_only_the_device_that_is_asked_for_is_opened(monkeypatch):
 
 
 def test_opening_computes_a_little(stand_in, monkeypatch):
+    open_cuda.cache_clear()
     with waiting_allowed() as noted:
         assert isinstance(open_cuda(), Cuda)
     assert noted == ["float()"]
     monkeypatch.setattr(strict_cupy, "ones", lambda *_: strict_cupy.ndarray(np.full((2, 2), 3.0)))
+    open_cuda.cache_clear()
     with waiting_allowed(), pytest.raises(InputError, match="a product of two matrices is wrong"):
         open_cuda()

@@ -10,8 +10,9 @@ from gpus import open_backend
 from run_files import differing_bytes
 from strict_device import StrictArray, waiting_allowed
 
-from npvae import devices, load_checkpoint
+from npvae import load_checkpoint
 from npvae.cli.watching import Watch
+from npvae.devices.cuda import open_cuda
 from npvae.runs import RunFolder
 
 pytestmark = pytest.mark.gpu
@@ -30,10 +31,10 @@ def on_the_stand_in(tmp_path, monkeypatch, files):
     """Every test works in the folder of the files, with the stand-in in the place of CuPy."""
     work_offline(monkeypatch, files, tmp_path)
     monkeypatch.setitem(sys.modules, "cupy", open_backend("stand-in"))
-    devices._opened.cache_clear()
+    open_cuda.cache_clear()
     with waiting_allowed():
         yield
-    devices._opened.cache_clear()
+    open_cuda.cache_clear()
 
 
 def train(out, *options, data="labelled.npz"):
@@ -144,7 +145,7 @@ def test_own_data_of_every_form(tmp_path, data):
 def test_without_a_gpu_the_status_is_2_and_nothing_is_written(tmp_path, monkeypatch, capsys, verb):
     assert train(tmp_path / "run") == 0
     monkeypatch.setitem(sys.modules, "cupy", None)
-    devices._opened.cache_clear()
+    open_cuda.cache_clear()
     monkeypatch.setattr("npvae.cli.starting.default_dataset", None)  # which would take its time
     capsys.readouterr()
     what = tmp_path / "run"
@@ -161,7 +162,7 @@ def test_without_a_gpu_the_status_is_2_and_nothing_is_written(tmp_path, monkeypa
 def test_a_run_of_a_gpu_without_one_says_how_to_go_on(tmp_path, monkeypatch, capsys):
     assert train(tmp_path / "run", *ON_GPU) == 0
     monkeypatch.setitem(sys.modules, "cupy", None)
-    devices._opened.cache_clear()
+    open_cuda.cache_clear()
     capsys.readouterr()
     assert run("train", "--resume", tmp_path / "run", "--epochs", 3) == 2
     assert "compute on the host (--device cpu" in capsys.readouterr().err
@@ -181,4 +182,4 @@ def test_data_that_do_not_fit_there_are_refused(tmp_path, monkeypatch, capsys):
     assert train(tmp_path / "run", *ON_GPU) == 2
     err = capsys.readouterr().err
     assert "take 0 MB, more than the device cuda has left (Out of memory allocating" in err
-    assert "take fewer, or the device cpu" in err
+    assert "train on fewer, or on the device cpu" in err

@@ -1,5 +1,7 @@
 """Random numbers drawn on a GPU: those that Philox says, distributed as they should be."""
 
+import copy
+
 import numpy as np
 import pytest
 from strict_device import waiting_allowed
@@ -200,6 +202,14 @@ def test_where_a_generator_comes_from(own_gpu):
     for seed in (-1, None, 1.5):
         with pytest.raises(InputError, match=r"the seed is .*; give a whole number"):
             own_gpu.generator(seed)
+
+
+def test_a_copied_generator_draws_the_same_again(own_gpu):
+    rng = own_gpu.generator(6)
+    again = copy.deepcopy(rng)
+    with waiting_allowed():
+        first, same = (own_gpu.to_host(r.random(size=3)) for r in (rng, again))
+        np.testing.assert_array_equal(first, same)
 
 
 def test_a_generator_of_the_gpu_is_a_seed_for_the_host(own_gpu):

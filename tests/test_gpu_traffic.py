@@ -40,8 +40,8 @@ def test_the_examples_are_brought_there_once_as_bytes(counting):
     with waiting_allowed():
         list(fit(model, dataset(), epochs=3))
     kinds = [array.dtype for array in counting.brought]
-    assert kinds.count(np.uint8) == 1  # the array that all three parts share
-    assert len(kinds) == 1 + 3 + 3  # and the rows and the labels of each
+    assert kinds.count(np.uint8) == 1  # the array that the parts share
+    assert len(kinds) == 1 + 2 + 2  # and the rows and the labels of those two that train
 
 
 def test_of_a_part_that_is_evaluated_only_its_own_examples_are_brought(counting):
@@ -102,10 +102,8 @@ def test_the_seconds_of_an_epoch_have_the_wait_for_the_device_in_them(gpu):
 )
 def test_a_step_starts_few_kernels(make, few, many, monkeypatch):
     """Counted on the stand-in, with kernels of its own and without."""
-    device, part = (
-        Cuda(open_backend("stand-in")),
-        Split(np.zeros((100, 784), np.uint8), np.arange(100)),
-    )
+    device = Cuda(open_backend("stand-in"))
+    part = Split(np.zeros((100, 784), np.uint8), np.arange(100))
 
     def started():
         updates = steps(make(device), part, Pixels(), Adam(), epochs=1, batch_size=50)

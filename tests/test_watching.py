@@ -125,6 +125,6 @@ def test_the_bar_shows_the_loss_only_where_nobody_waits_for_it(monkeypatch):
         watch.close()
         return sys.stderr.getvalue()
 
-    assert "loss 41.5" in shown_on(CPU)
-    assert "0/3" in (shown := shown_on(StrictDevice()))
+    assert "epoch 1, loss 41.5" in shown_on(CPU)
+    assert "epoch 1" in (shown := shown_on(StrictDevice()))
     assert "loss" not in shown

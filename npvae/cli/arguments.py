@@ -20,7 +20,7 @@ def add_run(parser: argparse.ArgumentParser) -> None:
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Declare where the model computes."""
     default = DEVICES[0]
-    told = f"where the model computes (default: {default}, wherever it was trained)"
+    told = f"where the model computes (default: {default}, even if it was trained on a GPU)"
     parser.add_argument("--device", choices=DEVICES, default=default, help=told)
 
 

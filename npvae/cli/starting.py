@@ -64,7 +64,8 @@ def advising(folder: RunFolder) -> Iterator[None]:
 
 def begin_new(options: argparse.Namespace, stack: ExitStack) -> Training:
     """Begin a run in a new folder."""
-    find_device(getattr(options, "device", Settings.device))  # before anything takes its time
+    # a device that is not there is refused at once, not after the data are read
+    find_device(getattr(options, "device", Settings.device))
     given = {key: value for key, value in vars(options).items() if key in SETTINGS}
     if "recipe" in given:
         given = {**find_recipe(given["recipe"]).settings, **given}

@@ -53,8 +53,8 @@ class Watch:
     total, done : updates of the whole training, and those of them that are done
     save : writes a checkpoint
     minutes : between two checkpoints
-    device : on which it trains; on the host the bar shows the loss, for which another would be
-        waited
+    device : on which it trains; the bar shows the loss only on the host, since to read it from
+        another is to wait for that
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class Watch:
             total=total, initial=done, unit="step", disable=None, leave=False, dynamic_ncols=True
         )
         self._saving, self._training = False, True
-        self._shows_loss = device.name == CPU.name and not self.bar.disable
+        self._shows_loss = device.name == CPU.name
         self._before: dict[int, Any] = {}
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
@@ -88,8 +88,9 @@ class Watch:
 
     def __call__(self, updates: Iterator[Step]) -> Iterator[Step]:
         for number, step in enumerate(updates):
-            if self._shows_loss and number % SHOW_EVERY == 0:
-                self.bar.set_postfix_str(f"epoch {step.epoch}, loss {float(step.loss.loss):.1f}")
+            if not self.bar.disable and number % SHOW_EVERY == 0:
+                loss = f", loss {float(step.loss.loss):.1f}" if self._shows_loss else ""
+                self.bar.set_postfix_str(f"epoch {step.epoch}{loss}")
             self.bar.update()
             if monotonic() - self._saved > self._seconds:
                 self.save()

@@ -51,7 +51,7 @@ class Split:
         return _part(self, chosen)
 
     def to(self, device: Device) -> "Split":
-        """Return this part with its examples, row numbers and labels on `device`."""
+        """Return this part on `device`: the whole of `x`, its row numbers and its labels."""
         labels = None if self.labels is None else device.asarray(self.labels)
         return replace(
             self, x=device.asarray(self.x), rows=device.asarray(self.rows), labels=labels
@@ -90,25 +90,24 @@ class Dataset:
         """Numbers in one example."""
         return int(np.prod(self.shape))
 
-    def to(self, device: Device) -> "Dataset":
-        """Return this dataset with its parts on `device`; what they share is copied there once.
 
-        Raises
-        ------
-        InputError : if it does not fit there
-        """
-        parts = {name: getattr(self, name) for name in ("train", "validation", "test")}
-        hosts = {id(part.x): part.x for part in parts.values()}
-        try:
-            there = {key: device.asarray(x) for key, x in hosts.items()}
-            moved = {name: replace(p, x=there[id(p.x)]).to(device) for name, p in parts.items()}
-        except MemoryError as error:
-            megabytes = sum(x.nbytes for x in hosts.values()) / 1e6
-            raise InputError(
-                f"the examples of {self.name} take {megabytes:.0f} MB, more than the device "
-                f"{device.name} has left ({error}); take fewer, or the device cpu"
-            ) from error
-        return replace(self, **moved)
+def parts_on(device: Device, *parts: Split) -> list[Split]:
+    """Return parts of a dataset on `device`; an array that they share is copied there once.
+
+    Raises
+    ------
+    InputError : if they do not fit there
+    """
+    arrays = {id(part.x): part.x for part in parts}
+    try:
+        there = {key: device.asarray(x) for key, x in arrays.items()}
+        return [replace(part, x=there[id(part.x)]).to(device) for part in parts]
+    except MemoryError as error:
+        megabytes = sum(x.nbytes for x in arrays.values()) / 1e6
+        raise InputError(
+            f"the examples take {megabytes:.0f} MB, more than the device {device.name} has left "
+            f"({error}); train on fewer, or on the device cpu"
+        ) from error
 
 
 def whole(

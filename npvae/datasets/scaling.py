@@ -16,7 +16,7 @@ class Scaling(Protocol):
     """Both directions between a dataset's rows and a model's x."""
 
     def encode(self, rows: Array, rng: np.random.Generator, dtype: DTypeLike) -> Array:
-        """Return (B, n_x) floats for the model, from rows as stored."""
+        """Return (B, n_x) floats for the model, from rows as stored; rng is of their device."""
 
     def decode(self, x: Array) -> Array:
         """Return what the model makes: pixels in [0, 1], columns in the units of the data."""

@@ -1,19 +1,27 @@
 """Where arrays live: the host's memory with NumPy, or a GPU with CuPy.
 
-The model code is one. It calls NumPy's functions, which follow the arrays to wherever they are;
-what NumPy cannot dispatch (making arrays, fetching them, drawing random numbers), and the few
-functions for which a GPU has kernels of its own, are in here.
+The model code is the same for both. It calls NumPy's functions, which follow the arrays to wherever
+they are; what NumPy cannot dispatch (making arrays, fetching them, drawing random numbers), and the
+few functions for which a GPU has kernels of its own, are in here.
 """
-
-from functools import cache
 
 from npvae.devices.cpu import CPU
 from npvae.devices.cuda import open_cuda
-from npvae.devices.device import Array, Device, DrawCounter, Seed
+from npvae.devices.device import Array, Device, DrawCounter, Seed, counter_of
 from npvae.devices.fused import fused
 from npvae.errors import InputError
 
-__all__ = ["CPU", "DEVICES", "Array", "Device", "DrawCounter", "Seed", "find_device", "fused"]
+__all__ = [
+    "CPU",
+    "DEVICES",
+    "Array",
+    "Device",
+    "DrawCounter",
+    "Seed",
+    "counter_of",
+    "find_device",
+    "fused",
+]
 
 DEVICES = ("cpu", "cuda")
 
@@ -36,10 +44,7 @@ def find_device(device: Device | str) -> Device:
         return device
     if device not in DEVICES:
         raise InputError(
-            f"there is no device {device!r:.60}; choose from {', '.join(DEVICES)} (which GPU, says "
-            "the environment: CUDA_VISIBLE_DEVICES=1)"
+            f"there is no device {device!r:.60}; choose from {', '.join(DEVICES)} ("
+            "CUDA_VISIBLE_DEVICES=1 in the environment chooses another GPU)"
         )
-    return _opened() if device == "cuda" else CPU
-
-
-_opened = cache(open_cuda)
+    return open_cuda() if device == "cuda" else CPU

@@ -1,11 +1,11 @@
 """The host's memory and NumPy."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from npvae.devices.device import Array, DrawCounter, Seed
+from npvae.devices.device import Array, DrawCounter, Seed, counter_of
 
 CACHE_LINE = 64  # bytes
 
@@ -31,10 +31,9 @@ class Cpu:
         return array
 
     def generator(self, seed: Seed | DrawCounter) -> np.random.Generator:
-        stands: Any = getattr(seed, "counter", seed)
-        if isinstance(stands, DrawCounter):
-            return np.random.default_rng([stands.key, stands.drawn])
-        return np.random.default_rng(stands)
+        if counter := counter_of(seed):
+            return np.random.default_rng([counter.key, counter.drawn])
+        return np.random.default_rng(cast(Seed, seed))
 
     def __reduce__(self) -> str:
         """There is but one host: a copied model is on the same."""

@@ -1,6 +1,7 @@
 """A GPU, through CuPy, which is imported when a GPU is asked for."""
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from npvae.devices.philox import CounterGenerator, draw_kernels
 from npvae.errors import InputError
 
 INSTALL = "pip install '.[cuda13]' in a clone of npvae ('.[cuda12]' for a driver of CUDA 12)"
-MOST_AT_ONCE = 1 << 26  # bytes from the host, for which CuPy locks as much of its memory
+MOST_AT_ONCE = 1 << 26  # bytes sent at a time: for a copy CuPy locks as much of the host's memory
 MOST_WORK = 1 << 30  # bytes of a chunk: kernels so large that their start no longer counts
 
 
@@ -29,14 +30,16 @@ class Cuda:
 
     def __init__(self, xp: Any) -> None:
         card = xp.cuda.runtime.getDeviceProperties(xp.cuda.Device().id)
-        cuda = divmod(xp.cuda.get_local_runtime_version(), 1000)
-        versions = f"CuPy {xp.__version__}, CUDA {cuda[0]}.{cuda[1] // 10}"
+        major, minor = divmod(xp.cuda.get_local_runtime_version(), 1000)
+        versions = f"CuPy {xp.__version__}, CUDA {major}.{minor // 10}"
         self.about = f"cuda: {card['name'].decode()}, {versions}"
         self.array_type: Any = xp.ndarray
         self.working_set = min(MOST_WORK, int(card["totalGlobalMem"]) // 8)
         self._xp, self._draws = xp, draw_kernels(xp)
         # from here on the functions that are marked as fused know what to do with such arrays
-        KERNELS[xp.ndarray] = kernels_of(xp) | {"draw_pixels": draw_pixels}
+        KERNELS[xp.ndarray] = kernels_of(xp) | {
+            "draw_pixels": lambda rows, rng, dtype: rng.pixels(rows, dtype)
+        }
 
     def zeros(self, size: int, dtype: DTypeLike) -> Array:
         return self._xp.zeros(size, dtype)
@@ -72,11 +75,7 @@ class Cuda:
         return open_cuda, ()
 
 
-def draw_pixels(rows: Array, rng: Any, dtype: DTypeLike) -> Array:
-    """That of `npvae.datasets.scaling`."""
-    return rng.pixels(rows, dtype)
-
-
+@cache
 def open_cuda() -> Cuda:
     """Return the GPU, having computed a little on it.
 
@@ -104,10 +103,10 @@ def open_cuda() -> Cuda:
         ones = cupy.ones((2, 2), np.float32)
         if float((ones @ ones + ones).sum()) != 12:
             raise ArithmeticError("a product of two matrices is wrong there")
+        return Cuda(cupy)
     except Exception as error:
         why = f"there is a GPU, and CuPy {version} cannot compute on it ({error})"
-        raise _unusable(why, f"for CUDA's libraries: {INSTALL}") from error
-    return Cuda(cupy)
+        raise _unusable(why, f"install CUDA's libraries: {INSTALL}") from error
 
 
 def _unusable(why: str, advice: str) -> InputError:

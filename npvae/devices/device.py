@@ -54,6 +54,13 @@ class Device(Protocol):
     def generator(self, seed: Seed | DrawCounter) -> np.random.Generator:
         """Return a generator whose draws live on this device; one of its own is passed through.
 
-        One of another device, or where such a one stands, is the seed of a new one: the draws are
-        others. From a generator of the host one number is drawn for that.
+        A counter-based one goes on where a `DrawCounter` stands. A generator or a counter of
+        another kind is the seed of a new generator, which draws other numbers; from a generator of
+        the host one number is drawn for that.
         """
+
+
+def counter_of(rng: Any) -> DrawCounter | None:
+    """Return where a counter-based generator stands; None of another, or of a seed."""
+    counter = getattr(rng, "counter", rng)
+    return counter if isinstance(counter, DrawCounter) else None

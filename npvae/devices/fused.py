@@ -26,14 +26,11 @@ def fused(plain: Callable[P, R]) -> Callable[P, R]:
     (3.0, 'there')
     >>> del KERNELS[Elsewhere]
     """
+    name, bind = plain.__name__, signature(plain).bind
 
     @wraps(plain)
     def choose(*arguments: P.args, **options: P.kwargs) -> R:
-        first = arguments[0] if arguments else next(iter(options.values()))
-        kernels = KERNELS.get(type(first))
-        if kernels is None or plain.__name__ not in kernels:
-            return plain(*arguments, **options)
-        given = signature(plain).bind(*arguments, **options).args if options else arguments
-        return kernels[plain.__name__](*given)
+        given = arguments if arguments and not options else bind(*arguments, **options).args
+        return KERNELS.get(type(given[0]), {}).get(name, plain)(*given)
 
     return choose

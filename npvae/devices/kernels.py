@@ -1,8 +1,8 @@
-"""Functions of the heart with CUDA kernels of their own; what each computes says its NumPy form.
+"""CUDA kernels for some functions of the heart; the NumPy form of each says what it computes.
 
 A GPU spends most of a small step on starting kernels, each of which takes some microseconds
-whatever it does. Sums over a batch are left to CuPy: threads that add into one number in whatever
-order they come would give other bits each time.
+whatever it does. Sums over a batch are CuPy's, or a matrix product: threads that add into one
+number in no fixed order would give other bits each time.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import numpy as np
 from npvae.devices.device import Array
 
 Kernels = dict[str, Callable[..., Any]]
-MANY_ROWS = 512
+MANY_ROWS = 512  # from here on a product sums them; not yet measured on a GPU
 
 # softplus(a) = max(a, 0) + log(1 + e), sigmoid(a) = (e if a < 0 else 1) / (1 + e), e = exp(-|a|)
 LOGIT = """
@@ -28,8 +28,8 @@ template <class T> __device__ T sigmoid(T a) {
 def kernels_of(xp: Any) -> Kernels:
     """Return kernels by the name of the function that each stands for; `xp` is CuPy.
 
-    Each is compiled at its first call, anew for each dtype. Types that are named apart may differ,
-    as those of a model and of the x that it was given may.
+    Each is compiled at its first call, anew for each dtype. Letters that differ (T, X, E) may stand
+    for different dtypes: the x given to a float32 model may be float64.
     """
     return activations(xp) | bernoulli(xp) | gaussian(xp) | adam(xp)
 
@@ -44,15 +44,15 @@ def activations(xp: Any) -> Kernels:
     }
     ones: dict[np.dtype[Any], Array] = {}
 
-    def sum_of_rows(rows: Array, total: Array) -> None:
-        """CuPy's own sum over rows keeps few of a GPU's processors busy; a product all of them."""
+    def sum_of_rows(rows: Array, out: Array) -> None:
+        """A product of ones and many rows, to keep more of a GPU busy than CuPy's sum does."""
         n, dtype = len(rows), rows.dtype
         if n < MANY_ROWS:
-            np.sum(rows, axis=0, out=total)
+            np.sum(rows, axis=0, out=out)
             return
         if dtype not in ones or len(ones[dtype]) < n:
             ones[dtype] = xp.ones(n, dtype)
-        np.matmul(ones[dtype][:n], rows, out=total)
+        np.matmul(ones[dtype][:n], rows, out=out)
 
     return {"sum_of_rows": sum_of_rows} | {
         name: xp.ElementwiseKernel(*kernel, f"npvae_{name}", preamble=LOGIT)

@@ -1,10 +1,11 @@
-"""Random numbers for a device: each a function of a key and of its own number, and of no other.
+"""Random numbers for a device: each a function of a key and of its place in the stream.
 
 Philox 4x32-10 (Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3",
 doi:10.1145/2063384.2063405) turns a counter into four random words. No thread waits for another,
 and all that a checkpoint has to keep of a generator is a `DrawCounter`: CuPy's cannot be saved.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,9 @@ class CounterGenerator:
     def __init__(self, xp: Any, kernels: dict[str, Any], counter: DrawCounter) -> None:
         self._xp, self._kernels, self.counter = xp, kernels, counter
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "CounterGenerator":
+        return CounterGenerator(self._xp, self._kernels, replace(self.counter))
+
     def random(self, *, size: int | tuple[int, ...], dtype: DTypeLike = np.float64) -> Array:
         """Return floats, uniform in [0, 1)."""
         return self._fill("uniform", size, dtype)
@@ -114,7 +118,7 @@ class CounterGenerator:
         return self._fill("whole", size, dtype, low, np.uint64(high - low))
 
     def pixels(self, rows: Array, dtype: DTypeLike) -> Array:
-        """Return 1 where `integers(0, 255)` lie below bytes v, else 0, in one kernel."""
+        """Return 1 where one of `integers(0, 255)` is below its byte, else 0, in one kernel."""
         return self._fill("pixels", rows.shape, dtype, rows)
 
     def permutation(self, n: int) -> Array:
