@@ -6,34 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from npvae.devices import (
-    CPU,
-    DEVICES,
-    Array,
-    Device,
-    DrawCounter,
-    Seed,
-    counter_of,
-    find_device,
-    fused,
-)
+from npvae.devices import CPU, Device, find_device
+from npvae.devices import Array as Array
+from npvae.devices import Seed as Seed
 from npvae.errors import InputError
-
-__all__ = [
-    "CPU",
-    "DEVICES",
-    "Array",
-    "Device",
-    "DrawCounter",
-    "Parameters",
-    "Seed",
-    "counter_of",
-    "find_device",
-    "fused",
-    "named_parameters",
-    "require_batch",
-    "walk",
-]
 
 
 def walk(thing: object, name: str = "") -> Iterator[tuple[str, object]]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from npvae.arrays import CPU, Device, find_device
 from npvae.datasets.scaling import Scaling
+from npvae.devices import CPU, Device, find_device
 from npvae.errors import DataError
 from npvae.model_file import (
     Model,

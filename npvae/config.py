@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from npvae.arrays import find_device
 from npvae.datasets.dataset import Dataset, checksum
 from npvae.datasets.reading import quote, reading
+from npvae.devices import find_device
 from npvae.errors import DataError
 from npvae.files import write_whole
 from npvae.settings import Settings

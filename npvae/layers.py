@@ -14,7 +14,8 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from npvae.arrays import Array, Seed, fused
+from npvae.arrays import Array, Seed
+from npvae.devices import fused
 from npvae.errors import InputError
 
 

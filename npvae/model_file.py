@@ -13,11 +13,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike
 
-from npvae.arrays import CPU, Array, Device, find_device
+from npvae.arrays import Array
 from npvae.autoencoder import Autoencoder, DenoisingAutoencoder
 from npvae.datasets.archive import read_arrays, require_floats, write_arrays
 from npvae.datasets.reading import quote, reading
 from npvae.datasets.scaling import Pixels, Scaling, Standardized
+from npvae.devices import CPU, Device, find_device
 from npvae.errors import DataError, InputError, NpvaeError, TrainingError
 from npvae.files import write_whole
 from npvae.iwae import IWAE

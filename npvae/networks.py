@@ -6,7 +6,8 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import DTypeLike
 
-from npvae.arrays import CPU, Array, Device, Parameters, Seed, require_batch
+from npvae.arrays import Array, Parameters, Seed, require_batch
+from npvae.devices import CPU, Device
 from npvae.errors import InputError
 from npvae.layers import ClipLogvar, Layer, dense_network
 from npvae.likelihoods import Bernoulli, Likelihood, make_likelihood

@@ -7,9 +7,10 @@ from typing import Protocol
 
 import numpy as np
 
-from npvae.arrays import Array, Parameters, fused
+from npvae.arrays import Array, Parameters
 from npvae.datasets.archive import require_floats
 from npvae.datasets.reading import quote
+from npvae.devices import fused
 from npvae.errors import DataError, InputError
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from npvae.arrays import Array, DrawCounter, Parameters, Seed
+from npvae.arrays import Array, Parameters, Seed
+from npvae.devices import DrawCounter
 from npvae.errors import InputError
 from npvae.evaluation import Evaluation
 from npvae.networks import Loss

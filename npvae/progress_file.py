@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from npvae.arrays import Array, DrawCounter, Parameters, counter_of
+from npvae.arrays import Array, Parameters
 from npvae.datasets.archive import require_floats
 from npvae.datasets.reading import quote
+from npvae.devices import DrawCounter, counter_of
 from npvae.errors import DataError, InputError
 from npvae.evaluation import Evaluation
 from npvae.networks import Loss

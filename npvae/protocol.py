@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from npvae.arrays import CPU
 from npvae.autoencoder import DenoisingAutoencoder
 from npvae.datasets.scaling import Pixels, Scaling, Standardized
+from npvae.devices import CPU
 from npvae.importance import LogLikelihood
 from npvae.iwae import IWAE
 from npvae.likelihoods import Bernoulli, Gaussian, LearnedGaussian

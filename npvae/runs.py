@@ -8,7 +8,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from npvae.arrays import CPU, Device
 from npvae.building import build_schedules
 from npvae.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from npvae.config import read_config, read_metrics, write_config, write_json
@@ -16,6 +15,7 @@ from npvae.datasets import NAMES
 from npvae.datasets.archive import write_arrays
 from npvae.datasets.dataset import Dataset
 from npvae.datasets.reading import quote
+from npvae.devices import CPU, Device
 from npvae.errors import DataError, InputError
 from npvae.files import is_part, remove_parts, write_whole
 from npvae.history import history_columns, write_history

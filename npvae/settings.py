@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass, fields
 from math import isfinite
 from typing import Any
 
-from npvae.arrays import DEVICES
 from npvae.autoencoder import CORRUPTIONS
 from npvae.datasets.scaling import Binarize
+from npvae.devices import DEVICES
 from npvae.errors import InputError
 from npvae.iwae import OBJECTIVES
 from npvae.layers import HIDDEN_LAYERS, INITIALIZERS

@@ -19,7 +19,7 @@ ORDER = """
     recipes words config provenance runs gradcheck selfcheck figures gallery report cli __main__
 """.split()  # noqa: SIM905
 ONLY = {
-    "datasets": {"errors", "files", "arrays", "datasets"},
+    "datasets": {"errors", "files", "devices", "arrays", "datasets"},
     "gradcheck": {"errors", "arrays"},
 }
 HEAVY = {"matplotlib", "PIL", "pooch", "requests", "tqdm", "scipy", "torch", "cupy"}

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from npvae.arrays import CPU, Parameters, named_parameters, require_batch, walk
+from npvae.arrays import Parameters, named_parameters, require_batch, walk
+from npvae.devices import CPU
 from npvae.errors import InputError
 from npvae.layers import Dense, ReLU, Sequential
 

@@ -12,7 +12,8 @@ from gpus import open_backend
 from strict_device import waiting_allowed
 
 from npvae import VAE, InputError, load_model
-from npvae.arrays import CPU, Parameters, find_device
+from npvae.arrays import Parameters
+from npvae.devices import CPU, find_device
 from npvae.devices.cuda import Cuda, open_cuda
 
 pytestmark = pytest.mark.gpu

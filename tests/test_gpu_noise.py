@@ -7,8 +7,8 @@ import pytest
 from strict_device import waiting_allowed
 
 from npvae import VAE, InputError, Pixels
-from npvae.arrays import CPU, DrawCounter
 from npvae.datasets.scaling import draw_pixels
+from npvae.devices import CPU, DrawCounter
 
 pytestmark = pytest.mark.gpu
 N = 200_000

@@ -14,7 +14,8 @@ from gpus import TOLERANCE, assert_close
 from strict_device import waiting_allowed
 
 from npvae import VAE, gaussian
-from npvae.arrays import CPU, Parameters
+from npvae.arrays import Parameters
+from npvae.devices import CPU
 from npvae.devices.fused import KERNELS
 from npvae.layers import relu, relu_backward, sigmoid, sum_of_rows, tanh_backward
 from npvae.likelihoods import bernoulli

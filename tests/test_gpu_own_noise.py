@@ -18,7 +18,7 @@ from npvae import (
     save_checkpoint,
     save_model,
 )
-from npvae.arrays import CPU, DrawCounter
+from npvae.devices import CPU, DrawCounter
 
 pytestmark = pytest.mark.gpu
 

@@ -13,7 +13,7 @@ from gpus import TOLERANCE, assert_close
 from strict_device import waiting_allowed
 
 from npvae import Adam, Pixels, evaluate, log_likelihood, steps
-from npvae.arrays import CPU
+from npvae.devices import CPU
 
 pytestmark = pytest.mark.gpu
 DTYPES = (np.float32, np.float64)

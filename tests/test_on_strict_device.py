@@ -23,7 +23,7 @@ from npvae import (
     fit,
     steps,
 )
-from npvae.arrays import CPU
+from npvae.devices import CPU
 from npvae.layers import HIDDEN_LAYERS
 
 pytestmark = pytest.mark.gpu

@@ -7,8 +7,8 @@ import sys
 import pytest
 from strict_device import StrictDevice
 
-from npvae.arrays import CPU
 from npvae.cli.watching import SIGNALS, Watch, say
+from npvae.devices import CPU
 from npvae.networks import Loss
 from npvae.training import Step
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from math import isfinite
 from typing import Any
 
-from npvae.arrays import DEVICES
+from npvae.devices import DEVICES
 from npvae.likelihoods import SIGMAS
 
 

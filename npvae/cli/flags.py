@@ -4,7 +4,6 @@ import argparse
 from functools import partial
 from typing import Any
 
-from npvae.arrays import DEVICES
 from npvae.cli.arguments import (
     hidden_layers,
     natural,
@@ -15,6 +14,7 @@ from npvae.cli.arguments import (
     two_numbers,
     whole,
 )
+from npvae.devices import DEVICES
 from npvae.iwae import OBJECTIVES
 from npvae.layers import HIDDEN_LAYERS, INITIALIZERS
 from npvae.optimizers import OPTIMIZERS

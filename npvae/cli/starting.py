@@ -8,7 +8,6 @@ from errno import ENOSPC
 
 import numpy as np
 
-from npvae.arrays import find_device
 from npvae.building import (
     build_model,
     build_optimizer,
@@ -22,6 +21,7 @@ from npvae.cli.watching import say
 from npvae.datasets import NAMES, default_dataset
 from npvae.datasets.dataset import Dataset
 from npvae.datasets.reading import quote
+from npvae.devices import find_device
 from npvae.errors import InputError, WriteError
 from npvae.model_file import Model
 from npvae.progress import Progress

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Any, TextIO
 
-from npvae.arrays import CPU, Device
+from npvae.devices import CPU, Device
 from npvae.training import Step
 
 SHOW_EVERY = 50  # updates between two readings of the loss

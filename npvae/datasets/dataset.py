@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from npvae.arrays import Array, Device
+from npvae.arrays import Array
+from npvae.devices import Device
 from npvae.errors import InputError
 
 CHUNK_BYTES = 1 << 24  # what a pass over an array that may not fit into memory reads at a time

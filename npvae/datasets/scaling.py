@@ -5,8 +5,9 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import DTypeLike
 
-from npvae.arrays import Array, Device, fused
+from npvae.arrays import Array
 from npvae.datasets.dataset import CHUNK_BYTES, Dataset, Split, chunks
+from npvae.devices import Device, fused
 from npvae.errors import InputError
 
 Binarize = Literal["dynamic", "threshold", "none"]

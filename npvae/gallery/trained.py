@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from npvae.arrays import CPU, Array, Device
+from npvae.arrays import Array
 from npvae.datasets.dataset import Dataset
 from npvae.datasets.scaling import Pixels
+from npvae.devices import CPU, Device
 from npvae.errors import InputError
 from npvae.evaluation import EVALUATION_SEED, condition, require_examples
 from npvae.figures import Form

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from npvae.arrays import Array, fused
+from npvae.arrays import Array
+from npvae.devices import fused
 from npvae.layers import sigmoid
 from npvae.likelihoods.likelihood import each
 
