@@ -106,12 +106,13 @@ def load_checkpoint(
     path : the file
     model, optimizer : new ones of the same make, to be filled; needed only where their layers or
         their class are one's own, whose code no file can hold
-    device : of a model that is built here
+    device : of a model that is built here: "cpu", "cuda", or a `Device`
 
     Raises
     ------
     DataError : if there is no such file, it is damaged, does not belong to the model given, or
         needs a model or an optimiser of one's own that was not given
+    InputError : if there is no such device
     """
     device = find_device(device)
     what = "a checkpoint"

@@ -74,9 +74,15 @@ def load_model(
 
     Of a training that keeps its best epoch it is the model of that.
 
+    Parameters
+    ----------
+    path : the file
+    dtype, device : of the model, wherever it was trained; device is "cpu", "cuda", or a `Device`
+
     Raises
     ------
     DataError : if there is no such file, or it is not such a file
+    InputError : if there is no such device
     """
     device = find_device(device)
     what = "a model that npvae saved"
