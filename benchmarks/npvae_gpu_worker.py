@@ -16,10 +16,10 @@ from prepare import SIZES
 from turns import serve
 
 from npvae import VAE, Adam, NpvaeError, Pixels, evaluate, log_likelihood, steps
-from npvae.arrays import Array
 from npvae.datasets.dataset import whole
 from npvae.devices import Device, find_device
 from npvae.gaussian import kl_and_grad, reparameterize, reparameterize_backward
+from npvae.parameters import Array
 
 TOGETHER = 8  # calls before the clock is read: a GPU queues some thousand kernels
 ROUNDS = 50

@@ -22,7 +22,7 @@ from torch_worker import CHUNK, VAE, negative_elbo
 from turns import serve
 
 from npvae import VAE as OURS
-from npvae.importance import rows_within
+from npvae.evaluation.importance import rows_within
 
 
 def load(folder: Path, part: str, device: torch.device) -> Tensor:

@@ -15,7 +15,7 @@ import numpy as np
 from course import BLUE, GREEN, ORANGE, digits, show
 
 from npvae import SGD, Adam, Bernoulli, Dense, Momentum, Sequential, Tanh, figures
-from npvae.arrays import Parameters
+from npvae.parameters import Parameters
 
 # %% [markdown]
 # ## Three ways down

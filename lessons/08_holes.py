@@ -15,7 +15,7 @@ import numpy as np
 from course import BLUE, GREEN, ORANGE, digits, show, sized
 
 from npvae import Adam, Autoencoder, Cosine, Pixels, figures, steps
-from npvae.latent_space import line
+from npvae.evaluation.latent_space import line
 
 data = digits()
 train_part = data.train.only(slice(0, sized(20_000, quick=4000)))

@@ -15,8 +15,8 @@ import numpy as np
 from course import BLUE, GREEN, ORANGE, PURPLE, show
 
 from npvae import check
+from npvae.evaluation.latent_space import gaussian_quantiles
 from npvae.gaussian import kl_and_grad, kl_per_latent, kl_standard_normal, log_density
-from npvae.latent_space import gaussian_quantiles
 
 rng = np.random.default_rng(0)
 

@@ -16,7 +16,7 @@ from course import BLUE, GREEN, ORANGE, digits, show, sized
 from matplotlib.patches import Ellipse
 
 from npvae import VAE, Adam, Autoencoder, Cosine, Pixels, figures, steps
-from npvae.latent_space import encode_split, line, plane_of
+from npvae.evaluation.latent_space import encode_split, line, plane_of
 
 data = digits()
 train_part = data.train.only(slice(0, sized(20_000, quick=5000)))

@@ -17,7 +17,7 @@ from course import BLUE, GREEN, ORANGE, show, sized
 
 from npvae import VAE, Adam, Cosine, Pixels, figures, steps
 from npvae.datasets import load_dataset
-from npvae.latent_space import line
+from npvae.evaluation.latent_space import line
 
 data = load_dataset("glyphs")
 train_part = data.train.only(slice(0, sized(20_000, quick=5000)))

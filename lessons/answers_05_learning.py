@@ -7,7 +7,7 @@ import numpy as np
 from course import digits, show
 
 from npvae import SGD, Adam, Bernoulli, Dense, Momentum, Sequential, Tanh
-from npvae.arrays import Parameters
+from npvae.parameters import Parameters
 
 
 class Valley:

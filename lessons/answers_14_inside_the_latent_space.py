@@ -6,7 +6,7 @@ import numpy as np
 from course import digits, show, sized
 
 from npvae import VAE, Adam, Cosine, Pixels, figures, steps
-from npvae.latent_space import line
+from npvae.evaluation.latent_space import line
 
 data = digits()
 train_part = data.train.only(slice(0, sized(20_000, quick=5000)))

@@ -5,13 +5,15 @@ Read in this order: `layers`, `gaussian`, `likelihoods`, `networks`, `autoencode
 `npvae.datasets.load_dataset`.
 """
 
+__version__ = "0.1.0"
+
 from npvae.autoencoder import Autoencoder, DenoisingAutoencoder
-from npvae.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from npvae.datasets import Dataset, Pixels, Split, Standardized, scaling_for
+from npvae.encoder_decoder import Loss
 from npvae.errors import DataError, InputError, NpvaeError, TrainingError, WriteError
-from npvae.evaluation import Evaluation, evaluate
+from npvae.evaluation.elbo import Evaluation, evaluate
+from npvae.evaluation.importance import LogLikelihood, log_likelihood
 from npvae.gradcheck import check
-from npvae.importance import LogLikelihood, log_likelihood
 from npvae.iwae import IWAE
 from npvae.layers import (
     ClipLogvar,
@@ -25,14 +27,13 @@ from npvae.layers import (
     Tanh,
 )
 from npvae.likelihoods import Bernoulli, Gaussian, LearnedGaussian, OptimalGaussian
-from npvae.model_file import load_model, save_model
-from npvae.networks import Loss
 from npvae.optimizers import SGD, Adagrad, Adam, Momentum
 from npvae.progress import EpochRecord, Progress
+from npvae.runs.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from npvae.runs.model_file import load_model, save_model
 from npvae.schedules import Cosine, EarlyStopping, Stages, WarmUp
 from npvae.training import fit, steps
 from npvae.vae import VAE
-from npvae.versions import __version__
 
 __all__ = [
     "IWAE",

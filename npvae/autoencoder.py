@@ -4,10 +4,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from npvae.arrays import Array, require_batch
+from npvae.encoder_decoder import EncoderDecoder, Loss, Terms
 from npvae.errors import InputError
 from npvae.layers import Layer, backward_parameters
-from npvae.networks import EncoderDecoder, Loss, Terms
+from npvae.parameters import Array, require_batch
 
 
 class Autoencoder(EncoderDecoder):

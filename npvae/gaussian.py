@@ -7,8 +7,8 @@ from math import log, pi
 
 import numpy as np
 
-from npvae.arrays import Array
 from npvae.devices import fused
+from npvae.parameters import Array
 
 LOG_2PI = log(2 * pi)
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from npvae.arrays import Array, named_parameters, walk
 from npvae.errors import InputError
+from npvae.parameters import Array, named_parameters, walk
 
 MOST_SKIPPED = 0.05  # share of probes that may fall on a kink
 OWN_STREAM = 0x5EED  # an x of default_rng(seed) would else be r itself, and hide what is along it

@@ -4,12 +4,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from npvae.arrays import Array
+from npvae.encoder_decoder import Loss, Terms
 from npvae.errors import InputError
 from npvae.gaussian import kl_per_latent, log_mean_exp_and_grad, reparameterize_backward
 from npvae.layers import Layer, backward_parameters
 from npvae.likelihoods import OptimalGaussian
-from npvae.networks import Loss, Terms
+from npvae.parameters import Array
 from npvae.vae import VAE, require_noise
 
 OBJECTIVES = ("elbo", "iwae", "dreg")

@@ -14,9 +14,9 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from npvae.arrays import Array, Seed
 from npvae.devices import fused
 from npvae.errors import InputError
+from npvae.parameters import Array, Seed
 
 
 class Layer(Protocol):

@@ -7,11 +7,11 @@ from typing import Protocol
 
 import numpy as np
 
-from npvae.arrays import Array, Parameters
-from npvae.datasets.archive import require_floats
-from npvae.datasets.reading import quote
 from npvae.devices import fused
 from npvae.errors import DataError, InputError
+from npvae.parameters import Array, Parameters
+from npvae.storage.arrays import require_floats
+from npvae.storage.reading import quote
 
 
 class Optimizer(Protocol):

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from npvae.arrays import Array, Parameters, Seed
 from npvae.devices import DrawCounter
+from npvae.encoder_decoder import Loss
 from npvae.errors import InputError
-from npvae.evaluation import Evaluation
-from npvae.networks import Loss
+from npvae.evaluation.elbo import Evaluation
+from npvae.parameters import Array, Parameters, Seed
 
 
 @dataclass(frozen=True)

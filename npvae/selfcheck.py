@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from npvae.arrays import Array
 from npvae.autoencoder import Autoencoder, DenoisingAutoencoder
+from npvae.encoder_decoder import EncoderDecoder
 from npvae.gaussian import (
     kl_and_grad,
     log_density_and_grad,
@@ -18,14 +18,8 @@ from npvae.gaussian import (
 )
 from npvae.iwae import IWAE
 from npvae.layers import ACTIVATIONS, INITIALIZERS, Dense, GatedDense, dense_network
-from npvae.likelihoods import (
-    Bernoulli,
-    Gaussian,
-    LearnedGaussian,
-    Likelihood,
-    OptimalGaussian,
-)
-from npvae.networks import EncoderDecoder
+from npvae.likelihoods import Bernoulli, Gaussian, LearnedGaussian, Likelihood, OptimalGaussian
+from npvae.parameters import Array
 from npvae.vae import VAE
 
 LEAST = 1e-3

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from npvae.arrays import Array, Seed
 from npvae.datasets.dataset import Dataset, Split, parts_on
-from npvae.datasets.scaling import Scaling, scaling_for
+from npvae.datasets.preprocessing import Scaling, scaling_for
+from npvae.encoder_decoder import Loss
 from npvae.errors import InputError, TrainingError
-from npvae.evaluation import (
+from npvae.evaluation.elbo import (
     EVALUATION_SEED,
     Measurable,
     condition,
@@ -20,8 +20,8 @@ from npvae.evaluation import (
     require_examples,
     require_fitting,
 )
-from npvae.networks import Loss
 from npvae.optimizers import Adam, Optimizer
+from npvae.parameters import Array, Seed
 from npvae.progress import EpochRecord, Progress
 from npvae.schedules import EarlyStopping, Schedule, bounds_of
 

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from npvae.arrays import Array, Seed, require_batch
+from npvae.encoder_decoder import EncoderDecoder, Loss, Terms
 from npvae.errors import InputError
 from npvae.gaussian import (
     kl_and_grad,
@@ -14,7 +14,7 @@ from npvae.gaussian import (
     reparameterize_backward,
 )
 from npvae.layers import Layer, backward_parameters
-from npvae.networks import EncoderDecoder, Loss, Terms
+from npvae.parameters import Array, Seed, require_batch
 
 
 class VAE(EncoderDecoder):

@@ -27,7 +27,7 @@ from npvae import (
     training,
 )
 from npvae.cli import main
-from npvae.runs import RunFolder
+from npvae.runs.folder import RunFolder
 
 BOUNDS = (-5.0, -4.0, -4.5, -4.2, -1.0, -1.0)  # patience 2: over after the fourth, the second best
 

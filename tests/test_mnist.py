@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from npvae.datasets import load_dataset, scaling_for
-from npvae.evaluation import evaluate
+from npvae.evaluation.elbo import evaluate
 from npvae.training import fit
 from npvae.vae import VAE
 

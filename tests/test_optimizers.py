@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npvae.arrays import Parameters
 from npvae.errors import InputError
 from npvae.optimizers import SGD, Adagrad, Adam, Momentum
+from npvae.parameters import Parameters
 from npvae.vae import VAE
 
 TOLERANCE = {np.float64: 1e-12, np.float32: 2e-6}

@@ -36,7 +36,7 @@ PRINTED = {
 }
 ON_THE_STAND_IN = f"""
 import sys
-sys.path.insert(0, {str(ROOT / "tests")!r})
+sys.path.insert(0, {str(ROOT / "tests" / "support")!r})
 import strict_cupy, strict_device
 sys.modules["cupy"] = strict_cupy
 waiting = strict_device.waiting_allowed()

@@ -21,8 +21,8 @@ from npvae import (
     fit,
     steps,
 )
-from npvae.arrays import Parameters
 from npvae.layers import Dense
+from npvae.parameters import Parameters
 
 X = np.random.default_rng(0).integers(0, 256, (52, 6), dtype=np.uint8)
 TRAIN, VALIDATION = (Split(X, rows) for rows in np.split(np.arange(52), [40]))

@@ -21,9 +21,9 @@ from npvae import (
     fit,
     steps,
 )
-from npvae.arrays import Parameters
-from npvae.evaluation import EVALUATION_SEED
+from npvae.evaluation.elbo import EVALUATION_SEED
 from npvae.layers import Dense
+from npvae.parameters import Parameters
 
 GREY = Pixels("none")
 

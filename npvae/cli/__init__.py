@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from npvae import __version__
 from npvae.cli import (
     datasets,
     evaluate,
@@ -22,7 +23,6 @@ from npvae.cli import (
 )
 from npvae.errors import NpvaeError
 from npvae.figures import off_screen
-from npvae.versions import __version__
 
 VERBS = (
     *(train, evaluate, report, plot, sample, reconstruct, interpolate, traverse, manifold),

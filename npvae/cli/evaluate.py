@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import Any
 
-from npvae.arrays import Array
 from npvae.cli.arguments import add_run, natural, positive, whole
 from npvae.cli.watching import say
-from npvae.config import finite, write_json
 from npvae.datasets.dataset import Split
-from npvae.datasets.scaling import Scaling
+from npvae.datasets.preprocessing import Scaling
 from npvae.errors import InputError
-from npvae.evaluation import EVALUATION_SEED, evaluate
-from npvae.importance import log_likelihood, require_likelihood
-from npvae.model_file import Model, SavedModel, model_checksum
-from npvae.protocol import likelihood_protocol, protocol
-from npvae.provenance import PARTS
-from npvae.runs import RunFolder, resume_command
+from npvae.evaluation.elbo import EVALUATION_SEED, evaluate
+from npvae.evaluation.fine_print import likelihood_protocol, protocol
+from npvae.evaluation.importance import log_likelihood, require_likelihood
+from npvae.parameters import Array
+from npvae.runs.config import finite, write_json
+from npvae.runs.folder import RunFolder, resume_command
+from npvae.runs.model_file import Model, SavedModel, model_checksum
+from npvae.runs.provenance import PARTS
 from npvae.vae import VAE
 
 EXAMPLE = "npvae evaluate runs/mnist-001 --samples 5000"

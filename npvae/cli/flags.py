@@ -18,8 +18,8 @@ from npvae.devices import DEVICES
 from npvae.iwae import OBJECTIVES
 from npvae.layers import HIDDEN_LAYERS, INITIALIZERS
 from npvae.optimizers import OPTIMIZERS
-from npvae.resolving import NOISE
-from npvae.settings import KINDS, LR_SCHEDULES, Settings
+from npvae.runs.resolving import NOISE
+from npvae.runs.settings import KINDS, LR_SCHEDULES, Settings
 
 DEFAULT = Settings
 

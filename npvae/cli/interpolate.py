@@ -8,9 +8,9 @@ import numpy as np
 from npvae.cli import showing
 from npvae.cli.arguments import natural, whole
 from npvae.errors import InputError
-from npvae.gallery import Trained, interpolation
-from npvae.gallery.latent import STEPS, STRIPS
-from npvae.protocol import counted
+from npvae.evaluation.fine_print import counted
+from npvae.runs.pictures import Trained, interpolation
+from npvae.runs.pictures.latent import STEPS, STRIPS
 
 EXAMPLE = (
     "npvae interpolate runs/mnist-001 --from 3 --to 8\n"

@@ -4,8 +4,8 @@ import argparse
 
 from npvae.cli import showing
 from npvae.cli.arguments import natural
-from npvae.gallery import manifold
-from npvae.gallery.latent import ACROSS
+from npvae.runs.pictures import manifold
+from npvae.runs.pictures.latent import ACROSS
 
 EXAMPLE = "npvae manifold runs/two-latents -n 20"
 

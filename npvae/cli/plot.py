@@ -9,8 +9,8 @@ from npvae.cli.arguments import add_run, whole
 from npvae.cli.watching import say
 from npvae.errors import InputError
 from npvae.figures.writing import FORMATS
-from npvae.gallery import PICTURES, Trained
-from npvae.runs import RunFolder
+from npvae.runs.folder import RunFolder
+from npvae.runs.pictures import PICTURES, Trained
 
 EXAMPLE = "npvae plot runs/mnist-001\n          npvae plot runs/mnist-001 scatter kl --format pdf"
 

@@ -3,7 +3,7 @@
 import argparse
 from textwrap import fill
 
-from npvae.recipes import RECIPES, recipe_flags
+from npvae.runs.recipes import RECIPES, recipe_flags
 
 EXAMPLE = "npvae recipes\n          npvae train --recipe iwae-paper-iwae-5 --epochs 40"
 

@@ -3,7 +3,7 @@
 import argparse
 
 from npvae.cli import showing
-from npvae.gallery import reconstructions
+from npvae.runs.pictures import reconstructions
 
 EXAMPLE = "npvae reconstruct runs/mnist-001"
 

@@ -3,12 +3,12 @@
 import argparse
 from pathlib import Path
 
-from npvae import gallery
 from npvae.cli.arguments import add_run
 from npvae.cli.watching import say
 from npvae.errors import InputError
-from npvae.report import write_report
-from npvae.runs import RunFolder
+from npvae.runs import pictures as gallery
+from npvae.runs.folder import RunFolder
+from npvae.runs.report import write_report
 
 EXAMPLE = "npvae report runs/mnist-001"
 

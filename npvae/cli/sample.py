@@ -12,9 +12,9 @@ from npvae.cli.showing import MOST_IN_A_PICTURE, label_number, require_told
 from npvae.cli.watching import say
 from npvae.errors import InputError
 from npvae.figures.writing import FORMATS
-from npvae.files import write_whole
-from npvae.gallery import draw_samples, form_of, show_samples
-from npvae.runs import RunFolder
+from npvae.runs.folder import RunFolder
+from npvae.runs.pictures import draw_samples, form_of, show_samples
+from npvae.storage.atomic import write_whole
 from npvae.vae import VAE
 
 EXAMPLE = "npvae sample runs/mnist-001 -n 64 --out digits.png"

@@ -10,8 +10,8 @@ from npvae.cli.arguments import add_run, whole
 from npvae.cli.watching import say
 from npvae.errors import InputError
 from npvae.figures.writing import FORMATS
-from npvae.gallery import Trained
-from npvae.runs import RunFolder
+from npvae.runs.folder import RunFolder
+from npvae.runs.pictures import Trained
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

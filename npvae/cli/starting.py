@@ -8,7 +8,13 @@ from errno import ENOSPC
 
 import numpy as np
 
-from npvae.building import (
+from npvae.cli.watching import say
+from npvae.datasets import NAMES, default_dataset
+from npvae.datasets.dataset import Dataset
+from npvae.devices import find_device
+from npvae.errors import InputError, WriteError
+from npvae.progress import Progress
+from npvae.runs.building import (
     build_model,
     build_optimizer,
     build_scaling,
@@ -16,22 +22,16 @@ from npvae.building import (
     condition_size,
     model_kind,
 )
-from npvae.checkpoints import Checkpoint
-from npvae.cli.watching import say
-from npvae.datasets import NAMES, default_dataset
-from npvae.datasets.dataset import Dataset
-from npvae.datasets.reading import quote
-from npvae.devices import find_device
-from npvae.errors import InputError, WriteError
-from npvae.model_file import Model
-from npvae.progress import Progress
-from npvae.recipes import find_recipe, recipe_flags
-from npvae.resolving import load_data, resolve
-from npvae.runs import CHANGEABLE, RunFolder, resume_command
+from npvae.runs.checkpoints import Checkpoint
+from npvae.runs.environment import versions
+from npvae.runs.folder import CHANGEABLE, RunFolder, resume_command
+from npvae.runs.model_file import Model
+from npvae.runs.recipes import find_recipe, recipe_flags
+from npvae.runs.resolving import load_data, resolve
+from npvae.runs.settings import Settings
+from npvae.runs.summary import model_words, training_words, unseen_labels
 from npvae.schedules import bounds_of
-from npvae.settings import Settings
-from npvae.versions import versions
-from npvae.words import model_words, training_words, unseen_labels
+from npvae.storage.reading import quote
 
 SETTINGS = [field.name for field in fields(Settings)]
 

@@ -1,8 +1,8 @@
 """The table of a training: a line an epoch, in nats an example."""
 
 from npvae.iwae import IWAE
-from npvae.model_file import Model
 from npvae.progress import EpochRecord
+from npvae.runs.model_file import Model
 
 
 class Table:

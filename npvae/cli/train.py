@@ -10,23 +10,23 @@ from typing import Any
 
 import numpy as np
 
-from npvae import gallery
-from npvae.building import build_schedules
 from npvae.cli.arguments import natural, positive
 from npvae.cli.evaluate import measure, print_metrics
 from npvae.cli.flags import add_settings
 from npvae.cli.starting import Training, advising, begin_new, resume
 from npvae.cli.table import Table
 from npvae.cli.watching import Stopped, Watch, say
-from npvae.config import write_json
 from npvae.errors import DataError, TrainingError
-from npvae.files import write_whole
-from npvae.history import history_columns
-from npvae.memory import peak_memory_mb
-from npvae.model_file import SavedModel, model_checksum
-from npvae.report import write_report
-from npvae.runs import resume_command
+from npvae.runs import pictures as gallery
+from npvae.runs.building import build_schedules
+from npvae.runs.config import write_json
+from npvae.runs.environment import peak_memory_mb
+from npvae.runs.folder import resume_command
+from npvae.runs.history import history_columns
+from npvae.runs.model_file import SavedModel, model_checksum
+from npvae.runs.report import write_report
 from npvae.schedules import bounds_of
+from npvae.storage.atomic import write_whole
 from npvae.training import fit, require_finite
 
 PICTURES = ("reconstructions", "samples", "history")  # files of their own; all are in the report

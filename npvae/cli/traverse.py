@@ -5,8 +5,8 @@ import argparse
 from npvae.cli import showing
 from npvae.cli.arguments import natural, whole
 from npvae.errors import InputError
-from npvae.gallery import traversals
-from npvae.gallery.latent import MOST_LATENTS, STEPS
+from npvae.runs.pictures import traversals
+from npvae.runs.pictures.latent import MOST_LATENTS, STEPS
 
 EXAMPLE = "npvae traverse runs/mnist-001 --index 3 --latents 5"
 

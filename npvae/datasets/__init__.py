@@ -7,7 +7,7 @@ turn stored numbers into what a model sees.
 from typing import TYPE_CHECKING, Any
 
 from npvae.datasets.dataset import Dataset, Split, split_by_seed
-from npvae.datasets.scaling import Binarize, Pixels, Scaling, Standardized, scaling_for
+from npvae.datasets.preprocessing import Binarize, Pixels, Scaling, Standardized, scaling_for
 
 if TYPE_CHECKING:
     from npvae.datasets.load import NAMES, Entry, catalogue, default_dataset, load_dataset

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from npvae.arrays import Array
 from npvae.devices import Device
 from npvae.errors import InputError
+from npvae.parameters import Array
 
 CHUNK_BYTES = 1 << 24  # what a pass over an array that may not fit into memory reads at a time
 

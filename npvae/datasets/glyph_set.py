@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from npvae.datasets import places
-from npvae.datasets.archive import read_arrays, write_arrays
 from npvae.datasets.dataset import Dataset, hold_out_last, whole
 from npvae.datasets.glyphs import BOUNDS, FONTS, N_TEST, N_TRAIN, SIDE, Glyphs, draw_glyphs
 from npvae.errors import DataError, InputError
-from npvae.files import write_whole
+from npvae.storage.arrays import read_arrays, write_arrays
+from npvae.storage.atomic import write_whole
 
 CLASSES = tuple("0123456789")
 GENERATOR = 1  # raise it whenever the same seed gives other images than before

@@ -14,9 +14,9 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 
-from npvae.arrays import Array
-from npvae.datasets.reading import reading
 from npvae.errors import DataError
+from npvae.parameters import Array
+from npvae.storage.reading import reading
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 LIMIT = 1 << 28  # bytes; MNIST's largest file holds 47 million

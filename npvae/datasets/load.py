@@ -11,7 +11,7 @@ from npvae.datasets.dataset import Dataset
 from npvae.datasets.glyph_set import cache_file, load_glyphs
 from npvae.datasets.glyphs import N_TEST, N_TRAIN, SIDE
 from npvae.datasets.mnist import FASHION_MNIST, MNIST, load_idx_set
-from npvae.datasets.own import FORMS, load_own
+from npvae.datasets.user_data import FORMS, load_own
 from npvae.errors import DataError, DataUnavailableError, InputError
 
 IDX_SETS = {which.name: which for which in (MNIST, FASHION_MNIST)}
@@ -49,9 +49,9 @@ def load_dataset(
 
     See Also
     --------
-    npvae.datasets.table.read_table : what a .csv file means
-    npvae.datasets.array_files.understand_array : what an array means
-    npvae.datasets.image_folder.read_image_folder : what a folder of images means
+    npvae.datasets.user_table.read_table : what a .csv file means
+    npvae.datasets.user_arrays.understand_array : what an array means
+    npvae.datasets.user_images.read_image_folder : what a folder of images means
 
     >>> data = load_dataset("glyphs", n_train=60, n_test=10, progress=False)
     >>> len(data.train), len(data.validation), len(data.test), data.shape

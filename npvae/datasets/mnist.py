@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from npvae.arrays import Array
 from npvae.datasets import places
 from npvae.datasets.dataset import Dataset, hold_out_last, whole
 from npvae.datasets.download import download
 from npvae.datasets.idx import read_idx
-from npvae.datasets.reading import reading
 from npvae.errors import DataError, DataUnavailableError
-from npvae.files import write_whole
+from npvae.parameters import Array
+from npvae.storage.atomic import write_whole
+from npvae.storage.reading import reading
 
 LARGEST_FILE = 1 << 26  # bytes; the largest official one has 26 million
 

@@ -12,9 +12,9 @@ In an axes of your own your own style holds; give its figure `layout="constraine
 and labels find room. `plt.rcParams.update(figures.STYLE)` makes npvae's style your own.
 """
 
+from npvae.figures.curves import history
 from npvae.figures.examples import reconstructions, samples
 from npvae.figures.form import Form, is_image
-from npvae.figures.history import history
 from npvae.figures.manifold import manifold
 from npvae.figures.paths import interpolation, traversals
 from npvae.figures.rates import kl_per_latent, rate_distortion

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from npvae.arrays import Array
 from npvae.errors import InputError
 from npvae.figures.form import Form
 from npvae.figures.style import (
@@ -23,6 +22,7 @@ from npvae.figures.style import (
 )
 from npvae.figures.tables import name_columns
 from npvae.figures.tiles import show_tiles
+from npvae.parameters import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from npvae.arrays import Array
 from npvae.errors import InputError
+from npvae.parameters import Array
 
 
 def is_image(shape: Sequence[int]) -> bool:

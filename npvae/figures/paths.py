@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from npvae.arrays import Array
 from npvae.errors import InputError
 from npvae.figures.form import Form
 from npvae.figures.scatter import PRIOR
 from npvae.figures.style import drawing, panels, title
 from npvae.figures.tables import MANY, MOST_NAMES, colour_bar, field, name_columns
 from npvae.figures.tiles import show_tiles
+from npvae.parameters import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

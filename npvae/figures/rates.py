@@ -5,17 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from npvae.arrays import Array
 from npvae.errors import InputError
-from npvae.figures.style import (
-    BLUE,
-    FAINT,
-    MOST_MARKERS,
-    ORANGE,
-    drawable,
-    drawing,
-    title,
-)
+from npvae.figures.style import BLUE, FAINT, MOST_MARKERS, ORANGE, drawable, drawing, title
+from npvae.parameters import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

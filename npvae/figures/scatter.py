@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from npvae.arrays import Array
 from npvae.errors import InputError
 from npvae.figures.style import BLUE, FAINT, POINTS, drawable, drawing, label_name, shortened, title
+from npvae.parameters import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from npvae.arrays import Array
 from npvae.errors import InputError
+from npvae.parameters import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from npvae.arrays import Array
 from npvae.figures.form import Form
 from npvae.figures.style import drawable, shortened
+from npvae.parameters import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from npvae.errors import InputError
 from npvae.figures.style import DARK_INK, DARK_PAPER, INK, STYLE
-from npvae.files import write_whole
+from npvae.storage.atomic import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

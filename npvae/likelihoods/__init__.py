@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from npvae.errors import InputError
 from npvae.likelihoods.bernoulli import Bernoulli
-from npvae.likelihoods.gaussian import Gaussian, LearnedGaussian, OptimalGaussian
 from npvae.likelihoods.likelihood import Likelihood
+from npvae.likelihoods.normal import Gaussian, LearnedGaussian, OptimalGaussian
 
 __all__ = [
     "SIGMAS",

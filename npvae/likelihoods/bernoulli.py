@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from npvae.arrays import Array
 from npvae.devices import fused
 from npvae.layers import sigmoid
 from npvae.likelihoods.likelihood import each
+from npvae.parameters import Array
 
 
 class Bernoulli:

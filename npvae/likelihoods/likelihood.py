@@ -4,7 +4,7 @@ from typing import Protocol
 
 import numpy as np
 
-from npvae.arrays import Array
+from npvae.parameters import Array
 
 
 class Likelihood(Protocol):

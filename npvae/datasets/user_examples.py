@@ -1,0 +1,149 @@
+"""Examples as they were found in the user's files, and checks that all readers share."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from npvae.datasets.dataset import chunks
+from npvae.errors import DataError
+from npvae.parameters import Array
+from npvae.storage.reading import LIMIT, quote, reading
+
+
+@dataclass
+class Examples:
+    """What a reader found in the user's files, before it is split.
+
+    Attributes
+    ----------
+    x : (N, n_x) array, in memory or memory-mapped
+    shape : of one example
+    kind : "pixels" or "real", as in `Dataset`
+    labels : (N,) array of numbers or text as found, or None
+    columns : name of each column of a table with a header
+    remarks : sentences on how the data were understood
+    """
+
+    x: Array
+    shape: tuple[int, ...]
+    kind: Literal["pixels", "real"]
+    labels: Array | None = None
+    columns: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def find_range(x: Array, path: str | Path, *, progress: bool = False) -> tuple[float, float]:
+    """Return the lowest and the highest number of a table, looking at a few megabytes at a time.
+
+    Parameters
+    ----------
+    x : (N, n_x) array of numbers, in memory or memory-mapped
+    path : the file, for the error
+    progress : show a progress bar if this takes more than a second
+
+    Raises
+    ------
+    DataError : a number is NaN or infinite; names the first one's row and column
+
+    >>> find_range(np.array([[3, 1], [2, 5]]), "table.npy")
+    (1.0, 5.0)
+    """
+    from tqdm import tqdm
+
+    low, high = np.inf, -np.inf
+    pieces = list(chunks(len(x), x))
+    for piece in tqdm(pieces, "looking through", disable=not progress, leave=False, delay=1):
+        start, part = piece.start, np.asarray(x[piece])
+        with np.errstate(invalid="ignore"):
+            lowest, highest = float(part.min()), float(part.max())
+        # a NaN makes both NaN; a finite longdouble beyond float64 counts as infinite
+        if not (np.isfinite(lowest) and np.isfinite(highest)):
+            with np.errstate(over="ignore"):
+                row, column = np.argwhere(~np.isfinite(part.astype(np.float64)))[0]
+            raise DataError(
+                f"{path}: row {start + row}, column {column} (both counted from 0) is "
+                f"{part[row, column]}, which is no finite number; fill it in or drop the row"
+            )
+        low, high = min(low, lowest), max(high, highest)
+    return low, high
+
+
+def require_memory(n: int, width: int, path: str | Path) -> None:
+    """Refuse n text labels of `width` bytes each, if together they take more than `LIMIT` / 4.
+
+    The longest one decides how much each of them takes, and sorting takes them several times.
+
+    Raises
+    ------
+    DataError : they do
+    """
+    if n * width > LIMIT // 4:
+        raise DataError(
+            f"{path}: {n} labels, the longest of {width // 4} characters, would fill the memory; "
+            "use shorter ones"
+        )
+
+
+def encode_labels(labels: Array, n: int, path: str | Path) -> tuple[Array, tuple[str, ...]]:
+    """Return labels as numbers from 0 up, and the name of each.
+
+    Names are sorted: as numbers if all of them are numbers, else as text.
+
+    Parameters
+    ----------
+    labels : (n,) whole numbers, booleans or text
+    n : number of examples
+    path : the file, for the error
+
+    Returns
+    -------
+    codes : (n,) int64
+    classes : the names
+
+    Raises
+    ------
+    DataError : another number of labels, another shape, or another type
+
+    >>> encode_labels(np.array(["10", "9", "10"]), 3, "digits.csv")
+    (array([1, 0, 1]), ('9', '10'))
+    """
+    if labels.shape != (n,):
+        raise DataError(
+            f"{path}: the labels have the shape {labels.shape}; expected one for each of the {n} "
+            f"examples, ({n},)"
+        )
+    if labels.dtype.kind in "US":
+        require_memory(n, labels.itemsize * (4 if labels.dtype.kind == "S" else 1), path)
+    if (
+        labels.dtype.kind == "f"
+        and (np.abs(labels) < np.float64(2**53)).all()
+        and (labels % 1 == 0).all()
+    ):
+        labels = labels.astype(np.int64)
+    if labels.dtype.kind == "S":
+        with reading(path, "text labels in UTF-8", "save them as numbers or as str"):
+            labels = np.char.decode(labels, "utf-8")
+    if labels.dtype.kind not in "iubU":
+        raise DataError(
+            f"{path}: the labels are of type {quote(labels.dtype)}; expected whole numbers or text"
+        )
+    names, codes = np.unique(labels, return_inverse=True)
+    if names.dtype.kind == "U":
+        _refuse_wild_text(names, path)
+        try:
+            order = np.argsort([float(name) for name in names], kind="stable")
+        except ValueError:
+            order = np.arange(len(names))
+        names, codes = names[order], np.argsort(order)[codes]
+    return codes.astype(np.int64), tuple(str(name) for name in names)
+
+
+def _refuse_wild_text(names: Array, path: str | Path) -> None:
+    """Refuse text with characters that do not exist, which NumPy reads and nobody can print."""
+    letters = np.frombuffer(names.astype(np.str_).tobytes(), np.uint32)
+    halves = letters >> 11 == 0xD800 >> 11  # of a pair that UTF-16 writes for one character
+    if (halves | (letters > sys.maxunicode)).any():
+        raise DataError(f"{path}: the labels are no proper text; save them as numbers or as str")

@@ -1,0 +1,232 @@
+"""What every model here is made of: an encoder, a decoder, a likelihood, and one flat vector."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from npvae.devices import CPU, Device
+from npvae.errors import InputError
+from npvae.layers import ClipLogvar, Layer, dense_network
+from npvae.likelihoods import Bernoulli, Likelihood, make_likelihood
+from npvae.parameters import Array, Parameters, Seed, require_batch
+
+
+class Loss(NamedTuple):
+    """What a step minimises, and its parts, in nats an example (mean over the batch).
+
+    Attributes
+    ----------
+    loss : what the gradient is the gradient of
+    reconstruction : -log p(x | z)
+    kl : KL divergence of q(z | x) from the prior, unweighted; 0 where there is no prior
+    """
+
+    loss: Array
+    reconstruction: Array
+    kl: Array
+
+
+class Terms(NamedTuple):
+    """The same parts for each example, as evaluation needs them.
+
+    Attributes
+    ----------
+    log_px : (B,) log p(x | z), in nats
+    kl : (B, n_z) KL divergence for each latent, in nats
+    mu : (B, n_z) mean of q(z | x); the code itself where there is no q
+    bound : (B,) what the model maximises but for weights of the KL: its ELBO; the bound of several
+        draws; log p(x | z) where there is no prior
+    """
+
+    log_px: Array
+    kl: Array
+    mu: Array
+    bound: Array
+
+
+class EncoderDecoder:
+    """An encoder, a decoder and a likelihood whose numbers lie in one flat vector.
+
+    Parameters
+    ----------
+    encoder : layer (B, n_x + n_y) -> (B, n_z `per_latent`)
+    decoder : layer (B, n_z + n_y) -> (B, n_x); logits for the Bernoulli likelihood
+    n_x, n_z : numbers in an example and in its code
+    n_y : numbers of a condition y that both networks are told, a label's one-hot for instance
+    likelihood : what the decoder's outputs say about x
+    dtype, device : of the parameters; device is "cpu", "cuda", or a `Device`
+    """
+
+    kind: ClassVar[str]  # its name in a file
+    per_latent: ClassVar[int] = 1  # numbers that the encoder says about each latent
+    options: ClassVar[tuple[str, ...]] = ()  # what decides the loss beside the networks
+
+    def __init__(
+        self,
+        encoder: Layer,
+        decoder: Layer,
+        *,
+        n_x: int,
+        n_z: int,
+        n_y: int = 0,
+        likelihood: Likelihood | None = None,
+        dtype: DTypeLike = np.float32,
+        device: Device | str = CPU,
+    ) -> None:
+        if not isinstance(n_y, int | np.integer) or n_y < 0:
+            raise InputError(f"n_y is {n_y}; give the numbers of a condition, 0 for none")
+        self.encoder, self.decoder = encoder, decoder
+        self.likelihood = likelihood or Bernoulli()
+        self.n_x, self.n_z, self.n_y = n_x, n_z, n_y
+        self.config: dict[str, Any] = {}
+        self.params = Parameters(
+            {"encoder": encoder, "decoder": decoder, "likelihood": self.likelihood}, dtype, device
+        )
+        self._classes = self.params.device.asarray(np.arange(n_y))
+
+    @classmethod
+    def dense(
+        cls,
+        n_x: int,
+        n_h: int | Sequence[int],
+        n_z: int,
+        *,
+        n_y: int = 0,
+        activation: str = "relu",
+        likelihood: str = "bernoulli",
+        sigma: float | str = 1.0,
+        init: str = "glorot",
+        logvar_range: Sequence[float] | None = None,
+        seed: Seed = 0,
+        dtype: DTypeLike = np.float32,
+        device: Device | str = CPU,
+        **options: Any,
+    ) -> Self:
+        """Dense layers n_x - n_h - n_z and back; any number of hidden layers, mirrored.
+
+        Parameters
+        ----------
+        n_x, n_z, n_y, dtype, device : as for the class
+        n_h : sizes of the encoder's hidden layers; the decoder has them in reverse
+        activation : of the hidden layers, a name in `layers.HIDDEN_LAYERS`
+        likelihood, sigma : as for `likelihoods.make_likelihood`
+        init, seed : how the weights begin
+        logvar_range : between which two numbers a VAE's encoder keeps logvar; None sets no limit
+        options : what the class takes beside that, such as beta
+
+        Returns
+        -------
+        model, whose `config` keeps the arguments, so that a saved one can be built again
+        """
+        n_h, rng = hidden_sizes(n_h), np.random.default_rng(seed)
+        encoder = dense_network([n_x + n_y, *n_h, cls.per_latent * n_z], activation, rng, init)
+        if logvar_range is not None:
+            if cls.per_latent == 1:
+                raise InputError("logvar_range is for a VAE; an autoencoder's code has no logvar")
+            encoder.layers.append(ClipLogvar(*logvar_range))
+        model = cls(
+            encoder,
+            dense_network([n_z + n_y, *reversed(n_h), n_x], activation, rng, init),
+            n_x=n_x,
+            n_z=n_z,
+            n_y=n_y,
+            likelihood=make_likelihood(likelihood, sigma),
+            dtype=dtype,
+            device=device,
+            **options,
+        )
+        model.config = {
+            "model": cls.kind,
+            "n_x": int(n_x),
+            "n_h": list(n_h),
+            "n_z": int(n_z),
+            "n_y": int(n_y),
+            "activation": activation,
+            "likelihood": likelihood,
+            "logvar_range": None if logvar_range is None else list(map(float, logvar_range)),
+            "sigma": sigma if isinstance(sigma, str) else float(sigma),
+            **{name: getattr(model, name) for name in cls.options},
+        }
+        return model
+
+    @property
+    def bound_name(self) -> str:
+        """What is maximised, in short."""
+        return "log p(x|z)"
+
+    def decode(self, z: Array, y: Array | None = None) -> Array:
+        """Return the means of p(x | z), (B, n_x), in the space of x."""
+        require_batch(z, self.n_z, "z", self.params.device)
+        return self.likelihood.mean(self.decoder.forward(self.beside(z, y)))
+
+    def beside(self, v: Array, y: Array | None) -> Array:
+        """Return what a network is told: v, and the condition y beside it if there is one."""
+        if y is None and self.n_y == 0:
+            return v
+        if self.n_y == 0:
+            raise InputError("y was given to a model without a condition; build it with n_y=...")
+        if y is None:
+            raise InputError(
+                f"this model is conditional: give y, (B, {self.n_y}), such as one_hot(labels)"
+            )
+        require_batch(y, self.n_y, "y", self.params.device)
+        if len(y) != len(v):
+            raise InputError(f"y has {len(y)} rows, expected {len(v)}: one for each example")
+        return np.concatenate([v, y], axis=1)
+
+    def one_hot(self, labels: Array) -> Array:
+        """Return y, (B, n_y), for labels, (B,) whole numbers from 0 to n_y - 1.
+
+        >>> EncoderDecoder(None, None, n_x=1, n_z=1, n_y=3).one_hot(np.array([2, 0]))
+        array([[0., 0., 1.],
+               [1., 0., 0.]], dtype=float32)
+        """
+        if getattr(labels, "ndim", None) != 1:
+            given = getattr(labels, "shape", type(labels).__name__)
+            raise InputError(f"labels have shape {given}, expected (B,): a number for each example")
+        if isinstance(labels, np.ndarray):
+            require_labels(labels, self.n_y)
+        labels = self.params.device.asarray(labels)
+        return (labels[:, None] == self._classes).astype(self.params.dtype)
+
+    def start_at(self, mean: Array) -> None:
+        """Let the decoder put out `mean`, but for its weights: set its last bias.
+
+        A model that begins at the mean of the training part need not learn it first.
+
+        Parameters
+        ----------
+        mean : (n_x,) float array on the host, of x over the training part
+
+        Raises
+        ------
+        InputError : if the decoder's last layer has no bias, or the mean another size
+        """
+        last = getattr(self.decoder, "layers", [self.decoder])[-1]
+        if getattr(last, "b", None) is None or last.b.shape != (self.n_x,):
+            raise InputError("the decoder does not end in a Dense layer, whose bias could be set")
+        if np.shape(mean) != (self.n_x,):
+            raise InputError(f"mean has shape {np.shape(mean)}, expected ({self.n_x},)")
+        outputs = self.likelihood.link(np.asarray(mean, np.float64))
+        last.b[...] = self.params.device.asarray(outputs, self.params.dtype)
+
+
+def require_labels(labels: Array, n_y: int) -> None:
+    """Refuse labels that are no whole numbers from 0 to n_y - 1."""
+    if labels.dtype.kind not in "iu":
+        raise InputError(f"labels are {labels.dtype}, expected whole numbers from 0 to {n_y - 1}")
+    if len(labels) and not 0 <= labels.min() <= labels.max() < n_y:
+        raise InputError(
+            f"labels go from {labels.min()} to {labels.max()}, expected 0 to {n_y - 1}: this model "
+            f"knows {n_y} of them"
+        )
+
+
+def hidden_sizes(n_h: int | Sequence[int]) -> tuple[int, ...]:
+    """Return the hidden sizes as a tuple: 400 and (400,) say the same; () has no hidden layer."""
+    sizes = (int(n_h),) if isinstance(n_h, int | np.integer) else tuple(map(int, n_h))
+    if any(size < 1 for size in sizes):
+        raise InputError(f"hidden sizes are {sizes}; each layer has at least one number")
+    return sizes

@@ -1,0 +1,1 @@
+"""How good is a model: its ELBO, log p(x) by importance weighting, and its latent space."""

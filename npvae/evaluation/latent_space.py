@@ -1,0 +1,231 @@
+"""Where examples lie in latent space, and the places in it worth decoding: planes, lines, axes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from npvae.datasets.dataset import Split
+from npvae.datasets.preprocessing import Scaling
+from npvae.errors import InputError
+from npvae.evaluation.elbo import ACTIVE_VARIANCE, EVALUATION_SEED, chunks_of, require_examples
+from npvae.gaussian import kl_per_latent
+from npvae.parameters import Array
+from npvae.vae import VAE
+
+
+@dataclass(frozen=True)
+class Codes:
+    """What an encoder says of N examples, on the host.
+
+    Attributes
+    ----------
+    mu : (N, n_z) means of q(z | x); the codes themselves of an autoencoder
+    logvar : (N, n_z), or None where there is no q
+    labels : (N,) whole numbers, or None
+    """
+
+    mu: Array
+    logvar: Array | None = None
+    labels: Array | None = None
+
+    @cached_property
+    def variance(self) -> Array:
+        """(n_z,) variance of each latent's mu over the examples."""
+        return self.mu.var(axis=0, dtype=np.float64)
+
+    @property
+    def active(self) -> Array:
+        """(n_z,) whether that is above 0.01: an active latent (Burda et al. 2015)."""
+        return self.variance > ACTIVE_VARIANCE
+
+    @cached_property
+    def kl(self) -> Array | None:
+        """(n_z,) KL of each latent, in nats an example; None where there is no q."""
+        if self.logvar is None:
+            return None
+        return kl_per_latent(self.mu, self.logvar).mean(axis=0, dtype=np.float64)
+
+    @property
+    def order(self) -> Array:
+        """(n_z,) the latents, from that of the largest KL; of the largest variance without q."""
+        return np.argsort(-(self.variance if self.kl is None else self.kl), kind="stable")
+
+
+def encode_split(
+    model: Any, split: Split, scaling: Scaling, *, seed: int = EVALUATION_SEED
+) -> Codes:
+    """Return the codes of all examples of a part, a chunk at a time.
+
+    Parameters
+    ----------
+    model : a VAE or an autoencoder
+    split : the examples; `split.only(slice(0, n))` for the first n
+    scaling : how they become x
+    seed : of pixels that are drawn; the same seed gives those that `evaluate` meets
+
+    >>> from npvae.datasets import load_dataset, scaling_for
+    >>> data = load_dataset("glyphs", n_train=100, n_test=5)
+    >>> encode_split(VAE.dense(784, 8, 3), data.test, scaling_for(data)).mu.shape
+    (5, 3)
+    """
+    require_examples(model, split)
+    to_host = model.params.device.to_host
+    mu, logvar = [], []
+    for x, *y in chunks_of(model, split, scaling, seed, len(split)):
+        code = model.encode(x, *y)
+        if isinstance(model, VAE):
+            logvar.append(to_host(code[1]).copy())
+        mu.append(to_host(code[0] if logvar else code).copy())
+    labels = split.labels
+    if labels is not None:
+        labels = np.asarray(labels if isinstance(labels, np.ndarray) else to_host(labels))
+    return Codes(np.concatenate(mu), np.concatenate(logvar) if logvar else None, labels)
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A plane through latent space, and the Gaussian in it; a line where there is but one latent.
+
+    Attributes
+    ----------
+    directions : (m, n_z) orthonormal rows, m = 2 (1 for one latent)
+    origin : (n_z,) where both coordinates are zero; orthogonal to the directions
+    mean, scale : (m,) of the Gaussian along each
+    share : (m,) part of the variance of the codes that lies along each, in [0, 1]
+    principal : whether these are principal directions, or the latents themselves
+    """
+
+    directions: Array
+    origin: Array
+    mean: Array
+    scale: Array
+    share: Array
+    principal: bool
+
+    def project(self, z: Array) -> Array:
+        """Return the (N, m) coordinates of codes z, (N, n_z)."""
+        return z @ self.directions.T
+
+    def at(self, u: Array) -> Array:
+        """Return the codes, (N, n_z), at coordinates u, (N, m)."""
+        return self.origin + u @ self.directions
+
+    def ticks(self, n: int) -> list[Array]:
+        """Return n coordinates along each direction, at the quantiles (i + 1/2) / n."""
+        q = gaussian_quantiles(n)
+        return [mean + scale * q for mean, scale in zip(self.mean, self.scale, strict=True)]
+
+    def grid(self, n: int) -> Array:
+        """Return codes, (n^m, n_z), at Gaussian quantiles: row by row as a picture has them.
+
+        The first direction runs to the right and the second upwards, so that the first row has the
+        largest coordinate along the second.
+        """
+        across, *up = self.ticks(n)
+        if not up:
+            return self.at(across[:, None])
+        v, u = np.meshgrid(up[0][::-1], across, indexing="ij")
+        return self.at(np.stack([u.ravel(), v.ravel()], axis=1))
+
+
+def gaussian_quantiles(n: int) -> Array:
+    """Return the n quantiles (i + 1/2) / n of N(0, 1): each stands for as much probability.
+
+    >>> gaussian_quantiles(2).round(4)
+    array([-0.6745,  0.6745])
+    """
+    if n < 1:
+        raise InputError(f"{n} quantiles: ask for at least one")
+    return np.array([NormalDist().inv_cdf((i + 0.5) / n) for i in range(n)])
+
+
+def plane_of(codes: Codes) -> Plane:
+    """Return the plane of the two latents or, of more, of the two principal directions of mu.
+
+    Codes of a VAE lie about N(0, I), the prior, which is N(0, 1) along any direction: the plane
+    goes through its mean. An autoencoder has none: there the Gaussian is fitted to the codes.
+
+    Raises
+    ------
+    InputError : if a code is no finite number
+
+    Returns
+    -------
+    Plane, the same for the same codes: the largest entry of each direction is positive
+    """
+    mu = codes.mu.astype(np.float64)
+    if not np.abs(mu).max() < 1e150:
+        raise InputError("the codes are no finite numbers; is the model trained to its end?")
+    n_z, mean = mu.shape[1], mu.mean(axis=0)
+    away = mu - mean
+    principal = n_z > 2
+    if principal:
+        _, vectors = np.linalg.eigh(away.T @ away)  # eigenvalues ascend
+        directions = vectors[:, :-3:-1].T
+        largest = np.abs(directions).argmax(axis=1)
+        directions = directions * np.sign(directions[[0, 1], largest])[:, None]
+    else:
+        directions = np.eye(n_z)
+    along = (away @ directions.T).var(axis=0)
+    share = along / (total if (total := float(codes.variance.sum())) > 0 else 1.0)
+    m = len(directions)
+    if codes.logvar is not None:
+        prior = np.zeros(m), np.ones(m)
+        return Plane(directions, np.zeros(n_z), *prior, share, principal)
+    center = directions @ mean
+    return Plane(directions, mean - center @ directions, center, np.sqrt(along), share, principal)
+
+
+def line(a: Array, b: Array, steps: int) -> Array:
+    """Return codes on the straight line from a to b, both included.
+
+    (1 - t) a + t b,  t = 0, 1 / (steps - 1), ..., 1
+
+    Parameters
+    ----------
+    a, b : (n_z,) or (N, n_z) float arrays
+    steps : at least 2
+
+    Returns
+    -------
+    (steps, n_z) or (N, steps, n_z) array
+
+    >>> line(np.array([0.0, 2.0]), np.array([1.0, 0.0]), 3)
+    array([[0. , 2. ],
+           [0.5, 1. ],
+           [1. , 0. ]])
+    """
+    if steps < 2:
+        raise InputError(f"a line of {steps} steps: from one place to another takes two")
+    t = np.linspace(0, 1, steps)[:, None]
+    return (1 - t) * a[..., None, :] + t * b[..., None, :]
+
+
+def traverse(z: Array, latents: Sequence[int] | Array, values: Array) -> Array:
+    """Return codes in which one latent at a time takes other values, and all others stay.
+
+    Parameters
+    ----------
+    z : (n_z,) the code to begin with
+    latents : which of its numbers to change
+    values : (steps,) for each, or (len(latents), steps), which differ from latent to latent
+
+    Returns
+    -------
+    (len(latents), steps, n_z) array
+
+    >>> traverse(np.zeros(2), [1], np.array([-1.0, 1.0]))
+    array([[[ 0., -1.],
+            [ 0.,  1.]]])
+    """
+    if not all(0 <= latent < len(z) for latent in latents):
+        raise InputError(f"latents are {list(latents)}, expected numbers from 0 to {len(z) - 1}")
+    values = np.broadcast_to(values, (len(latents), np.shape(values)[-1]))
+    codes = np.tile(np.asarray(z, np.float64), (*values.shape, 1))
+    for row, latent in enumerate(latents):
+        codes[row, :, latent] = values[row]
+    return codes

@@ -1,5 +1,0 @@
-"""The report of a run: one HTML file that holds everything, and asks for nothing from outside."""
-
-from npvae.report.report import write_report
-
-__all__ = ["write_report"]

@@ -1,0 +1,128 @@
+"""config.json: what was asked of a run, and of what data."""
+
+import json
+import zlib
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from npvae.datasets.dataset import Dataset, checksum
+from npvae.storage.reading import quote, reading
+from npvae.devices import find_device
+from npvae.errors import DataError
+from npvae.storage.atomic import write_whole
+from npvae.runs.settings import Settings
+from npvae.runs.environment import versions
+
+FORMAT = 1
+LARGEST = 1 << 24  # bytes; JSON takes some ten times as much memory
+
+
+def write_config(path: Path, settings: Settings, dataset: Dataset, n_parameters: int) -> None:
+    """Write what is needed to run it again, and to know the data again."""
+    write_json(
+        path,
+        {
+            "format": FORMAT,
+            "settings": settings.as_json(),
+            "data": {
+                "source": dataset.source,
+                "kind": dataset.kind,
+                "shape": list(dataset.shape),
+                "columns": list(dataset.columns),
+                "classes": list(dataset.classes),
+                "train": len(dataset.train),
+                "validation": len(dataset.validation),
+                "test": len(dataset.test),
+                "remark": dataset.remark,
+                "crc32": checksum(dataset.train.x),
+                "labels_crc32": _labels_checksum(dataset),
+            },
+            "parameters": n_parameters,
+            "versions": versions(find_device(settings.device).about),
+        },
+    )
+
+
+def what_differs(dataset: Dataset, stored: dict[str, Any], *, labels: bool) -> str:
+    """Return what of the training part is other than when `data` of a config was written, or "".
+
+    Parameters
+    ----------
+    labels : whether they count; who has another number of them, or none, is refused elsewhere, in
+        words that say what the model takes
+    """
+    if stored.get("crc32") != checksum(dataset.train.x):
+        return "numbers"
+    classes = stored.get("classes")
+    same_number = isinstance(classes, list) and len(dataset.classes) == len(classes)
+    if labels and same_number and stored.get("labels_crc32") != _labels_checksum(dataset):
+        return "labels"
+    return ""
+
+
+def _labels_checksum(dataset: Dataset) -> str | None:
+    """Return the CRC-32 of the training part's labels and of all their names; None without."""
+    labels = dataset.train.labels
+    if labels is None:
+        return None
+    names = json.dumps(dataset.classes).encode()
+    return f"{zlib.crc32(names, zlib.crc32(labels.astype(np.int64).tobytes())):08x}"
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read it back; `settings` and `data` are dictionaries, and nothing is said of what they hold.
+
+    Raises
+    ------
+    DataError : if it is damaged, or of another format
+    """
+    what, advice = "a run's config", "restore it, or train again"
+    with reading(path, what, advice):
+        if path.stat().st_size > LARGEST:
+            raise DataError(f"{path} is too large for {what}; {advice}")
+        config = _object(json.loads(path.read_text(encoding="utf-8")))
+        if type(config["format"]) is not int or config["format"] != FORMAT:
+            raise DataError(
+                f"{path} has format {quote(repr(config['format']))}; this npvae reads format "
+                f"{FORMAT}: use the npvae that wrote it"
+            )
+        return config | {part: _object(config[part]) for part in ("settings", "data")}
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """Read metrics.json; nothing, if there is none yet.
+
+    Raises
+    ------
+    DataError : if it is damaged
+    """
+    if not path.exists():
+        return {}
+    with reading(path, "a run's metrics", "delete it, and evaluate again"):
+        return _object(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _object(content: Any) -> dict[str, Any]:
+    """Refuse JSON that is no object, a list of pairs for instance."""
+    if not isinstance(content, dict):
+        raise ValueError("a JSON object was expected")
+    return content
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file with every number that is not one (NaN) as null."""
+    with write_whole(path, "w", encoding="utf-8") as file:
+        json.dump(finite(content), file, indent=2, allow_nan=False)
+        file.write("\n")
+
+
+def finite(content: Any) -> Any:
+    """Return JSON content with None in place of each NaN and infinity, which JSON does not have."""
+    if isinstance(content, dict):
+        return {key: finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [finite(value) for value in content]
+    return None if isinstance(content, float) and not isfinite(content) else content

@@ -1,0 +1,257 @@
+"""The folder of a run, which keeps everything that it made."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from npvae.runs.building import build_schedules
+from npvae.runs.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from npvae.runs.config import read_config, read_metrics, write_config, write_json
+from npvae.datasets import NAMES
+from npvae.storage.arrays import write_arrays
+from npvae.datasets.dataset import Dataset
+from npvae.storage.reading import quote
+from npvae.devices import CPU, Device
+from npvae.errors import DataError, InputError
+from npvae.storage.atomic import is_part, remove_parts, write_whole
+from npvae.runs.history import history_columns, write_history
+from npvae.storage.lock import locked
+from npvae.runs.model_file import Model, SavedModel, load_model, model_checksum, save_model
+from npvae.runs.provenance import PARTS, load_same_data
+from npvae.runs.settings import Settings
+
+LOCK = ".lock"
+CHANGEABLE = ("epochs", "patience", "data", "device")  # settings, as a run goes on
+
+
+class RunFolder:
+    """The files of one run: config, checkpoint, model, history, metrics, split and pictures."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, out: str | Path | None, name: str) -> "RunFolder":
+        """Make a new folder: `out`, or the next free `runs/name-001`.
+
+        Raises
+        ------
+        InputError : if `out` already holds anything, or the folder cannot be made
+        """
+        try:
+            return cls(_make_folder(out, name))
+        except OSError as error:
+            given = f"--out {out}" if out is not None else "a folder under runs/ here"
+            raise InputError(
+                f"{given} cannot be made ({error.strerror}); choose another place with --out"
+            ) from error
+
+    @classmethod
+    def open(cls, path: str | Path) -> "RunFolder":
+        """Return the folder of an earlier run."""
+        path = Path(path)
+        if not (path / "config.json").is_file():
+            raise InputError(f"{path} is no run: it has no config.json; give the folder of a run")
+        return cls(path)
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep every other process from training in this folder while the block runs.
+
+        Raises
+        ------
+        InputError : if another trains in it
+        """
+        with locked(self / LOCK, str(self.path)):
+            remove_parts(self.path)
+            yield
+
+    def write_config(self, settings: Settings, dataset: Dataset, n_parameters: int) -> None:
+        """Write what is needed to run it again; of own data each part's rows as well."""
+        write_config(self / "config.json", settings, dataset, n_parameters)
+        if settings.data not in NAMES:
+            rows = {name: getattr(dataset, name).rows for name in PARTS}
+            with write_whole(self / "split.npz") as file:
+                write_arrays(file, rows)
+
+    def write_settings(self, settings: Settings) -> None:
+        """Write other settings into the config, such as more epochs; the rest stays."""
+        path = self / "config.json"
+        write_json(path, read_config(path) | {"settings": settings.as_json()})
+
+    def settings(self) -> Settings:
+        """Read the settings back."""
+        try:
+            return Settings.from_json(read_config(self / "config.json")["settings"])
+        except InputError as error:
+            raise DataError(f"{self / 'config.json'}: {quote(error)}; restore it") from error
+
+    def columns(self) -> list[str]:
+        """Read the names of a table's columns back."""
+        return self._names("columns")
+
+    def classes(self) -> list[str]:
+        """Read the names of the labels back."""
+        return self._names("classes")
+
+    def _names(self, what: str) -> list[str]:
+        stored = read_config(self / "config.json")["data"].get(what)
+        names = map(str, stored if isinstance(stored, list) else [])
+        return [name.encode(errors="replace").decode() for name in names]
+
+    def names(self) -> list[str]:
+        """Return the names of the files, but of the lock and of what is being written."""
+        files = self.path.iterdir()
+        return sorted(file.name for file in files if file.name != LOCK and not is_part(file))
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Bring checkpoint.npz, then history.csv and model.npz, up to date.
+
+        Raises
+        ------
+        InputError : if the folder has been moved or deleted meanwhile; it is not made anew
+        WriteError : if a file cannot be written
+        """
+        if not (self / "config.json").exists():
+            raise InputError(
+                f"{self.path} is no longer there: it was moved or deleted while its training went "
+                "on. What was saved until then is where the folder is now; go on there"
+            )
+        model, scaling, shape = checkpoint.model, checkpoint.scaling, checkpoint.shape
+        save_checkpoint(
+            self / "checkpoint.npz",
+            model,
+            scaling,
+            shape,
+            checkpoint.optimizer,
+            checkpoint.progress,
+            checkpoint.settings,
+        )
+        write_history(self / "history.csv", checkpoint.progress.records)
+        with checkpoint.progress.best_in(model.params):
+            save_model(self / "model.npz", model, scaling, shape)
+
+    def load_checkpoint(self, settings: Settings) -> Checkpoint | None:
+        """Read the last checkpoint back, to the device of the settings; None before the first.
+
+        Raises
+        ------
+        DataError : if it is damaged, missing where there was one, or of other settings (but for
+            those that may change)
+        """
+        path = self / "checkpoint.npz"
+        if path.exists():
+            checkpoint = load_checkpoint(path, device=settings.device)
+            self._require_same_settings(checkpoint, settings)
+            return checkpoint
+        left = [name for name in ("model.npz", "history.csv") if (self / name).exists()]
+        if left:  # which are never written before a checkpoint
+            raise DataError(
+                f"{self.path} holds {left[0]} but no checkpoint.npz any more, so its training "
+                "cannot go on; restore the file, or train anew into another folder"
+            )
+        return None
+
+    def _require_same_settings(self, checkpoint: Checkpoint, settings: Settings) -> None:
+        """Refuse others, but for those that may change; data that have moved have a checksum."""
+        before = Settings.from_json(checkpoint.settings).as_json()
+        now = settings.as_json()
+        for name in (name for name in now if name not in CHANGEABLE):
+            if before.get(name) != now[name]:
+                raise DataError(
+                    f"{self / 'checkpoint.npz'} was written with {name} "
+                    f"{quote(repr(before.get(name)))}, and {self / 'config.json'} has "
+                    f"{quote(repr(now[name]))}; undo the change, or begin another run"
+                )
+
+    def load_model(self, device: Device | str = CPU) -> SavedModel:
+        """Read the model back: model.npz or, if that is gone, the one in the checkpoint."""
+        paths = [self / name for name in ("model.npz", "checkpoint.npz")]
+        path = next((path for path in paths if path.exists()), None)
+        if path is None:
+            raise DataError(
+                f"{self.path} holds no model yet; train it: {resume_command(self.path)}"
+            )
+        saved = load_model(path, device=device)
+        if list(saved.shape) != read_config(self / "config.json")["data"].get("shape"):
+            raise DataError(
+                f"{path} is of another run: its examples have the shape {saved.shape}, and those "
+                f"of {self / 'config.json'} another"
+            )
+        return saved
+
+    def metrics_of(self, model: Model) -> dict[str, Any]:
+        """Read what was measured of this very model; nothing, where that was another one."""
+        found = read_metrics(self / "metrics.json")
+        return found if found.get("model_crc32") == model_checksum(model) else {}
+
+    def has_ended(self) -> bool:
+        """Whether the training is over, at its last epoch or before, by early stopping."""
+        done, asked = self.epochs()
+        stopping = build_schedules(self.settings())["early_stopping"]
+        if done == asked or stopping is None:
+            return done == asked
+        tested = read_metrics(self / "metrics.json").get("epochs")
+        return stopping.is_over(self._bounds()) and tested == done
+
+    def best_epoch(self) -> int | None:
+        """Return the epoch, from 1, whose model is kept; None without early stopping."""
+        stopping, bounds = build_schedules(self.settings())["early_stopping"], self._bounds()
+        return None if stopping is None else stopping.best(bounds) or None
+
+    def _bounds(self) -> list[float]:
+        """Return the bound on the validation part after each epoch."""
+        history = self / "history.csv"
+        return history_columns(history).get("validation_bound", []) if history.exists() else []
+
+    def epochs(self) -> tuple[int, int]:
+        """Return how many epochs are done, and how many were asked for."""
+        history = self / "history.csv"
+        done = len(history_columns(history)["epoch"]) if history.exists() else 0
+        return done, self.settings().epochs
+
+    def load_data(self, place: str | None = None) -> Dataset:
+        """Load the data of the run again, and refuse data that have changed since.
+
+        Parameters
+        ----------
+        place : where one's own data are now, if they are no longer where they were
+        """
+        return load_same_data(self.path, self.settings(), place)
+
+
+def resume_command(path: Path) -> str:
+    """Return what to give to a shell to go on with the run in a folder."""
+    text = str(path)
+    return f"npvae train --resume {shlex.quote(text if text[:1] != '-' else f'./{text}')}"
+
+
+def _make_folder(out: str | Path | None, name: str) -> Path:
+    """Make `out`, if it is not there or empty, or the next free `runs/name-001`."""
+    if out is not None:
+        path = Path(out)
+        if path.is_file():
+            raise InputError(f"--out {path} is a file; choose another name")
+        if not str(out) or (path.exists() and RunFolder(path).names()):
+            or_go_on = f", or go on with it: {resume_command(path)}"
+            raise InputError(
+                f"--out {path} already exists and is not empty; choose another"
+                + (or_go_on if (path / "config.json").exists() else "")
+            )
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", Path(name).stem or name).strip("-").lower() or "data"
+    Path("runs").mkdir(exist_ok=True)
+    for number in count(1):
+        path = Path("runs") / f"{slug}-{number:03d}"
+        with suppress(FileExistsError):
+            path.mkdir()
+            break
+    return path

@@ -1,0 +1,46 @@
+"""What a run makes up, and what it makes of test examples."""
+
+from typing import TYPE_CHECKING
+
+from npvae import figures
+from npvae.autoencoder import DenoisingAutoencoder
+from npvae.errors import InputError
+from npvae.evaluation.elbo import NOISE
+from npvae.runs.pictures.sampling import draw_samples, show_samples
+from npvae.runs.pictures.trained import Trained
+from npvae.vae import VAE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+EXAMPLES = 16  # beside their reconstructions
+
+
+def samples(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
+    """New examples, from draws of the prior."""
+    if not isinstance(run.model, VAE):
+        raise InputError("an autoencoder has no prior to sample from")
+    made = draw_samples(run.model, run.seed, names=run.dataset.classes)
+    made = made._replace(told=made.told + run.told_greys)
+    return show_samples(made, run.scaling, run.form, run.dataset.classes, ax=ax)
+
+
+def reconstructions(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
+    """Test examples, chosen by the seed, and what the model makes of them."""
+    x, y = run.take(run.chosen(EXAMPLES))
+    given, spoiled = x, None
+    if isinstance(run.model, DenoisingAutoencoder):
+        noise = run.model.draw_noise(run.device.generator(run.seed + NOISE), len(x))
+        given = run.model.corrupt(x, noise)
+        spoiled = run.seen(given)
+    x_hat = run.decode(run.encode(given, y), y[0] if y else None)
+    how = "decoded from mu" if run.has_prior else "decoded from the code"
+    return figures.reconstructions(
+        run.seen(x),
+        x_hat,
+        run.form,
+        spoiled=spoiled,
+        what=f"test examples x{run.told_pixels}",
+        how=how + run.told_greys,
+        ax=ax,
+    )

@@ -1,0 +1,98 @@
+"""Samples of a model: how many make a good picture, and which labels they are given."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from npvae import figures
+from npvae.parameters import Array, Seed
+from npvae.datasets.preprocessing import Scaling
+from npvae.figures import Form
+from npvae.runs.pictures.forms import as_shown
+from npvae.evaluation.fine_print import counted
+from npvae.vae import VAE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SAMPLES = 64
+MOST_COLUMNS = 16  # of a picture in which each label has its own
+
+
+class Samples(NamedTuple):
+    """Samples in rows, the label that each was given (or None), a title, and columns to show."""
+
+    x: Array
+    labels: Array | None
+    told: str
+    across: int | None
+
+
+def draw_samples(
+    model: VAE,
+    rng: Seed,
+    n: int | None = None,
+    label: int | None = None,
+    *,
+    draw: bool = False,
+    names: Sequence[str] = (),
+) -> Samples:
+    """Return n samples; a conditional model goes through its labels.
+
+    Parameters
+    ----------
+    n : how many; None for as many as make a good picture
+    label : the one that a conditional model is given, or None for each in turn
+    draw : whether x is drawn as well
+    names : of the labels, for the title
+    """
+    what, means = "draw" if draw else "sample", "" if draw else ": means of p(x | z)"
+    of_x = " of x" if draw else ""
+    to_host = model.params.device.to_host
+    if not model.n_y:
+        n = n or SAMPLES
+        told = f"{counted(n, what)}{of_x} from the prior{means}"
+        return Samples(to_host(model.sample(n, rng, draw=draw)), None, told, None)
+    n_y = model.n_y
+    across: int | None = n_y * -(-8 // n_y)  # columns, a multiple of the labels
+    if label is not None or n_y > MOST_COLUMNS:
+        across = None
+    if n is None:
+        n = SAMPLES if across is None else across * across
+    labels = np.arange(n) % n_y if label is None else np.full(n, label)
+    named = list(names) if len(names) == n_y else [str(i) for i in range(n_y)]
+    given = "each label in turn" if n >= n_y else f"the first {n} of {n_y} labels"
+    if label is not None:
+        given = f"label {named[label]}"
+    told = f"{counted(n, what)}{of_x} from the prior, given {given}{means}"
+    x = model.sample(n, rng, draw=draw, y=model.one_hot(labels))
+    return Samples(to_host(x), labels, told, across)
+
+
+def show_samples(
+    made: Samples,
+    scaling: Scaling,
+    form: Form,
+    classes: Sequence[str] = (),
+    *,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw samples.
+
+    Parameters
+    ----------
+    scaling : of the model that made them
+    form : of one example
+    classes : names of the labels
+    ax : where to draw; by default a new figure
+    """
+    return figures.samples(
+        as_shown(made.x, scaling, form),
+        form,
+        labels=made.labels,
+        classes=classes,
+        across=made.across,
+        told=made.told,
+        ax=ax,
+    )

@@ -1,0 +1,47 @@
+"""How the training of a run went, and how much its latents carry."""
+
+from typing import TYPE_CHECKING
+
+from npvae import figures
+from npvae.runs.pictures.trained import Trained
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def history(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
+    """The training, epoch by epoch."""
+    run.require_history()
+    bound = run.model.bound_name
+    return figures.history(run.history, bound, prior=run.has_prior, best=run.best, ax=ax)
+
+
+def kl(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
+    """How many nats each latent carries at most."""
+    run.require_prior("KL")
+    codes = run.codes
+    assert codes.kl is not None
+    told = (
+        f"KL(q(z | x), p(z)) of each latent, mean of {run.counted_codes}; "
+        f"{codes.kl.sum():.2f} nats in all"
+    )
+    active = codes.active if len(codes.mu) > 1 else None
+    return figures.kl_per_latent(codes.kl, active, told=told, ax=ax)
+
+
+def rate_distortion(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
+    """What z costs and what it leaves out, epoch by epoch."""
+    run.require_prior("rate")
+    run.require_history()
+    part = "validation" if "validation_kl" in run.history else "train"
+    epochs = [int(epoch) for epoch in run.history["epoch"]]
+    named = {epochs[0], run.best or epochs[-1], epochs[-1]}
+    names = [f"epoch {epoch}" if epoch in named else "" for epoch in epochs]
+    words = {"train": "training", "validation": "validation"}
+    return figures.rate_distortion(
+        run.history[f"{part}_kl"],
+        run.history[f"{part}_reconstruction"],
+        names,
+        told=f"rate and distortion on the {words[part]} part, epoch by epoch",
+        ax=ax,
+    )

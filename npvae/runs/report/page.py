@@ -1,0 +1,97 @@
+"""A self-contained HTML page, built as a tree: whatever is text stays text."""
+
+import re
+import struct
+from base64 import b64encode
+from collections.abc import Iterable
+from importlib.resources import files
+from typing import TypeAlias
+from xml.etree.ElementTree import Element, tostring
+
+from npvae.figures.writing import DPI
+from npvae.runs.pictures import Drawn
+
+Content: TypeAlias = str | Element
+# nothing but what the page itself holds; no script at all
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'"
+UNREADABLE = re.compile(
+    "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]"
+)
+PIXEL = 96 / DPI  # CSS pixels for one of a picture
+
+
+def element(tag: str, *content: Content, **attributes: str) -> Element:
+    """Return an element; text in it is escaped when the page is written.
+
+    >>> tostring(element("p", "a < b ", element("b", "&"), class_="x"), "unicode", method="html")
+    '<p class="x">a &lt; b <b>&amp;</b></p>'
+    """
+    made = Element(
+        tag, {key.rstrip("_").replace("_", "-"): readable(text) for key, text in attributes.items()}
+    )
+    for part in content:
+        if isinstance(part, Element):
+            made.append(part)
+        elif len(made):
+            made[-1].tail = (made[-1].tail or "") + readable(part)
+        else:
+            made.text = (made.text or "") + readable(part)
+    return made
+
+
+def readable(text: str) -> str:
+    """Replace what no page may hold, and what would turn the reading direction around."""
+    return UNREADABLE.sub("\ufffd", text)
+
+
+def table(
+    rows: Iterable[Iterable[Content]], head: Iterable[str] = (), **attributes: str
+) -> Element:
+    """Return a table that scrolls in itself where it is wider than the screen.
+
+    Parameters
+    ----------
+    rows : of cells; the first of each is its name
+    head : what stands above the columns
+    """
+    made = element("table", **attributes)
+    if names := list(head):
+        made.append(element("thead", element("tr", *(element("th", name) for name in names))))
+    body = element("tbody")
+    for first, *others in rows:
+        name = element("th", first, scope="row")
+        body.append(element("tr", name, *(element("td", other) for other in others)))
+    made.append(body)
+    return element("div", made, class_="wide")
+
+
+def picture(drawn: Drawn, alt: str) -> Element:
+    """Return a picture that follows the screen from light to dark."""
+    width, height = struct.unpack(">II", drawn.light[16:24])  # of every PNG
+    sizes = {"width": str(round(width * PIXEL)), "height": str(round(height * PIXEL))}
+    dark = "screen and (prefers-color-scheme: dark)"
+    return element(
+        "picture",
+        element("source", srcset=_inline(drawn.dark), media=dark, type="image/png"),
+        element("img", src=_inline(drawn.light), alt=alt, **sizes),
+    )
+
+
+def _inline(png: bytes) -> str:
+    return f"data:image/png;base64,{b64encode(png).decode()}"
+
+
+def page(title: str, *content: Content) -> str:
+    """Return a whole page with npvae's style."""
+    style = files("npvae.runs.report").joinpath("style.css").read_text(encoding="utf-8")
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("title", title),
+        element("style", style),
+    )
+    html = element("html", head, element("body", *content), lang="en")
+    return f"<!doctype html>\n{tostring(html, 'unicode', method='html')}\n"

@@ -1,0 +1,1 @@
+"""Files: written atomically, arrays read safely, one process at a time in a folder."""

@@ -1,0 +1,261 @@
+"""`npvae plot`, `interpolate`, `traverse` and `manifold`: what is drawn, and where it goes."""
+
+import json
+import shutil
+from pathlib import Path
+
+import gallery_runs
+import measured_runs
+import numpy as np
+import pytest
+import run_files
+from measured_runs import SMALL, refused, run
+from PIL import Image
+
+from npvae.runs.folder import RunFolder
+from npvae.runs.pictures import PICTURES
+from npvae.storage.atomic import is_part
+
+FILES = {  # of the verbs that draw one picture
+    "interpolate": "interpolation.png",
+    "traverse": "traversals.png",
+    "manifold": "manifold.png",
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder of small data and runs, which the tests leave as they are."""
+    folder = tmp_path_factory.mktemp("trained")
+    measured_runs.save_data(folder)
+    measured_runs.train(folder, "vae", "grey", "table", "animals", "autoencoder")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(trained, monkeypatch):
+    """Every test works in the folder of the runs."""
+    monkeypatch.chdir(trained)
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The arguments of every picture, none of which is drawn; the files are blots."""
+    run_files.draw_quickly(monkeypatch)
+    return gallery_runs.catch(monkeypatch)
+
+
+def contents(folder):
+    """When each file was written, and what is in it."""
+    return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.iterdir()}
+
+
+def without_data(tmp_path, name="animals"):
+    """Return a run whose data are no longer where they were, and where they are now."""
+    folder = shutil.copytree(name, tmp_path / name)
+    config = json.loads((folder / "config.json").read_text())
+    now = shutil.copy(config["settings"]["data"], tmp_path / "now.npz")
+    config["settings"]["data"] = "gone.npz"
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder, now
+
+
+# ---- plot ----------------------------------------------------------------------------------------
+
+
+def test_every_picture_of_a_run(tmp_path, capsys):
+    folder = shutil.copytree("vae", tmp_path / "vae")
+    before = contents(folder)
+    assert run("plot", folder) == 0
+    said = capsys.readouterr().out.splitlines()
+    expected = [f"{name + '.png':20} {caption}" for name, (_, caption) in PICTURES.items()]
+    assert said == [*expected, f"in {folder}"]
+    pictures = {f"{name}.png" for name in PICTURES}
+    for name in pictures:
+        with Image.open(folder / name) as image:
+            assert min(image.size) > 100
+    after = contents(folder)
+    assert after.keys() == before.keys() | pictures
+    for name in before.keys() - pictures:
+        assert after[name] == before[name], name
+
+
+def test_of_the_missing_it_is_said_why(drawn, tmp_path, capsys):
+    assert run("plot", "autoencoder", "--out", tmp_path) == 0
+    said = capsys.readouterr().out
+    reasons = "prior to sample from", "prior, and so no KL", "prior, and so no rate"
+    without = dict(zip(("samples", "kl", "rate-distortion"), reasons, strict=True))
+    for name, reason in without.items():
+        assert f"not drawn            {name}: an autoencoder has no {reason}" in said
+    made = {path.stem for path in tmp_path.iterdir()}
+    assert made == PICTURES.keys() - without.keys() == drawn_names(drawn)
+
+
+def drawn_names(drawn):
+    """The names of the pictures whose functions were called."""
+    of = {"latent_scatter": "scatter", "kl_per_latent": "kl", "rate_distortion": "rate-distortion"}
+    return {of.get(name, name) for name in drawn}
+
+
+def test_before_an_epoch_has_ended_there_is_no_history(drawn, tmp_path, capsys):
+    folder = shutil.copytree("vae", tmp_path / "vae")
+    (folder / "history.csv").unlink()
+    assert run("plot", folder) == 0
+    said = capsys.readouterr().out
+    assert said.count("no epoch of this run has ended yet") == 2
+    assert drawn_names(drawn) == PICTURES.keys() - {"history", "rate-distortion"}
+
+
+def test_those_that_are_named_in_the_format_and_the_folder_that_are_named(tmp_path, capsys):
+    before, out = contents(Path("vae")), tmp_path / "a" / "b"
+    assert run("plot", "vae", "scatter", "kl", "--format", "pdf", "--out", out) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["kl.pdf", "scatter.pdf"]
+    assert all(path.read_bytes().startswith(b"%PDF") for path in out.iterdir())
+    assert contents(Path("vae")) == before
+    assert capsys.readouterr().out.splitlines()[-1] == f"in {out}"
+
+
+def test_names_may_stand_before_flags_and_after_them(drawn, tmp_path):
+    assert run("plot", "vae", "kl", "--format", "pdf", "scatter", "--out", tmp_path) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kl.pdf", "scatter.pdf"]
+    assert run("plot", "vae", "--out", tmp_path / "one", "history") == 0
+    assert [path.name for path in (tmp_path / "one").iterdir()] == ["history.png"]
+
+
+@pytest.mark.parametrize("flags", [[], ["--format", "pdf"]], ids=["first", "after flags"])
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("portrait", ""), ("scater", " (did you mean scatter?)"), ("KL", "")],
+)
+def test_a_picture_nobody_knows_is_refused_with_those_that_there_are(capsys, flags, name, meant):
+    line = refused(capsys, "plot", "vae", *flags, name)
+    assert f"{name!r} given, expected one of {', '.join(PICTURES)}{meant}" in line
+    assert ("did you mean" in line) == bool(meant)
+
+
+@pytest.mark.parametrize(
+    ("verb", "others"), [("interpolate", "kl"), ("plot", "--colour"), ("traverse", "--strips 3")]
+)
+def test_what_a_verb_does_not_know_is_refused_with_its_name(capsys, verb, others):
+    line = refused(capsys, verb, "vae", *others.split())
+    assert f"unrecognized arguments: {others}; {verb} takes no such thing" in line
+
+
+@pytest.mark.parametrize("name", ["samples", "kl", "rate-distortion"])
+def test_what_was_asked_for_and_cannot_be_drawn_is_refused(tmp_path, capsys, name):
+    assert "no prior" in refused(capsys, "plot", "autoencoder", name, "--out", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_picture_that_is_refused_leaves_the_others_whole(tmp_path):
+    assert run("plot", "autoencoder", "scatter", "kl", "--out", tmp_path) == 2
+    for path in tmp_path.iterdir():
+        assert not is_part(path)
+        with Image.open(path) as image:
+            image.load()
+
+
+def test_pictures_go_into_a_folder(capsys, drawn):
+    for out in ("pixels.npy", "new.png", "new.PDF"):
+        line = refused(capsys, "plot", "vae", "--out", out)
+        assert line == f"npvae: --out {out}: give a folder, which gets a file for each picture"
+    assert not Path("new.png").exists()
+    line = refused(capsys, "plot", "vae", "kl", "--out", "pixels.npy/deeper")
+    assert "kl.png could not be written" in line
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_plot_and_reconstruct_show_the_same_examples(drawn, tmp_path, seed):
+    shown = []
+    for asked in (["plot", "vae", "reconstructions"], ["reconstruct", "vae"]):
+        out = tmp_path if "plot" in asked else tmp_path / "a.png"
+        assert run(*asked, "--seed", seed, "--out", out) == 0
+        shown.append(drawn.pop("reconstructions")[0][:2])
+    np.testing.assert_array_equal(*shown)
+
+
+def test_plot_finds_data_that_were_moved(drawn, tmp_path, capsys):
+    folder, now = without_data(tmp_path)
+    assert "say with --data where they are now" in refused(capsys, "plot", folder, "kl")
+    assert run("plot", folder, "kl", "--data", now) == 0
+    assert (folder / "kl.png").exists()
+
+
+def test_the_best_epoch_of_early_stopping_is_marked(drawn, tmp_path):
+    """The one that metrics.json names, which the training has gone beyond."""
+    early, out = tmp_path / "early", tmp_path / "pictures"
+    asked = ["--epochs", 60, "--lr", 0.3, "--patience", 3]
+    assert run("train", "--data", "pixels.npy", *SMALL, *asked, "--out", early) == 0
+    metrics = json.loads((early / "metrics.json").read_text())
+    assert run("plot", early, "history", "rate-distortion", "--out", out) == 0
+    columns, named = drawn["history"][0][0], drawn["history"][1]
+    assert named["best"] == metrics["best_epoch"] == RunFolder.open(early).best_epoch()
+    assert metrics["best_epoch"] < len(columns["epoch"]) == metrics["epochs"]
+    names = drawn["rate_distortion"][0][2]
+    assert names[metrics["best_epoch"] - 1] == f"epoch {metrics['best_epoch']}"
+
+
+# ---- what all verbs of one picture share ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", FILES)
+def test_the_picture_is_in_the_run_folder_and_nothing_else_changes(drawn, tmp_path, capsys, verb):
+    folder = shutil.copytree("vae", tmp_path / "vae")
+    before = contents(folder)
+    assert run(verb, folder) == 0
+    after = contents(folder)
+    assert after.keys() - before.keys() == {FILES[verb]}
+    assert {name: after[name] for name in before} == before
+    assert capsys.readouterr().out.endswith(f" in {folder / FILES[verb]}\n")
+
+
+@pytest.mark.parametrize("verb", FILES)
+@pytest.mark.parametrize("ending", ["svg", "pdf", "PNG"])
+def test_the_ending_says_which_kind_of_file(drawn, tmp_path, verb, ending):
+    out = tmp_path / "new" / f"a.{ending}"
+    assert run(verb, "vae", "--out", out) == 0
+    assert out.exists()
+
+
+@pytest.mark.parametrize("verb", FILES)
+def test_where_nothing_can_be_written(drawn, capsys, verb):
+    for out in ("a.gif", "a", ".png"):
+        line = refused(capsys, verb, "vae", "--out", out)
+        assert line == f"npvae: --out {out}: give a name that ends in .png, .svg, .pdf"
+    line = refused(capsys, verb, "vae", "--out", "pixels.npy/a.png")
+    assert "a.png could not be written" in line
+
+
+@pytest.mark.parametrize("verb", [*FILES, "plot"])
+def test_what_is_no_run_and_data_that_are_gone(drawn, tmp_path, capsys, verb):
+    assert "nowhere is no run" in refused(capsys, verb, "nowhere")
+    folder, now = without_data(tmp_path)
+    line = refused(capsys, verb, folder)
+    assert "the data of this run, gone.npz, are not there" in line
+    assert run(verb, folder, "--data", now) == 0
+
+
+@pytest.mark.parametrize("verb", FILES)
+@pytest.mark.parametrize("kind", ["grey", "table", "animals", "autoencoder"])
+def test_every_kind_of_run(drawn, tmp_path, verb, kind):
+    assert run(verb, kind, "--out", tmp_path / "a.png") == 0
+    (x, *_), _ = drawn[FILES[verb].removesuffix(".png")]
+    assert x.shape[-1] == (4 if kind == "table" else 20)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ["interpolate", "vae", "--strips", 1, "--steps", 2],
+        ["traverse", "vae", "--latents", 1, "--steps", 2],
+        ["manifold", "autoencoder", "-n", 2],
+    ],
+    ids=FILES,
+)
+def test_the_seed_decides_the_bytes(tmp_path, asked):
+    """Pixels are drawn, where these are dynamic, and so are the examples of strips."""
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        assert run(*asked, "--seed", seed, "--out", tmp_path / f"{name}.png") == 0
+    a, b, c = (tmp_path.joinpath(f"{name}.png").read_bytes() for name in "abc")
+    assert a == b
+    assert a != c

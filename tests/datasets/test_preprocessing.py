@@ -1,0 +1,112 @@
+"""From stored numbers to x and back."""
+
+import numpy as np
+import pytest
+
+from npvae.datasets.dataset import Dataset, Split
+from npvae.datasets.preprocessing import Pixels, Standardized, moments_of, scaling_for
+from npvae.errors import InputError
+
+
+@pytest.mark.parametrize("v", [0, 1, 128, 254, 255])
+def test_a_byte_is_on_with_probability_v_of_255(v):
+    n, p = 400_000, v / 255
+    x = Pixels("dynamic").encode(np.full((n, 1), v, np.uint8), np.random.default_rng(0), np.float32)
+    assert set(np.unique(x)) <= {0, 1}
+    assert abs(x.mean(dtype=np.float64) - p) <= 4 * np.sqrt(p * (1 - p) / n)
+
+
+def test_the_bytes_to_compare_with_are_0_to_254():
+    """A plain byte, 0..255, would give v / 256: a bias of a nat an image, too small to measure."""
+
+    class Rng:
+        def integers(self, low, high, *, size, dtype):
+            assert (low, high, dtype) == (0, 255, np.uint8)
+            return np.arange(255, dtype=np.uint8).reshape(size)
+
+    for v in (0, 1, 254, 255):
+        x = Pixels("dynamic").encode(np.full((255, 1), v, np.uint8), Rng(), np.float64)
+        assert x.sum() == v
+
+
+def test_floats_are_on_with_their_own_probability():
+    p = np.array([0.0, 0.3, 1.0])
+    rows = np.tile(p, (100_000, 1))
+    x = Pixels("dynamic").encode(rows, np.random.default_rng(0), np.float32)
+    assert (np.abs(x.mean(axis=0) - p) <= 4 * np.sqrt(p * (1 - p) / 100_000) + 1e-6).all()
+
+
+def test_threshold_and_grey():
+    rows, rng = np.array([[0, 127, 128, 255]], np.uint8), np.random.default_rng(0)
+    np.testing.assert_array_equal(Pixels("threshold").encode(rows, rng, np.float64), [[0, 0, 1, 1]])
+    grey = Pixels("none").encode(rows, rng, np.float64)
+    np.testing.assert_allclose(grey, rows / 255)
+    assert Pixels("none").encode(rows, rng, np.float32).dtype == np.float32
+
+
+def test_an_unknown_binarization():
+    with pytest.raises(InputError, match="choose dynamic, threshold or none"):
+        Pixels("static")
+
+
+def table(x, n_train):
+    rows = np.arange(len(x))
+    parts = (Split(x, part) for part in np.split(rows, [n_train, n_train + 1]))
+    return Dataset("t", *parts, shape=(x.shape[1],), kind="real", source="a test")
+
+
+def test_columns_are_standardised_by_the_training_part_alone(monkeypatch):
+    monkeypatch.setattr("npvae.datasets.dataset.CHUNK_BYTES", 100)  # several chunks
+    x = np.random.default_rng(0).normal([5, -3], [2, 0.1], (50, 2))
+    x[40:] += 100
+    scaling = scaling_for(table(x, 40))
+    np.testing.assert_allclose(scaling.mean, x[:40].mean(axis=0))
+    np.testing.assert_allclose(scaling.std, x[:40].std(axis=0))
+    standard = scaling.encode(x[:40], np.random.default_rng(0), np.float64)
+    np.testing.assert_allclose(standard.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(standard.std(axis=0), 1)
+    np.testing.assert_allclose(scaling.decode(standard), x[:40])
+
+
+def test_a_column_that_never_varies_keeps_its_unit():
+    """Also where rounding makes its standard deviation 1e-17 instead of zero."""
+    x = np.stack([np.full(50, 0.1), np.arange(50.0)], axis=1)
+    scaling = scaling_for(table(x, 40))
+    assert isinstance(scaling, Standardized)
+    assert scaling.std[0] == 1
+    np.testing.assert_allclose(scaling.encode(x[:1], None, np.float64)[0, 0], 0, atol=1e-12)
+
+
+# ---- the mean of x -------------------------------------------------------------------------------
+
+BYTES = np.array([[0, 255, 51], [0, 255, 204], [255, 255, 128], [9, 9, 9]], np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("rows", "scaling", "mean"),
+    [
+        (BYTES, Pixels("none"), [1 / 3, 1, (51 + 204 + 128) / (3 * 255)]),
+        (BYTES, Pixels("dynamic"), [1 / 3, 1, (51 + 204 + 128) / (3 * 255)]),  # none is drawn
+        (BYTES, Pixels("threshold"), [1 / 3, 1, 2 / 3]),
+        (BYTES / 255, Pixels("dynamic"), [1 / 3, 1, (51 + 204 + 128) / (3 * 255)]),
+        (BYTES * 1.0, Standardized(np.array([85, 0, 0]), np.array([2.0, 5, 1])), [0, 51, 383 / 3]),
+    ],
+)
+def test_the_moments_of_x_by_hand(rows, scaling, mean):
+    """Over the rows of the part alone: the last row is of another."""
+    np.testing.assert_allclose(moments_of(Split(rows, np.arange(3)), scaling)[0], mean, rtol=1e-12)
+
+
+def test_the_variance_is_about_the_mean_of_each_number():
+    """Columns at 0 and 100 that vary by 1 and 3: variances 1 and 9, whatever lies between them."""
+    x = np.array([[-1.0, 97], [1, 103]])
+    same = Standardized(np.zeros(2), np.ones(2))
+    assert moments_of(Split(x, np.arange(2)), same)[1] == 5
+    assert moments_of(Split(x[:1], np.arange(1)), same)[1] == 0
+
+
+def test_the_moments_of_more_rows_than_are_read_at_a_time():
+    x = np.random.default_rng(0).integers(0, 256, (2300, 2), dtype=np.uint8)
+    np.testing.assert_allclose(
+        moments_of(Split(x, np.arange(1, 2300)), Pixels("none"))[0], x[1:].mean(axis=0) / 255
+    )

@@ -1,0 +1,233 @@
+"""The book as it was built: every link leads somewhere, every formula and picture is there.
+
+Build it with `python lessons/book/build.py`, and set NPVAE_BOOK to the folder that it names.
+"""
+
+import os
+import re
+from contextlib import contextmanager
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import browser
+import pytest
+
+import npvae
+
+pytestmark = pytest.mark.book
+LESSONS = Path(__file__).parents[2] / "lessons"
+NAMES = sorted(path.stem for path in LESSONS.glob("[0-9]*.py"))
+ANSWERS = sorted(path.stem for path in LESSONS.glob("answers_*.py"))
+LOADS = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src"}
+VERBATIM = {"pre", "code", "script", "style", "title"}  # what stands in it is no prose
+VOID = browser.VOID | {"col", "wbr", "path"}
+MARKUP = re.compile(r"``|\*\*|\$|\]\(|\{\w+\}`|:\w+:`|\|\w+\|`|-{4,}")
+SIZES = {
+    "desktop": {"viewport": {"width": 1280, "height": 800}},
+    "phone": {"viewport": {"width": 390, "height": 844}, "is_mobile": True},
+}
+# what reaches beyond the window, and cannot be moved into it
+TOO_WIDE = """() => [...document.querySelectorAll("article *")].filter(node => {
+    if (node.getBoundingClientRect().right <= innerWidth + 0.5) return false;
+    for (let above = node; above.localName != "article"; above = above.parentElement)
+        if (["auto", "scroll"].includes(getComputedStyle(above).overflowX)) return false;
+    return true;
+}).map(node => node.outerHTML.slice(0, 200))"""
+PICTURES = """async () => {
+    const images = [...document.images];
+    await Promise.all(images.map(image => image.decode().catch(() => null)));
+    return images.every(image => image.complete && image.naturalWidth > 0);
+}"""
+
+COUNT = "what => document.querySelectorAll(what).length"
+
+
+class Page(HTMLParser):
+    """What is asked of a page: its links, its marks, its classes, what it loads, its prose."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.links, self.ids, self.classes, self.loads, self.prose = [], set(), [], [], ""
+        self.open = []  # (tag, whether it is prose)
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        own = {name: value or "" for name, value in attrs}
+        classes = own.get("class", "").split()
+        self.classes += classes
+        self.ids.add(own.get("id", ""))
+        self.links += [own[name] for name in ("href", "src") if name in own]
+        if tag in LOADS and LOADS[tag] in own:
+            self.loads.append((tag, own[LOADS[tag]]))
+        if tag not in VOID:
+            prose = tag not in VERBATIM and not {"math", "sig"} & set(classes)
+            self.open.append((tag, prose and (not self.open or self.open[-1][1])))
+
+    def handle_endtag(self, tag):
+        if tag in (name for name, _ in self.open):
+            while self.open.pop()[0] != tag:
+                pass
+
+    def handle_data(self, data):
+        if self.open and self.open[-1][1]:
+            self.prose += data
+
+
+@pytest.fixture(scope="module")
+def book():
+    """The folder of the book."""
+    folder = os.environ.get("NPVAE_BOOK")
+    if not folder:
+        pytest.skip("no book: python lessons/book/build.py, then set NPVAE_BOOK to its folder")
+    assert (Path(folder) / "index.html").is_file(), f"NPVAE_BOOK={folder} has no index.html"
+    return Path(folder).resolve()
+
+
+@pytest.fixture(scope="module")
+def pages(book):
+    """Every page by its path."""
+    return {path: Page(path) for path in sorted(book.rglob("*.html"))}
+
+
+# ---- reading -------------------------------------------------------------------------------------
+
+
+def test_every_link_leads_somewhere(pages):
+    broken = []
+    for path, page in pages.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme in ("http", "https", "data", "mailto"):
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            there = target.is_file()
+            if there and parts.fragment and target in pages:
+                there = unquote(parts.fragment) in pages[target].ids
+            if not there:
+                broken.append(f"{path.name}: {link}")
+    assert not broken
+
+
+def test_nothing_is_loaded_from_outside(book, pages):
+    loads = {url for page in pages.values() for _, url in page.loads}
+    assert loads, "or this test would look at nothing"
+    assert not [url for url in loads if re.match(r"\w+:|//", url) and not url.startswith("data:")]
+    for sheet in book.rglob("*.css"):
+        assert not re.search(r"(url\(|@import)\s*[\"']?\s*(https?:)?//", sheet.read_text("utf-8"))
+
+
+def test_every_lesson_and_every_answer_has_its_page_in_order(pages, book):
+    links = [link for link in pages[book / "index.html"].links if ".html" in link]
+    found = list(dict.fromkeys(Path(link).stem for link in links if "/" not in link))
+    assert [name for name in found if name in NAMES] == NAMES
+    assert [name for name in found if name in ANSWERS] == ANSWERS
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_lesson_has_pictures_formulas_and_its_answers(pages, book, name):
+    page = pages[book / f"{name}.html"]
+    assert f"{name[:2]} · " in page.prose
+    assert [url for tag, url in page.loads if tag == "img"]
+    assert "math" in page.classes
+    assert f"answers_{name}.html" in page.links
+    assert f"{name}.html" in pages[book / f"answers_{name}.html"].links
+
+
+def test_where_a_lesson_speaks_of_another_it_leads_there(pages, book):
+    known, spoken_of = {name[:2]: f"{name}.html" for name in NAMES}, set()
+    for name in NAMES:
+        page = pages[book / f"{name}.html"]
+        for number in re.findall(r"\b[Ll]esson (\d\d)", page.prose):
+            spoken_of.add(number)
+            assert number not in known or known[number] in page.links
+    assert spoken_of & set(known)
+
+
+@pytest.mark.parametrize("name", [*NAMES, *ANSWERS])
+def test_every_cell_ran_without_a_word_of_complaint(pages, book, name):
+    classes = pages[book / f"{name}.html"].classes
+    cells = re.findall(r"^# %%(?! \[markdown\])", (LESSONS / f"{name}.py").read_text("utf-8"), re.M)
+    assert classes.count("cell_input") == len(cells)
+    assert not {"traceback", "stderr"} & set(classes)
+
+
+def test_every_public_name_is_in_the_reference(pages, book):
+    ids = set().union(*(page.ids for path, page in pages.items() if path.parent == book / "api"))
+    names = {name.rpartition(".")[2] for name in ids if name.startswith("npvae.")}
+    assert set(npvae.__all__) - {"__version__"} <= names
+
+
+def test_no_markup_is_left(pages, book):
+    left = []
+    for path, page in pages.items():
+        if book / "_modules" not in path.parents:  # the code, with its docstrings
+            left += [f"{path.name}: {found[0]}" for found in MARKUP.finditer(page.prose)]
+    assert not left
+
+
+# ---- looking -------------------------------------------------------------------------------------
+
+
+class Seen(browser.Seen):
+    """A page that may load what lies beside it, and nothing from anywhere else."""
+
+    def judge(self, url, own):
+        if not url.startswith(("file:", "data:")):
+            self.note("request", url)
+
+
+@pytest.fixture(scope="module")
+def chromium(book):
+    with browser.chromium() as started:
+        yield started
+
+
+@contextmanager
+def visit(chromium, url, **how):
+    """Show a page in a fresh window, with its formulas set."""
+    context = chromium.new_context(**how)
+    try:
+        seen = Seen(context.new_page(), url)
+        seen.ask("async () => { await window.MathJax?.startup?.promise }")
+        yield seen
+        assert not seen.wrong, url
+        assert not seen.failed, url
+    finally:
+        context.close()
+
+
+def to_visit(pages, book):
+    """Return the pages that people wrote, not those that list or quote."""
+    listed = {"genindex", "search", "py-modindex"}
+    return [p for p in pages if book / "_modules" not in p.parents and p.stem not in listed]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_page_is_whole_and_within_the_window(chromium, pages, book, size):
+    for path in to_visit(pages, book):
+        with visit(chromium, path.as_uri(), **SIZES[size]) as seen:
+            width = SIZES[size]["viewport"]["width"]
+            widths = seen.ask("[innerWidth, document.documentElement.scrollWidth]")
+            assert widths == [width, width], path
+            assert seen.ask(TOO_WIDE) == [], path
+            assert seen.ask(PICTURES), path
+            assert seen.ask(COUNT, "mjx-container") == seen.ask(COUNT, ".math"), path
+            assert seen.ask(COUNT, "mjx-merror, [data-mjx-error]") == 0, path
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pictures_lie_on_white_paper(chromium, book, scheme):
+    with visit(chromium, (book / f"{NAMES[0]}.html").as_uri(), color_scheme=scheme) as seen:
+        paper = "getComputedStyle(document.querySelector('.cell_output img')).backgroundColor"
+        assert seen.ask(paper) == "rgb(255, 255, 255)"
+        dark = seen.ask("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
+        assert dark == (scheme == "dark")
+
+
+def test_the_search_finds_a_lesson(chromium, book):
+    with visit(chromium, (book / "search.html").as_uri() + "?q=gradient") as seen:
+        seen.page.wait_for_selector("#search-results li a", timeout=10_000)
+        seen.page.wait_for_function("document.body.innerText.includes('Search finished')")
+        links = seen.ask("[...document.querySelectorAll('#search-results a')].map(a => a.href)")
+        assert any(f"/{NAMES[0]}.html" in link for link in links)

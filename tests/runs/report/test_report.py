@@ -1,0 +1,304 @@
+"""report.html: each number beside what it is, of every kind of run, unfinished ones among them."""
+
+import csv
+import json
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import browser
+import measured_runs
+import numpy as np
+import pytest
+import run_files
+from browser import folded, rows, sections
+from measured_runs import SMALL, refused, run
+
+from npvae.runs import pictures as gallery
+from npvae.runs.folder import RunFolder
+
+ASKED = (  # of `npvae evaluate`, and the entry of metrics.json that it writes
+    ("iwae", "test", ["--samples", 3]),
+    ("iwae", "test", ["--samples", 7]),
+    ("iwae", "test_5", ["--samples", 3, "--examples", 5]),
+    ("iwae", "test_seed9", ["--samples", 2, "--seed", 9]),
+    ("iwae", "validation", ["--samples", 2, "--part", "validation"]),
+    ("animals", "test", ["--samples", 2]),
+)
+EARLY = ["--epochs", 60, "--lr", 0.3, "--patience", 3]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder of small data and runs, some of them evaluated; their pictures are blots."""
+    folder = tmp_path_factory.mktemp("trained")
+    measured_runs.save_data(folder)
+    measured_runs.train(folder, "vae", "iwae", "table", "animals", "autoencoder", "all-to-train")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        run_files.draw_quickly(patch)
+        for name, _, options in ASKED:
+            assert run("evaluate", name, *options) == 0
+        data = ["--data", "pixels.npy", *SMALL]
+        assert run("train", *data, *EARLY, "--out", "early") == 0
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(trained, monkeypatch):
+    """Every test works in the folder of the runs, and draws blots."""
+    monkeypatch.chdir(trained)
+    run_files.draw_quickly(monkeypatch)
+
+
+def report(tmp_path, folder, *options):
+    """Return the page that `npvae report` writes, as a tree."""
+    out = tmp_path / "of-it.html"
+    assert run("report", folder, "--out", out, *options) == 0
+    return browser.read(out.read_text(encoding="utf-8"))
+
+
+def copy(name, tmp_path):
+    return shutil.copytree(name, tmp_path / name)
+
+
+def change(folder, file, **others):
+    """Change entries of a JSON file; None takes one out."""
+    stored = json.loads((folder / file).read_text()) | others
+    kept = {key: value for key, value in stored.items() if value is not None}
+    (folder / file).write_text(json.dumps(kept))
+
+
+# ---- numbers -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["vae", "iwae", "table", "animals", "autoencoder"])
+def test_every_number_stands_there_with_its_protocol(tmp_path, name):
+    there = sections(report(tmp_path, name))
+    metrics = json.loads(RunFolder.open(name).path.joinpath("metrics.json").read_text())
+    for entry, found in metrics.items():
+        if not isinstance(found, dict):
+            continue
+        heading = entry.replace("_", ", ")
+        told, protocol = there.pop(heading)
+        expected = {"reconstruction (distortion)": f"{found['reconstruction']:.2f} nats"}
+        of = f" of {len(found['kl_per_latent'])}" if "kl_per_latent" in found else ""
+        expected["active latents"] = f"{found['active_units']}{of}"
+        if name != "autoencoder":
+            expected["-ELBO"] = f"{-found['elbo']:.2f} nats"
+            expected["KL (rate)"] = f"{found['kl']:.2f} nats"
+        if name == "iwae":
+            expected["-L_5"] = f"{-found['bound']:.2f} nats"
+        assert told == expected
+        assert protocol == found["protocol"]
+        for k, measured in found.get("log_likelihood", {}).items():
+            told, protocol = there.pop(f"{heading}, {k} draws")
+            value = f"{-measured['log_px']:.2f} nats ± {measured['standard_error']:.2f}"
+            what = "-log p(x | y)" if name == "animals" else "-log p(x)"
+            assert told == {what: f"{value} (standard error)"}
+            assert protocol == measured["protocol"]
+    assert not there
+
+
+def test_what_was_measured_is_there(trained):
+    """Or the test above would look at nothing."""
+    for name, entry, options in ASKED:
+        metrics = json.loads((trained / name / "metrics.json").read_text())
+        assert str(options[1]) in metrics[entry]["log_likelihood"]
+
+
+def test_an_autoencoder_has_no_elbo(tmp_path):
+    told, protocol = sections(report(tmp_path, "autoencoder"))["test"]
+    assert list(told) == ["reconstruction (distortion)", "active latents"]
+    assert told["active latents"] == "2", "of how many is not stored"
+    assert "no ELBO" in protocol["formula"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "memory", "told"),
+    [
+        (1234.6, 987.6, "trained in 1,235 s, 988 MB at most"),
+        (1234.6, None, "trained in 1,235 s"),
+        (0.2, "987", "trained in 0 s"),
+        (None, 987.6, ""),
+        (None, None, ""),
+    ],
+)
+def test_the_head_says_what_the_training_took(tmp_path, seconds, memory, told):
+    folder = copy("vae", tmp_path)
+    change(folder, "metrics.json", train_seconds=seconds, peak_memory_mb=memory)
+    page = report(tmp_path, folder)
+    assert page.one("header").texts("span", **{"class": "time"}) == [told]
+    assert first_lines(page)[3:] == [told]
+
+
+@pytest.mark.parametrize("odd", ["null", "NaN", "Infinity", "-Infinity", '"7"', "[]", "{}"])
+def test_a_number_that_is_none_is_a_question_mark(tmp_path, odd):
+    folder = copy("iwae", tmp_path)
+    text = (folder / "metrics.json").read_text()
+    for name in ("elbo", "bound", "kl", "reconstruction", "log_px", "standard_error"):
+        text = re.sub(rf'"{name}": [-\d.e]+', f'"{name}": {odd}', text)
+    (folder / "metrics.json").write_text(text)
+    there = sections(report(tmp_path, folder))
+    told, _ = there["test"]
+    assert told.pop("active latents") == "2 of 2"
+    assert set(told.values()) == {"?"}
+    assert len(told) == 4
+    assert there["test, 3 draws"][0] == {"-log p(x)": "?"}
+
+
+def test_no_numbers_of_a_model_that_has_been_trained_further(tmp_path):
+    """They are of another model than the pictures beside them."""
+    folder = copy("vae", tmp_path)
+    assert run("train", "--resume", folder, "--epochs", 2) == 0
+    shutil.copy("vae/metrics.json", folder / "metrics.json")
+    there = sections(report(tmp_path, folder))
+    assert not any("-ELBO" in told for told, _ in there.values())
+
+
+def test_train_keeps_what_was_measured_of_the_same_model(tmp_path):
+    """A complete run that is gone on with has the page that `npvae report` makes of it."""
+    folder = copy("iwae", tmp_path)
+    assert run("train", "--resume", folder) == 0
+    there = sections(browser.read((folder / "report.html").read_text(encoding="utf-8")))
+    assert {"test, 3 draws", "test, 7 draws", "validation", "test, seed9"} <= there.keys()
+    assert there == sections(report(tmp_path, folder))
+
+
+# ---- the training --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["early", "table", "iwae", "autoencoder", "all-to-train"])
+def test_every_epoch_has_its_row(tmp_path, name):
+    with open(f"{name}/history.csv", newline="") as file:
+        epochs = list(csv.DictReader(file))
+    page = report(tmp_path, name)
+    found = folded(page, f"{len(epochs)} epochs, in nats an example")
+    bound = {"iwae": "L_5", "autoencoder": "log p(x|z)"}.get(name, "ELBO")
+    of_all = ("train ELBO", "train_elbo") if bound == "ELBO" else ("train loss", "train_loss")
+    columns = {
+        "epoch": "epoch",
+        of_all[0]: of_all[1],
+        "train reconstruction": "train_reconstruction",
+        "train KL": "train_kl",
+        f"validation {bound}": "validation_bound",
+        "validation reconstruction": "validation_reconstruction",
+        "validation KL": "validation_kl",
+        "active latents": "validation_active_units",
+    }
+    if name == "all-to-train":
+        columns = dict(list(columns.items())[:4])
+    assert found.one("thead").texts("th") == list(columns)
+    whole = ("epoch", "validation_active_units")
+    assert rows(found) == [
+        [epoch[key] if key in whole else f"{float(epoch[key]):.2f}" for key in columns.values()]
+        for epoch in epochs
+    ]
+
+
+def test_an_epoch_without_numbers(tmp_path):
+    folder = copy("vae", tmp_path)
+    names = "epoch,train_loss,train_elbo,train_reconstruction,train_kl"
+    (folder / "history.csv").write_text(f"{names}\n1,nan,-inf,inf,nan\n2,3,4,5,6\n")
+    assert rows(folded(report(tmp_path, folder), "2 epochs, in nats an example")) == [
+        ["1", "?", "?", "?"],
+        ["2", "4.00", "5.00", "6.00"],
+    ]
+
+
+def first_lines(page):
+    return page.one("header").texts("p")
+
+
+def test_the_head_says_what_was_trained(tmp_path):
+    page = report(tmp_path, "vae")
+    assert page.one("h1").text == "pixels.npy"
+    assert page.one("title").text == "pixels.npy: npvae report"
+    model, training, of_run, took = first_lines(page)
+    assert model.startswith("VAE 20-8-2-8-20, relu, Bernoulli likelihood, binarize dynamic, beta 1")
+    assert training == "Adam, learning rate 0.001, batches of 40, 1 epoch"
+    assert of_run.startswith("run vae, 1 epoch")
+    assert "best" not in of_run
+    found = json.loads(Path("vae/metrics.json").read_text())
+    assert took.startswith(f"trained in {found['train_seconds']:.0f} s")
+
+
+def test_the_best_epoch_after_early_stopping(tmp_path):
+    with open("early/history.csv", newline="") as file:
+        bounds = [float(epoch["validation_bound"]) for epoch in csv.DictReader(file)]
+    best, done = 1 + int(np.argmax(bounds)), len(bounds)
+    assert best == done - 3 < 57, "it stopped early, three epochs after the best"
+    page = report(tmp_path, "early")
+    assert f"after {done} of 60 epochs, of which {best} was the best" in first_lines(page)[2]
+
+
+def unfinished(tmp_path, epochs=3):
+    """Return a run as it is when it was stopped after its first epoch."""
+    folder = copy("vae", tmp_path)
+    opened = RunFolder.open(folder)
+    opened.write_settings(replace(opened.settings(), epochs=epochs))
+    (folder / "metrics.json").unlink()
+    return folder
+
+
+def test_a_run_that_has_not_ended_says_so(tmp_path):
+    page = report(tmp_path, unfinished(tmp_path))
+    assert "after 1 of 3 epochs" in first_lines(page)[2]
+    assert "None of this model yet: they are measured at the end of its training." in page.texts(
+        "p"
+    )
+    assert not page.all("section")
+    assert first_lines(page)[3] == "", "nor what it took"
+
+
+def test_a_run_of_which_no_epoch_has_ended(tmp_path):
+    folder = unfinished(tmp_path)
+    (folder / "history.csv").unlink()
+    page = report(tmp_path, folder)
+    assert "after 0 of 3 epochs" in first_lines(page)[2]
+    assert not rows(folded(page, "0 epochs, in nats an example"))
+
+
+def test_a_run_that_was_never_trained(tmp_path, capsys):
+    folder = unfinished(tmp_path)
+    for path in folder.glob("*.npz"):
+        path.unlink()
+    (folder / "report.html").unlink()
+    assert "holds no model yet; train it" in refused(capsys, "report", folder)
+    assert not (folder / "report.html").exists()
+
+
+# ---- config and pictures -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["vae", "table", "animals"])
+def test_the_config_is_there(tmp_path, name):
+    config = json.loads((RunFolder.open(name) / "config.json").read_text())
+    page = report(tmp_path, name)
+    for part in ("settings", "data", "versions"):
+        assert rows(folded(page, part.capitalize())) == [
+            [key, ", ".join(map(str, value)) if isinstance(value, list) else str(value)]
+            for key, value in config[part].items()
+            if value is not None and value != [] and value != ""
+        ]
+
+
+def test_every_picture_has_its_caption(tmp_path):
+    page = report(tmp_path, "vae")
+    captions = {node.attributes["id"]: node.texts("figcaption") for node in page.all("figure")}
+    assert captions == {name: [told.caption] for name, told in gallery.PICTURES.items()}
+    assert [image.attributes["alt"] for image in page.all("img")] == [
+        told.caption for told in gallery.PICTURES.values()
+    ]
+
+
+def test_a_picture_that_could_not_be_drawn_says_why(tmp_path, monkeypatch):
+    draw_all = gallery.draw_all
+    why = "no <b>epoch</b> & no model"
+    monkeypatch.setattr(gallery, "draw_all", lambda run: draw_all(run) | {"kl": why})
+    page = report(tmp_path, "vae")
+    figure = page.one("figure", id="kl")
+    assert figure.texts("p") == [f"Not drawn: {why}."]
+    assert not figure.all("img")
+    assert len(page.all("img")) == len(gallery.PICTURES) - 1

@@ -1,0 +1,271 @@
+import json
+
+import numpy as np
+import pytest
+from strict_device import StrictDevice, waiting_allowed
+
+from npvae import IWAE, VAE, Autoencoder, DataError, DenoisingAutoencoder, Dense, InputError, Pixels, Standardized, load_model, save_model
+
+MODELS = {
+    "vae": lambda **o: VAE.dense(6, (5, 4), 2, activation="tanh", beta=2, seed=3, **o),
+    "vae without hidden layers": lambda **o: VAE.dense(6, (), 2, seed=3, **o),
+    "vae, gaussian": lambda **o: VAE.dense(6, 5, 2, likelihood="gaussian", sigma=0.3, **o),
+    "vae, learned sigma": lambda **o: VAE.dense(
+        6, 5, 2, likelihood="gaussian", sigma="learned", **o
+    ),
+    "vae, optimal sigma": lambda **o: VAE.dense(
+        6, 5, 2, likelihood="gaussian", sigma="optimal", **o
+    ),
+    "vae, gated": lambda **o: VAE.dense(6, 5, 2, activation="gated", logvar_range=(-6, 2), **o),
+    "vae, free bits": lambda **o: VAE.dense(6, 5, 2, free_bits=0.25, beta=0, **o),
+    "vae, conditional": lambda **o: VAE.dense(6, 5, 2, n_y=3, **o),
+    "iwae": lambda **o: IWAE.dense(6, 5, 2, k=3, **o),
+    "dreg, conditional": lambda **o: IWAE.dense(6, (), 2, n_y=3, k=2, objective="dreg", **o),
+    "autoencoder": lambda **o: Autoencoder.dense(6, 5, 2, activation="softplus", seed=3, **o),
+    "denoising": lambda **o: DenoisingAutoencoder.dense(
+        6, 5, 2, corruption="gaussian", amount=0.7, **o
+    ),
+}
+X = np.random.default_rng(0).random((7, 6))
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """The file of a small model."""
+    path = tmp_path / "model.npz"
+    save_model(path, MODELS["vae"](), Pixels("dynamic"), (2, 3))
+    return path
+
+
+def rewrite(path, **changes):
+    """Write a saved file again with other arrays; None leaves one out."""
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    arrays |= {name.replace("__", "/").replace("_", "."): a for name, a in changes.items()}
+    np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
+
+
+def rewrite_header(path, **changes):
+    with np.load(path) as file:
+        header = json.loads(str(file["header"]))
+    rewrite(path, header=np.array(json.dumps(header | changes)))
+
+
+# ---- there and back ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"), [*((name, np.float32) for name in MODELS), ("vae", np.float64)]
+)
+def test_what_is_loaded_is_what_was_saved(tmp_path, name, dtype):
+    model = MODELS[name](dtype=dtype)
+    save_model(tmp_path / "model.npz", model, Pixels("threshold"), (2, 3))
+    again = load_model(tmp_path / "model.npz", dtype=dtype)
+    np.testing.assert_array_equal(again.model.params.flat, model.params.flat)
+    assert again.model.params.flat.dtype == dtype
+    assert type(again.model) is type(model)
+    assert again.model.config == model.config
+    assert again.shape == (2, 3)
+    assert isinstance(again.scaling, Pixels)
+    assert again.scaling.binarize == "threshold"
+    x = X.astype(dtype)
+    y = model.one_hot(np.arange(7) % 3) if model.n_y else None
+    np.testing.assert_array_equal(again.model.reconstruct(x, y=y), model.reconstruct(x, y=y))
+    for each in (model, again.model):
+        each.params.grad[:] = 0
+        each.loss_and_grad(x, each.draw_noise(np.random.default_rng(1), len(x)), y)
+    np.testing.assert_array_equal(again.model.params.grad, model.params.grad)
+
+
+def test_the_standardisation_goes_with_the_model(tmp_path):
+    scaling = Standardized(np.arange(6) / 7, np.arange(1, 7) / 3)
+    save_model(tmp_path / "model.npz", MODELS["vae, gaussian"](), scaling, (6,))
+    again = load_model(tmp_path / "model.npz").scaling
+    assert isinstance(again, Standardized)
+    np.testing.assert_array_equal(again.mean, scaling.mean)
+    np.testing.assert_array_equal(again.std, scaling.std)
+
+
+def test_same_model_same_bytes(tmp_path, saved):
+    save_model(tmp_path / "again.npz", MODELS["vae"](), Pixels("dynamic"), (2, 3))
+    assert (tmp_path / "again.npz").read_bytes() == saved.read_bytes()
+
+
+def test_there_is_no_pickle_in_it(saved):
+    with np.load(saved, allow_pickle=False) as file:
+        assert {file[name].dtype.kind for name in file.files} <= {"f", "U"}
+
+
+def test_a_model_moves_between_devices(tmp_path, saved):
+    device = StrictDevice()
+    moved = load_model(saved, device=device).model
+    with waiting_allowed():
+        save_model(tmp_path / "again.npz", moved, Pixels("dynamic"), (2, 3))
+    assert (tmp_path / "again.npz").read_bytes() == saved.read_bytes()
+
+
+def test_layers_of_ones_own_cannot_be_saved(tmp_path):
+    model = VAE(Dense(6, 4, rng=0), Dense(2, 6, rng=0), n_x=6, n_z=2)
+    with pytest.raises(InputError, match=r"layers of your own.*model\.params\.flat"):
+        save_model(tmp_path / "model.npz", model, Pixels(), (6,))
+    assert not list(tmp_path.iterdir())
+
+
+# ---- files that are none -------------------------------------------------------------------------
+
+
+def test_no_such_file(tmp_path):
+    with pytest.raises(DataError, match=r"there is no file .*model\.npz; give one that"):
+        load_model(tmp_path / "model.npz")
+
+
+def test_a_file_cut_short_at_any_place(saved):
+    content = saved.read_bytes()
+    for length in range(0, len(content), 97):
+        saved.write_bytes(content[:length])
+        with pytest.raises(DataError, match=r"model\.npz"):
+            load_model(saved)
+
+
+def test_a_damaged_file(saved):
+    """Whichever byte is wrong: a DataError, or (in what zip itself ignores) the same model."""
+    content, model = saved.read_bytes(), load_model(saved).model
+    for place in range(0, len(content), 53):
+        damaged = bytearray(content)
+        damaged[place] ^= 0xFF
+        saved.write_bytes(damaged)
+        try:
+            again = load_model(saved).model
+        except DataError:
+            continue
+        np.testing.assert_array_equal(again.params.flat, model.params.flat)
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>not found</html>", b"PK\x03\x04", b"\x80\x04N."])
+def test_another_kind_of_file(saved, content):
+    saved.write_bytes(content)
+    with pytest.raises(DataError, match="cannot be read as"):
+        load_model(saved)
+
+
+def test_an_array_alone(saved):
+    with open(saved, "wb") as file:
+        np.save(file, X)
+    with pytest.raises(DataError, match=r"model\.npz"):
+        load_model(saved)
+
+
+def test_a_pickle_is_never_opened(saved):
+    class Trap:
+        def __reduce__(self):
+            return pytest.fail, ("a pickle was opened",)
+
+    rewrite(saved, header=np.array([Trap()], dtype=object))
+    with pytest.raises(DataError, match=r"model\.npz"):
+        load_model(saved)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"header": None},
+        {"header": np.array("no JSON")},
+        {"header": np.array("[]")},
+        {"params__encoder_0_W": None},
+        {"params__encoder_0_W": np.zeros((6, 6))},
+        {"params__encoder_0_b": np.zeros(1)},  # which would broadcast
+        {"params__encoder_0_W": np.array("text")},
+        {"params__encoder_0_b": np.full(5, np.nan)},
+        {"params__encoder_0_b": np.full(5, 1j)},
+        {"params__encoder_0_b": np.full(5, "b")},
+    ],
+)
+def test_a_file_with_something_else_in_it(saved, changes):
+    rewrite(saved, **changes)
+    with pytest.raises(DataError, match=r"model\.npz"):
+        load_model(saved)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": 99},
+        {"model": {"model": "gan"}},
+        {"model": {"model": "vae"}},
+        {"model": {"model": "vae", "n_x": -1, "n_h": [3], "n_z": 2}},
+        {"model": {"model": ["vae"], "n_x": 6, "n_h": [5, 4], "n_z": 2}},
+        {"scaling": {"kind": "unknown"}},
+        {"scaling": {"kind": "pixels", "binarize": "sometimes"}},
+        {"scaling": {"kind": "standardized"}},
+        {"shape": None},
+        {"shape": [2, 2]},
+    ],
+)
+def test_a_header_that_says_something_else(saved, changes):
+    rewrite_header(saved, **changes)
+    with pytest.raises(DataError, match=r"model\.npz"):
+        load_model(saved)
+
+
+HOSTILE = {
+    "vae": {
+        "n_y": [10**15, -1, 1.5, "3", 1],
+        "beta": ["much"],
+        "free_bits": [-1, []],
+        "logvar_range": [[2, -6], ["a", 2], 3],
+        "sigma": ["best"],
+        "likelihood": ["poisson"],
+        "activation": ["gated"],
+        "n_h": [[10**12, 4]],
+        "model": ["iwae"],
+        "k": [3],
+        "speed": [3],
+    },
+    "iwae": {
+        "k": [10**15, 2.0, 0, "3", True, None],
+        "objective": ["best", []],
+        "beta": [2],
+        "model": ["vae"],
+        "amount": [0.3],
+    },
+    "denoising": {
+        "corruption": ["fog", 3, []],
+        "amount": [0, "much", None],
+        "n_y": [10**15],
+        "logvar_range": [[-6, 2]],
+    },
+    "dreg, conditional": {"n_y": [10**15, 0, 2, True]},
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_header_that_lies_about_its_model(tmp_path, name):
+    """No lie about a size may take memory, and none may end in a traceback."""
+    path = tmp_path / "model.npz"
+    for field, lie in ((field, lie) for field, lies in HOSTILE[name].items() for lie in lies):
+        save_model(path, MODELS[name](), Pixels(), (2, 3))
+        rewrite_header(path, model=MODELS[name]().config | {field: lie})
+        with pytest.raises(DataError, match=r"model\.npz cannot be read as a model"):
+            load_model(path)
+
+
+@pytest.mark.parametrize("lie", [{"n_y": 10**6}, {"n_h": [10**6, 4]}, {"n_z": 10**6}])
+def test_sizes_that_the_file_does_not_hold_take_no_memory(saved, lie):
+    rewrite_header(saved, model=MODELS["vae"]().config | lie)
+    with pytest.raises(DataError, match="need more than the 152 numbers in it"):
+        load_model(saved)
+
+
+@pytest.mark.parametrize("changes", [{"scaling__std": np.zeros(6)}, {"scaling__mean": np.zeros(3)}])
+def test_a_damaged_standardisation(tmp_path, changes):
+    path = tmp_path / "model.npz"
+    save_model(path, MODELS["vae"](), Standardized(np.zeros(6), np.ones(6)), (6,))
+    rewrite(path, **changes)
+    with pytest.raises(DataError, match=r"model\.npz"):
+        load_model(path)
+
+
+def test_a_file_of_a_later_npvae_says_what_to_do(saved):
+    rewrite_header(saved, format=2)
+    with pytest.raises(DataError, match="has format 2; this npvae reads format 1"):
+        load_model(saved)

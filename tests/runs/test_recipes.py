@@ -1,0 +1,216 @@
+"""The named settings: each builds, trains, is listed with its source, and can be overridden."""
+
+import json
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from run_files import draw_quickly
+
+from npvae import Dataset, InputError, Split, fit
+from npvae.runs.building import build_model, build_optimizer, build_scaling, build_schedules
+from npvae.cli import build_parser, main
+from npvae.runs.recipes import RECIPES, find_recipe
+from npvae.runs.resolving import resolve
+from npvae.runs.folder import RunFolder
+from npvae.runs.settings import Settings
+
+PUBLISHED = {  # as in the papers; nats, 5,000 draws but for the grey pixels
+    "pytorch-example": "105.6",
+    "iwae-paper-vae-1": "86.76",
+    "iwae-paper-vae-5": "86.47",
+    "iwae-paper-vae-50": "86.35",
+    "iwae-paper-iwae-1": "86.76",
+    "iwae-paper-iwae-5": "85.54",
+    "iwae-paper-iwae-50": "84.78",
+    "dreg-50": "84.32",
+    "gated": "84.45 +- 0.12",
+}
+NAMES = {field.name for field in fields(Settings)}
+
+
+def tiny():
+    """Six labelled pictures of 3x3 bytes in each part."""
+    x = np.random.default_rng(0).integers(0, 256, (18, 9), dtype=np.uint8)
+    parts = [Split(x, rows, rows % 2) for rows in np.split(np.arange(18), 3)]
+    return Dataset("tiny", *parts, (3, 3), "pixels", "a test", classes=("even", "odd"))
+
+
+def settings_of(name):
+    return Settings(data="x", **RECIPES[name].settings)
+
+
+# ---- what they are -------------------------------------------------------------------------------
+
+
+def test_they_are_those_that_were_promised():
+    promised = ["default", "pytorch-example", "aevb", "gated", "conditional", "denoising"]
+    promised += [f"iwae-paper-{kind}-{k}" for kind in ("vae", "iwae") for k in (1, 5, 50)]
+    assert set(RECIPES) == {*promised, "dreg-50", "learned-sigma", "optimal-sigma"}
+    assert RECIPES["default"].settings == {}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_each_builds_and_trains(name):
+    """As it is, but on six examples and for one epoch, as the first of its own."""
+    data, recipe = tiny(), RECIPES[name]
+    assert set(recipe.settings) <= NAMES - {"data", "recipe", "seed"}
+    settings = resolve(settings_of(name), data)
+    model = build_model(settings, data, np.random.default_rng(0))
+    before = model.params.flat.copy()
+    records = fit(
+        model,
+        data,
+        scaling=build_scaling(settings, data),
+        optimizer=build_optimizer(settings),
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        **build_schedules(settings),
+    )
+    record = next(records)
+    assert np.isfinite(record.held_out.bound)
+    assert (model.params.flat != before).any()
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_published_figures(name):
+    assert RECIPES[name].published.startswith(f"{PUBLISHED[name]} (")
+
+
+def test_where_there_is_no_figure_it_says_so():
+    for name in RECIPES.keys() - PUBLISHED.keys():
+        assert RECIPES[name].published.startswith("none")
+
+
+def test_the_protocol_of_the_iwae_paper():
+    for objective, k in ((objective, k) for objective in ("elbo", "iwae") for k in (1, 5, 50)):
+        settings = settings_of(f"iwae-paper-{'vae' if objective == 'elbo' else 'iwae'}-{k}")
+        assert (settings.objective, settings.k) == (objective, k)
+        assert (settings.latent, settings.hidden, settings.activation) == (50, (200, 200), "tanh")
+        assert (settings.epochs, settings.lr, settings.lr_schedule) == (3280, 1e-3, "stages")
+        assert (settings.adam_beta1, settings.adam_eps) == (0.99, pytest.approx(5e-6))
+        assert (settings.batch_size, settings.validation, settings.init) == (20, 400, "glorot")
+        assert settings.mean_bias
+    assert (settings_of("dreg-50").objective, settings_of("dreg-50").k) == ("dreg", 50)
+    assert settings_of("dreg-50").latent == 100
+
+
+def test_the_protocol_of_the_gated_baseline():
+    settings = settings_of("gated")
+    assert (settings.activation, settings.init) == ("gated", "he")
+    assert (settings.latent, settings.hidden, settings.logvar_range) == (40, (300, 300), (-6, 2))
+    assert (settings.warm_up, settings.patience, settings.validation) == (100, 50, 10_000)
+    assert (settings.lr, settings.batch_size) == (5e-4, 100)
+
+
+def test_the_protocol_of_pytorchs_example():
+    settings = replace(settings_of("pytorch-example"), validation=None, init="glorot")
+    assert settings == Settings(data="x", binarize="none")  # for the rest npvae's defaults
+    assert (settings.latent, settings.hidden, settings.batch_size) == (20, (400,), 128)
+    assert (settings.lr, settings.epochs) == (1e-3, 10)
+    assert settings_of("pytorch-example").validation == 0
+
+
+def test_the_others():
+    aevb, denoising = settings_of("aevb"), settings_of("denoising")
+    assert (aevb.hidden, aevb.activation, aevb.optimizer) == ((500,), "tanh", "adagrad")
+    assert (aevb.latent, aevb.lr, aevb.batch_size) == (20, 0.02, 100)
+    assert settings_of("conditional").conditional
+    assert (denoising.model, denoising.corruption, denoising.noise) == ("denoising", "mask", 0.3)
+    for name in ("learned", "optimal"):
+        settings = settings_of(f"{name}-sigma")
+        assert (settings.likelihood, settings.sigma) == ("gaussian", name)
+
+
+def test_one_that_does_not_exist():
+    with pytest.raises(
+        InputError, match="no recipe 'soup'; choose from default, pytorch-example, "
+    ):
+        find_recipe("soup")
+
+
+# ---- npvae recipes, npvae train --recipe ---------------------------------------------------------
+
+
+def test_they_are_listed_with_source_figure_and_flags(capsys):
+    assert main(["recipes"]) == 0
+    said = capsys.readouterr().out
+    assert max(map(len, said.splitlines())) <= 100
+    *listed, advice = said.strip().split("\n\n")
+    assert "--recipe NAME" in advice
+    assert "npvae evaluate RUN --samples 5000" in advice
+    for (name, recipe), text in zip(RECIPES.items(), listed, strict=True):
+        words = " ".join(text.split())
+        assert words.startswith(f"{name}: {recipe.what} flags: ")
+        assert f"source: {recipe.source} published: {recipe.published}" in words
+        assert words.endswith(f"differs: {recipe.remark}" if recipe.remark else recipe.published)
+        flags = words.partition(" flags: ")[2].partition(" source: ")[0]
+        flags = flags if recipe.settings else flags.removeprefix("none")
+        given = vars(build_parser().parse_args(["train", *flags.split()]))
+        assert {key: given[key] for key in given if key in NAMES} == dict(recipe.settings)
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    x = np.random.default_rng(0).integers(0, 256, (40, 3, 3), dtype=np.uint8)
+    np.savez("own.npz", x=x, y=np.arange(40) % 2)
+    draw_quickly(monkeypatch)
+
+
+def test_a_run_with_a_recipe_keeps_its_name_and_what_overrides_it(own, capsys):
+    given = "--latent 3 --k 2 --epochs 1 --validation 4 --no-mean-bias"
+    recipe = ["--recipe", "iwae-paper-iwae-5"]
+    assert main(["train", "--data", "own.npz", *recipe, *given.split(), "--out", "run"]) == 0
+    assert "recipe iwae-paper-iwae-5" in capsys.readouterr().out
+    stored = json.loads(Path("run/config.json").read_text())["settings"]
+    expected = {"latent": 3, "k": 2, "epochs": 1, "validation": 4, "mean_bias": False}
+    assert {name: stored[name] for name in expected} == expected
+    assert stored["recipe"] == "iwae-paper-iwae-5"
+    for name in RECIPES["iwae-paper-iwae-5"].settings.keys() - expected.keys():
+        value = RECIPES["iwae-paper-iwae-5"].settings[name]
+        assert stored[name] == (list(value) if isinstance(value, tuple) else value)
+    assert len(RunFolder(Path("run")).load_data().validation) == 4
+    assert main(["train", "--resume", "run"]) == 0
+    assert main(["train", "--resume", "run", "--recipe", "aevb"]) == 2
+    assert "--recipe cannot be given" in capsys.readouterr().err
+
+
+def test_what_does_not_fit_a_recipe_is_refused_with_what_the_recipe_sets(own, capsys):
+    given = ["--recipe", "iwae-paper-iwae-5", "--model", "autoencoder", "--validation", "4"]
+    assert main(["train", "--data", "own.npz", *given]) == 2
+    said = capsys.readouterr().err
+    assert "--objective iwae is for a VAE" in said
+    assert "(the recipe iwae-paper-iwae-5 sets --latent 50 --hidden 200,200" in said
+    assert main(["train", "--data", "own.npz", "--recipe", "gated"]) == 2
+    assert "(the recipe gated sets " in capsys.readouterr().err
+
+
+def test_only_the_vae_of_one_draw_has_its_kl_in_closed_form():
+    closed = [name for name, recipe in RECIPES.items() if "closed form, not drawn" in recipe.remark]
+    assert closed == ["iwae-paper-vae-1"]
+
+
+def test_none_undoes_what_a_recipe_says(own):
+    given = "--patience none --logvar-range none --warm-up 0 --epochs 1 --validation 4"
+    recipe = ["--recipe", "gated", "--hidden", "5"]
+    assert main(["train", "--data", "own.npz", *recipe, *given.split(), "--out", "run"]) == 0
+    stored = json.loads(Path("run/config.json").read_text())["settings"]
+    assert (stored["patience"], stored["logvar_range"]) == (None, None)
+    other = ["--recipe", "learned-sigma", "--likelihood", "bernoulli", "--sigma", "none"]
+    assert main(["train", "--data", "own.npz", *other, "--epochs", "1", "--out", "other"]) == 0
+
+
+def test_the_recipe_decides_how_much_of_the_default_data_is_held_out(own, monkeypatch):
+    asked = []
+
+    def default(**options):
+        asked.append(options)
+        return tiny(), "tiny, since nothing else is there"
+
+    monkeypatch.setattr("npvae.cli.starting.default_dataset", default)
+    for more in ([], ["--validation", "7"]):
+        given = ["--recipe", "iwae-paper-vae-1", "--epochs", "1", "--latent", "2", *more]
+        main(["train", *given, "--out", "-".join(["run", *more])])
+    assert [options["validation"] for options in asked] == [400, 7]

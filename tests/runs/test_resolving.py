@@ -1,0 +1,187 @@
+"""From what was asked to complete settings; and what does not fit the data or each other."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from npvae import Dataset, InputError, Split
+from npvae.runs.resolving import load_data, resolve
+from npvae.runs.settings import Settings
+
+RNG = np.random.default_rng(0)
+
+
+def dataset(x, kind, shape=(4,), labelled=False):
+    labels = np.arange(len(x)) % 2 if labelled else None
+    part = Split(x, np.arange(len(x)), labels)
+    classes = ("a", "b") if labelled else ()
+    return Dataset("mine.npy", part, part, part, shape, kind, "a test", classes)
+
+
+PIXELS = dataset(RNG.integers(0, 256, (20, 4), dtype=np.uint8), "pixels", labelled=True)
+COLOUR = dataset(RNG.integers(0, 256, (20, 12), dtype=np.uint8), "pixels", (2, 2, 3))
+REAL = dataset(RNG.normal(100, 15, (20, 4)), "real")
+UNIT = dataset(RNG.random((20, 4)), "real")
+BELOW = dataset(np.array([[0.5, -0.1]] * 20), "real", (2,))
+TESTED = dataclasses.replace(UNIT, test=Split(REAL.train.x, np.arange(20)))  # beyond 1 in one part
+UNVALIDATED = dataclasses.replace(PIXELS, validation=Split(PIXELS.train.x, np.arange(0)))
+
+
+# ---- what is filled in ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "asked", "likelihood", "binarize", "sigma"),
+    [
+        (PIXELS, {}, "bernoulli", "dynamic", None),
+        (PIXELS, {"binarize": "threshold"}, "bernoulli", "threshold", None),
+        (PIXELS, {"binarize": "none"}, "bernoulli", "none", None),
+        (PIXELS, {"likelihood": "gaussian"}, "gaussian", "none", 0.1),
+        (PIXELS, {"likelihood": "gaussian", "sigma": 0.3}, "gaussian", "none", 0.3),
+        (PIXELS, {"likelihood": "gaussian", "sigma": "learned"}, "gaussian", "none", "learned"),
+        (COLOUR, {}, "gaussian", "none", 0.1),
+        (COLOUR, {"likelihood": "bernoulli"}, "bernoulli", "dynamic", None),
+        (REAL, {}, "gaussian", "none", 0.5),
+        (REAL, {"sigma": 2.0}, "gaussian", "none", 2.0),
+        (UNIT, {}, "gaussian", "none", 0.5),
+        (UNIT, {"likelihood": "bernoulli"}, "bernoulli", "dynamic", None),
+    ],
+)
+def test_what_was_not_asked_follows_from_the_data(data, asked, likelihood, binarize, sigma):
+    asked = Settings(data="x", **asked)
+    settings = resolve(asked, data)
+    assert (settings.likelihood, settings.binarize, settings.sigma) == (likelihood, binarize, sigma)
+    unchanged = {"likelihood": None, "binarize": None, "sigma": None, "data": "x"}
+    assert dataclasses.replace(settings, **unchanged) == dataclasses.replace(asked, **unchanged)
+
+
+@pytest.mark.parametrize(
+    ("asked", "corruption", "noise"),
+    [
+        ({}, "mask", 0.3),
+        ({"noise": 0.9}, "mask", 0.9),
+        ({"corruption": "gaussian"}, "gaussian", 0.5),
+        ({"corruption": "gaussian", "noise": 2.0}, "gaussian", 2.0),
+    ],
+)
+def test_what_a_denoising_autoencoder_is_given(asked, corruption, noise):
+    settings = resolve(Settings(data="x", model="denoising", **asked), PIXELS)
+    assert (settings.corruption, settings.noise) == (corruption, noise)
+
+
+def test_settings_that_were_resolved_can_be_resolved_again():
+    """As when a run is repeated from its config.json."""
+    asked = Settings(data="x"), Settings(data="x", model="denoising")
+    for data in (PIXELS, COLOUR, REAL, UNIT):
+        for settings in (resolve(each, data) for each in asked):
+            assert resolve(settings, data) == settings
+
+
+def test_ones_own_data_are_named_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert resolve(Settings(data="x.npy"), PIXELS).data == str(tmp_path.resolve() / "x.npy")
+    assert resolve(Settings(data="mnist"), PIXELS).data == "mnist"
+
+
+def test_the_seed_splits_ones_own_data(tmp_path):
+    np.save(tmp_path / "mine.npy", RNG.normal(0, 1, (40, 3)))
+    one, same, other = (
+        load_data(Settings(data=str(tmp_path / "mine.npy"), seed=seed, validation=7))
+        for seed in (1, 1, 2)
+    )
+    assert len(one.validation) == 7
+    np.testing.assert_array_equal(one.test.rows, same.test.rows)
+    assert (one.test.rows != other.test.rows).any()
+
+
+# ---- what does not fit ---------------------------------------------------------------------------
+
+BERNOULLI = {"likelihood": "bernoulli"}
+SEVERAL = {"objective": "iwae", "k": 5}
+CODES = {"model": "autoencoder"}
+REFUSED = {
+    "numbers above 1": (REAL, BERNOULLI, r"in \[0, 1\], and mine\.npy goes from [0-9.]+ to 1"),
+    "numbers below 0": (BELOW, BERNOULLI, "goes from -0.1 to 0.5; use --likelihood gaussian"),
+    "in one part": (TESTED, BERNOULLI, r"goes from 0\.[0-9]+ to 1[0-9.]+; use --likelihood gauss"),
+    "real values drawn": (
+        REAL,
+        {"binarize": "dynamic"},
+        "--binarize dynamic is for pixels",
+    ),
+    "grey values drawn": (
+        PIXELS,
+        {"likelihood": "gaussian", "binarize": "dynamic"},
+        r"with the Gaussian one mine\.npy would be zeros and ones",
+    ),
+    "no epoch left to count": (PIXELS, {"warm_up": 10, "patience": 1}, "none is left after --warm"),
+    "real values cut": (REAL, {"binarize": "threshold"}, "is real-valued; leave it out"),
+    "a sigma": (PIXELS, {"sigma": 0.3}, r"--sigma 0\.3 is for the Gaussian .* add --likelihood ga"),
+    "a learned sigma": (PIXELS, {"sigma": "learned"}, "--sigma learned is for the Gaussian"),
+    "no labels": (REAL, {"conditional": True}, r"needs labels, and mine\.npy has none; give data"),
+    "nothing held out": (UNVALIDATED, {"patience": 3}, "--patience 3 .* hold some .* --validation"),
+    "all of it masked": (
+        PIXELS,
+        {"model": "denoising", "noise": 1.0},
+        "--noise 1 is the share of the numbers that are masked; give one below 1",
+    ),
+    "a beta of codes": (PIXELS, {**CODES, "beta": 2.0}, "--beta 2 is for a VAE; a model autoen"),
+    "a warm-up of codes": (PIXELS, {**CODES, "warm_up": 1}, "--warm-up 1 is for a VAE"),
+    "free bits of codes": (PIXELS, {**CODES, "free_bits": 0.5}, r"--free-bits 0\.5 is for a VAE"),
+    "weights of codes": (PIXELS, {**CODES, "objective": "iwae"}, "--objective iwae is for a VAE"),
+    "draws of codes": (PIXELS, {**CODES, "k": 2}, r"--k 2 is for a VAE; .* no q\(z \| x\)"),
+    "logvar of codes": (PIXELS, {**CODES, "logvar_range": (-6, 2)}, "--logvar-range is for a VAE"),
+    "beta of noisy codes": (PIXELS, {"model": "denoising", "beta": 2.0}, "a model denoising has"),
+    "a VAE's noise": (PIXELS, {"noise": 0.2}, "--noise is for --model denoising; leave it out"),
+    "corrupted codes": (
+        PIXELS,
+        {**CODES, "corruption": "mask"},
+        "--corruption is for --model deno",
+    ),
+    "beta of several": (
+        PIXELS,
+        {"k": 5, "beta": 0.5},
+        r"--beta 0\.5 needs the KL .* with --k 5",
+    ),
+    "warm-up of several": (
+        PIXELS,
+        {**SEVERAL, "warm_up": 2},
+        "with --objective iwae --k 5 it is part of each draw",
+    ),
+    "free bits of one": (PIXELS, {"objective": "dreg", "free_bits": 1.0}, "leave one of them out"),
+    "optimal for several": (
+        COLOUR,
+        {**SEVERAL, "sigma": "optimal"},
+        "with --objective iwae --k 5 use --sigma learned",
+    ),
+    "a long warm-up": (
+        PIXELS,
+        {"warm_up": 11},
+        "--warm-up 11 is longer than the training, --epochs 10, so that beta would never",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_does_not_fit_is_refused_with_advice(name):
+    data, asked, words = REFUSED[name]
+    with pytest.raises(InputError, match=words):
+        resolve(Settings(data="x", **asked), data)
+
+
+@pytest.mark.parametrize(
+    ("data", "asked"),
+    [
+        (PIXELS, {"conditional": True}),
+        (PIXELS, {"warm_up": 9, "patience": 1}),
+        (PIXELS, {"model": "denoising", "corruption": "gaussian", "noise": 1.5}),
+        (PIXELS, {"model": "autoencoder", "likelihood": "gaussian", "sigma": "optimal"}),
+        (PIXELS, {"logvar_range": (-6, 2), "free_bits": 0.5, "beta": 0.0}),
+        (COLOUR, {**SEVERAL, "sigma": "learned"}),
+        (REAL, {"binarize": "none"}),
+        (UNVALIDATED, {}),
+    ],
+)
+def test_what_lies_just_within(data, asked):
+    settings = resolve(Settings(data="x", **asked), data)
+    assert {name: getattr(settings, name) for name in asked} == asked

@@ -1,0 +1,116 @@
+"""Checkpoints with right checksums in which something does not make sense."""
+
+import json
+
+import numpy as np
+import pytest
+from small_training import saved_after
+
+from npvae import DataError, load_checkpoint
+
+
+def rewrite(path, change):
+    """Write a file again after `change(header, arrays)`; its checksums are right."""
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    header = json.loads(str(arrays.pop("header")))
+    change(header, arrays)
+    np.savez(path, header=np.array(json.dumps(header)), **arrays)
+
+
+def progress(**changes):
+    return lambda header, arrays: header["progress"].update(changes)
+
+
+def generator(**changes):
+    return lambda header, arrays: header["progress"]["rng"]["state"].update(changes)
+
+
+def numbers(**changes):
+    return lambda header, arrays: header["optimizer"]["numbers"].update(changes)
+
+
+def array(name, value):
+    return lambda header, arrays: arrays.update({name: value})
+
+
+def without(name):
+    return lambda header, arrays: arrays.pop(name)
+
+
+STRANGE = {
+    "a record of an epoch to come": progress(epoch=1),
+    "no epoch": progress(epoch=0),
+    "half a step": progress(step=1.5),
+    "a step beyond the epoch": progress(step=4),
+    "a negative step": progress(step=-1),
+    "no batch": progress(batch_size=0),
+    "a seed below zero": progress(rng=-1),
+    "an unknown generator": progress(rng={"bit_generator": "Random"}),
+    "a generator without its state": progress(rng={"bit_generator": "PCG64"}),
+    "a generator that draws one number for ever": generator(state=0, inc=0),
+    "a generator with an even increment": generator(inc=4),
+    "a generator with half a state": generator(state=1.5),
+    "a counter without a key": progress(rng={"bit_generator": "Philox4x32-10", "drawn": 0}),
+    "a counter below zero": progress(rng={"bit_generator": "Philox4x32-10", "key": 1, "drawn": -1}),
+    "a counter of 65 bits": progress(
+        rng={"bit_generator": "Philox4x32-10", "key": 1 << 64, "drawn": 0}
+    ),
+    "half a key": progress(rng={"bit_generator": "Philox4x32-10", "key": 0.5, "drawn": 0}),
+    "a time that is none": progress(seconds="long"),
+    "records that are none": progress(records=[{}]),
+    "an order with gaps": array("progress/order", np.arange(40) * 2),
+    "an order of floats": array("progress/order", np.arange(40.0)),
+    "an order of other examples": array("progress/order", np.arange(9)),
+    "losses of another epoch": array("progress/losses", np.zeros((2, 3))),
+    "losses that are none": array("progress/losses", np.full((3, 3), np.nan)),
+    "no losses": without("progress/losses"),
+    "no order": without("progress/order"),
+    "an unknown optimiser": lambda header, arrays: header["optimizer"].update(kind="Magic"),
+    "half an update": numbers(t=1.5),
+    "updates below zero": numbers(t=-1),
+    "true": numbers(t=True),
+    "a decay above one": numbers(beta1=2.0),
+    "a rate below zero": numbers(lr=-0.1),
+    "an infinite rate": numbers(lr=1e999),
+    "another number": numbers(nesterov=1),
+    "a short average": array("optimizer/M", np.zeros(3, np.float32)),
+    "another average": array("optimizer/W", np.zeros(3, np.float32)),
+    "an average in other floats": array("optimizer/M", np.zeros(110)),
+    "sizes of nothing": array("params/encoder.0.W", np.zeros((10**6, 0), "U1")),
+    "an average of text": array("optimizer/M", np.array(["a"] * 84)),
+    "settings that are none": lambda header, arrays: header.update(settings=3),
+    "no versions": lambda header, arrays: header.pop("versions"),
+    "records of other forms": lambda header, arrays: header["progress"]["records"][0].update(
+        held_out=None, epoch=0
+    ),
+    "parameters beyond float32": array("params/encoder.0.b", np.full(5, 1e300)),
+    "parameters of nothing": array("params/extra", np.zeros(3, np.float32)),
+}
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+def test_what_does_not_fit_together_is_refused(tmp_path, strange):
+    path = saved_after(tmp_path / "c.npz", 5)
+    load_checkpoint(path)
+    rewrite(path, STRANGE[strange])
+    with pytest.raises(DataError, match=r"c\.npz"):
+        load_checkpoint(path)
+
+
+def test_sizes_that_the_file_does_not_hold_take_no_memory(tmp_path):
+    path = saved_after(tmp_path / "c.npz", 5)
+    rewrite(path, lambda header, arrays: header["model"].update(n_h=[10**9]))
+    with pytest.raises(DataError, match="need more than the 110 numbers in it"):
+        load_checkpoint(path)
+
+
+# ---- the format ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format_", [2, 0, "1.0", None, [1]])
+def test_another_format_is_refused_by_name(tmp_path, format_):
+    path = saved_after(tmp_path / "c.npz", 0)
+    rewrite(path, lambda header, arrays: header.update(format=format_))
+    with pytest.raises(DataError, match=r"has format .*this npvae reads format 1: use the npvae"):
+        load_checkpoint(path)

@@ -1,0 +1,95 @@
+import errno
+import os
+import stat
+
+import pytest
+
+from npvae import WriteError
+from npvae.storage.atomic import remove_parts, write_whole
+
+
+def test_a_file_and_its_folder_appear(tmp_path):
+    path = tmp_path / "new" / "folder" / "note.txt"
+    with write_whole(path, "w", encoding="utf-8") as file:
+        file.write("ELBO ≤ log p(x)")
+        assert not path.exists()
+    assert path.read_text(encoding="utf-8") == "ELBO ≤ log p(x)"
+
+
+def test_until_the_end_the_old_file_is_there(tmp_path):
+    path = tmp_path / "note.txt"
+    path.write_bytes(b"old")
+    with write_whole(path) as file:
+        file.write(b"new")
+        file.flush()
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("reason", [ValueError, KeyboardInterrupt])
+def test_what_fails_halfway_leaves_everything_as_it_was(tmp_path, reason):
+    path = tmp_path / "note.txt"
+    path.write_bytes(b"old")
+
+    def write_half():
+        with write_whole(path) as file:
+            file.write(b"half")
+            raise reason
+
+    with pytest.raises(reason):
+        write_half()
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["note.txt"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_others_may_read_it_as_they_may_any_new_file(tmp_path):
+    (tmp_path / "usual").write_bytes(b"")
+    with write_whole(tmp_path / "whole") as file:
+        file.write(b"")
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert len(modes) == 1
+
+
+def test_a_full_disk_is_one_clear_message_and_the_old_file_stays(tmp_path):
+    path = tmp_path / "note.txt"
+    path.write_bytes(b"old")
+
+    def write_half():
+        with write_whole(path) as file:
+            file.write(b"half")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(WriteError, match=r"note\.txt could not be written: No space left on"):
+        write_half()
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["note.txt"]
+
+
+def test_content_and_name_are_brought_to_the_disk_in_this_order(tmp_path, monkeypatch):
+    """After a power cut there is the old file or the new one: what is renamed is flushed."""
+    done = []
+    for name in ("fsync", "replace"):
+        real = getattr(os, name)
+
+        def noted(*arguments, name=name, real=real):
+            done.append(name)
+            return real(*arguments)
+
+        monkeypatch.setattr(os, name, noted)
+    with write_whole(tmp_path / "note.txt") as file:
+        file.write(b"whole")
+    assert done == (["fsync", "replace"] if os.name == "nt" else ["fsync", "replace", "fsync"])
+
+
+def test_only_what_writers_left_is_swept(tmp_path):
+    for name in (".model.npz.x1y2.npvae-part", ".film.part", ".hidden", "model.npz", "a.part"):
+        (tmp_path / name).write_bytes(b"")
+    remove_parts(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == [".film.part", ".hidden", "a.part", "model.npz"]
+
+
+def test_a_folder_that_is_a_file_is_an_os_error(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OSError, match="file"), write_whole(tmp_path / "file" / "note.txt"):
+        pass

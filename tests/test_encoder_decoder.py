@@ -1,0 +1,144 @@
+"""What every model shares: a decoder that starts at the mean, an encoder within limits."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from npvae.autoencoder import Autoencoder, DenoisingAutoencoder
+from npvae.encoder_decoder import hidden_sizes
+from npvae.errors import InputError
+from npvae.iwae import IWAE
+from npvae.layers import ClipLogvar, Dense, Sequential, Tanh
+from npvae.likelihoods import Gaussian
+from npvae.vae import VAE
+
+RNG = np.random.default_rng(0)
+MEAN = np.array([0.1, 0.5, 0.9, 0.3])
+
+
+@pytest.mark.parametrize("activation", ["tanh", "gated"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("options", [{}, {"likelihood": "gaussian"}, {"n_y": 2}])
+def test_a_decoder_that_starts_at_the_mean(activation, dtype, options):
+    """Without its last weights it puts out the mean, whatever z."""
+    vae = VAE.dense(4, (5, 3), 2, activation=activation, dtype=dtype, **options)
+    vae.start_at(MEAN)
+    vae.decoder.layers[-1].W[...] = 0
+    y = np.ones((7, 2), dtype) if "n_y" in options else None
+    decoded = vae.decode(RNG.standard_normal((7, 2)).astype(dtype), y)
+    assert decoded.dtype == dtype
+    np.testing.assert_allclose(decoded, np.tile(MEAN, (7, 1)), rtol=1e-6)
+
+
+def test_starting_at_the_mean_changes_the_last_bias_alone():
+    vae = VAE.dense(4, (5, 3), 2, seed=0)
+    before = {name: value.copy() for name, value in vae.params.values.items()}
+    vae.start_at(MEAN)
+    changed = [name for name, value in vae.params.values.items() if (value != before[name]).any()]
+    assert changed == ["decoder.4.b"]
+    np.testing.assert_array_equal(vae.params.flat[-4:], vae.decoder.layers[-1].b)
+
+
+def test_pixels_that_never_change_start_within_reach():
+    vae = VAE.dense(4, 5, 2)
+    vae.start_at(np.array([0.0, 1, 0, 1]))
+    np.testing.assert_allclose(vae.decoder.layers[-1].b, np.log([1 / 999, 999, 1 / 999, 999]))
+
+
+@pytest.mark.parametrize("wrap", [lambda layer: layer, lambda layer: Sequential(Tanh(), layer)])
+def test_a_decoder_of_ones_own_may_start_at_the_mean(wrap):
+    vae = VAE(Dense(4, 4, 0), wrap(Dense(2, 4, 1)), n_x=4, n_z=2, likelihood=Gaussian(1))
+    vae.start_at(MEAN)
+    np.testing.assert_allclose(vae.decode(np.zeros((1, 2), np.float32)), [MEAN], rtol=1e-6)
+
+
+def test_a_decoder_without_a_last_bias_cannot_start_at_the_mean():
+    vae = VAE(Dense(4, 4, 0), Sequential(Dense(2, 4, 1), Tanh()), n_x=4, n_z=2)
+    with pytest.raises(InputError, match="does not end in a Dense layer"):
+        vae.start_at(MEAN)
+
+
+@pytest.mark.parametrize("mean", [0.5, [0.5], [[0.1, 0.5, 0.9, 0.3]]])
+def test_a_mean_of_another_size(mean):
+    with pytest.raises(InputError, match=r"mean has shape .*, expected \(4,\)"):
+        VAE.dense(4, 5, 2).start_at(np.array(mean))
+
+
+# ---- limits of logvar ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cls", [VAE, IWAE])
+def test_logvar_stays_between_its_limits(cls):
+    vae = cls.dense(4, 5, 2, logvar_range=(-6, 2), dtype=np.float64, seed=0)
+    vae.params.flat[:] *= 100
+    mu, logvar = vae.encode(RNG.random((50, 4)))
+    assert (logvar.min(), logvar.max()) == (-6, 2)
+    assert np.abs(mu).max() > 10
+    vae.loss_and_grad(RNG.random((3, 4)), vae.draw_noise(RNG, 3))
+    assert np.isfinite(vae.params.grad).all()
+
+
+def test_limits_of_logvar_are_kept_in_the_config():
+    vae = VAE.dense(4, 5, 2, logvar_range=[np.float32(-6), 2])
+    assert isinstance(vae.encoder.layers[-1], ClipLogvar)
+    assert vae.config["logvar_range"] == [-6.0, 2.0]
+    assert [type(limit) for limit in vae.config["logvar_range"]] == [float, float]
+    assert VAE.dense(4, 5, 2).config["logvar_range"] is None
+
+
+def test_an_autoencoder_has_no_logvar_to_limit():
+    with pytest.raises(InputError, match="logvar_range is for a VAE"):
+        Autoencoder.dense(4, 5, 2, logvar_range=(-6, 2))
+
+
+# ---- building ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cls", "options"),
+    [
+        (Autoencoder, {"n_y": 3}),
+        (DenoisingAutoencoder, {"corruption": "gaussian", "amount": 0.5}),
+        (VAE, {"beta": 2.0, "free_bits": 0.1, "logvar_range": (-6, 2), "sigma": "optimal"}),
+        (IWAE, {"k": 3, "objective": "dreg", "activation": "gated", "sigma": "learned"}),
+    ],
+)
+def test_a_config_builds_the_same_model_again(cls, options):
+    model = cls.dense(4, (5, 3), 2, likelihood="gaussian", **options)
+    config = dict(model.config)
+    assert config.pop("model") == cls.kind
+    again = cls.dense(**config)
+    assert again.config == model.config
+    np.testing.assert_array_equal(again.params.flat, model.params.flat)
+    for name in cls.options:
+        assert getattr(again, name) == getattr(model, name)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_a_copied_gated_model_keeps_its_parameters_to_itself(copied):
+    """Those within a gated layer and within a likelihood are views of the copy's vector, too."""
+    model = IWAE.dense(4, 5, 2, k=3, activation="gated", likelihood="gaussian", sigma="learned")
+    twin, before = copied(model), model.params.flat.copy()
+    twin.params.flat[:] = 0
+    assert twin.likelihood.sigma[0] == 1
+    assert (twin.encoder.layers[0].dense.W == 0).all()
+    x = RNG.random((6, 4)).astype(np.float32)
+    twin.loss_and_grad(x, twin.draw_noise(RNG, 6))
+    assert (twin.params.gradients["likelihood.logvar"] != 0).all()
+    np.testing.assert_array_equal(model.params.flat, before)
+    np.testing.assert_array_equal(model.params.grad, np.zeros_like(before))
+
+
+def test_hidden_sizes():
+    assert hidden_sizes(400) == hidden_sizes((400,)) == hidden_sizes(np.array([400])) == (400,)
+    assert hidden_sizes(()) == ()
+    with pytest.raises(InputError, match="at least one number"):
+        hidden_sizes((3, 0))
+
+
+@pytest.mark.parametrize("n_y", [-1, 2.5])
+def test_a_condition_of_no_size(n_y):
+    with pytest.raises(InputError, match=r"n_y is .*; give the numbers of a condition, 0 for none"):
+        VAE(Dense(4, 4, 0), Dense(2, 4, 0), n_x=4, n_z=2, n_y=n_y)
