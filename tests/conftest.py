@@ -62,11 +62,11 @@ def off_screen():
 
 
 def pytest_addoption(parser):
-    text = "files in tests/storage/test_damaged_files.py, over all kinds; or :17 for file 17 of each kind"
+    text = "files in test_damaged_files.py, over all kinds; or :17 for file 17 of each kind"
     parser.addoption("--damaged-files", default="500", metavar="N", help=text)
-    text = "kills in tests/runs/test_killed.py; from 200 up, each operation on the disk goes wrong in turn"
+    text = "kills in test_killed.py; from 200 up, each operation on the disk goes wrong in turn"
     parser.addoption("--kills", type=int, default=12, metavar="N", help=text)
-    text = "whether to run the lessons in tests/lessons/test_lessons.py: at small sizes, or as they are"
+    text = "whether to run the lessons in test_lessons.py: at small sizes, or as they are"
     parser.addoption("--lessons", choices=["no", "quick", "full"], default="no", help=text)
 
 

@@ -5,8 +5,8 @@ change did not mend them, what the valid file holds), or one of npvae's own erro
 words which file is damaged. Nothing else is raised, warned of, executed or written; time and memory
 have bounds. File number i of a subject is the same in every run:
 
-    .venv/bin/pytest tests/storage/test_damaged_files.py --damaged-files 20000       the whole campaign
-    .venv/bin/pytest tests/storage/test_damaged_files.py -k npz --damaged-files :17  file 17 of one subject
+    pytest tests/storage/test_damaged_files.py --damaged-files 20000       the whole campaign
+    pytest tests/storage/test_damaged_files.py -k npz --damaged-files :17  file 17 of one subject
 
 Should a file kill Python itself, `reading-now.txt` beside the tests' temporary folders says which.
 """

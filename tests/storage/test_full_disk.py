@@ -1,6 +1,6 @@
 """A disk that is full: npvae stops in one clear message, and loses nothing that was saved.
 
-.venv/bin/pytest tests/storage/test_full_disk.py --kills 200    (at each operation on the disk in turn)
+pytest tests/storage/test_full_disk.py --kills 200    (at each operation on the disk in turn)
 """
 
 import os

@@ -49,7 +49,7 @@ FAULTS = {"kill": kill, "stop": stop, "interrupt": interrupt, "full": full, "cou
 
 
 class Disk:
-    """What `storage.atomic` and `storage.lock` know as the system, with a fault from number `at` on.
+    """What `storage.atomic` and `storage.lock` know as the system, faulty from number `at` on.
 
     Attributes
     ----------
