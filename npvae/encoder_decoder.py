@@ -85,6 +85,30 @@ class EncoderDecoder:
             {"encoder": encoder, "decoder": decoder, "likelihood": self.likelihood}, dtype, device
         )
         self._classes = self.params.device.asarray(np.arange(n_y))
+        self._require_width("encoder", n_x + n_y, self.per_latent * n_z)
+        self._require_width("decoder", n_z + n_y, n_x)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("encoder", "decoder", "likelihood", "params") and name in self.__dict__:
+            raise InputError(
+                f"the {name} of a model cannot be replaced, since its flat vector of parameters "
+                "and its file would not follow; build a new model"
+            )
+        super().__setattr__(name, value)
+
+    def _require_width(self, name: str, n_in: int, n_out: int) -> None:
+        """Send one row through a network, so that a size that does not fit is found at once."""
+        network: Layer = getattr(self, name)
+        row = np.full((1, n_in), 0.5)
+        try:
+            found = network.forward(self.params.device.asarray(row, self.params.dtype)).shape
+        except (ValueError, IndexError, TypeError) as error:
+            raise InputError(f"the {name} does not take rows of {n_in} numbers: {error}") from error
+        if found != (1, n_out):
+            raise InputError(
+                f"the {name} makes {found} of (1, {n_in}), expected (1, {n_out}): give it other "
+                f"sizes, or other n_x, n_z, n_y (here {self.n_x}, {self.n_z}, {self.n_y})"
+            )
 
     @classmethod
     def dense(
@@ -179,7 +203,8 @@ class EncoderDecoder:
     def one_hot(self, labels: Array) -> Array:
         """Return y, (B, n_y), for labels, (B,) whole numbers from 0 to n_y - 1.
 
-        >>> EncoderDecoder(None, None, n_x=1, n_z=1, n_y=3).one_hot(np.array([2, 0]))
+        >>> from npvae import VAE
+        >>> VAE.dense(1, 1, 1, n_y=3).one_hot(np.array([2, 0]))
         array([[0., 0., 1.],
                [1., 0., 0.]], dtype=float32)
         """

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -92,10 +93,12 @@ def require_batch(x: Array, n: int, name: str = "x", device: Device = CPU) -> No
 
 
 class Parameters:
-    """All numbers that a model learns in one flat vector, their gradient in another.
+    """All numbers that a model learns in one flat vector, their gradients in another.
 
-    The parts keep their attributes (`layer.W`, `layer.dW`), which become views: whoever changes
-    `flat` changes every layer, and every layer's backward fills its piece of `grad`.
+    The layers keep their attributes (`layer.W`, `layer.dW`), which become views of the two vectors:
+    a change of `flat` changes every layer, and every layer's backward fills its piece of `grad`.
+    What is assigned to such an attribute later, `layer.W = pretrained` for instance, is copied into
+    the view as soon as one of the attributes below is read.
 
     Parameters
     ----------
@@ -107,6 +110,10 @@ class Parameters:
     ----------
     flat, grad : (size,) float arrays
     values, gradients : the named views of both
+
+    Raises
+    ------
+    InputError : a layer is used in two places, or belongs to another model
 
     >>> class Scale:
     ...     def __init__(self):
@@ -134,23 +141,39 @@ class Parameters:
         _refuse_sharing(found)
         initial = [getattr(owner, attribute) for _, owner, attribute in found]
         size = sum(value.size for value in initial)
-        self.flat, self.grad = device.zeros(size, self.dtype), device.zeros(size, self.dtype)
+        self._flat, self._grad = device.zeros(size, self.dtype), device.zeros(size, self.dtype)
         self._found = [(*place, value.shape) for place, value in zip(found, initial, strict=True)]
         self._lend()
-        for view, value in zip(self.values.values(), initial, strict=True):
+        for view, value in zip(self._values.values(), initial, strict=True):
             view[...] = device.asarray(value, self.dtype)
 
     def _lend(self) -> None:
         """Give every layer its pieces of `flat` and `grad`, as views."""
-        self.values: dict[str, Array] = {}
-        self.gradients: dict[str, Array] = {}
+        self._values: dict[str, Array] = {}
+        self._gradients: dict[str, Array] = {}
+        self._lent: list[tuple[object, str, Array]] = []
         start = 0
         for name, owner, attribute, shape in self._found:
             piece = slice(start, start := start + int(np.prod(shape)))
-            self.values[name] = self.flat[piece].reshape(shape)
-            self.gradients[name] = self.grad[piece].reshape(shape)
-            setattr(owner, attribute, self.values[name])
-            setattr(owner, f"d{attribute}", self.gradients[name])
+            value, gradient = self._flat[piece].reshape(shape), self._grad[piece].reshape(shape)
+            self._values[name], self._gradients[name] = value, gradient
+            self._lent += [(owner, attribute, value), (owner, f"d{attribute}", gradient)]
+        for owner, attribute, view in self._lent:
+            setattr(owner, attribute, view)
+        _LENDERS[id(_memory(self._flat))] = self
+
+    def _follow(self) -> None:
+        """Copy what has been assigned to a layer's attributes into their views."""
+        for owner, attribute, view in self._lent:
+            if (assigned := getattr(owner, attribute)) is not view:
+                if np.shape(assigned) != view.shape:
+                    raise InputError(
+                        f"{attribute} of a {type(owner).__name__} was set to an array of shape "
+                        f"{np.shape(assigned)}, expected {view.shape}; for other sizes build "
+                        "another model"
+                    )
+                view[...] = self.device.asarray(assigned, self.dtype)
+                setattr(owner, attribute, view)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Let the layers of a copied model borrow from the copied vector."""
@@ -158,13 +181,61 @@ class Parameters:
         self._lend()
 
     @property
+    def flat(self) -> Array:
+        """All parameters, (size,)."""
+        self._follow()
+        return self._flat
+
+    @flat.setter
+    def flat(self, numbers: Array) -> None:
+        if numbers is not self._flat:  # as it is after `params.flat -= step`
+            self._flat[...] = numbers
+
+    @property
+    def grad(self) -> Array:
+        """The gradient of the loss with respect to all parameters, (size,)."""
+        self._follow()
+        return self._grad
+
+    @grad.setter
+    def grad(self, numbers: Array) -> None:
+        if numbers is not self._grad:
+            self._grad[...] = numbers
+
+    @property
+    def values(self) -> dict[str, Array]:
+        """The parameters by name, as views of `flat`."""
+        self._follow()
+        return self._values
+
+    @property
+    def gradients(self) -> dict[str, Array]:
+        """Their gradients by the same names, as views of `grad`."""
+        self._follow()
+        return self._gradients
+
+    @property
     def size(self) -> int:
         """How many numbers there are to learn."""
-        return int(self.flat.size)
+        return int(self._flat.size)
+
+
+_LENDERS: WeakValueDictionary[int, Parameters] = WeakValueDictionary()
+"""Whose vector a piece of memory is, for as long as that model lives."""
+
+
+def _memory(array: Array) -> Array:
+    """Return the array that owns the memory of a view."""
+    while getattr(array, "base", None) is not None and hasattr(array.base, "base"):
+        array = array.base
+    return array
 
 
 def _refuse_sharing(found: list[tuple[str, object, str]]) -> None:
-    """Two backwards through one layer would overwrite each other's gradient."""
+    """Refuse one layer in two places: a second backward would overwrite the first one's gradient.
+
+    A second model would take the layers from the first, whose flat vector they would then ignore.
+    """
     first: dict[tuple[int, str], str] = {}
     for name, owner, attribute in found:
         before = first.setdefault((id(owner), attribute), name)
@@ -172,4 +243,9 @@ def _refuse_sharing(found: list[tuple[str, object, str]]) -> None:
             raise InputError(
                 f"{before} and {name} are the same layer; gradients are overwritten, not summed, "
                 "so give each place a layer of its own"
+            )
+        if id(_memory(getattr(owner, attribute))) in _LENDERS:
+            raise InputError(
+                f"{name} already belongs to another model, which would lose it; build new layers, "
+                "or copy these with copy.deepcopy"
             )

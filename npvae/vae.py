@@ -105,8 +105,9 @@ class VAE(EncoderDecoder):
 
         loss = -log p(x | z) + beta KL(q(z | x), p(z)),  z = mu + exp(logvar / 2) eps
 
-        With free bits the KL of latent j counts as max(free_bits, KL_j), KL_j being its mean over
-        the batch: a statistic of the batch, so that half-batches need not average to the whole.
+        With free bits the KL of latent j counts as max(free_bits, KL_j), where KL_j is its mean
+        over the batch. That is a statistic of the batch, so that two half-batches need not average
+        to the whole.
 
         Parameters
         ----------
@@ -124,20 +125,25 @@ class VAE(EncoderDecoder):
         z = reparameterize(mu, logvar, eps)
         outputs = self.decoder.forward(self.beside(z, y))
         reconstruction, doutputs = self.likelihood.loss_and_grad(outputs, x)
-        kl, dmu_kl, dlogvar_kl = kl_and_grad(mu, logvar)
-        paid = kl
-        if self.free_bits:
-            each = kl_per_latent(mu, logvar).sum(axis=0) * (1 / len(x))  # (n_z,)
-            self.pays = each > self.free_bits
-            paid = np.maximum(each, self.free_bits).sum()
-            dmu_kl, dlogvar_kl = dmu_kl * self.pays, dlogvar_kl * self.pays
+        kl, paid, dmu_kl, dlogvar_kl = self._kl_and_grad(mu, logvar)
 
         dz = self.decoder.backward(doutputs)[:, : self.n_z]
         dmu, dlogvar = reparameterize_backward(dz, logvar, eps)
-        dmu = dmu + self.beta * dmu_kl
-        dlogvar = dlogvar + self.beta * dlogvar_kl
+        dmu, dlogvar = dmu + self.beta * dmu_kl, dlogvar + self.beta * dlogvar_kl
         backward_parameters(self.encoder, np.concatenate([dmu, dlogvar], axis=1))
         return Loss(reconstruction + self.beta * paid, reconstruction, kl)
+
+    def _kl_and_grad(self, mu: Array, logvar: Array) -> tuple[Array, Array, Array, Array]:
+        """Return the KL divergence, what the loss counts of it, and the gradient of the latter.
+
+        Both are the same without free bits. With them, latent j counts as max(free_bits, KL_j).
+        """
+        kl, dmu, dlogvar = kl_and_grad(mu, logvar)
+        if not self.free_bits:
+            return kl, kl, dmu, dlogvar
+        each = kl_per_latent(mu, logvar).sum(axis=0) * (1 / len(mu))  # (n_z,)
+        self.pays = each > self.free_bits
+        return kl, np.maximum(each, self.free_bits).sum(), dmu * self.pays, dlogvar * self.pays
 
     @property
     def pattern(self) -> Array:

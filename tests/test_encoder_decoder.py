@@ -142,3 +142,24 @@ def test_hidden_sizes():
 def test_a_condition_of_no_size(n_y):
     with pytest.raises(InputError, match=r"n_y is .*; give the numbers of a condition, 0 for none"):
         VAE(Dense(4, 4, 0), Dense(2, 4, 0), n_x=4, n_z=2, n_y=n_y)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "decoder", "words"),
+    [
+        ((6, 5), (2, 6), r"encoder makes \(1, 5\).*expected \(1, 4\)"),
+        ((7, 4), (2, 6), "encoder does not take rows of 6"),
+        ((6, 4), (2, 7), r"decoder makes \(1, 7\).*expected \(1, 6\)"),
+        ((6, 4), (3, 6), "decoder does not take rows of 2"),
+    ],
+)
+def test_networks_of_a_wrong_width_are_refused_when_the_model_is_built(encoder, decoder, words):
+    with pytest.raises(InputError, match=words):
+        VAE(Dense(*encoder, rng=0), Dense(*decoder, rng=1), n_x=6, n_z=2)
+
+
+@pytest.mark.parametrize("name", ["encoder", "decoder", "likelihood", "params"])
+def test_a_part_of_a_model_cannot_be_replaced(name):
+    model = VAE.dense(6, 4, 2)
+    with pytest.raises(InputError, match=name):
+        setattr(model, name, getattr(VAE.dense(6, 4, 2), name))

@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import numpy as np
 import pytest
 
@@ -5,6 +7,7 @@ from npvae.devices import CPU
 from npvae.errors import InputError
 from npvae.layers import Dense, ReLU, Sequential
 from npvae.parameters import Parameters, named_parameters, require_batch, walk
+from npvae.vae import VAE
 
 
 class Scale:
@@ -142,3 +145,32 @@ def test_what_is_on_the_host_already_is_not_copied():
     x = np.ones(3)
     assert CPU.asarray(x) is x
     assert CPU.to_host(x) is x
+
+
+def test_what_is_assigned_to_a_layer_is_in_the_flat_vector():
+    model = VAE.dense(6, 4, 2, seed=0)
+    first = model.encoder.layers[0]
+    first.W = np.full((6, 4), 2.0)
+    assert (model.params.values["encoder.0.W"] == 2).all()
+    assert first.W is model.params.values["encoder.0.W"]
+    first.db = np.full(4, 3.0)  # a layer that makes a new array in its backward
+    assert (model.params.grad[24:28] == 3).all()
+    assert first.db is model.params.gradients["encoder.0.b"]
+
+
+def test_an_array_of_another_shape_is_refused_when_assigned():
+    model = VAE.dense(6, 4, 2, seed=0)
+    model.encoder.layers[0].W = np.zeros((6, 5))
+    with pytest.raises(InputError, match=r"\(6, 5\).*\(6, 4\)"):
+        model.params.flat  # noqa: B018
+
+
+def test_two_models_cannot_have_the_same_layers():
+    encoder, decoder = Dense(6, 4, rng=0), Dense(2, 6, rng=1)
+    model = VAE(encoder, decoder, n_x=6, n_z=2)
+    with pytest.raises(InputError, match=r"encoder\.W already belongs to another model"):
+        VAE(encoder, Dense(2, 6, rng=1), n_x=6, n_z=2)
+    assert encoder.W is model.params.values["encoder.W"]
+    VAE(deepcopy(encoder), deepcopy(decoder), n_x=6, n_z=2)
+    del model
+    VAE(encoder, decoder, n_x=6, n_z=2)  # of which no model is left
