@@ -28,11 +28,11 @@ from npvae.layers import (
 )
 from npvae.likelihoods import Bernoulli, Gaussian, LearnedGaussian, OptimalGaussian
 from npvae.optimizers import SGD, Adagrad, Adam, Momentum
-from npvae.progress import EpochRecord, Progress
 from npvae.runs.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from npvae.runs.fit import fit, trainer_for
 from npvae.runs.model_file import load_model, save_model
 from npvae.schedules import Cosine, EarlyStopping, Stages, WarmUp
-from npvae.training import fit, steps
+from npvae.training import EpochRecord, Trainer
 from npvae.vae import VAE
 
 __all__ = [
@@ -64,7 +64,6 @@ __all__ = [
     "NpvaeError",
     "OptimalGaussian",
     "Pixels",
-    "Progress",
     "ReLU",
     "Sequential",
     "Sigmoid",
@@ -73,6 +72,7 @@ __all__ = [
     "Stages",
     "Standardized",
     "Tanh",
+    "Trainer",
     "TrainingError",
     "WarmUp",
     "WriteError",
@@ -86,5 +86,5 @@ __all__ = [
     "save_checkpoint",
     "save_model",
     "scaling_for",
-    "steps",
+    "trainer_for",
 ]

@@ -249,6 +249,27 @@ def require_labels(labels: Array, n_y: int) -> None:
         )
 
 
+def condition(model: Any, examples: Any, chosen: Any) -> tuple[Array, ...]:
+    """Return y for the chosen examples, (B, n_y), or nothing where the model takes none."""
+    return (model.one_hot(examples.labels[chosen]),) if getattr(model, "n_y", 0) else ()
+
+
+def require_examples(model: Any, examples: Any) -> int:
+    """Return how many examples there are; refuse none, and none without the labels it takes."""
+    if len(examples) == 0:
+        raise InputError("there is no example to evaluate on; hold some out (--validation)")
+    if n_y := getattr(model, "n_y", 0):
+        if examples.labels is None:
+            raise InputError(
+                f"a conditional model needs labels (here {n_y} of them), and these data have none; "
+                "give data with labels (.npz with y, --label-column, or sub-folders), or train "
+                "one without a condition"
+            )
+        if isinstance(examples.labels, np.ndarray):
+            require_labels(examples.labels, n_y)
+    return len(examples)
+
+
 def hidden_sizes(n_h: int | Sequence[int]) -> tuple[int, ...]:
     """Return the hidden sizes as a tuple: 400 and (400,) say the same; () has no hidden layer."""
     sizes = (int(n_h),) if isinstance(n_h, int | np.integer) else tuple(map(int, n_h))

@@ -3,15 +3,13 @@
 from collections.abc import Mapping
 from inspect import signature
 from math import isfinite, sqrt
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from npvae.devices import fused
-from npvae.errors import DataError, InputError
+from npvae.errors import InputError
 from npvae.parameters import Array, Parameters
-from npvae.storage.arrays import require_floats
-from npvae.storage.reading import quote
 
 
 class Optimizer(Protocol):
@@ -156,92 +154,74 @@ def _require_eps(eps: float) -> float:
     return float(eps)
 
 
-# ---- their state, in files -----------------------------------------------------------------------
+# ---- their state ---------------------------------------------------------------------------------
 
 OPTIMIZERS: dict[str, type[Adam | Adagrad | Momentum | SGD]] = {
     cls.__name__: cls for cls in (Adam, Adagrad, Momentum, SGD)
 }
 
 
-def optimizer_state(
-    optimizer: Optimizer, params: Parameters
-) -> tuple[dict[str, int | float], dict[str, Array]]:
-    """Return what decides an optimiser's next step: its numbers and its vectors, by name.
+def optimizer_state(optimizer: Optimizer, params: Parameters) -> dict[str, Any]:
+    """Return what decides an optimiser's next step: its public attributes by name.
 
-    They are its public attributes; what begins with _, or is None, is left out.
+    Those whose names begin with _, and those that are None, are left out.
 
     Raises
     ------
     InputError : an attribute is neither a finite number nor floats in the shape of `params.flat`
     """
-    numbers: dict[str, int | float] = {}
-    vectors: dict[str, Array] = {}
+    state: dict[str, Any] = {"kind": type(optimizer).__name__}
     for name, value in vars(optimizer).items():
         if name.startswith("_") or value is None:
             continue
         if isinstance(value, np.generic) or getattr(value, "shape", None) == ():
             value = value.item()
-        if isinstance(value, int | float) and isfinite(value):
-            numbers[name] = value
-        elif getattr(value, "shape", None) == params.flat.shape and value.dtype.kind == "f":
-            vectors[name] = value
-        else:
+        is_number = isinstance(value, int | float) and isfinite(value)
+        is_vector = getattr(value, "shape", None) == params.flat.shape and value.dtype.kind == "f"
+        if not is_number and not is_vector:
             raise InputError(
-                f"{type(optimizer).__name__}.{name} is {quote(repr(value))}; a file keeps finite "
-                f"numbers, and floats in the shape of the parameters, {params.flat.shape} (a name "
-                "that begins with _ is left out)"
+                f"{type(optimizer).__name__}.{name} is {value!r:.200}; an optimiser's state "
+                f"consists of finite numbers and of floats in the shape of the parameters, "
+                f"{params.flat.shape} (a name that begins with _ is left out)"
             )
-    return numbers, vectors
+        state[name] = value
+    _require_numbers(state)
+    return state
 
 
-def restore_optimizer(
-    optimizer: Optimizer | None,
-    kind: str,
-    numbers: Mapping[str, int | float],
-    vectors: Mapping[str, Array],
-    params: Parameters,
-) -> Optimizer:
-    """Return an optimiser with the state that `optimizer_state` returned.
-
-    Parameters
-    ----------
-    optimizer : a new one, to be filled; None for one of npvae's own
-    kind : the name of its class
-    numbers, vectors : its state
-    params : what it changes
+def restore_optimizer(optimizer: Optimizer, state: Mapping[str, Any], params: Parameters) -> None:
+    """Give an optimiser of the same kind the state that `optimizer_state` returned.
 
     Raises
     ------
-    DataError : if the state is not of such an optimiser, or not of such parameters
-    InputError : if npvae has none of this kind, or one of its numbers is out of its range
+    InputError : if the state is of another kind, or not of such parameters; nothing is changed then
     """
-    ours = optimizer is None
-    if optimizer is None:
-        if kind not in OPTIMIZERS:
-            raise InputError(f"its optimiser, {quote(kind)}, is your own; give optimizer=...")
-        names = signature(OPTIMIZERS[kind]).parameters
-        settings = {name: number for name, number in numbers.items() if name in names}
-        settings["lr"] = numbers["lr"] or 1.0  # it may be 0 while it warms up
-        optimizer = OPTIMIZERS[kind](**settings)
-    state, stored = vars(optimizer), {*numbers, *vectors}
-    public = {name for name in state if not name.startswith("_")}
-    missing = {name for name in public - stored if state[name] is not None}
-    if kind != type(optimizer).__name__ or missing or stored - public:
-        raise DataError(
-            f"it holds the optimiser {quote(kind)} with {quote(', '.join(sorted(stored)))}; "
-            f"{type(optimizer).__name__} has {', '.join(sorted(public))}"
+    kind, stored = state["kind"], {name: state[name] for name in state if name != "kind"}
+    now = {name: value for name, value in vars(optimizer).items() if not name.startswith("_")}
+    missing = {name for name, value in now.items() if value is not None} - set(stored)
+    if kind != type(optimizer).__name__ or missing or set(stored) - set(now):
+        raise InputError(
+            f"the state is of the optimiser {kind!s:.60} with {', '.join(sorted(stored)):.200}; "
+            f"{type(optimizer).__name__} has {', '.join(sorted(now))}"
         )
-    for name, number in numbers.items():
-        is_count = ours and type(state[name]) is int  # Adam's t
-        odd = is_count and (type(number) is not int or number < 0)
-        if odd or type(number) not in (bool, int, float) or not isfinite(number):
-            raise DataError(f"{name} of its optimiser is {quote(repr(number))}; restore the file")
-        setattr(optimizer, name, number)
-    for name in vectors:
-        checked = require_floats(vectors, name, params.flat.shape, finite=False)
-        if ours and checked.dtype != params.dtype:
-            raise DataError(f"{name} of its optimiser is {checked.dtype}, expected {params.dtype}")
-        vector = params.device.zeros(params.size, checked.dtype)
-        vector[...] = params.device.asarray(checked)
-        setattr(optimizer, name, vector)
-    return optimizer
+    _require_numbers(state)
+    for name, value in stored.items():
+        if np.ndim(value) and value.shape != params.flat.shape:
+            raise InputError(f"{name} has shape {value.shape}, expected {params.flat.shape}")
+    for name, value in stored.items():
+        if np.ndim(value):
+            vector = params.device.zeros(params.size, value.dtype)
+            vector[...] = params.device.asarray(value)
+            setattr(optimizer, name, vector)
+        else:
+            setattr(optimizer, name, value)
+
+
+def _require_numbers(state: Mapping[str, Any]) -> None:
+    """Refuse numbers that npvae's own optimisers do not take, such as a negative rate."""
+    if (kind := OPTIMIZERS.get(state["kind"])) is None:
+        return
+    given = {name: state[name] for name in signature(kind).parameters if name in state}
+    kind(**given | {"lr": given["lr"] or 1.0})  # a schedule may have brought the rate to zero
+    if (t := state.get("t", 0)) < 0 or type(t) is not int:
+        raise InputError(f"t of the optimiser is {t!r:.60}, expected the number of its steps")

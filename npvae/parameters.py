@@ -226,8 +226,8 @@ _LENDERS: WeakValueDictionary[int, Parameters] = WeakValueDictionary()
 
 def _memory(array: Array) -> Array:
     """Return the array that owns the memory of a view."""
-    while getattr(array, "base", None) is not None and hasattr(array.base, "base"):
-        array = array.base
+    while (base := getattr(array, "base", None)) is not None and hasattr(base, "base"):
+        array = base
     return array
 
 

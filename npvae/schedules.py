@@ -7,7 +7,6 @@ from typing import Protocol
 
 from npvae.errors import InputError
 from npvae.optimizers import require_rate
-from npvae.progress import EpochRecord
 
 
 class Schedule(Protocol):
@@ -134,8 +133,3 @@ class EarlyStopping:
     def is_over(self, bounds: Sequence[float]) -> bool:
         """Whether the training has gone on for long enough without a new best."""
         return len(bounds) - max(self.best(bounds), self.after) >= self.patience
-
-
-def bounds_of(records: Sequence[EpochRecord]) -> list[float]:
-    """Return the bound on the validation part of each epoch."""
-    return [record.held_out.bound for record in records if record.held_out is not None]

@@ -1,237 +1,373 @@
-"""The trainer: a generator of updates, and a generator of epochs made of them."""
+"""The trainer: one update at a time, driven by its caller.
 
-from collections.abc import Callable, Iterator
-from itertools import islice
+    trainer = Trainer(vae, data.train, scaling, Adam(1e-3), rng=0)
+    while trainer.goes_on(epochs=10):
+        loss = trainer.step()
+
+Between two steps the trainer is complete: stop there, save it, evaluate the model, or go on.
+Progress bars, clocks, checkpoints and signals stand around this loop, in the code that drives it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from math import isfinite
 from time import perf_counter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 
-from npvae.datasets.dataset import Dataset, Split, parts_on
-from npvae.datasets.preprocessing import Scaling, scaling_for
-from npvae.encoder_decoder import Loss
+from npvae.devices import Device, generator_state, restore_generator
+from npvae.encoder_decoder import Loss, condition, require_examples
 from npvae.errors import InputError, TrainingError
-from npvae.evaluation.elbo import (
-    EVALUATION_SEED,
-    Measurable,
-    condition,
-    evaluate,
-    require_examples,
-    require_fitting,
-)
-from npvae.optimizers import Adam, Optimizer
-from npvae.parameters import Array, Seed
-from npvae.progress import EpochRecord, Progress
-from npvae.schedules import EarlyStopping, Schedule, bounds_of
+from npvae.optimizers import Adam, Optimizer, optimizer_state, restore_optimizer
+from npvae.parameters import Array, Parameters, Seed
+from npvae.schedules import EarlyStopping, Schedule
 
-MADE_IN_ORDER = ("reconstruction", "kl", "loss")  # of a step: the first that is no number is named
+CHECKED_IN_ORDER = ("reconstruction", "kl", "loss")  # the first that is not finite is reported
 
 
-class Model(Measurable, Protocol):
-    """What training asks of a model."""
+class Model(Protocol):
+    """What training asks of a model; a conditional one has `n_y` and `one_hot`, too."""
 
-    def loss_and_grad(self, *args: Any, **kwargs: Any) -> Loss:
+    params: Parameters
+
+    def draw_noise(self, rng: np.random.Generator, n: int, /) -> Any:
+        """Return the noise that `loss_and_grad` needs for n examples."""
+
+    def loss_and_grad(self, *batch: Any) -> Loss:
         """For x, eps and perhaps y, return the loss of a batch, having filled `params.grad`."""
 
 
-class Step(NamedTuple):
-    """One update: of which epoch (from 1), on how many examples, and its loss before it."""
+class Examples(Protocol):
+    """What training asks of the examples, such as the training part of a dataset."""
+
+    @property
+    def labels(self) -> Array | None:
+        """(N,) whole numbers, or None."""
+
+    def __len__(self) -> int: ...
+
+    def take(self, chosen: Array, /) -> Array:
+        """Return the examples of these numbers as they are stored, (len(chosen), n_x)."""
+
+    def to(self, device: Device, /) -> Self:
+        """Return the examples on a device."""
+
+
+class Scaling(Protocol):
+    """What training asks of the preprocessing: how stored examples become x."""
+
+    def encode(self, rows: Array, rng: np.random.Generator, dtype: Any, /) -> Array:
+        """Return x, (B, n_x) floats."""
+
+    def to(self, device: Device, /) -> Self:
+        """Return the same with its numbers on a device."""
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What one epoch did, in nats per example.
+
+    Attributes
+    ----------
+    epoch : from 1
+    train_loss, train_elbo, train_reconstruction, train_kl : averages over the epoch's examples,
+        each taken before the update of its batch; the loss weighs the KL by beta, the ELBO does not
+    held_out : what `validate` of the trainer returned after the epoch, such as the `Evaluation` of
+        the validation part; None without one
+    seconds : time spent in the updates; the evaluation is not counted
+    """
 
     epoch: int
-    n: int
-    loss: Loss
+    train_loss: float
+    train_elbo: float
+    train_reconstruction: float
+    train_kl: float
+    held_out: Any
+    seconds: float
 
 
-def steps(
-    model: Model,
-    split: Split,
-    scaling: Scaling,
-    optimizer: Optimizer,
-    *,
-    epochs: int = 10,
-    batch_size: int = 128,
-    rng: Seed = 0,
-    lr: Schedule | None = None,
-    beta: Schedule | None = None,
-    progress: Progress | None = None,
-) -> Iterator[Step]:
-    """Train, and yield after every update.
-
-    Each epoch goes once through `split` in a fresh order; the last batch may be smaller. The losses
-    stay on the model's device: reading one as a float waits for it.
+class Trainer:
+    """One training: a model, its examples, its optimiser, and how far they have come.
 
     Parameters
     ----------
-    model : anything with `params`, `draw_noise` and `loss_and_grad`
-    split : the examples
-    scaling : how they become x, anew for every batch
-    optimizer : changes `model.params` in place
-    epochs, batch_size : at least 1; epochs that are already done count
-    rng : generator or seed of orders and noise, where no progress is given
-    lr, beta : schedules, which set `optimizer.lr` and `model.beta` before every update
-    progress : of a training that goes on, with the generator it had, or of a new one that is to go
-        on some day; kept up to date
-
-    Yields
-    ------
-    Step
-
-    Raises
-    ------
-    InputError : if there is nothing to train on, a number is below 1, or the training stands within
-        an epoch of other examples or batches; with the first step
-    """
-    progress = Progress(rng) if progress is None else progress
-    _require_sense(model, split, epochs, batch_size, progress)
-    _require_beta(model, beta, epochs)
-    progress.take_last(model.params)
-    device, dtype, n = model.params.device, model.params.dtype, len(split)
-    progress.rng = rng = device.generator(progress.rng)
-    split, scaling = split.to(device), scaling.to(device)
-    while (epoch := progress.epoch) <= epochs:
-        if len(progress.order) == 0:
-            progress.torn = True
-            losses = device.zeros(-(-n // batch_size) * len(Loss._fields), dtype)
-            progress.begin_epoch(rng.permutation(n), batch_size, losses)
-        for start in range(progress.step * batch_size, n, batch_size):
-            begin, progress.torn = perf_counter(), True
-            if lr is not None:
-                optimizer.lr = lr(epoch - 1 + start / n)
-            if beta is not None:
-                model.beta = beta(epoch - 1 + start / n)  # type: ignore[attr-defined]
-            chosen = progress.order[start : start + batch_size]
-            x, y = scaling.encode(split.take(chosen), rng, dtype), condition(model, split, chosen)
-            loss = model.loss_and_grad(x, model.draw_noise(rng, len(x)), *y)
-            optimizer.step(model.params)
-            progress.add(loss, perf_counter() - begin)
-            yield Step(epoch, len(x), loss)
-        if progress.epoch == epoch:  # unless `fit` has done so
-            progress.end_epoch()
-
-
-def fit(
-    model: Model,
-    dataset: Dataset,
-    *,
-    scaling: Scaling | None = None,
-    optimizer: Optimizer | None = None,
-    epochs: int = 10,
-    batch_size: int = 128,
-    rng: Seed = 0,
-    lr: Schedule | None = None,
-    beta: Schedule | None = None,
-    early_stopping: EarlyStopping | None = None,
-    watch: Callable[[Iterator[Step]], Iterator[Step]] = iter,
-    progress: Progress | None = None,
-) -> Iterator[EpochRecord]:
-    """Train on the training part, and yield one record an epoch.
-
-    Parameters
-    ----------
-    model : a VAE or an autoencoder
-    dataset : its training part is learned, its validation part evaluated after every epoch
-    scaling : how examples become x; by default `scaling_for(dataset)`
-    optimizer : by default Adam with its own defaults
-    epochs, batch_size : at least 1; epochs that are already done count
-    rng : generator or seed, where no progress is given; the same seed gives the same bits
-    lr, beta : schedules of the learning rate and of the KL's weight, such as `Stages(1e-3)` and
+    model : a VAE, an autoencoder, or anything with `params`, `draw_noise` and `loss_and_grad`
+    examples : the training part of a dataset
+    scaling : how the examples become x, each time that a batch is drawn
+    optimizer : changes `model.params`; by default Adam
+    batch_size : at least 1; the last batch of an epoch may be smaller
+    rng : generator or seed of the order of the examples, of pixels and noise; the same seed gives
+        the same bits
+    lr, beta : schedules of the learning rate and of the KL's weight, such as `Cosine(1e-3, 10)` and
         `WarmUp(10)`
-    early_stopping : when to stop before the last epoch; with it the model ends, after the last
-        record, with the parameters of its best epoch on the validation part. A training that goes
-        on with the same `progress`, or from a checkpoint, goes on from those of its last
-    watch : sees the updates as they pass, a progress bar for instance, and passes on each of them.
-        Where it stops, `fit` stops, without a record of the epoch at hand; `progress` tells where
-    progress : of a training that goes on (with the model and the optimiser that it had), or of a
-        new one that is to go on some day, `Progress(rng)`; kept up to date
+    early_stopping : when to stop before the last epoch; needs `validate`
+    validate : called at the end of each epoch; returns what the record keeps as `held_out`, an
+        `Evaluation` or anything with a `bound`, the higher the better
 
-    Yields
-    ------
-    EpochRecord
+    Attributes
+    ----------
+    model, optimizer, rng : as given; the generator is one of the model's device
+    steps : the number of updates made so far
+    records : one for each epoch that has ended
+    order : (N,) the order of the examples in the epoch at hand; empty between two epochs
+    losses : (steps_per_epoch, 3) the `Loss` of each of its updates so far, on the model's device
+    seconds : time that its updates have taken so far
+    best : the parameters after the best epoch, with early stopping; else None
 
     Raises
     ------
-    TrainingError : if a loss is no longer a number; names the epoch, the step and the quantity
-    InputError : if the data do not fit the likelihood, or a number does not make sense
+    InputError : if there is nothing to train on, or one argument does not fit another
+
+    Notes
+    -----
+    An exception within `step`, such as a KeyboardInterrupt, leaves an unfinished update behind. A
+    training that is to go on later should be stopped between two steps.
     """
-    scaling = scaling or scaling_for(dataset)
-    require_fitting(model, scaling)
-    if progress is None:
-        progress = Progress(rng)
-    elif optimizer is None:
-        raise InputError(
-            "progress needs its optimizer, too, since both are needed to go on: make one, "
-            "optimizer = Adam(), and give it here each time"
-        )
-    _require_sense(model, dataset.train, epochs, batch_size, progress)
-    _require_beta(model, beta, epochs)
-    if len(dataset.validation):
-        require_examples(model, dataset.validation)
-    if early_stopping is not None and len(dataset.validation) == 0:
-        raise InputError("early stopping needs a validation part; hold some out (--validation)")
-    train, validation = parts_on(model.params.device, dataset.train, dataset.validation)
-    updates = watch(
-        steps(
-            model,
-            train,
-            scaling,
-            optimizer or Adam(),
-            epochs=epochs,
-            batch_size=batch_size,
-            lr=lr,
-            beta=beta,
-            progress=progress,
-        )
-    )
-    per_epoch = -(-len(train) // batch_size)
-    while (epoch := progress.epoch) <= epochs:
-        if early_stopping is not None and early_stopping.is_over(bounds_of(progress.records)):
-            break
-        for _ in islice(updates, per_epoch - progress.step):
-            pass
-        if progress.epoch != epoch:
-            raise InputError("watch keeps updates back; it has to pass on each, one at a time")
-        if progress.step < per_epoch:
-            return
+
+    def __init__(
+        self,
+        model: Model,
+        examples: Examples,
+        scaling: Scaling,
+        optimizer: Optimizer | None = None,
+        *,
+        batch_size: int = 128,
+        rng: Seed = 0,
+        lr: Schedule | None = None,
+        beta: Schedule | None = None,
+        early_stopping: EarlyStopping | None = None,
+        validate: Callable[[], Any] | None = None,
+    ) -> None:
+        if batch_size < 1:
+            raise InputError(f"batch_size is {batch_size}; choose at least 1")
+        require_examples(model, examples)
+        _require_width(model, examples)
+        _require_beta(model, beta)
+        if early_stopping is not None and validate is None:
+            raise InputError("early stopping needs a validation part; hold some out (--validation)")
+        device, dtype = model.params.device, model.params.dtype
+        self.model: Any = model
+        self.optimizer, self.rng = optimizer or Adam(), device.generator(rng)
+        self.examples = examples.to(device)
+        self.scaling: Any = scaling.to(device)
+        self.batch_size, self.lr, self.beta = batch_size, lr, beta
+        self.early_stopping, self.validate = early_stopping, validate
+        self.steps, self.seconds = 0, 0.0
+        self.order = np.zeros(0, np.int64)
+        losses = device.zeros(self.steps_per_epoch * len(Loss._fields), dtype)
+        self.losses = losses.reshape(self.steps_per_epoch, len(Loss._fields))
+        self.records: list[EpochRecord] = []
+        self.best: Array | None = None
+
+    # ---- one update ------------------------------------------------------------------------------
+
+    def step(self) -> Loss:
+        """Draw a batch and its noise, and make one update; return the loss before it."""
         begin = perf_counter()
-        losses = require_healthy(model, progress)  # waits for a device that is still at work
-        progress.seconds += perf_counter() - begin
-        sizes = np.minimum(batch_size, len(train) - batch_size * np.arange(per_epoch))
+        self._follow_schedules()
+        x, eps, *y = self.draw_batch()
+        loss = self.model.loss_and_grad(x, eps, *y)
+        self.optimizer.step(self.model.params)
+        self._count(loss, perf_counter() - begin)
+        return loss
+
+    def draw_batch(self) -> tuple[Any, ...]:
+        """Return x, (B, n_x), its noise eps, and the condition y where the model takes one.
+
+        Each epoch goes once through the examples, in a new order.
+        """
+        if self.step_in_epoch == 0:
+            self.order, self.seconds = self.rng.permutation(len(self.examples)), 0.0
+        start = self.step_in_epoch * self.batch_size
+        chosen = self.order[start : start + self.batch_size]
+        x = self.scaling.encode(self.examples.take(chosen), self.rng, self.model.params.dtype)
+        y = condition(self.model, self.examples, chosen)
+        return x, self.model.draw_noise(self.rng, len(x)), *y
+
+    def _follow_schedules(self) -> None:
+        """Set the learning rate and beta to what their schedules say after so many epochs."""
+        t = self.epoch - 1 + self.step_in_epoch * self.batch_size / len(self.examples)
+        if self.lr is not None:
+            self.optimizer.lr = self.lr(t)
+        if self.beta is not None:
+            self.model.beta = self.beta(t)
+
+    def _count(self, loss: Loss, seconds: float) -> None:
+        for i, value in enumerate(loss):  # no float, which would wait for a GPU
+            self.losses[self.step_in_epoch, i] = value
+        self.seconds += seconds
+        self.steps += 1
+
+    # ---- epochs ----------------------------------------------------------------------------------
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """The number of batches that hold each example once."""
+        return -(-len(self.examples) // self.batch_size)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the next update, from 1."""
+        return self.steps // self.steps_per_epoch + 1
+
+    @property
+    def step_in_epoch(self) -> int:
+        """The number of updates that this epoch has had."""
+        return self.steps % self.steps_per_epoch
+
+    @property
+    def epoch_is_over(self) -> bool:
+        """Whether the last update ended an epoch of which there is no record yet."""
+        return self.step_in_epoch == 0 and len(self.order) > 0
+
+    @property
+    def place(self) -> str:
+        """How far the training has come, in words."""
+        if self.step_in_epoch:
+            return f"epoch {self.epoch}, step {self.step_in_epoch}"
+        return f"the end of epoch {self.epoch - 1}" if self.steps else "the start"
+
+    def goes_on(self, epochs: int) -> bool:
+        """Whether a training of so many epochs has another update to make."""
+        if self.early_stopping is not None and self.early_stopping.is_over(self._bounds()):
+            return False
+        return self.epoch <= epochs
+
+    def run_epoch(self) -> EpochRecord:
+        """Make the updates that are left in this epoch, and return its record."""
+        while not self.epoch_is_over:
+            self.step()
+        return self.end_epoch()
+
+    def end_epoch(self) -> EpochRecord:
+        """Validate, keep the parameters if they are the best so far, and return the epoch's record.
+
+        Raises
+        ------
+        InputError : if the epoch is not over
+        TrainingError : if a loss, a parameter or the validation is no longer finite
+        """
+        if not self.epoch_is_over:
+            raise InputError(f"this training is at {self.place}; an epoch ends with its last step")
+        begin = perf_counter()
+        losses = self.require_finite()  # waits for a GPU that is still at work
+        self.seconds += perf_counter() - begin
+        starts = np.arange(0, len(self.examples), self.batch_size)
+        sizes = np.minimum(self.batch_size, len(self.examples) - starts)
         loss, reconstruction, kl = (sizes @ losses / sizes.sum()).tolist()
-        held_out = None
-        if len(validation):
-            held_out = evaluate(model, validation, scaling, EVALUATION_SEED)
-            require_finite(f"after epoch {epoch} the validation ELBO", held_out.elbo)
-        elbo, seconds = -reconstruction - kl, progress.seconds
-        record = EpochRecord(epoch, loss, elbo, reconstruction, kl, held_out, seconds)
-        progress.records.append(record)
-        bounds = bounds_of(progress.records)
-        if early_stopping is not None and early_stopping.best(bounds) == len(bounds):
-            progress.best = model.params.flat.copy()
-        progress.end_epoch()
-        yield record
-    if early_stopping is not None:
-        progress.take_best(model.params)
+        epoch, held_out = self.epoch - 1, None if self.validate is None else self.validate()
+        if held_out is not None:
+            require_finite(f"after epoch {epoch} the validation ELBO", held_out.bound)
+        elbo = -reconstruction - kl
+        record = EpochRecord(epoch, loss, elbo, reconstruction, kl, held_out, self.seconds)
+        self.records.append(record)
+        if self.best_epoch == epoch:
+            self.best = self.model.params.flat.copy()
+        self.order = self.order[:0]
+        return record
 
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch whose validation was best, if early stopping looks for it."""
+        if self.early_stopping is None:
+            return None
+        return self.early_stopping.best(self._bounds()) or None
 
-def require_healthy(model: Model, progress: Progress) -> Array:
-    """Return the losses of this epoch so far, (steps, 3); read from the device only here.
+    @contextmanager
+    def best_parameters(self) -> Iterator[None]:
+        """Let the model have the parameters of the best epoch, if any, while the block runs."""
+        flat = self.model.params.flat
+        if self.best is None:
+            yield
+            return
+        last = flat.copy()
+        flat[...] = self.best
+        try:
+            yield
+        finally:
+            flat[...] = last
 
-    Raises
-    ------
-    TrainingError : if one of them, or a parameter, is no longer a number
-    """
-    losses = model.params.device.to_host(progress.losses)[: progress.step].astype(np.float64)
-    for i in np.flatnonzero(~np.isfinite(losses).all(axis=1))[:1]:
-        for name in MADE_IN_ORDER:
-            value = losses[i, Loss._fields.index(name)]
-            require_finite(f"in epoch {progress.epoch}, step {i + 1}, the {name}", value)
-    require_finite(f"{progress.place}, the sum of the parameters", float(model.params.flat.sum()))
-    return losses
+    def _bounds(self) -> list[float]:
+        return [record.held_out.bound for record in self.records]
+
+    def require_finite(self) -> Array:
+        """Return the losses of this epoch so far, (steps, 3), if all of them are finite.
+
+        Raises
+        ------
+        TrainingError : if one of them, or a parameter, is not; names the epoch and the step
+        """
+        done = self.steps_per_epoch if self.epoch_is_over else self.step_in_epoch
+        losses = self.model.params.device.to_host(self.losses)[:done].astype(np.float64)
+        epoch = self.epoch - self.epoch_is_over
+        for i in np.flatnonzero(~np.isfinite(losses).all(axis=1))[:1]:
+            for name in CHECKED_IN_ORDER:
+                value = losses[i, Loss._fields.index(name)]
+                require_finite(f"in epoch {epoch}, step {i + 1}, the {name}", value)
+        require_finite(f"at {self.place}, a parameter", float(self.model.params.flat.sum()))
+        return losses
+
+    # ---- to go on later --------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Return all that decides how the training goes on to the same bits.
+
+        Numbers, text, lists and dictionaries of them, and arrays, which are the trainer's own.
+
+        Raises
+        ------
+        TrainingError : if a loss or a parameter is no longer finite
+        InputError : if the generator or the optimiser holds what no file can hold
+        """
+        self.require_finite()
+        return {
+            "steps": self.steps,
+            "batch_size": self.batch_size,
+            "seconds": self.seconds,
+            "rng": generator_state(self.rng),
+            "order": self.order,
+            "losses": self.losses,
+            "records": list(self.records),
+            "best": self.best,
+            "params": self.model.params.flat,
+            "beta": getattr(self.model, "beta", None),
+            "optimizer": optimizer_state(self.optimizer, self.model.params),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from where a trainer of the same make was when its `state` was taken.
+
+        Raises
+        ------
+        InputError : if it was of other sizes; this trainer is then as it was
+        """
+        params, order = self.model.params, state["order"]
+        for name, now in (("batch_size", self.batch_size), ("params", params.flat.shape)):
+            if (before := np.shape(state[name]) if name == "params" else state[name]) != now:
+                raise InputError(f"{name} was {before}, and is {now}; go on with the same")
+        if len(order) not in (0, len(self.examples)):
+            raise InputError(
+                f"this training is within an epoch of {len(order)} examples, and "
+                f"{len(self.examples)} were given; go on with the same data"
+            )
+        rng = self.model.params.device.generator(restore_generator(state["rng"]))
+        restore_optimizer(self.optimizer, state["optimizer"], params)
+        asarray = params.device.asarray
+        params.flat[...] = asarray(state["params"], params.dtype)
+        if state["beta"] is not None:
+            self.model.beta = state["beta"]
+        self.steps, self.seconds, self.rng = state["steps"], state["seconds"], rng
+        self.records = list(state["records"])
+        self.order = asarray(order)
+        if len(order):
+            self.losses[...] = asarray(state["losses"], params.dtype)
+        self.best = None if state["best"] is None else asarray(state["best"], params.dtype).copy()
 
 
 def require_finite(what: str, value: float) -> None:
-    """Refuse a loss or an ELBO that is no longer a number."""
+    """Refuse a loss or an ELBO that is not a finite number."""
     if not isfinite(value):
         raise TrainingError(
             f"{what} is {value}; try a smaller learning rate, and check that the data fit the "
@@ -239,42 +375,21 @@ def require_finite(what: str, value: float) -> None:
         )
 
 
-def _require_sense(
-    model: Model, split: Split, epochs: int, batch_size: int, progress: Progress
-) -> None:
-    """Refuse, before anything is drawn, what cannot be trained or not gone on with."""
-    if epochs < 1 or batch_size < 1:
-        raise InputError(f"epochs={epochs}, batch_size={batch_size}; both are at least 1")
-    n, n_before = len(split), len(progress.order)
-    if n == 0:
-        raise InputError("there is no example to train on")
-    n_x = getattr(model, "n_x", split.x.shape[1])
-    if split.x.shape[1] != n_x:
+def _require_width(model: Any, examples: Any) -> None:
+    """Refuse examples of another size than the model takes."""
+    n_x, given = getattr(model, "n_x", None), getattr(getattr(examples, "x", None), "shape", None)
+    if n_x is not None and given is not None and given[1] != n_x:
         raise InputError(
-            f"the examples have {split.x.shape[1]} numbers each, and the model takes {n_x}; give "
-            "the data that it was made for"
-        )
-    require_examples(model, split)
-    progress.require_whole()
-    if n_before and (n_before, progress.batch_size) != (n, batch_size):
-        raise InputError(
-            f"this training stands within an epoch of {n_before} examples in batches of "
-            f"{progress.batch_size}, and {n} examples in batches of {batch_size} were given; go on "
-            "with the same data and batch_size"
+            f"the examples have {given[1]} numbers each, and the model takes {n_x}; use the data "
+            "that it was made for"
         )
 
 
-def _require_beta(model: Model, beta: Schedule | None, epochs: int) -> None:
-    """Refuse a schedule of a weight that the model's loss does not have, or too long a warm-up."""
-    if beta is None:
-        return
-    if "beta" not in getattr(model, "options", ("beta",)) or not hasattr(model, "beta"):
+def _require_beta(model: Any, beta: Schedule | None) -> None:
+    """Refuse a schedule of a weight that the model's loss does not have."""
+    has_beta = "beta" in getattr(model, "options", ("beta",)) and hasattr(model, "beta")
+    if beta is not None and not has_beta:
         raise InputError(
             f"beta weighs the KL of a VAE's ELBO, and the loss of {type(model).__name__} has no "
             "such weight; leave the schedule out"
-        )
-    if (length := getattr(beta, "epochs", 0)) > epochs:
-        raise InputError(
-            f"the warm-up takes {length} epochs, and the training {epochs}; it would never reach "
-            "its beta: make the one shorter or the other longer"
         )

@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any
 
 from npvae.cli.arguments import add_run, natural, positive, whole
-from npvae.cli.watching import say
+from npvae.cli.printing import say
 from npvae.datasets.dataset import Split
 from npvae.datasets.preprocessing import Scaling
 from npvae.errors import InputError

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from npvae.cli.arguments import add_run
-from npvae.cli.watching import say
+from npvae.cli.printing import say
 from npvae.errors import InputError
 from npvae.runs import pictures as gallery
 from npvae.runs.folder import RunFolder

@@ -8,8 +8,8 @@ import numpy as np
 
 from npvae import figures
 from npvae.cli.arguments import add_device, natural, whole
+from npvae.cli.printing import say
 from npvae.cli.showing import MOST_IN_A_PICTURE, label_number, require_told
-from npvae.cli.watching import say
 from npvae.errors import InputError
 from npvae.figures.writing import FORMATS
 from npvae.runs.folder import RunFolder

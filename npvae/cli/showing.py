@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from npvae import figures
 from npvae.cli.arguments import add_run, whole
-from npvae.cli.watching import say
+from npvae.cli.printing import say
 from npvae.errors import InputError
 from npvae.figures.writing import FORMATS
 from npvae.runs.folder import RunFolder

@@ -3,7 +3,7 @@
 import argparse
 import signal
 import sys
-from contextlib import ExitStack, closing, suppress
+from contextlib import suppress
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -11,24 +11,28 @@ from typing import Any
 import numpy as np
 
 from npvae.cli.arguments import natural, positive
+from npvae.cli.around_training import Bar, Clock, Signals, Stopped, Table
 from npvae.cli.evaluate import measure, print_metrics
 from npvae.cli.flags import add_settings
-from npvae.cli.starting import Training, advising, begin_new, resume
-from npvae.cli.table import Table
-from npvae.cli.watching import Stopped, Watch, say
-from npvae.errors import DataError, TrainingError
-from npvae.runs import pictures as gallery
-from npvae.runs.building import build_schedules
+from npvae.cli.printing import say
+from npvae.errors import DataError, InputError, TrainingError
+from npvae.runs import pictures
 from npvae.runs.config import write_json
 from npvae.runs.environment import peak_memory_mb
 from npvae.runs.folder import resume_command
 from npvae.runs.history import history_columns
 from npvae.runs.model_file import SavedModel, model_checksum
 from npvae.runs.report import write_report
-from npvae.schedules import bounds_of
+from npvae.runs.run import SETTINGS, Run, begin, resume, saying_how_to_go_on
+from npvae.runs.settings import Settings
+from npvae.runs.summary import data_words, model_words, training_words
 from npvae.storage.atomic import write_whole
-from npvae.training import fit, require_finite
+from npvae.training import require_finite
 
+SIGNAL_NAMES: dict[int, str] = {
+    signal.SIGINT: "Interrupted (Ctrl-C)",
+    signal.SIGTERM: "Stopped (SIGTERM)",
+}
 PICTURES = ("reconstructions", "samples", "history")  # files of their own; all are in the report
 EXAMPLE = (
     "npvae train --data mnist --latent 2 --epochs 5 --out runs/two-latents\n"
@@ -71,123 +75,130 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Load, train, save, test, draw."""
-    begin = perf_counter()
-    with ExitStack() as stack:  # which holds the folder's lock
-        training = (resume if "resume" in options else begin_new)(options, stack)
-        folder = training.folder
-        with advising(folder):
-            return _train(training, options.checkpoint_epochs, options.checkpoint_minutes, begin)
+    """Begin or resume a run, train it, and finish it."""
+    start = perf_counter()
+    given = {name: value for name, value in vars(options).items() if name in SETTINGS}
+    if "resume" not in options:
+        opened = begin(given, getattr(options, "out", None))
+    elif "out" in options:
+        raise InputError(
+            "--out: a run is resumed in its own folder, --resume; leave one of them out"
+        )
+    else:
+        opened = resume(options.resume, given)
+    with opened as run, saying_how_to_go_on(run.folder):
+        describe(run, resumed="resume" in options)
+        return _train(run, Clock(options.checkpoint_epochs, options.checkpoint_minutes), start)
 
 
-def _train(training: Training, every: int, minutes: float, begin: float) -> int:
+def describe(run: Run, *, resumed: bool) -> None:
+    """Print what is trained, on which data, and where it stands."""
+    settings, dataset, model = run.settings, run.dataset, run.trainer.model
+    for remark in () if resumed else run.remarks:
+        say(remark)
+    for line in data_words(dataset, settings):
+        say(line)
+    if settings.recipe:
+        say(f"recipe {settings.recipe}")
+    say(f"model  {model_words(dataset, settings, model)}")
+    say(f"train  {training_words(settings)}")
+    if settings.device != Settings.device:
+        say(f"device {model.params.device.about}")
+    if resumed:
+        say(f"resume {run.folder.path} at {run.trainer.place}, of {settings.epochs} epochs")
+        for remark in run.remarks:
+            say(f"       {remark}")
+        if not run.goes_on and run.trainer.epoch <= settings.epochs:
+            say(f"       It has stopped early, by --patience {settings.patience}; to train longer,")
+            say("       give a larger --patience, and --epochs N.")
+        elif not run.goes_on:
+            say("       It is already finished; to train longer, add --epochs N.")
+
+
+def _train(run: Run, clock: Clock, start: float) -> int:
     """Train to the end and finish, or stop at a signal; return the exit status."""
-    folder, settings, state = training.folder, training.settings, training.state
-    n, progress = len(training.dataset.train), state.progress
-    per_epoch = -(-n // settings.batch_size)
-    done = (progress.epoch - 1) * per_epoch + progress.step
-    kept = progress.place
-
-    def save() -> None:
-        nonlocal kept
-        folder.save(state)
-        kept = progress.place
-
-    watch = Watch(settings.epochs * per_epoch, done, save, minutes, state.model.params.device)
-    schedules, shown = build_schedules(settings), Table(state.model, settings.epochs)
-    # a loss that is no number ends the training in npvae's words, not in NumPy's warnings
-    with closing(watch), np.errstate(over="ignore", invalid="ignore"):
+    trainer, table = run.trainer, Table(run.trainer.model, run.settings.epochs)
+    saved = trainer.place
+    # a loss that is not finite ends the training in npvae's words, not in NumPy's warnings
+    with Signals() as signals, np.errstate(over="ignore", invalid="ignore"):
         try:
-            watch.save()  # from now on there is something to go on from
-            if not _is_over(training, schedules):
-                watch.say(shown.head)
-            for record in fit(
-                state.model,
-                training.dataset,
-                scaling=state.scaling,
-                optimizer=state.optimizer,
-                epochs=settings.epochs,
-                batch_size=settings.batch_size,
-                watch=watch,
-                progress=progress,
-                **schedules,
-            ):
-                if record.epoch % every == 0 or _is_over(training, schedules):
-                    watch.save()
-                watch.say(shown.line(record))
-            watch.finish()
-            if watch.stopped_by is not None:
-                if not _is_over(training, schedules):  # else saved, before the best came back
-                    watch.save()
-                raise Stopped(watch.stopped_by)
-            _finish(training, begin)
+            run.save()  # from now on there is something to go on from
+            with Bar(trainer, run.settings.epochs) as bar:
+                if run.goes_on:
+                    bar.say(table.head)
+                while run.goes_on and signals.heard is None:
+                    bar.update(trainer.step())
+                    if trainer.epoch_is_over:
+                        bar.say(table.line(trainer.end_epoch()))
+                    if clock.is_due(trainer) or not run.goes_on or signals.heard is not None:
+                        run.save()
+                        saved = trainer.place
+                        clock.restart()
+            if signals.heard is not None:
+                raise Stopped(signals.heard)
+            signals.raise_at_once()
+            with trainer.best_parameters():
+                _finish(run, start)
         except TrainingError as error:
-            raise TrainingError(f"{error}; as it was {kept}, it is in {folder.path}") from error
+            raise TrainingError(f"{error}. {run.folder.path} holds it as of {saved}") from error
         except Stopped as stop:
-            name, again = signal.Signals(stop.number).name, resume_command(folder.path)
             say(
-                f"npvae: stopped by {name}; saved as it was {kept}. Go on with: {again}", sys.stderr
+                f"npvae: {SIGNAL_NAMES.get(stop.number, 'stopped')}. Saved at {saved}. "
+                f"Go on with: {resume_command(run.folder.path)}",
+                sys.stderr,
             )
             return 128 + stop.number
     return 0
 
 
-def _is_over(training: Training, schedules: dict[str, Any]) -> bool:
-    """Whether there is no further epoch: the last one is done, or it stops early."""
-    progress, stopping = training.state.progress, schedules["early_stopping"]
-    early = stopping is not None and stopping.is_over(bounds_of(progress.records))
-    return early or progress.epoch > training.settings.epochs
-
-
-def _finish(training: Training, begin: float) -> None:
+def _finish(run: Run, start: float) -> None:
     """Test the trained model, draw it, and say where everything is."""
-    folder, state, dataset = training.folder, training.state, training.dataset
-    records = state.progress.records
+    folder, trainer, dataset = run.folder, run.trainer, run.dataset
+    model, records = trainer.model, trainer.records
     metrics: dict[str, Any] = {
         "epochs": len(records),
-        "model_crc32": model_checksum(state.model),
+        "model_crc32": model_checksum(model),
     }
-    if state.progress.best is not None:
-        stopping = build_schedules(training.settings)["early_stopping"]
-        metrics["best_epoch"] = best = stopping.best(bounds_of(records))
+    if trainer.best is not None:
+        metrics["best_epoch"] = best = trainer.best_epoch
         say(f"best   epoch {best} on the validation part; the model is as it was then")
     metrics |= {
-        "test": measure(state.model, dataset.test, state.scaling),
+        "test": measure(model, dataset.test, trainer.scaling),
         "train_seconds": round(sum(record.seconds for record in records), 2),
     }
     require_finite("the test figure", metrics["test"]["reconstruction"])
     metrics |= {
-        "seconds": round(perf_counter() - begin, 2),
+        "seconds": round(perf_counter() - start, 2),
         "peak_memory_mb": peak_memory_mb(),
     }
-    metrics = _with_what_was_measured(training, metrics)
+    metrics = _with_what_was_measured(run, metrics)
     write_json(folder / "metrics.json", metrics)
     print_metrics(metrics["test"])
     memory = metrics["peak_memory_mb"]
     say(f"{metrics['seconds']:.1f} s" + (f", {memory:.0f} MB at most" if memory else ""))
-    _draw(training, metrics)
+    _draw(run, metrics)
     say(f"everything is in {folder.path}: {', '.join(folder.names())}")
 
 
-def _with_what_was_measured(training: Training, metrics: dict[str, Any]) -> dict[str, Any]:
+def _with_what_was_measured(run: Run, metrics: dict[str, Any]) -> dict[str, Any]:
     """Return metrics beside those that `npvae evaluate` wrote, if the model is still the same."""
     before: dict[str, Any] = {}
     with suppress(DataError):
-        before = training.folder.metrics_of(training.state.model)
+        before = run.folder.metrics_of(run.trainer.model)
     measured = before.get("test")
     test = (measured if isinstance(measured, dict) else {}) | metrics["test"]
     return before | metrics | {"test": test}
 
 
-def _draw(training: Training, metrics: dict[str, Any]) -> None:
+def _draw(run: Run, metrics: dict[str, Any]) -> None:
     """Draw everything: the report, and some of its pictures as files of their own."""
-    folder, state = training.folder, training.state
-    saved = SavedModel(state.model, state.scaling, state.shape)
+    folder, trainer = run.folder, run.trainer
+    saved = SavedModel(trainer.model, trainer.scaling, run.dataset.shape)
     history = history_columns(folder / "history.csv")
-    run = gallery.Trained(saved, training.dataset, history, best=metrics.get("best_epoch"))
-    pictures = gallery.draw_all(run)
+    trained = pictures.Trained(saved, run.dataset, history, best=metrics.get("best_epoch"))
+    drawn = pictures.draw_all(trained)
     for name in PICTURES:
-        if isinstance(drawn := pictures[name], gallery.Drawn):
+        if isinstance(picture := drawn[name], pictures.Drawn):
             with write_whole(folder / f"{name}.png") as file:
-                file.write(drawn.light)
-    write_report(folder / "report.html", folder, run, metrics, pictures)
+                file.write(picture.light)
+    write_report(folder / "report.html", folder, trained, metrics, drawn)

@@ -7,7 +7,15 @@ few functions for which a GPU has kernels of its own, are in here.
 
 from npvae.devices.cpu import CPU
 from npvae.devices.cuda import open_cuda
-from npvae.devices.device import Array, Device, DrawCounter, Seed, counter_of
+from npvae.devices.device import (
+    Array,
+    Device,
+    DrawCounter,
+    Seed,
+    counter_of,
+    generator_state,
+    restore_generator,
+)
 from npvae.devices.fused import fused
 from npvae.errors import InputError
 
@@ -21,6 +29,8 @@ __all__ = [
     "counter_of",
     "find_device",
     "fused",
+    "generator_state",
+    "restore_generator",
 ]
 
 DEVICES = ("cpu", "cuda")

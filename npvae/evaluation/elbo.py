@@ -8,7 +8,7 @@ import numpy as np
 
 from npvae.datasets.dataset import Split
 from npvae.datasets.preprocessing import Scaling, Standardized
-from npvae.encoder_decoder import Terms, require_labels
+from npvae.encoder_decoder import Terms, condition, require_examples
 from npvae.errors import InputError
 from npvae.likelihoods import Bernoulli
 from npvae.parameters import Array, Parameters
@@ -130,30 +130,6 @@ def chunks_of(
         whole = x, *condition(model, split, chosen)
         for begin in range(0, len(whole[0]), step):
             yield tuple(array[begin : begin + step] for array in whole)
-
-
-def condition(model: Any, split: Split, chosen: Any) -> tuple[Array, ...]:
-    """Return y for the examples that were chosen, or nothing where the model takes none."""
-    if not getattr(model, "n_y", 0):
-        return ()
-    assert split.labels is not None, "require_examples has looked"
-    return (model.one_hot(split.labels[chosen]),)
-
-
-def require_examples(model: Any, split: Split) -> int:
-    """Return how many examples there are; refuse none, and none without the labels it takes."""
-    if len(split) == 0:
-        raise InputError("there is no example to evaluate on; hold some out (--validation)")
-    if n_y := getattr(model, "n_y", 0):
-        if split.labels is None:
-            raise InputError(
-                f"a conditional model needs labels (here {n_y} of them), and these data have none; "
-                "give data with labels (.npz with y, --label-column, or sub-folders), or train "
-                "one without a condition"
-            )
-        if isinstance(split.labels, np.ndarray):
-            require_labels(split.labels, n_y)
-    return len(split)
 
 
 def require_fitting(model: Any, scaling: Scaling) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 
 from npvae.datasets.dataset import Split
 from npvae.datasets.preprocessing import Scaling
+from npvae.encoder_decoder import require_examples
 from npvae.errors import InputError
-from npvae.evaluation.elbo import NOISE, chunks_of, require_examples, require_fitting
+from npvae.evaluation.elbo import NOISE, chunks_of, require_fitting
 from npvae.gaussian import log_mean_exp_and_grad
 from npvae.iwae import require_draws
 from npvae.parameters import Array

@@ -10,8 +10,9 @@ import numpy as np
 
 from npvae.datasets.dataset import Split
 from npvae.datasets.preprocessing import Scaling
+from npvae.encoder_decoder import require_examples
 from npvae.errors import InputError
-from npvae.evaluation.elbo import ACTIVE_VARIANCE, EVALUATION_SEED, chunks_of, require_examples
+from npvae.evaluation.elbo import ACTIVE_VARIANCE, EVALUATION_SEED, chunks_of
 from npvae.gaussian import kl_per_latent
 from npvae.parameters import Array
 from npvae.vae import VAE

@@ -11,10 +11,10 @@ from npvae.datasets.preprocessing import Pixels, Scaling, moments_of, scaling_fo
 from npvae.errors import InputError
 from npvae.iwae import IWAE
 from npvae.likelihoods import SIGMAS, LearnedGaussian
-from npvae.runs.model_file import Model
 from npvae.optimizers import OPTIMIZERS, Optimizer
-from npvae.schedules import Cosine, EarlyStopping, Stages, WarmUp
+from npvae.runs.model_file import Model
 from npvae.runs.settings import Settings
+from npvae.schedules import Cosine, EarlyStopping, Stages, WarmUp
 from npvae.vae import VAE
 
 MOST_PARAMETERS = 1 << 30  # with gradient and Adam's averages they would take 16 GiB

@@ -1,129 +1,274 @@
-"""A training in one file: with it, one that was stopped goes on to the same bits."""
+"""A training in one file: one that was stopped goes on to the same bits."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from npvae.datasets.preprocessing import Scaling
-from npvae.devices import CPU, Device, find_device
-from npvae.errors import DataError
-from npvae.runs.model_file import Model, SavedModel, below, build, decoding, model_content, read_content, restore_model, write_content
-from npvae.optimizers import Optimizer, optimizer_state, restore_optimizer
-from npvae.progress import Progress
-from npvae.runs.progress_file import progress_state, restore_progress
-from npvae.training import require_healthy
+import numpy as np
+
+from npvae.encoder_decoder import Loss
+from npvae.errors import DataError, InputError
+from npvae.evaluation.elbo import Evaluation
+from npvae.parameters import Array
 from npvae.runs.environment import versions
+from npvae.runs.model_file import (
+    below,
+    decoding,
+    model_content,
+    read_content,
+    require_same_model,
+    require_same_scaling,
+    stored_parameters,
+    write_content,
+)
+from npvae.storage.arrays import require_floats
+from npvae.storage.reading import quote
+from npvae.training import EpochRecord, Trainer
 
-
-@dataclass(frozen=True)
-class Checkpoint(SavedModel):
-    """A training that can go on.
-
-    Attributes
-    ----------
-    model, scaling, shape : as in `SavedModel`
-    optimizer : with its state
-    progress : with the generator, the epoch and the step, and the records so far
-    settings : what `save_checkpoint` was given to keep beside them
-    versions : of npvae and of what its results depend on, when it was written
-    """
-
-    optimizer: Optimizer
-    progress: Progress
-    settings: dict[str, Any]
-    versions: dict[str, str]
+WHAT = "a checkpoint"
 
 
 def save_checkpoint(
     path: str | Path,
-    model: Model,
-    scaling: Scaling,
-    shape: tuple[int, ...],
-    optimizer: Optimizer,
-    progress: Progress,
+    trainer: Trainer,
+    shape: tuple[int, ...] | None = None,
     settings: Mapping[str, Any] | None = None,
+    *,
+    run: str = "",
 ) -> None:
-    """Write all that a training must know to go on; at any time between two updates.
+    """Write all that a training needs to go on; at any time between two updates.
 
-    The old file stays until the new one is whole and on the disk. Nothing that is not healthy is
-    written over it.
+    The old file stays until the new one is complete and on the disk.
 
     Parameters
     ----------
-    model, scaling, shape : as for `save_model`, but the layers may be one's own
-    optimizer : its public attributes are its state: numbers, and floats in the shape of the
-        parameters
-    progress : that `fit` or `steps` keeps up to date
+    path : the file, such as "vae.npz"; `load_model` reads it, too
+    trainer : the training
+    shape : of one example, such as (28, 28); by default (n_x,)
     settings : anything that JSON can hold, to find again in `Checkpoint.settings`
+    run : the identity of the run that the training belongs to, see `runs.config.identity`
 
     Raises
     ------
-    TrainingError : if a loss of this epoch or a parameter is no longer a number
-    InputError : if the optimiser's state, the scaling or the generator is of a kind that no file
-        can hold, or the training was interrupted within an update
-    WriteError : if the disk is full, for instance; the old file is as it was
+    TrainingError : if a loss of this epoch or a parameter is no longer finite
+    InputError : if the state of the optimiser, the scaling or the generator is of a kind that no
+        file can hold, or that could not be read back
+    WriteError : if the disk is full, for instance; the old file is kept
     """
-    progress.require_whole()
-    require_healthy(model, progress)
-    with progress.last_in(model.params):
-        header, arrays = model_content(model, scaling, shape)
-        numbers, vectors = optimizer_state(optimizer, model.params)
-        stand, within = progress_state(progress)
-        header |= {
-            "optimizer": {"kind": type(optimizer).__name__, "numbers": numbers},
-            "progress": stand,
-            "settings": dict(settings or {}),
-            "versions": versions(model.params.device.about),
-        }
-        to_host = model.params.device.to_host
-        arrays |= {f"optimizer/{name}": to_host(vector) for name, vector in vectors.items()}
-        arrays |= {f"progress/{name}": to_host(array) for name, array in within.items()}
-        write_content(path, header, arrays)
+    state, model = trainer.state(), trainer.model
+    header, arrays = model_content(model, trainer.scaling, shape or (model.n_x,), run=run)
+    optimizer = state["optimizer"]
+    numbers = {k: v for k, v in optimizer.items() if k != "kind" and not np.ndim(v)}
+    over = trainer.epoch_is_over
+    header |= {
+        "optimizer": {"kind": optimizer["kind"], "numbers": numbers},
+        "progress": {
+            "epoch": trainer.epoch - over,
+            "step": trainer.steps_per_epoch if over else trainer.step_in_epoch,
+            "batch_size": state["batch_size"],
+            "seconds": state["seconds"],
+            "rng": state["rng"],
+            "records": [_stored(record) for record in state["records"]],
+        },
+        "settings": dict(settings or {}),
+        "versions": versions(model.params.device.about),
+    }
+    found = {f"optimizer/{k}": v for k, v in optimizer.items() if np.ndim(v)}
+    if len(state["order"]):
+        found |= {"progress/order": state["order"], "progress/losses": state["losses"]}
+    if state["best"] is not None:
+        found["progress/best"] = state["best"]
+    to_host = model.params.device.to_host
+    arrays |= {name: to_host(array) for name, array in found.items()}
+    Checkpoint(Path(path), header, arrays).state(trainer)  # which raises what a load would raise
+    write_content(path, header, arrays)
 
 
-def load_checkpoint(
-    path: str | Path,
-    *,
-    model: Model | None = None,
-    optimizer: Optimizer | None = None,
-    device: Device | str = CPU,
-) -> Checkpoint:
-    """Read what `save_checkpoint` wrote.
+def load_checkpoint(path: str | Path, trainer: Trainer) -> "Checkpoint":
+    """Let a trainer go on from where the one was that `save_checkpoint` wrote.
 
     Parameters
     ----------
     path : the file
-    model, optimizer : new ones of the same make, to be filled; needed only where their layers or
-        their class are one's own, whose code no file can hold
-    device : of a model that is built here: "cpu", "cuda", or a `Device`
+    trainer : made as the other one was: from a model of the same sizes, the same data and batch
+        size, an optimiser of the same class
+
+    Returns
+    -------
+    Checkpoint
 
     Raises
     ------
-    DataError : if there is no such file, it is damaged, does not belong to the model given, or
-        needs a model or an optimiser of one's own that was not given
-    InputError : if there is no such device
+    DataError : if there is no such file, it is damaged, or it does not fit the trainer, which is
+        then as it was
     """
-    device = find_device(device)
-    what = "a checkpoint"
-    header, arrays = read_content(path, what)
-    with decoding(path, what):
+    checkpoint = read_checkpoint(path)
+    checkpoint.restore(trainer)
+    return checkpoint
+
+
+def read_checkpoint(path: str | Path) -> "Checkpoint":
+    """Read the file, and leave it to `Checkpoint.restore` to give it to a trainer.
+
+    Raises
+    ------
+    DataError : if there is no such file, or it is damaged
+    """
+    header, arrays = read_content(path, WHAT)
+    with decoding(path, WHAT):
         if "progress" not in header:
             raise DataError("it is a model without its training; read it with load_model")
-        stored = next(iter(below(arrays, "params").values())).dtype
-        if model is None:
-            model = build(header, arrays, stored, device)
-        elif model.params.dtype != stored:
-            raise DataError(f"its parameters are {stored}, and the model's {model.params.dtype}")
-        saved = restore_model(model, header, arrays)
-        kind, numbers = str(header["optimizer"]["kind"]), dict(header["optimizer"]["numbers"])
-        vectors = below(arrays, "optimizer")
-        return Checkpoint(
-            saved.model,
-            saved.scaling,
-            saved.shape,
-            restore_optimizer(optimizer, kind, numbers, vectors, model.params),
-            restore_progress(header["progress"], below(arrays, "progress"), model.params),
-            dict(header["settings"]),
-            {str(name): str(version) for name, version in header["versions"].items()},
+        header["settings"] = dict(header["settings"])
+        header["versions"] = {str(name): str(v) for name, v in header["versions"].items()}
+    return Checkpoint(Path(path), header, arrays)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The content of a checkpoint."""
+
+    path: Path
+    header: dict[str, Any]
+    arrays: dict[str, Array]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What `save_checkpoint` was given to keep."""
+        return self.header["settings"]
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Of npvae and of what its results depend on, when the file was written."""
+        return self.header["versions"]
+
+    def restore(self, trainer: Trainer) -> None:
+        """Let a trainer go on from here.
+
+        Raises
+        ------
+        DataError : if it was made in another way; it is then as it was
+        """
+        with decoding(self.path, WHAT):
+            require_same_model(trainer.model, self.header)
+            require_same_scaling(trainer.scaling, self.header, self.arrays, trainer.model.n_x)
+            trainer.restore(self.state(trainer))
+
+    def state(self, trainer: Trainer) -> dict[str, Any]:
+        """Return what `Trainer.restore` takes, if all of it makes sense together.
+
+        Raises
+        ------
+        DataError : if it does not
+        """
+        params, stored = trainer.model.params, self.header["progress"]
+        epoch, step, batch_size = (_number(stored, k, int) for k in ("epoch", "step", "batch_size"))
+        values = stored_parameters(params, self.arrays)
+        order, losses = np.zeros(0, np.int64), np.zeros((0, len(Loss._fields)))
+        most = 0
+        if "progress/order" in self.arrays:
+            order = _permutation(self.arrays["progress/order"])
+            most = -(-len(order) // max(batch_size, 1))
+            losses = require_floats(self.arrays, "progress/losses", (most, losses.shape[1]))
+        records = [_record(record) for record in stored["records"]]
+        done = [record.epoch for record in records]
+        in_order = all(a < b for a, b in pairwise([0, *done, epoch]))
+        if not in_order or not 0 <= step <= most or len({_latents(r) for r in records}) > 1:
+            raise DataError(
+                f"it stands in epoch {epoch}, step {step} of {most}, with {len(done)} epochs "
+                "recorded, which does not fit together"
+            )
+        steps = (epoch - 1) * trainer.steps_per_epoch + step
+        return {
+            "steps": steps,
+            "batch_size": batch_size if steps else trainer.batch_size,
+            "seconds": _number(stored, "seconds"),
+            "rng": _generator(stored["rng"]),
+            "order": order,
+            "losses": losses,
+            "records": records,
+            "best": self._vector("progress/best", params.dtype, params.flat.shape),
+            "params": np.concatenate([np.zeros(0, params.dtype), *map(np.ravel, values.values())]),
+            "beta": _number(self.header, "beta") if self.header.get("beta") is not None else None,
+            "optimizer": self._optimizer(params.flat.shape),
+        }
+
+    def _vector(self, name: str, dtype: Any, shape: tuple[int, ...]) -> Array | None:
+        if name not in self.arrays:
+            return None
+        vector = require_floats(self.arrays, name, shape)
+        if vector.dtype != dtype:
+            raise DataError(f"{name} is {vector.dtype}, expected {dtype} as the parameters")
+        return vector
+
+    def _optimizer(self, shape: tuple[int, ...]) -> dict[str, Any]:
+        stored, vectors = self.header["optimizer"], below(self.arrays, "optimizer")
+        numbers = {
+            str(name): value if type(value) in (int, bool) else _number(stored["numbers"], name)
+            for name, value in dict(stored["numbers"]).items()
+        }
+        return {
+            "kind": str(stored["kind"]),
+            **numbers,
+            **{name: require_floats(vectors, name, shape, finite=False) for name in vectors},
+        }
+
+
+def _generator(state: Any) -> Any:
+    """Return the state of a generator; old files hold a seed where no update had been made."""
+    if type(state) is int and state >= 0:
+        return np.random.default_rng(state).bit_generator.state
+    return dict(state)
+
+
+def _permutation(order: Array) -> Array:
+    is_list = order.dtype.kind == "i" and order.ndim == 1
+    if not is_list or not np.array_equal(np.sort(order), np.arange(len(order))):
+        raise DataError("its order of the examples is no permutation")
+    return order
+
+
+def _stored(record: EpochRecord) -> dict[str, Any]:
+    if not isinstance(record.held_out, Evaluation | None):
+        raise InputError(
+            "a checkpoint keeps the `Evaluation` that validate returns, and this returned "
+            f"{type(record.held_out).__name__}; return what evaluate(...) gives"
         )
+    return asdict(record)
+
+
+def _latents(record: EpochRecord) -> int | None:
+    """Return how many latents were held out, if any: as many in all records of one training."""
+    return None if record.held_out is None else len(record.held_out.kl_per_latent)
+
+
+def _record(stored: dict[str, Any]) -> EpochRecord:
+    """Return the record of an epoch, if its numbers are finite."""
+    held_out = stored["held_out"]
+    names = {field.name for field in fields(EpochRecord)} - {"epoch", "held_out"}
+    return EpochRecord(
+        epoch=_number(stored, "epoch", int),
+        held_out=None if held_out is None else _evaluation(held_out),
+        **{name: _number(stored, name) for name in names},
+    )
+
+
+def _evaluation(stored: dict[str, Any]) -> Evaluation:
+    kl_per_latent = stored["kl_per_latent"]
+    stored = {"bound": stored["elbo"], **stored}  # the first files knew no bound but the ELBO
+    return Evaluation(
+        **{name: _number(stored, name) for name in ("elbo", "reconstruction", "kl", "bound")},
+        kl_per_latent=tuple(_number(kl_per_latent, i) for i in range(len(kl_per_latent))),
+        **{name: _number(stored, name, int) for name in ("active_units", "n")},
+    )
+
+
+def _number(stored: Any, name: Any, kind: type = float) -> Any:
+    """Return a finite number of the kind that was saved."""
+    value = stored[name]
+    fits = type(value) is kind
+    if not fits or not isfinite(value):
+        raise DataError(f"{name} is {quote(repr(value))}, expected a finite {kind.__name__}")
+    return value

@@ -1,5 +1,6 @@
 """config.json: what was asked of a run, and of what data."""
 
+import hashlib
 import json
 import zlib
 from math import isfinite
@@ -9,41 +10,58 @@ from typing import Any
 import numpy as np
 
 from npvae.datasets.dataset import Dataset, checksum
-from npvae.storage.reading import quote, reading
 from npvae.devices import find_device
 from npvae.errors import DataError
-from npvae.storage.atomic import write_whole
-from npvae.runs.settings import Settings
 from npvae.runs.environment import versions
+from npvae.runs.settings import Settings
+from npvae.storage.atomic import write_whole
+from npvae.storage.reading import quote, reading
 
 FORMAT = 1
+CHANGEABLE = ("epochs", "patience", "data", "device")  # settings, when a run is resumed
 LARGEST = 1 << 24  # bytes; JSON takes some ten times as much memory
 
 
-def write_config(path: Path, settings: Settings, dataset: Dataset, n_parameters: int) -> None:
-    """Write what is needed to run it again, and to know the data again."""
+def write_config(path: Path, settings: Settings, dataset: Dataset, n_parameters: int) -> str:
+    """Write what is needed to run it again, and to know the data again; return its identity."""
+    data = {
+        "source": dataset.source,
+        "kind": dataset.kind,
+        "shape": list(dataset.shape),
+        "columns": list(dataset.columns),
+        "classes": list(dataset.classes),
+        "train": len(dataset.train),
+        "validation": len(dataset.validation),
+        "test": len(dataset.test),
+        "remark": dataset.remark,
+        "crc32": checksum(dataset.train.x),
+        "labels_crc32": _labels_checksum(dataset),
+    }
+    run = _identity(settings, data)
     write_json(
         path,
         {
             "format": FORMAT,
+            "run": run,
             "settings": settings.as_json(),
-            "data": {
-                "source": dataset.source,
-                "kind": dataset.kind,
-                "shape": list(dataset.shape),
-                "columns": list(dataset.columns),
-                "classes": list(dataset.classes),
-                "train": len(dataset.train),
-                "validation": len(dataset.validation),
-                "test": len(dataset.test),
-                "remark": dataset.remark,
-                "crc32": checksum(dataset.train.x),
-                "labels_crc32": _labels_checksum(dataset),
-            },
+            "data": data,
             "parameters": n_parameters,
             "versions": versions(find_device(settings.device).about),
         },
     )
+    return run
+
+
+def _identity(settings: Settings, data: dict[str, Any]) -> str:
+    """Return what makes a run this one: a digest of its data, and of the settings that stay.
+
+    Every file of the run carries it, so that files of another run are noticed. Equal runs have the
+    same, and the same bits in all their files.
+    """
+    stays = {k: v for k, v in settings.as_json().items() if k not in CHANGEABLE}
+    where = {"source", "remark"}
+    content = [stays, {k: v for k, v in data.items() if k not in where}]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
 def what_differs(dataset: Dataset, stored: dict[str, Any], *, labels: bool) -> str:

@@ -4,28 +4,29 @@ import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from npvae.runs.building import build_schedules
-from npvae.runs.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
-from npvae.runs.config import read_config, read_metrics, write_config, write_json
 from npvae.datasets import NAMES
-from npvae.storage.arrays import write_arrays
 from npvae.datasets.dataset import Dataset
-from npvae.storage.reading import quote
 from npvae.devices import CPU, Device
 from npvae.errors import DataError, InputError
-from npvae.storage.atomic import is_part, remove_parts, write_whole
+from npvae.runs.building import build_schedules
+from npvae.runs.checkpoints import Checkpoint, read_checkpoint, save_checkpoint
+from npvae.runs.config import CHANGEABLE, read_config, read_metrics, write_config, write_json
 from npvae.runs.history import history_columns, write_history
-from npvae.storage.lock import locked
 from npvae.runs.model_file import Model, SavedModel, load_model, model_checksum, save_model
 from npvae.runs.provenance import PARTS, load_same_data
 from npvae.runs.settings import Settings
+from npvae.storage.arrays import write_arrays
+from npvae.storage.atomic import is_part, remove_parts, write_whole
+from npvae.storage.lock import locked
+from npvae.storage.reading import quote
+from npvae.training import Trainer
 
 LOCK = ".lock"
-CHANGEABLE = ("epochs", "patience", "data", "device")  # settings, as a run goes on
 
 
 class RunFolder:
@@ -33,6 +34,19 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    @cached_property
+    def run(self) -> str:
+        """The identity that every file of this run carries; "" where an older npvae wrote it."""
+        return str(read_config(self / "config.json").get("run", ""))
+
+    def _require_this_run(self, path: Path, run: str) -> None:
+        """Refuse a file that another run has written."""
+        if self.run and run != self.run:
+            raise DataError(
+                f"{path} belongs to another run than {self / 'config.json'}: bring back the file "
+                "that was there, or train again into another folder"
+            )
 
     @classmethod
     def create(cls, out: str | Path | None, name: str) -> "RunFolder":
@@ -74,8 +88,8 @@ class RunFolder:
             yield
 
     def write_config(self, settings: Settings, dataset: Dataset, n_parameters: int) -> None:
-        """Write what is needed to run it again; of own data each part's rows as well."""
-        write_config(self / "config.json", settings, dataset, n_parameters)
+        """Write what is needed to run it again; of the user's own data each part's rows as well."""
+        self.run = write_config(self / "config.json", settings, dataset, n_parameters)
         if settings.data not in NAMES:
             rows = {name: getattr(dataset, name).rows for name in PARTS}
             with write_whole(self / "split.npz") as file:
@@ -111,51 +125,50 @@ class RunFolder:
         files = self.path.iterdir()
         return sorted(file.name for file in files if file.name != LOCK and not is_part(file))
 
-    def save(self, checkpoint: Checkpoint) -> None:
+    def save(self, trainer: Trainer, shape: tuple[int, ...], settings: Settings) -> None:
         """Bring checkpoint.npz, then history.csv and model.npz, up to date.
 
         Raises
         ------
-        InputError : if the folder has been moved or deleted meanwhile; it is not made anew
+        InputError : if the folder has been moved, deleted or replaced meanwhile
         WriteError : if a file cannot be written
         """
-        if not (self / "config.json").exists():
-            raise InputError(
-                f"{self.path} is no longer there: it was moved or deleted while its training went "
-                "on. What was saved until then is where the folder is now; go on there"
-            )
-        model, scaling, shape = checkpoint.model, checkpoint.scaling, checkpoint.shape
-        save_checkpoint(
-            self / "checkpoint.npz",
-            model,
-            scaling,
-            shape,
-            checkpoint.optimizer,
-            checkpoint.progress,
-            checkpoint.settings,
-        )
-        write_history(self / "history.csv", checkpoint.progress.records)
-        with checkpoint.progress.best_in(model.params):
-            save_model(self / "model.npz", model, scaling, shape)
+        self._require_same_folder()
+        path = self / "checkpoint.npz"
+        save_checkpoint(path, trainer, shape, settings.as_json(), run=self.run)
+        write_history(self / "history.csv", trainer.records)
+        with trainer.best_parameters():
+            save_model(self / "model.npz", trainer.model, trainer.scaling, shape, run=self.run)
 
-    def load_checkpoint(self, settings: Settings) -> Checkpoint | None:
-        """Read the last checkpoint back, to the device of the settings; None before the first.
+    def _require_same_folder(self) -> None:
+        """Refuse to write into what is no longer the folder of this run."""
+        config = self / "config.json"
+        if not config.exists() or read_config(config).get("run", "") != self.run:
+            raise InputError(
+                f"{self.path} is no longer the folder of this run: it was moved, deleted or "
+                "replaced while the training went on. What was saved until then is where the "
+                "folder is now; go on there with npvae train --resume"
+            )
+
+    def read_checkpoint(self, settings: Settings) -> Checkpoint | None:
+        """Read the last checkpoint back; None before the first.
 
         Raises
         ------
-        DataError : if it is damaged, missing where there was one, or of other settings (but for
-            those that may change)
+        DataError : if it is damaged, missing where there was one, of another run, or of other
+            settings (but for those that may change)
         """
         path = self / "checkpoint.npz"
         if path.exists():
-            checkpoint = load_checkpoint(path, device=settings.device)
+            checkpoint = read_checkpoint(path)
+            self._require_this_run(path, checkpoint.header.get("run", ""))
             self._require_same_settings(checkpoint, settings)
             return checkpoint
         left = [name for name in ("model.npz", "history.csv") if (self / name).exists()]
         if left:  # which are never written before a checkpoint
             raise DataError(
                 f"{self.path} holds {left[0]} but no checkpoint.npz any more, so its training "
-                "cannot go on; restore the file, or train anew into another folder"
+                "cannot be resumed; restore the file, or train again into another folder"
             )
         return None
 
@@ -180,6 +193,7 @@ class RunFolder:
                 f"{self.path} holds no model yet; train it: {resume_command(self.path)}"
             )
         saved = load_model(path, device=device)
+        self._require_this_run(path, saved.run)
         if list(saved.shape) != read_config(self / "config.json")["data"].get("shape"):
             raise DataError(
                 f"{path} is of another run: its examples have the shape {saved.shape}, and those "

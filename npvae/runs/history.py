@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from npvae.figures.curves import COLUMNS
-from npvae.storage.reading import reading
 from npvae.storage.atomic import write_whole
-from npvae.progress import EpochRecord
+from npvae.storage.reading import reading
+from npvae.training import EpochRecord
 
 
 def write_history(path: str | Path, records: Sequence[EpochRecord]) -> None:

@@ -13,15 +13,15 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike
 
-from npvae.parameters import Array
 from npvae.autoencoder import Autoencoder, DenoisingAutoencoder
-from npvae.storage.arrays import read_arrays, require_floats, write_arrays
-from npvae.storage.reading import quote, reading
 from npvae.datasets.preprocessing import Pixels, Scaling, Standardized
 from npvae.devices import CPU, Device, find_device
 from npvae.errors import DataError, InputError, NpvaeError, TrainingError
-from npvae.storage.atomic import write_whole
 from npvae.iwae import IWAE
+from npvae.parameters import Array, Parameters
+from npvae.storage.arrays import read_arrays, require_floats, write_arrays
+from npvae.storage.atomic import write_whole
+from npvae.storage.reading import quote, reading
 from npvae.vae import VAE, require_beta
 
 FORMAT = 1
@@ -42,57 +42,71 @@ class SavedModel:
     model : ready to encode, decode and sample
     scaling : from the data's units to the model's x, and back
     shape : of one example, such as (28, 28)
+    run : the identity of the run that it belongs to, or ""
     """
 
     model: Model
     scaling: Scaling
     shape: tuple[int, ...]
+    run: str = ""
 
 
-def save_model(path: str | Path, model: Model, scaling: Scaling, shape: tuple[int, ...]) -> None:
-    """Write a model that `dense` built; the same model gives the same bytes.
+def save_model(
+    path: str | Path, model: Model, scaling: Scaling, shape: tuple[int, ...], *, run: str = ""
+) -> None:
+    """Write a model; the same model gives the same bytes.
 
-    Raises
-    ------
-    InputError : if the model was put together from layers of one's own, whose code no file can hold
-    TrainingError : if a parameter is no finite number
-    WriteError : if the disk is full, for instance; the old file, if there was one, is as it was
-    """
-    if not model.config:
-        raise InputError(
-            "this model was built from layers of your own, so a file cannot say how to build it "
-            "again; save `model.params.flat` with numpy.save and copy it back into a new model, or "
-            "use save_checkpoint, and load_checkpoint with `model=`"
-        )
-    write_content(path, *model_content(model, scaling, shape))
-
-
-def load_model(
-    path: str | Path, *, dtype: DTypeLike = np.float32, device: Device | str = CPU
-) -> SavedModel:
-    """Read what `save_model` wrote, or the model in what `save_checkpoint` wrote.
-
-    Of a training that keeps its best epoch it is the model of that.
+    A file cannot hold code. Of a model with layers or of a class of your own it keeps the numbers,
+    and `load_model` needs a model of the same make to put them into.
 
     Parameters
     ----------
     path : the file
-    dtype, device : of the model, wherever it was trained; device is "cpu", "cuda", or a `Device`
+    model, scaling, shape : as in `SavedModel`
+    run : the identity of the run that the model belongs to, see `runs.config.identity`
 
     Raises
     ------
-    DataError : if there is no such file, or it is not such a file
+    TrainingError : if a parameter is not finite
+    InputError : if the scaling is of a kind that no file can hold
+    WriteError : if the disk is full, for instance; the old file, if there was one, is kept
+    """
+    write_content(path, *model_content(model, scaling, shape, run=run))
+
+
+def load_model(
+    path: str | Path,
+    *,
+    model: Model | None = None,
+    dtype: DTypeLike = np.float32,
+    device: Device | str = CPU,
+) -> SavedModel:
+    """Read what `save_model` wrote, or the model in what `save_checkpoint` wrote.
+
+    Of a training that keeps its best epoch it is the model of that epoch.
+
+    Parameters
+    ----------
+    path : the file
+    model : one of the same make, to be filled; needed where its layers or its class are your own
+    dtype, device : of the model that is built without that; device is "cpu", "cuda", or a `Device`
+
+    Raises
+    ------
+    DataError : if there is no such file, it is damaged, or needs a `model` that was not given
     InputError : if there is no such device
     """
     device = find_device(device)
     what = "a model that npvae saved"
     header, arrays = read_content(path, what)
     with decoding(path, what):
-        saved = restore_model(build(header, arrays, dtype, device), header, arrays)
+        if model is None:
+            model = build(header, arrays, dtype, device)
+        saved = restore_model(model, header, arrays)
         params = saved.model.params
         if "progress/best" in arrays:
             best = require_floats(arrays, "progress/best", params.flat.shape)
-            params.flat[...] = device.asarray(best.astype(params.dtype))
+            params.flat[...] = params.device.asarray(best.astype(params.dtype))
         return saved
 
 
@@ -167,7 +181,7 @@ def below(arrays: Mapping[str, Array], room: str) -> dict[str, Array]:
 
 
 def model_content(
-    model: Model, scaling: Scaling, shape: tuple[int, ...]
+    model: Model, scaling: Scaling, shape: tuple[int, ...], *, run: str = ""
 ) -> tuple[dict[str, Any], dict[str, Array]]:
     """Return the header and the arrays of a model; `restore_model` is the way back."""
     if not np.isfinite(float(model.params.flat.sum())):
@@ -176,18 +190,23 @@ def model_content(
         raise InputError(
             f"a file keeps the scalings Pixels and Standardized, and this is {quote(repr(scaling))}"
         )
-    header = {
-        "model": dict(model.config),  # empty where the layers are one's own
+    header: dict[str, Any] = {
+        "model": dict(model.config) if type(model) in MODELS.values() else {},
+        "class": type(model).__name__,
         "beta": getattr(model, "beta", None),
         "scaling": {"kind": "standardized"}
         if isinstance(scaling, Standardized)
         else {"kind": "pixels", "binarize": scaling.binarize},
         "shape": list(shape),
     }
+    if run:
+        header["run"] = run
     to_host = model.params.device.to_host
     arrays = {f"params/{name}": to_host(value) for name, value in model.params.values.items()}
     if isinstance(scaling, Standardized):
-        arrays |= {"scaling/mean": scaling.mean, "scaling/std": scaling.std}
+        mean, std = to_host(scaling.mean), to_host(scaling.std)
+        arrays |= {"scaling/mean": mean, "scaling/std": std}
+    _scaling(header["scaling"], arrays, model.n_x)  # which raises what a load would raise
     return header, arrays
 
 
@@ -197,7 +216,11 @@ def build(
     """Return a new model of the kind and the sizes that a header names."""
     config: dict[str, Any] = dict(header["model"])
     if not config:
-        raise InputError("its model has layers of your own; use load_checkpoint with model=...")
+        name = quote(header.get("class", "model"))
+        raise InputError(
+            f"its {name} has layers or a class of your own, which no file can hold; make such a "
+            "model, and give it with model=..."
+        )
     kind = MODELS[config.pop("model")]
     sizes, n_y = [config["n_x"], *config["n_h"], config["n_z"]], config.get("n_y", 0)
     if not all(type(size) is int and size > 0 for size in [*sizes, n_y + 1]):
@@ -219,29 +242,69 @@ def restore_model(model: Model, header: dict[str, Any], arrays: dict[str, Array]
 
     Raises
     ------
-    DataError : if they are not its parameters; the model is as it was
+    DataError : if they are not its parameters; the model is then as it was
     """
-    params, stored, ready = model.params, below(arrays, "params"), {}
-    if odd := sorted(set(stored) ^ set(params.values)):
-        raise DataError(f"it is of another model: one has {', '.join(odd)}, the other has not")
-    same = all(model.config.get(name) == value for name, value in header["model"].items())
-    if model.config and not same:
-        raise DataError(f"it is of another model, {header['model']}, not {model.config}")
-    for name, value in params.values.items():
-        numbers = require_floats(stored, name, value.shape)
-        with np.errstate(over="ignore"):
-            ready[name] = numbers.astype(params.dtype)
-        if not np.isfinite(ready[name]).all():
-            raise DataError(f"params/{name} is too large for {params.dtype}")
+    require_same_model(model, header)
+    ready = stored_parameters(model.params, arrays)
     shape = tuple(header["shape"])
     if not all(type(side) is int and side > 0 for side in shape) or prod(shape) != model.n_x:
         raise DataError(f"examples of shape {shape!s:.60} do not have {model.n_x} numbers")
     scaling = _scaling(header["scaling"], arrays, model.n_x)
     if isinstance(model, VAE) and header.get("beta") is not None:
         model.beta = require_beta(header["beta"])
-    for name, value in params.values.items():  # now that nothing can go wrong any more
-        value[...] = params.device.asarray(ready[name])
-    return SavedModel(model, scaling, shape)
+    for name, value in model.params.values.items():  # now that nothing can go wrong any more
+        value[...] = model.params.device.asarray(ready[name])
+    return SavedModel(model, scaling, shape, str(header.get("run", "")))
+
+
+def require_same_model(model: Model, header: dict[str, Any]) -> None:
+    """Refuse a file of a model of another class, or that was built in another way."""
+    found = header.get("class", type(model).__name__)
+    same = all(model.config.get(name) == value for name, value in header["model"].items())
+    if found != type(model).__name__ or (model.config and not same):
+        raise DataError(
+            f"it is of another model, a {quote(found)} of {header['model']!s:.300}; here is a "
+            f"{type(model).__name__} of {model.config}"
+        )
+
+
+def stored_parameters(params: Parameters, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the parameters in a file by name, in the precision of `params`.
+
+    Raises
+    ------
+    DataError : if they are not those of such a model, or not finite
+    """
+    stored, ready = below(arrays, "params"), {}
+    if odd := sorted(set(stored) ^ set(params.values)):
+        raise DataError(f"it is of another model: only one of the two has {quote(', '.join(odd))}")
+    for name, value in params.values.items():
+        numbers = require_floats(stored, name, value.shape)
+        with np.errstate(over="ignore"):
+            ready[name] = numbers.astype(params.dtype)
+        if not np.isfinite(ready[name]).all():
+            raise DataError(f"params/{name} is too large for {params.dtype}")
+    return ready
+
+
+def require_same_scaling(
+    scaling: Any, header: dict[str, Any], arrays: dict[str, Array], n_x: int
+) -> None:
+    """Refuse a file whose examples became x in another way."""
+    stored = _scaling(header["scaling"], arrays, n_x)
+    same = type(stored) is type(scaling)
+    if same and isinstance(stored, Pixels):
+        same = stored.binarize == scaling.binarize
+    elif same and isinstance(stored, Standardized):
+        same = all(
+            np.array_equal(now.get() if hasattr(now, "get") else now, before)
+            for now, before in ((scaling.mean, stored.mean), (scaling.std, stored.std))
+        )
+    if not same:
+        raise DataError(
+            "its examples were scaled in another way than these, so that it is of other data or of "
+            "other settings"
+        )
 
 
 def _scaling(header: dict[str, Any], arrays: dict[str, Array], n_x: int) -> Scaling:

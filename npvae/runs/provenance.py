@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from npvae.runs.config import read_config, what_differs
 from npvae.datasets import NAMES
-from npvae.storage.arrays import read_arrays
 from npvae.datasets.dataset import Dataset
-from npvae.storage.reading import quote
 from npvae.errors import DataError, InputError
+from npvae.runs.config import read_config, what_differs
 from npvae.runs.resolving import load_data
 from npvae.runs.settings import Settings
+from npvae.storage.arrays import read_arrays
+from npvae.storage.reading import quote
 
 PARTS = ("train", "validation", "test")
 

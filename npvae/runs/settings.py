@@ -12,8 +12,8 @@ from npvae.errors import InputError
 from npvae.iwae import OBJECTIVES
 from npvae.layers import HIDDEN_LAYERS, INITIALIZERS
 from npvae.likelihoods import SIGMAS
-from npvae.runs.model_file import MOST_DRAWS
 from npvae.optimizers import OPTIMIZERS
+from npvae.runs.model_file import MOST_DRAWS
 
 MOST = (1 << 63) - 1  # of a whole number
 MOST_LAYERS = 100

@@ -3,13 +3,26 @@
 from collections.abc import Iterator
 
 from npvae.autoencoder import DenoisingAutoencoder
+from npvae.datasets import NAMES
 from npvae.datasets.dataset import Dataset
-from npvae.runs.model_file import Model
 from npvae.evaluation.fine_print import counted
+from npvae.runs.model_file import Model
 from npvae.runs.settings import Settings
 
 OBJECTIVES = {"elbo": "ELBO", "iwae": "IWAE's bound", "dreg": "IWAE's bound, by DReG"}
 OPTIMIZERS = {"sgd": "SGD"}
+
+
+def data_words(dataset: Dataset, settings: Settings) -> Iterator[str]:
+    """Yield lines on the data: where they are from, their shape and number, and what is odd."""
+    shape = "x".join(map(str, dataset.shape))
+    parts = f"{len(dataset.train)} to train, {len(dataset.validation)} to validate"
+    name = dataset.source if settings.data not in NAMES else f"{dataset.name} ({dataset.source})"
+    yield f"data   {name}: {shape}, {parts}, {len(dataset.test)} to test"
+    if dataset.remark:
+        yield f"       {dataset.remark}"
+    if settings.conditional and (unseen := unseen_labels(dataset)):
+        yield f"       no training example has the label {', '.join(unseen):.200}: not learned"
 
 
 def model_words(dataset: Dataset, settings: Settings, model: Model) -> str:

@@ -3,7 +3,29 @@
 import numpy as np
 import pytest
 
-from npvae import IWAE, SGD, VAE, Adagrad, Adam, Autoencoder, ClipLogvar, Cosine, Dataset, DenoisingAutoencoder, EarlyStopping, Gaussian, InputError, LearnedGaussian, Momentum, OptimalGaussian, Pixels, Split, Stages, Standardized, WarmUp
+from npvae import (
+    IWAE,
+    SGD,
+    VAE,
+    Adagrad,
+    Adam,
+    Autoencoder,
+    ClipLogvar,
+    Cosine,
+    Dataset,
+    DenoisingAutoencoder,
+    EarlyStopping,
+    Gaussian,
+    InputError,
+    LearnedGaussian,
+    Momentum,
+    OptimalGaussian,
+    Pixels,
+    Split,
+    Stages,
+    Standardized,
+    WarmUp,
+)
 from npvae.runs.building import build_model, build_optimizer, build_scaling, build_schedules
 from npvae.runs.resolving import resolve
 from npvae.runs.settings import Settings

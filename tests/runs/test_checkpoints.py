@@ -15,7 +15,18 @@ from small_training import (
 )
 from strict_device import StrictDevice, waiting_allowed
 
-from npvae import SGD, VAE, Adam, DataError, Progress, Standardized, load_checkpoint, load_model, save_checkpoint, steps
+from npvae import (
+    SGD,
+    VAE,
+    Adam,
+    DataError,
+    Progress,
+    Standardized,
+    load_checkpoint,
+    load_model,
+    save_checkpoint,
+    steps,
+)
 from npvae.runs.model_file import read_content
 
 

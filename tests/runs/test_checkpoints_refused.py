@@ -15,7 +15,21 @@ from small_training import (
     train,
 )
 
-from npvae import SGD, VAE, Adam, Autoencoder, DataError, InputError, Progress, Split, TrainingError, fit, load_checkpoint, save_checkpoint, save_model
+from npvae import (
+    SGD,
+    VAE,
+    Adam,
+    Autoencoder,
+    DataError,
+    InputError,
+    Progress,
+    Split,
+    TrainingError,
+    fit,
+    load_checkpoint,
+    save_checkpoint,
+    save_model,
+)
 
 
 def test_what_was_interrupted_within_an_update_does_not_go_on(tmp_path):

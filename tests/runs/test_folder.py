@@ -8,11 +8,10 @@ import pytest
 
 from npvae import VAE, DataError, Dataset, InputError, Pixels, Split, save_model
 from npvae.runs.config import read_config, what_differs, write_config, write_json
-from npvae.runs.environment import peak_memory_mb
-from npvae.runs.resolving import load_data, resolve
+from npvae.runs.environment import peak_memory_mb, versions
 from npvae.runs.folder import RunFolder
+from npvae.runs.resolving import load_data, resolve
 from npvae.runs.settings import Settings
-from npvae.runs.environment import versions
 
 
 @pytest.fixture(autouse=True)

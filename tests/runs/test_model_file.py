@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 from strict_device import StrictDevice, waiting_allowed
 
-from npvae import IWAE, VAE, Autoencoder, DataError, DenoisingAutoencoder, Dense, InputError, Pixels, Standardized, load_model, save_model
+from npvae import (
+    IWAE,
+    VAE,
+    Autoencoder,
+    DataError,
+    DenoisingAutoencoder,
+    Dense,
+    InputError,
+    Pixels,
+    Standardized,
+    load_model,
+    save_model,
+)
 
 MODELS = {
     "vae": lambda **o: VAE.dense(6, (5, 4), 2, activation="tanh", beta=2, seed=3, **o),

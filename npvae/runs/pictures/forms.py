@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from npvae.parameters import Array
 from npvae.datasets.preprocessing import Scaling, Standardized
 from npvae.figures import Form, is_image
+from npvae.parameters import Array
 
 
 def form_of(scaling: Scaling, shape: Sequence[int], columns: Sequence[str] = ()) -> Form:

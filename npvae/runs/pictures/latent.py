@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from npvae import figures
-from npvae.parameters import Array
-from npvae.evaluation.elbo import require_examples
-from npvae.figures.scatter import PRIOR
-from npvae.runs.pictures.trained import Trained
+from npvae.encoder_decoder import require_examples
 from npvae.evaluation.latent_space import line, traverse
+from npvae.figures.scatter import PRIOR
+from npvae.parameters import Array
+from npvae.runs.pictures.trained import Trained
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

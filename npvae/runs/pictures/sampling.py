@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from npvae import figures
-from npvae.parameters import Array, Seed
 from npvae.datasets.preprocessing import Scaling
-from npvae.figures import Form
-from npvae.runs.pictures.forms import as_shown
 from npvae.evaluation.fine_print import counted
+from npvae.figures import Form
+from npvae.parameters import Array, Seed
+from npvae.runs.pictures.forms import as_shown
 from npvae.vae import VAE
 
 if TYPE_CHECKING:

@@ -7,19 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from npvae.parameters import Array
 from npvae.datasets.dataset import Dataset
 from npvae.datasets.preprocessing import Pixels
 from npvae.devices import CPU, Device
+from npvae.encoder_decoder import condition, require_examples
 from npvae.errors import InputError
-from npvae.evaluation.elbo import EVALUATION_SEED, condition, require_examples
+from npvae.evaluation.elbo import EVALUATION_SEED
+from npvae.evaluation.latent_space import Codes, Plane, encode_split, plane_of
 from npvae.figures import Form
 from npvae.figures.style import label_name, shortened
-from npvae.runs.pictures.forms import as_shown, form_of
-from npvae.runs.history import history_columns
-from npvae.evaluation.latent_space import Codes, Plane, encode_split, plane_of
-from npvae.runs.model_file import SavedModel
+from npvae.parameters import Array
 from npvae.runs.folder import RunFolder
+from npvae.runs.history import history_columns
+from npvae.runs.model_file import SavedModel
+from npvae.runs.pictures.forms import as_shown, form_of
 from npvae.vae import VAE
 
 MOST_CODES = 10_000  # test examples that the pictures of latent space are made from

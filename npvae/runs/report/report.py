@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from npvae.runs.config import read_config
+from npvae import __version__
 from npvae.figures.style import LARGEST
-from npvae.storage.atomic import write_whole
+from npvae.runs.config import read_config
+from npvae.runs.folder import RunFolder
 from npvae.runs.pictures import PICTURES, Drawn, Trained
 from npvae.runs.report.page import Content, element, page, picture, table
-from npvae.runs.folder import RunFolder
-from npvae import __version__
 from npvae.runs.summary import model_words, training_words
+from npvae.storage.atomic import write_whole
 
 EPOCHS = {  # columns of history.csv that the table has, and their heads
     "epoch": "epoch",

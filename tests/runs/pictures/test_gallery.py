@@ -8,8 +8,8 @@ from gallery_runs import HISTORY, SHAPES, by_the_seed, catch, make_run
 from strict_device import StrictDevice, waiting_allowed
 
 from npvae import IWAE, VAE, Autoencoder, DenoisingAutoencoder, InputError, figures
-from npvae.runs.pictures import PICTURES, Picture, Trained, draw, draw_all
 from npvae.runs.folder import RunFolder
+from npvae.runs.pictures import PICTURES, Picture, Trained, draw, draw_all
 
 WITHOUT_PRIOR = {"samples", "kl", "rate-distortion"}
 

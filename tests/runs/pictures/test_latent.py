@@ -14,8 +14,8 @@ from gallery_runs import (
 )
 
 from npvae import Autoencoder
-from npvae.runs.pictures import interpolation, kl, manifold, scatter
 from npvae.evaluation.latent_space import gaussian_quantiles
+from npvae.runs.pictures import interpolation, kl, manifold, scatter
 
 PRIOR = "standard deviations of the prior"
 EVERY = slice(None)

@@ -13,8 +13,8 @@ import run_files
 from faults import Disk
 from measured_runs import SMALL, refused, run
 
-from npvae.runs import pictures as gallery
 from npvae.datasets.glyphs import draw_glyphs
+from npvae.runs import pictures as gallery
 
 EARLY = ["--epochs", 60, "--lr", 0.3, "--patience", 3]
 DRAW_ALL = gallery.draw_all
