@@ -15,11 +15,10 @@ from npvae_worker import eleven_products
 from prepare import SIZES
 from turns import serve
 
-from npvae import VAE, Adam, NpvaeError, Pixels, evaluate, log_likelihood, steps
+from npvae import VAE, Adam, NpvaeError, Pixels, Trainer, evaluate, log_likelihood
 from npvae.datasets.dataset import whole
 from npvae.devices import Device, find_device
 from npvae.gaussian import kl_and_grad, reparameterize, reparameterize_backward
-from npvae.parameters import Array
 
 TOGETHER = 8  # calls before the clock is read: a GPU queues some thousand kernels
 ROUNDS = 50
@@ -40,22 +39,14 @@ class Race:
             self.model.params.values[name][...] = device.asarray(values)
         self.adam, self.grey = Adam(lr=1e-3), Pixels("none")
         self.rng = device.generator(0)
+        self.trainer = Trainer(
+            self.model, self.train, self.grey, self.adam, batch_size=size, rng=self.rng
+        )
 
     def epoch(self) -> float:
         """Seconds of one epoch, its losses read at the end."""
         begin = perf_counter()
-        total: Array | float = 0.0
-        for step in steps(
-            self.model,
-            self.train,
-            self.grey,
-            self.adam,
-            epochs=1,
-            batch_size=self.size,
-            rng=self.rng,
-        ):
-            total = step.loss.loss * step.n + total
-        float(total)
+        self.trainer.run_epoch()
         return perf_counter() - begin
 
     def loss(self) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 from prepare import SIZES
 from turns import peak_memory_mb, serve
 
-from npvae import VAE, Adam, Dense, Pixels, evaluate, steps
+from npvae import VAE, Adam, Dense, Pixels, Trainer, evaluate
 from npvae.datasets.dataset import whole
 
 BATCH = 128
@@ -34,15 +34,14 @@ class Race:
         self.adam = Adam(lr=1e-3)
         self.grey = Pixels("none")
         self.rng = np.random.default_rng(0)
+        self.trainer = Trainer(
+            self.model, self.train, self.grey, self.adam, batch_size=BATCH, rng=self.rng
+        )
 
     def epoch(self) -> float:
         """Seconds of one epoch."""
         begin = perf_counter()
-        total = 0.0
-        for step in steps(
-            self.model, self.train, self.grey, self.adam, epochs=1, batch_size=BATCH, rng=self.rng
-        ):
-            total += step.n * float(step.loss.loss)
+        self.trainer.run_epoch()
         return perf_counter() - begin
 
     def loss(self) -> float:

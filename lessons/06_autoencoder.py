@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from course import BLUE, ORANGE, digits, show, sized
 
-from npvae import Adam, Autoencoder, Cosine, Gaussian, Pixels, check, figures, steps
+from npvae import Adam, Autoencoder, Cosine, Gaussian, Pixels, Trainer, check, figures
 from npvae.layers import dense_network
 
 data = digits()
@@ -69,9 +69,10 @@ print("npvae's Autoencoder is these five lines")
 
 
 # %% [markdown]
-# `steps` is the loop of lesson 05: forward, loss, backward, step. Each step takes
-# another *batch* of some 64 images. When all images have had their turn an
-# *epoch* is over, and they are shuffled. `Pixels("none")` leaves them grey.
+# `Trainer.step` is one turn of the loop of lesson 05: forward, loss, backward,
+# update. Each step takes another *batch* of some 64 images. When all images have
+# had their turn an *epoch* is over, and they are shuffled. `Pixels("none")` leaves
+# them grey.
 
 
 # %%
@@ -79,9 +80,9 @@ def train(model, epochs, batch_size):
     """Train it to give back the training images."""
     model.start_at(x_train.mean(axis=0))  # the decoder's last bias: begin with the mean image
     lr = Cosine(2e-3, epochs=epochs)  # steps get shorter towards the end
-    how = {"epochs": epochs, "batch_size": batch_size, "lr": lr}
-    for _ in steps(model, train_part, Pixels("none"), Adam(), **how):
-        pass
+    trainer = Trainer(model, train_part, Pixels("none"), Adam(), batch_size=batch_size, lr=lr)
+    while trainer.goes_on(epochs):
+        trainer.step()
     return model
 
 

@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from course import BLUE, GREEN, ORANGE, digits, show, sized
 
-from npvae import Adam, Autoencoder, Cosine, DenoisingAutoencoder, Pixels, figures, steps
+from npvae import Adam, Autoencoder, Cosine, DenoisingAutoencoder, Pixels, Trainer, figures
 
 data = digits()
 train_part = data.train.only(slice(0, sized(20_000, quick=4000)))
@@ -83,9 +83,10 @@ print("npvae's denoising autoencoder is the plain one, with a spoiled input")
 def train(model):
     epochs, batch_size = sized((6, 64), quick=(4, 32))
     model.start_at((train_part.take(slice(None)) / 255).mean(axis=0))
-    how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(1e-3, epochs=epochs)}
-    for _ in steps(model, train_part, Pixels("none"), Adam(), **how):
-        pass
+    lr = Cosine(1e-3, epochs=epochs)
+    trainer = Trainer(model, train_part, Pixels("none"), Adam(), batch_size=batch_size, lr=lr)
+    while trainer.goes_on(epochs):
+        trainer.step()
     return model
 
 

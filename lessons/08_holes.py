@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from course import BLUE, GREEN, ORANGE, digits, show, sized
 
-from npvae import Adam, Autoencoder, Cosine, Pixels, figures, steps
+from npvae import Adam, Autoencoder, Cosine, Pixels, Trainer, figures
 from npvae.evaluation.latent_space import line
 
 data = digits()
@@ -30,9 +30,10 @@ def train(n_z):
     n_h, epochs, batch_size = sized((400, 6, 64), quick=(200, 4, 32))
     model = Autoencoder.dense(784, n_h, n_z)
     model.start_at(x_train.mean(axis=0))
-    how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(2e-3, epochs=epochs)}
-    for _ in steps(model, train_part, Pixels("none"), Adam(), **how):
-        pass
+    lr = Cosine(2e-3, epochs=epochs)
+    trainer = Trainer(model, train_part, Pixels("none"), Adam(), batch_size=batch_size, lr=lr)
+    while trainer.goes_on(epochs):
+        trainer.step()
     return model
 
 

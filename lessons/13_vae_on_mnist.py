@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from course import BLUE, GREEN, ORANGE, PURPLE, digits, show, sized
 
-from npvae import VAE, Adam, Autoencoder, Cosine, Loss, Pixels, check, evaluate, figures, steps
+from npvae import VAE, Adam, Autoencoder, Cosine, Loss, Pixels, Trainer, check, evaluate, figures
 from npvae.layers import sigmoid, softplus
 
 data = digits()
@@ -199,18 +199,19 @@ assert caught_by == {
 
 
 # %%
-def train(model, part, epochs, batch_size, pixels=black_or_white, lr=2e-3):
+def trainer_of(model, part, epochs, batch_size, pixels=black_or_white, lr=2e-3):
     model.start_at(part.take(slice(None)).mean(axis=0) / 255)
-    how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(lr, epochs=epochs)}
-    return steps(model, part, pixels, Adam(), **how)
+    lr = Cosine(lr, epochs=epochs)
+    return Trainer(model, part, pixels, Adam(), batch_size=batch_size, lr=lr)
 
 
 few, trained, prices = train_part.only(slice(0, 5000)), {}, {}
 test_x = (test_part.take(slice(None)) / 255).astype(np.float32)
 for kind in wing:
     model = trained[kind] = kind.dense(784, 200, 10)
-    for _ in train(model, few, epochs=5, batch_size=32):
-        pass
+    trainer = trainer_of(model, few, epochs=5, batch_size=32)
+    while trainer.goes_on(epochs=5):
+        trainer.step()
     mu, logvar = model.encode(test_x)
     charged = model.price(mu, logvar)[0]
     true_logvar = 2 * logvar if kind is NoHalf else logvar  # of the clouds that it really draws
@@ -270,9 +271,10 @@ x_shown, z_shown = test_x[:6], rng.standard_normal((6, 20)).astype(np.float32)
 n_steps = epochs * -(-len(train_part) // batch_size)
 looks = (1, 30, 100, 300, n_steps)
 history, reconstructed, made_up = [], [], []
-for step, update in enumerate(train(model, train_part, epochs, batch_size), start=1):
-    history.append([float(part) for part in update.loss])
-    if step in looks:
+trainer = trainer_of(model, train_part, epochs, batch_size)
+while trainer.goes_on(epochs):
+    history.append([float(part) for part in trainer.step()])
+    if trainer.steps in looks:
         reconstructed.append(model.reconstruct(x_shown))
         made_up.append(model.decode(z_shown))
 loss, reconstruction, kl = np.array(history).T
@@ -437,10 +439,14 @@ n_steps = epochs * -(-len(few) // batch_size)
 curves, bounds = {}, {}
 for kind in (Autoencoder, VAE):
     rival, seen = kind.dense(784, n_h, 20), []
-    for step, _ in enumerate(train(rival, few, epochs, batch_size, fixed), start=1):
-        if step % (n_steps // 10) == 0:
+    trainer = trainer_of(rival, few, epochs, batch_size, fixed)
+    while trainer.goes_on(epochs):
+        trainer.step()
+        if trainer.steps % (n_steps // 10) == 0:
             learned, unseen = (evaluate(rival, part, fixed) for part in (few, test_part))
-            seen.append((step * epochs / n_steps, learned.reconstruction, unseen.reconstruction))
+            seen.append(
+                (trainer.steps * epochs / n_steps, learned.reconstruction, unseen.reconstruction)
+            )
     bounds[kind.__name__] = learned.bound - unseen.bound
     curves[kind.__name__] = np.array(seen).T
 gaps = {name: test[-1] - train[-1] for name, (_, train, test) in curves.items()}

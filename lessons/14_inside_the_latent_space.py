@@ -15,7 +15,7 @@ import numpy as np
 from course import BLUE, GREEN, ORANGE, digits, show, sized
 from matplotlib.patches import Ellipse
 
-from npvae import VAE, Adam, Autoencoder, Cosine, Pixels, figures, steps
+from npvae import VAE, Adam, Autoencoder, Cosine, Pixels, Trainer, figures
 from npvae.evaluation.latent_space import encode_split, line, plane_of
 
 data = digits()
@@ -31,9 +31,10 @@ def train(kind, n_z):
     n_h, epochs, batch_size = sized((400, 8, 64), quick=(200, 8, 32))
     model = kind.dense(784, n_h, n_z)
     model.start_at(x_train.mean(axis=0))
-    how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(2e-3, epochs=epochs)}
-    for _ in steps(model, train_part, Pixels("none"), Adam(), **how):
-        pass
+    lr = Cosine(2e-3, epochs=epochs)
+    trainer = Trainer(model, train_part, Pixels("none"), Adam(), batch_size=batch_size, lr=lr)
+    while trainer.goes_on(epochs):
+        trainer.step()
     return model
 
 

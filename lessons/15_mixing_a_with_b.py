@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from course import BLUE, GREEN, ORANGE, show, sized
 
-from npvae import VAE, Adam, Cosine, Pixels, figures, steps
+from npvae import VAE, Adam, Cosine, Pixels, Trainer, figures
 from npvae.datasets import load_dataset
 from npvae.evaluation.latent_space import line
 
@@ -36,9 +36,10 @@ rng = np.random.default_rng(0)
 n_h, epochs, batch_size = sized((400, 8, 64), quick=(200, 8, 32))
 vae = VAE.dense(784, n_h, 16)
 vae.start_at(x_train.mean(axis=0))
-how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(2e-3, epochs=epochs)}
-for _ in steps(vae, train_part, Pixels("none"), Adam(), **how):
-    pass
+lr = Cosine(2e-3, epochs=epochs)
+trainer = Trainer(vae, train_part, Pixels("none"), Adam(), batch_size=batch_size, lr=lr)
+while trainer.goes_on(epochs):
+    trainer.step()
 z_train, z_test = vae.encode(x_train)[0], vae.encode(x_test)[0]
 
 # %% [markdown]

@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from course import BLUE, GREEN, ORANGE, digits, show, sized
 
-from npvae import VAE, Adam, Cosine, Loss, Pixels, WarmUp, check, evaluate, figures, steps
+from npvae import VAE, Adam, Cosine, Loss, Pixels, Trainer, WarmUp, check, evaluate, figures
 from npvae.layers import sigmoid, softplus
 
 data = digits()
@@ -30,9 +30,11 @@ def train(model, beta=None, fresh=True):
     """Train it; return the KL of every step."""
     if fresh:
         model.start_at(mean_image)
-    how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(2e-3, epochs=epochs)}
-    updates = steps(model, train_part, black_or_white, Adam(), beta=beta, **how)
-    return [float(update.loss.kl) for update in updates]
+    how = {"batch_size": batch_size, "lr": Cosine(2e-3, epochs=epochs), "beta": beta}
+    trainer, kls = Trainer(model, train_part, black_or_white, Adam(), **how), []
+    while trainer.goes_on(epochs):
+        kls.append(float(trainer.step().kl))
+    return kls
 
 
 # %% [markdown]

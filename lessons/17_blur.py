@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from course import BLUE, ORANGE, digits, show, sized
 
-from npvae import VAE, Adam, Autoencoder, Cosine, Pixels, figures, steps
+from npvae import VAE, Adam, Autoencoder, Cosine, Pixels, Trainer, figures
 from npvae.gaussian import kl_standard_normal, log_density
 
 data = digits()
@@ -28,9 +28,10 @@ def train(kind=VAE, **options):
     n_h, epochs, batch_size = sized((400, 6, 64), quick=(200, 6, 32))
     model = kind.dense(784, n_h, **options)
     model.start_at(x_train.mean(axis=0))
-    how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(2e-3, epochs=epochs)}
-    for _ in steps(model, train_part, grey, Adam(), **how):
-        pass
+    lr = Cosine(2e-3, epochs=epochs)
+    trainer = Trainer(model, train_part, grey, Adam(), batch_size=batch_size, lr=lr)
+    while trainer.goes_on(epochs):
+        trainer.step()
     return model
 
 

@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from course import BLUE, GREEN, digits, show, sized
 
-from npvae import VAE, Adam, Cosine, Pixels, evaluate, figures, log_likelihood, steps
+from npvae import VAE, Adam, Cosine, Pixels, Trainer, evaluate, figures, log_likelihood
 from npvae.gaussian import log_mean_exp_and_grad
 
 data = digits()
@@ -23,9 +23,10 @@ black_or_white = Pixels("dynamic")
 n_h, epochs, batch_size = sized((400, 8, 100), quick=(200, 6, 32))
 model = VAE.dense(784, n_h, 20)
 model.start_at(train_part.take(slice(None)).mean(axis=0) / 255)
-how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(2e-3, epochs=epochs)}
-for _ in steps(model, train_part, black_or_white, Adam(), **how):
-    pass
+lr = Cosine(2e-3, epochs=epochs)
+trainer = Trainer(model, train_part, black_or_white, Adam(), batch_size=batch_size, lr=lr)
+while trainer.goes_on(epochs):
+    trainer.step()
 
 # %% [markdown]
 # ## One number

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from course import digits, show, sized
 
-from npvae import Adam, Autoencoder, Cosine, Pixels, check, figures, steps
+from npvae import Adam, Autoencoder, Cosine, Pixels, Trainer, check, figures
 
 data = digits()
 train_part = data.train.only(slice(0, sized(20_000, quick=5000)))
@@ -17,9 +17,10 @@ mean = x_train.mean(axis=0)
 
 def train(model, epochs, batch_size):
     model.start_at(mean)
-    how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(2e-3, epochs=epochs)}
-    for _ in steps(model, train_part, Pixels("none"), Adam(), **how):
-        pass
+    lr = Cosine(2e-3, epochs=epochs)
+    trainer = Trainer(model, train_part, Pixels("none"), Adam(), batch_size=batch_size, lr=lr)
+    while trainer.goes_on(epochs):
+        trainer.step()
     return model
 
 

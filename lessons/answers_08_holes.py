@@ -5,7 +5,7 @@
 import numpy as np
 from course import digits, show, sized
 
-from npvae import Adam, Autoencoder, Cosine, Pixels, figures, steps
+from npvae import Adam, Autoencoder, Cosine, Pixels, Trainer, figures
 
 data = digits()
 train_part = data.train.only(slice(0, sized(20_000, quick=4000)))
@@ -17,9 +17,10 @@ rng = np.random.default_rng(0)
 n_h, epochs, batch_size = sized((400, 6, 64), quick=(200, 4, 32))
 model = Autoencoder.dense(784, n_h, 16)
 model.start_at(x_train.mean(axis=0))
-how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(2e-3, epochs=epochs)}
-for _ in steps(model, train_part, Pixels("none"), Adam(), **how):
-    pass
+lr = Cosine(2e-3, epochs=epochs)
+trainer = Trainer(model, train_part, Pixels("none"), Adam(), batch_size=batch_size, lr=lr)
+while trainer.goes_on(epochs):
+    trainer.step()
 z_train, reconstructed = model.encode(x_train), model.reconstruct(x_test)
 
 

@@ -5,7 +5,7 @@
 import numpy as np
 from course import digits, show, sized
 
-from npvae import VAE, Adam, Cosine, Loss, Pixels, check, figures, steps
+from npvae import VAE, Adam, Cosine, Loss, Pixels, Trainer, check, figures
 from npvae.layers import sigmoid, softplus
 
 data = digits()
@@ -26,9 +26,10 @@ part = data.train.only(slice(0, sized(20_000, quick=5000)))
 n_h, epochs, batch_size = sized((400, 6, 64), quick=(200, 5, 32))
 model = VAE.dense(784, n_h, 20)
 model.start_at(part.take(slice(None)).mean(axis=0) / 255)
-how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(2e-3, epochs=epochs)}
-for _ in steps(model, part, Pixels("dynamic"), Adam(), **how):
-    pass
+lr = Cosine(2e-3, epochs=epochs)
+trainer = Trainer(model, part, Pixels("dynamic"), Adam(), batch_size=batch_size, lr=lr)
+while trainer.goes_on(epochs):
+    trainer.step()
 
 z = rng.standard_normal((1000, 20)).astype(np.float32)
 samples = {c: model.decode(z * np.float32(c)) for c in (0.5, 1, 2)}

@@ -5,7 +5,7 @@
 import numpy as np
 from course import digits, show, sized
 
-from npvae import VAE, Adam, Cosine, Pixels, figures, steps
+from npvae import VAE, Adam, Cosine, Pixels, Trainer, figures
 from npvae.evaluation.latent_space import line
 
 data = digits()
@@ -20,9 +20,10 @@ def train(n_z):
     n_h, epochs, batch_size = sized((400, 8, 64), quick=(200, 8, 32))
     model = VAE.dense(784, n_h, n_z)
     model.start_at(x_train.mean(axis=0))
-    how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(2e-3, epochs=epochs)}
-    for _ in steps(model, train_part, Pixels("none"), Adam(), **how):
-        pass
+    lr = Cosine(2e-3, epochs=epochs)
+    trainer = Trainer(model, train_part, Pixels("none"), Adam(), batch_size=batch_size, lr=lr)
+    while trainer.goes_on(epochs):
+        trainer.step()
     return model
 
 

@@ -5,7 +5,7 @@
 import numpy as np
 from course import digits, show, sized
 
-from npvae import VAE, Adam, Cosine, Pixels, evaluate, figures, steps
+from npvae import VAE, Adam, Cosine, Pixels, Trainer, evaluate, figures
 
 data = digits()
 train_part = data.train.only(slice(0, sized(20_000, quick=4000)))
@@ -17,9 +17,10 @@ rng = np.random.default_rng(0)
 
 def train(model):
     model.start_at(train_part.take(slice(None)).mean(axis=0) / 255)
-    how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(2e-3, epochs=epochs)}
-    for _ in steps(model, train_part, black_or_white, Adam(), **how):
-        pass
+    lr = Cosine(2e-3, epochs=epochs)
+    trainer = Trainer(model, train_part, black_or_white, Adam(), batch_size=batch_size, lr=lr)
+    while trainer.goes_on(epochs):
+        trainer.step()
     return model
 
 

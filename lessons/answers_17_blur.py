@@ -5,7 +5,7 @@
 import numpy as np
 from course import digits, show, sized
 
-from npvae import VAE, Adam, Cosine, Pixels, figures, steps
+from npvae import VAE, Adam, Cosine, Pixels, Trainer, figures
 
 data = digits()
 train_part = data.train.only(slice(0, sized(20_000, quick=5000)))
@@ -23,9 +23,10 @@ def build(sigma):
 
 def train(model):
     epochs, batch_size = sized((6, 64), quick=(6, 32))
-    how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(2e-3, epochs=epochs)}
-    for _ in steps(model, train_part, Pixels("none"), Adam(), **how):
-        pass
+    lr = Cosine(2e-3, epochs=epochs)
+    trainer = Trainer(model, train_part, Pixels("none"), Adam(), batch_size=batch_size, lr=lr)
+    while trainer.goes_on(epochs):
+        trainer.step()
     return model
 
 

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 from course import digits, sized
 
-from npvae import VAE, Adam, Cosine, Pixels, log_likelihood, steps
+from npvae import VAE, Adam, Cosine, Pixels, Trainer, log_likelihood
 from npvae.gaussian import log_mean_exp_and_grad
 
 data = digits()
@@ -16,9 +16,10 @@ black_or_white = Pixels("dynamic")
 n_h, epochs, batch_size = sized((400, 6, 64), quick=(200, 6, 32))
 model = VAE.dense(784, n_h, 20)
 model.start_at(train_part.take(slice(None)).mean(axis=0) / 255)
-how = {"epochs": epochs, "batch_size": batch_size, "lr": Cosine(2e-3, epochs=epochs)}
-for _ in steps(model, train_part, black_or_white, Adam(), **how):
-    pass
+lr = Cosine(2e-3, epochs=epochs)
+trainer = Trainer(model, train_part, black_or_white, Adam(), batch_size=batch_size, lr=lr)
+while trainer.goes_on(epochs):
+    trainer.step()
 n_images, k = sized((200, 2048), quick=(100, 512))
 rng = np.random.default_rng(0)
 x = black_or_white.encode(data.test.take(slice(0, n_images)), rng, np.float32)

@@ -31,7 +31,7 @@ PRINTED = {
     "figures": ["epoch 3: held out -"],
     "log likelihood": ["epoch 4: L_5 held out -", "-log p(x) ", "given the label -"],
     "own layer": ["Scale: all agree"],
-    "resume": ["epoch 3: held out -", "epoch 4: held out -"],
+    "resume": ["epoch 1: held out -", "epoch 2: held out -"],
     "gpu": ["epoch 2: held out -"],
 }
 ON_THE_STAND_IN = f"""
