@@ -1,8 +1,31 @@
 """The variational autoencoder, by hand, in NumPy.
 
-Read in this order: `layers`, `gaussian`, `likelihoods`, `networks`, `autoencoder`, `vae`, `iwae`,
-`optimizers`, `training`; then `gradcheck`, to see that the derivatives are right. Data come from
-`npvae.datasets.load_dataset`.
+The heart, in the order in which to read it:
+
+layers           each forward beside its backward
+gaussian         the reparameterized draw, the KL divergence, log densities
+likelihoods      what the decoder's outputs say about the data
+encoder_decoder  what every model is made of
+autoencoder      the plain and the denoising autoencoder
+vae              the variational autoencoder
+iwae             several draws of z for each example
+parameters       all numbers of a model in one flat vector
+optimizers       SGD, Momentum, Adagrad, Adam
+schedules        warm-up, learning rates, early stopping
+training         the trainer: one update a step
+gradcheck        is a hand-written gradient right?
+selfcheck        everything in here that is differentiated by hand, ready to be checked
+errors           what npvae raises
+
+The doors, each of which can be understood alone:
+
+datasets         MNIST, glyphs, your own data, and how they become x
+evaluation       ELBO, log p(x), the latent space, and the fine print beside each number
+devices          where arrays live: the host, or a GPU through CuPy
+storage          files written atomically, arrays read safely, locks
+figures          pictures of arrays
+runs             a training with its folder: settings, checkpoints, pictures, report
+cli              the command line
 """
 
 __version__ = "0.1.0"

@@ -255,9 +255,16 @@ def condition(model: Any, examples: Any, chosen: Any) -> tuple[Array, ...]:
 
 
 def require_examples(model: Any, examples: Any) -> int:
-    """Return how many examples there are; refuse none, and none without the labels it takes."""
+    """Return how many examples there are; refuse none, and such as the model does not take."""
     if len(examples) == 0:
-        raise InputError("there is no example to evaluate on; hold some out (--validation)")
+        raise InputError("there are no examples; hold some out for this part (--validation)")
+    given: Any = getattr(getattr(examples, "x", None), "shape", ())
+    n_x = getattr(model, "n_x", None)
+    if n_x is not None and len(given) == 2 and given[1] != n_x:
+        raise InputError(
+            f"the examples have {given[1]} numbers each, and the model takes {n_x}; use the data "
+            "that it was made for"
+        )
     if n_y := getattr(model, "n_y", 0):
         if examples.labels is None:
             raise InputError(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import cos, pi
-from typing import Protocol
+from typing import Any, Protocol
 
 from npvae.errors import InputError
 from npvae.optimizers import require_rate
@@ -133,3 +133,13 @@ class EarlyStopping:
     def is_over(self, bounds: Sequence[float]) -> bool:
         """Whether the training has gone on for long enough without a new best."""
         return len(bounds) - max(self.best(bounds), self.after) >= self.patience
+
+
+def require_weighted(model: Any, beta: Schedule | None) -> None:
+    """Refuse a schedule of a weight that the model's loss does not have."""
+    has_beta = "beta" in getattr(model, "options", ("beta",)) and hasattr(model, "beta")
+    if beta is not None and not has_beta:
+        raise InputError(
+            f"beta weighs the KL of a VAE's ELBO, and the loss of {type(model).__name__} has no "
+            "such weight; leave the schedule out"
+        )

@@ -13,16 +13,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isfinite
 from time import perf_counter
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import numpy as np
 
-from npvae.devices import Device, generator_state, restore_generator
+from npvae.devices import generator_state, restore_generator
 from npvae.encoder_decoder import Loss, condition, require_examples
 from npvae.errors import InputError, TrainingError
 from npvae.optimizers import Adam, Optimizer, optimizer_state, restore_optimizer
 from npvae.parameters import Array, Parameters, Seed
-from npvae.schedules import EarlyStopping, Schedule
+from npvae.schedules import EarlyStopping, Schedule, require_weighted
 
 CHECKED_IN_ORDER = ("reconstruction", "kl", "loss")  # the first that is not finite is reported
 
@@ -37,32 +37,6 @@ class Model(Protocol):
 
     def loss_and_grad(self, *batch: Any) -> Loss:
         """For x, eps and perhaps y, return the loss of a batch, having filled `params.grad`."""
-
-
-class Examples(Protocol):
-    """What training asks of the examples, such as the training part of a dataset."""
-
-    @property
-    def labels(self) -> Array | None:
-        """(N,) whole numbers, or None."""
-
-    def __len__(self) -> int: ...
-
-    def take(self, chosen: Array, /) -> Array:
-        """Return the examples of these numbers as they are stored, (len(chosen), n_x)."""
-
-    def to(self, device: Device, /) -> Self:
-        """Return the examples on a device."""
-
-
-class Scaling(Protocol):
-    """What training asks of the preprocessing: how stored examples become x."""
-
-    def encode(self, rows: Array, rng: np.random.Generator, dtype: Any, /) -> Array:
-        """Return x, (B, n_x) floats."""
-
-    def to(self, device: Device, /) -> Self:
-        """Return the same with its numbers on a device."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +68,10 @@ class Trainer:
     Parameters
     ----------
     model : a VAE, an autoencoder, or anything with `params`, `draw_noise` and `loss_and_grad`
-    examples : the training part of a dataset
-    scaling : how the examples become x, each time that a batch is drawn
+    examples : the training part of a dataset, or anything with `len`, `take(chosen)`, `labels` and
+        `to(device)`
+    scaling : how the examples become x, each time that a batch is drawn: `Pixels`, `Standardized`,
+        or anything with `encode(rows, rng, dtype)` and `to(device)`
     optimizer : changes `model.params`; by default Adam
     batch_size : at least 1; the last batch of an epoch may be smaller
     rng : generator or seed of the order of the examples, of pixels and noise; the same seed gives
@@ -129,8 +105,8 @@ class Trainer:
     def __init__(
         self,
         model: Model,
-        examples: Examples,
-        scaling: Scaling,
+        examples: Any,
+        scaling: Any,
         optimizer: Optimizer | None = None,
         *,
         batch_size: int = 128,
@@ -143,15 +119,13 @@ class Trainer:
         if batch_size < 1:
             raise InputError(f"batch_size is {batch_size}; choose at least 1")
         require_examples(model, examples)
-        _require_width(model, examples)
-        _require_beta(model, beta)
+        require_weighted(model, beta)
         if early_stopping is not None and validate is None:
             raise InputError("early stopping needs a validation part; hold some out (--validation)")
         device, dtype = model.params.device, model.params.dtype
         self.model: Any = model
         self.optimizer, self.rng = optimizer or Adam(), device.generator(rng)
-        self.examples = examples.to(device)
-        self.scaling: Any = scaling.to(device)
+        self.examples, self.scaling = examples.to(device), scaling.to(device)
         self.batch_size, self.lr, self.beta = batch_size, lr, beta
         self.early_stopping, self.validate = early_stopping, validate
         self.steps, self.seconds = 0, 0.0
@@ -263,7 +237,7 @@ class Trainer:
         elbo = -reconstruction - kl
         record = EpochRecord(epoch, loss, elbo, reconstruction, kl, held_out, self.seconds)
         self.records.append(record)
-        if self.best_epoch == epoch:
+        if self.best_epoch == len(self.records):
             self.best = self.model.params.flat.copy()
         self.order = self.order[:0]
         return record
@@ -279,11 +253,9 @@ class Trainer:
     def best_parameters(self) -> Iterator[None]:
         """Let the model have the parameters of the best epoch, if any, while the block runs."""
         flat = self.model.params.flat
-        if self.best is None:
-            yield
-            return
         last = flat.copy()
-        flat[...] = self.best
+        if self.best is not None:
+            flat[...] = self.best
         try:
             yield
         finally:
@@ -343,27 +315,26 @@ class Trainer:
         ------
         InputError : if it was of other sizes; this trainer is then as it was
         """
-        params, order = self.model.params, state["order"]
-        for name, now in (("batch_size", self.batch_size), ("params", params.flat.shape)):
-            if (before := np.shape(state[name]) if name == "params" else state[name]) != now:
-                raise InputError(f"{name} was {before}, and is {now}; go on with the same")
-        if len(order) not in (0, len(self.examples)):
+        params, n = self.model.params, len(self.examples)
+        before = state["batch_size"], len(state["params"]), len(state["order"]) or n
+        if before != (now := (self.batch_size, params.size, n)):
             raise InputError(
-                f"this training is within an epoch of {len(order)} examples, and "
-                f"{len(self.examples)} were given; go on with the same data"
+                f"batch size, parameters and examples were {before}, and are {now}; go on with the "
+                "same model and the same data"
             )
-        rng = self.model.params.device.generator(restore_generator(state["rng"]))
+        device, dtype = params.device, params.dtype
+        rng = device.generator(restore_generator(state["rng"]))
         restore_optimizer(self.optimizer, state["optimizer"], params)
-        asarray = params.device.asarray
-        params.flat[...] = asarray(state["params"], params.dtype)
+        params.flat[...] = device.asarray(state["params"], dtype)
         if state["beta"] is not None:
             self.model.beta = state["beta"]
         self.steps, self.seconds, self.rng = state["steps"], state["seconds"], rng
         self.records = list(state["records"])
-        self.order = asarray(order)
-        if len(order):
-            self.losses[...] = asarray(state["losses"], params.dtype)
-        self.best = None if state["best"] is None else asarray(state["best"], params.dtype).copy()
+        self.order = device.asarray(state["order"])
+        if len(self.order):
+            self.losses[...] = device.asarray(state["losses"], dtype)
+        best = state["best"]
+        self.best = None if best is None else device.asarray(best, dtype).copy()
 
 
 def require_finite(what: str, value: float) -> None:
@@ -372,24 +343,4 @@ def require_finite(what: str, value: float) -> None:
         raise TrainingError(
             f"{what} is {value}; try a smaller learning rate, and check that the data fit the "
             "likelihood (Bernoulli: in [0, 1])"
-        )
-
-
-def _require_width(model: Any, examples: Any) -> None:
-    """Refuse examples of another size than the model takes."""
-    n_x, given = getattr(model, "n_x", None), getattr(getattr(examples, "x", None), "shape", None)
-    if n_x is not None and given is not None and given[1] != n_x:
-        raise InputError(
-            f"the examples have {given[1]} numbers each, and the model takes {n_x}; use the data "
-            "that it was made for"
-        )
-
-
-def _require_beta(model: Any, beta: Schedule | None) -> None:
-    """Refuse a schedule of a weight that the model's loss does not have."""
-    has_beta = "beta" in getattr(model, "options", ("beta",)) and hasattr(model, "beta")
-    if beta is not None and not has_beta:
-        raise InputError(
-            f"beta weighs the KL of a VAE's ELBO, and the loss of {type(model).__name__} has no "
-            "such weight; leave the schedule out"
         )

@@ -12,15 +12,24 @@ import pytest
 import npvae
 
 PACKAGE = Path(npvae.__file__).parent
-ORDER = """
-    errors storage devices parameters layers gaussian likelihoods encoder_decoder
-    autoencoder vae iwae datasets evaluation optimizers progress schedules training gradcheck
-    selfcheck figures runs cli __main__
+HEART = """
+    errors parameters layers gaussian likelihoods encoder_decoder autoencoder vae iwae
+    optimizers schedules training gradcheck selfcheck
 """.split()  # noqa: SIM905
+DOORS_BELOW = ["storage", "devices"]
+DOORS_ABOVE = ["datasets", "evaluation", "figures", "runs", "cli"]
+ORDER = ["errors", *DOORS_BELOW, *HEART[1:], *DOORS_ABOVE, "__main__"]
+KNOWS_DEVICES = {"parameters", "encoder_decoder", "training"}  # which put arrays where they belong
 ONLY = {
+    "storage": {"errors", "storage"},
+    "devices": {"errors", "devices"},
     "datasets": {"errors", "storage", "devices", "parameters", "datasets"},
     "gradcheck": {"errors", "parameters"},
 }
+OUTSIDE = """
+    argparse atexit glob gzip io json logging multiprocessing os pathlib pickle shutil signal
+    socket subprocess sys tempfile threading tqdm warnings zipfile
+""".split()  # noqa: SIM905  (files, folders, processes, signals, progress bars, flags)
 HEAVY = {"matplotlib", "PIL", "pooch", "requests", "tqdm", "scipy", "torch", "cupy"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -73,9 +82,34 @@ def test_imports_point_one_way(path):
 
 
 @pytest.mark.parametrize("here", ONLY)
-def test_the_checker_and_the_datasets_stand_on_little(here):
+def test_these_stand_on_little(here):
     files = [path for path in FILES if room(path) == here]
     assert set().union(*map(rooms_imported, files)) <= ONLY[here]
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if room(path) in HEART], ids=name_of)
+def test_the_heart_knows_no_files_signals_bars_or_flags(path):
+    """Nor any door but the devices, and that only where arrays are put in their place."""
+    names = {name.partition(".")[0] for name in imported(path)}
+    assert not names & set(OUTSIDE)
+    doors = rooms_imported(path) & {*DOORS_BELOW, *DOORS_ABOVE}
+    assert doors <= ({"devices"} if room(path) in KNOWS_DEVICES else set())
+    calls = (node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if is_call(node))
+    assert not {node.func.id for node in calls} & {"open", "print", "input"}
+
+
+def is_call(node):
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+
+
+def test_only_the_command_line_knows_flags():
+    """Nothing else imports argparse; and only it, runs and datasets know of folders to read."""
+    assert {room(path) for path in FILES if "argparse" in imported(path)} == {"cli"}
+
+
+def test_the_package_says_in_which_order_to_read_it():
+    listed = [line.split()[0] for line in npvae.__doc__.splitlines() if "  " in line]
+    assert sorted(listed) == sorted({room(path) for path in FILES} - {"__init__", "__main__"})
 
 
 @modules()
@@ -103,8 +137,8 @@ def docstring_lines(tree):
             yield from range(node.lineno, node.end_lineno + 1)
 
 
-@modules()
-def test_a_file_has_one_job(path):
+@pytest.mark.parametrize("path", [path for path in FILES if room(path) in HEART], ids=name_of)
+def test_a_file_of_the_heart_is_short(path):
     text = path.read_text(encoding="utf-8")
     blank = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
     code = {
