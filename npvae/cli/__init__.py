@@ -3,8 +3,10 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
+import warnings
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any, NoReturn
 
 from npvae import __version__
 from npvae.cli import (
@@ -14,6 +16,7 @@ from npvae.cli import (
     interpolate,
     manifold,
     plot,
+    printing,
     recipes,
     reconstruct,
     report,
@@ -29,8 +32,12 @@ VERBS = (
     *(recipes, datasets, gradcheck),
 )
 
+PRINTED = (evaluate, recipes, datasets, gradcheck)  # whose result is what they print
+
+FAILED = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
+NOBODY_READS = 141  # as of a process that SIGPIPE ended
 
 
 class Parser(argparse.ArgumentParser):
@@ -40,6 +47,10 @@ class Parser(argparse.ArgumentParser):
         """End with the exit status of bad input."""
         self.exit(BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print help and errors as everything else is printed; argparse would ignore a failure."""
+        printing.say(message.rstrip("\n"), sys.stderr if file is sys.stderr else None)
+
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser with every verb."""
@@ -47,53 +58,84 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"npvae {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     for verb in VERBS:
-        name = verb.__name__.rpartition(".")[2]
         subparser = verbs.add_parser(
-            name,
+            _name(verb),
             help=(verb.__doc__ or "").splitlines()[0],
             description=verb.__doc__,
             epilog=f"example:  {verb.EXAMPLE}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
         )
         verb.add_arguments(subparser)
-        subparser.set_defaults(run=verb.run)
+        subparser.set_defaults(verb=verb, parser=subparser)
     return parser
+
+
+def _name(verb: object) -> str:
+    return getattr(verb, "__name__", "").rpartition(".")[2]
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the options of a command; names of pictures may stand after flags, too."""
-    parser = build_parser()
-    options, others = parser.parse_known_args(arguments)
+    parser, given = build_parser(), list(sys.argv[1:] if arguments is None else arguments)
+    names = [_name(verb) for verb in VERBS]
+    if given and not given[0].startswith("-") and given[0] not in names:
+        parser.error(f"there is no command {given[0]!r:.60}{did_you_mean(given[0], names)}")
+    options, others = parser.parse_known_args(given)
     if "pictures" in options and not any(text.startswith("-") for text in others):
         options.pictures += others
     elif others:
-        verb = options.run.__module__.rpartition(".")[2]
-        parser.error(f"unrecognized arguments: {' '.join(others)}; {verb} takes no such thing")
+        known = [flag for flag in options.parser._option_string_actions if flag.startswith("--")]
+        close = did_you_mean(others[0].partition("=")[0], known)
+        options.parser.error(f"unknown argument {others[0]!r:.60}{close}")
     return options
+
+
+def did_you_mean(text: str, names: Iterable[str]) -> str:
+    """Return a question after the name that was probably meant, or nothing.
+
+    >>> did_you_mean("trian", ["train", "plot"])
+    '; did you mean train?'
+    """
+    close = get_close_matches(text, list(names), 1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
 
-    0 if it did what was asked, 1 if a check failed, 2 for bad input (one line says what is wrong),
-    130 after Ctrl-C.
+    0 if it did what was asked, 1 if a check failed or its result could not be printed, 2 for bad
+    input (one line says what is wrong), 130 after Ctrl-C, 141 if nobody reads what it prints.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a terminal that lacks a character shows another
-            stream.reconfigure(errors="replace")
-    options = parse(arguments)
+    printing.prepare()
+    for name in [name for name in os.environ if name.startswith("TQDM_")]:
+        del os.environ[name]  # the bars are npvae's, and an odd value would end a training
+    verb = None
     try:
-        with off_screen():  # figures are for files here, and open no window
-            return int(options.run(options))
-    except BrokenPipeError:  # nobody reads any more: `npvae ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        with warnings.catch_warnings():
+            if "PYTHONWARNINGS" in os.environ:  # a library's warning is no reason to end either
+                warnings.simplefilter("default")
+            options = parse(arguments)
+            verb = options.verb
+            with off_screen():  # figures are for files here, and open no window
+                status = int(verb.run(options))
     except (NpvaeError, OSError, MemoryError) as error:
         message = str(error) or type(error).__name__
         if isinstance(error, MemoryError):
             message += "; not enough memory: choose a smaller model, smaller batches or pictures"
-        print(f"npvae: {message}", file=sys.stderr)
-        return BAD_INPUT
+        printing.say(f"npvae: {message}", sys.stderr)
+        status = BAD_INPUT
     except KeyboardInterrupt:
-        print("npvae: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        printing.say("npvae: interrupted", sys.stderr)
+        status = INTERRUPTED
+    except SystemExit as exit_:  # argparse has printed help, or what is wrong
+        status = exit_.code if isinstance(exit_.code, int) else BAD_INPUT
+    printing.flush()
+    lost = printing.lost()
+    if status == 0 and lost is not None and (verb is None or verb in PRINTED):
+        if isinstance(lost, BrokenPipeError):
+            return NOBODY_READS
+        why = lost.strerror or lost
+        printing.say(f"npvae: standard output could not be written ({why})", sys.stderr)
+        return FAILED
+    return status

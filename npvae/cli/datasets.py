@@ -2,6 +2,7 @@
 
 import argparse
 
+from npvae.cli.printing import say
 from npvae.datasets import catalogue
 
 EXAMPLE = "npvae datasets"
@@ -15,6 +16,6 @@ def run(options: argparse.Namespace) -> int:
     """Print a few lines for each dataset, one's own last."""
     for entry in catalogue():
         shape = "x".join(map(str, entry.shape)) or "of any size"
-        print(f"{entry.name}\n  what:  {entry.examples} examples, {shape}")
-        print(f"  where: {entry.place}\n  how:   {entry.how}")
+        say(f"{entry.name}\n  what:  {entry.examples} examples, {shape}")
+        say(f"  where: {entry.place}\n  how:   {entry.how}")
     return 0

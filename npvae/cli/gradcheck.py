@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from npvae.cli.arguments import whole
+from npvae.cli.printing import say
 from npvae.gradcheck import check
 from npvae.selfcheck import SUBJECTS
 
@@ -22,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     """Print a table; 1 if any gradient is wrong."""
     head = f"{'what':<34} {'arrays':>6} {'checked':>8} {'skipped':>8} {'worst error':>12}"
     if not options.verbose:
-        print(head)
+        say(head)
     reports = []
     for name, make in SUBJECTS.items():
         rng = np.random.default_rng(options.seed)
@@ -30,17 +31,17 @@ def run(options: argparse.Namespace) -> int:
         report = check(thing, *inputs, seed=options.seed)
         reports.append(report)
         if options.verbose:
-            print(f"--- {name}\n{report}\n")
+            say(f"--- {name}\n{report}\n")
             continue
         checked = sum(row.checked for row in report.rows)
         skipped = sum(row.skipped for row in report.rows)
         verdict = "ok" if report.ok else "WRONG"
-        print(
+        say(
             f"{name:<34} {len(report.rows):6d} {checked:8d} {skipped:8d} {report.error:12.1e}  "
             f"{verdict}"
         )
     wrong = sum(not report.ok for report in reports)
-    print(f"{len(reports) - wrong} of {len(reports)} agree with central differences")
+    say(f"{len(reports) - wrong} of {len(reports)} agree with central differences")
     return 1 if wrong else 0
 
 

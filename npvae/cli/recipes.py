@@ -3,6 +3,7 @@
 import argparse
 from textwrap import fill
 
+from npvae.cli.printing import say
 from npvae.runs.recipes import RECIPES, recipe_flags
 
 EXAMPLE = "npvae recipes\n          npvae train --recipe iwae-paper-iwae-5 --epochs 40"
@@ -15,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print every recipe, with the flags that say the same."""
     for name, recipe in RECIPES.items():
-        print(f"{name}: {recipe.what}")
+        say(f"{name}: {recipe.what}")
         lines = {
             "flags": recipe_flags(recipe) or "none",
             "source": recipe.source,
@@ -24,10 +25,10 @@ def run(options: argparse.Namespace) -> int:
         }
         for subject, text in lines.items():
             if text:
-                print(_indented(f"{subject + ':':<11}{text}"))
-        print()
-    print("npvae train --recipe NAME uses one; any flag beside it overrides what the recipe says.")
-    print("To compare -log p(x) with what is published: npvae evaluate RUN --samples 5000")
+                say(_indented(f"{subject + ':':<11}{text}"))
+        say("")
+    say("npvae train --recipe NAME uses one; any flag beside it overrides what the recipe says.")
+    say("To compare -log p(x) with what is published: npvae evaluate RUN --samples 5000")
     return 0
 
 
