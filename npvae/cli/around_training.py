@@ -56,8 +56,10 @@ class Signals:
         self._before = {}
 
     def raise_at_once(self) -> None:
-        """Raise `Stopped` at the next signal."""
+        """Raise `Stopped` at the next signal, or now if one has been heard."""
         self._at_once = True
+        if self.heard is not None:
+            raise Stopped(self.heard)
 
     def _on_signal(self, number: int, frame: object) -> None:
         self.heard = self.heard or number
@@ -72,9 +74,10 @@ class Bar:
     ----------
     trainer : whose updates it counts
     epochs : in all
+    hidden : whether to show none in any case
     """
 
-    def __init__(self, trainer: Trainer, epochs: int) -> None:
+    def __init__(self, trainer: Trainer, epochs: int, *, hidden: bool = False) -> None:
         from tqdm import tqdm
 
         self.trainer = trainer
@@ -82,7 +85,7 @@ class Bar:
             total=epochs * trainer.steps_per_epoch,
             initial=trainer.steps,
             unit="step",
-            disable=None,
+            disable=hidden or None,
             leave=False,
             dynamic_ncols=True,
         )

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from typing import TextIO
 
 _lost: list[OSError] = []  # why standard output could not be written, the first time
@@ -25,6 +27,13 @@ def flush() -> None:
             sys.stdout.flush()
     except OSError as error:
         _silence(error, of_stderr=False)
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Let nothing reach standard output while the block runs."""
+    with _nowhere() as nowhere, redirect_stdout(nowhere):
+        yield
 
 
 def prepare() -> None:

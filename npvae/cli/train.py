@@ -3,7 +3,7 @@
 import argparse
 import signal
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -14,7 +14,7 @@ from npvae.cli.arguments import natural, positive
 from npvae.cli.around_training import Bar, Clock, Signals, Stopped, Table
 from npvae.cli.evaluate import measure, print_metrics
 from npvae.cli.flags import add_settings
-from npvae.cli.printing import say
+from npvae.cli.printing import say, silent
 from npvae.errors import DataError, InputError, TrainingError
 from npvae.runs import pictures
 from npvae.runs.config import write_json
@@ -72,6 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="M",
         help="save within an epoch, too, if M minutes have passed (default: 5)",
     )
+    add("--no-report", action="store_true", help="draw no pictures and no report at the end")
+    add("--quiet", action="store_true", help="print nothing but errors")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -86,9 +88,13 @@ def run(options: argparse.Namespace) -> int:
         )
     else:
         opened = resume(options.resume, given)
-    with opened as run, saying_how_to_go_on(run.folder):
+    with (
+        opened as run,
+        saying_how_to_go_on(run.folder),
+        silent() if options.quiet else nullcontext(),
+    ):
         describe(run, resumed="resume" in options)
-        return _train(run, Clock(options.checkpoint_epochs, options.checkpoint_minutes), start)
+        return _train(run, options, start)
 
 
 def describe(run: Run, *, resumed: bool) -> None:
@@ -115,15 +121,16 @@ def describe(run: Run, *, resumed: bool) -> None:
             say("       It is already finished; to train longer, add --epochs N.")
 
 
-def _train(run: Run, clock: Clock, start: float) -> int:
+def _train(run: Run, options: argparse.Namespace, start: float) -> int:
     """Train to the end and finish, or stop at a signal; return the exit status."""
     trainer, table = run.trainer, Table(run.trainer.model, run.settings.epochs)
+    clock = Clock(options.checkpoint_epochs, options.checkpoint_minutes)
     saved = trainer.place
     # a loss that is not finite ends the training in npvae's words, not in NumPy's warnings
     with Signals() as signals, np.errstate(over="ignore", invalid="ignore"):
         try:
             run.save()  # from now on there is something to go on from
-            with Bar(trainer, run.settings.epochs) as bar:
+            with Bar(trainer, run.settings.epochs, hidden=options.quiet) as bar:
                 if run.goes_on:
                     bar.say(table.head)
                 while run.goes_on and signals.heard is None:
@@ -134,11 +141,9 @@ def _train(run: Run, clock: Clock, start: float) -> int:
                         run.save()
                         saved = trainer.place
                         clock.restart()
-            if signals.heard is not None:
-                raise Stopped(signals.heard)
             signals.raise_at_once()
             with trainer.best_parameters():
-                _finish(run, start)
+                _finish(run, start, report=not options.no_report)
         except TrainingError as error:
             raise TrainingError(f"{error}. {run.folder.path} holds it as of {saved}") from error
         except Stopped as stop:
@@ -151,7 +156,7 @@ def _train(run: Run, clock: Clock, start: float) -> int:
     return 0
 
 
-def _finish(run: Run, start: float) -> None:
+def _finish(run: Run, start: float, *, report: bool) -> None:
     """Test the trained model, draw it, and say where everything is."""
     folder, trainer, dataset = run.folder, run.trainer, run.dataset
     model, records = trainer.model, trainer.records
@@ -174,9 +179,12 @@ def _finish(run: Run, start: float) -> None:
     metrics = _with_what_was_measured(run, metrics)
     write_json(folder / "metrics.json", metrics)
     print_metrics(metrics["test"])
+    if report:
+        say("drawing the pictures and the report (--no-report leaves them out)")
+        _draw(run, metrics)
     memory = metrics["peak_memory_mb"]
-    say(f"{metrics['seconds']:.1f} s" + (f", {memory:.0f} MB at most" if memory else ""))
-    _draw(run, metrics)
+    took = f"took {perf_counter() - start:.1f} s, {metrics['train_seconds']:.1f} s of it training"
+    say(took + (f", peak memory {memory:.0f} MB" if memory else ""))
     say(f"everything is in {folder.path}: {', '.join(folder.names())}")
 
 
