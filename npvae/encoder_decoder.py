@@ -175,6 +175,13 @@ class EncoderDecoder:
         }
         return model
 
+    def __repr__(self) -> str:
+        options = "".join(f", {name} {getattr(self, name)}" for name in self.options)
+        return (
+            f"{type(self).__name__}({self.n_x} numbers, {self.n_z} latents, "
+            f"{type(self.likelihood).__name__}{options}: {self.params.size:,} parameters)"
+        )
+
     @property
     def bound_name(self) -> str:
         """What is maximised, in short."""

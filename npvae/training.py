@@ -61,6 +61,10 @@ class EpochRecord:
     held_out: Any
     seconds: float
 
+    def __repr__(self) -> str:
+        held_out = "" if self.held_out is None else f", held out {self.held_out.bound:.2f}"
+        return f"EpochRecord(epoch {self.epoch}, train ELBO {self.train_elbo:.2f}{held_out})"
+
 
 class Trainer:
     """One training: a model, its examples, its optimiser, and how far they have come.
@@ -205,9 +209,8 @@ class Trainer:
 
     def goes_on(self, epochs: int) -> bool:
         """Whether a training of so many epochs has another update to make."""
-        if self.early_stopping is not None and self.early_stopping.is_over(self._bounds()):
-            return False
-        return self.epoch <= epochs
+        stopping = self.early_stopping
+        return self.epoch <= epochs and not (stopping and stopping.is_over(self._bounds()))
 
     def run_epoch(self) -> EpochRecord:
         """Make the updates that are left in this epoch, and return its record."""
@@ -245,9 +248,8 @@ class Trainer:
     @property
     def best_epoch(self) -> int | None:
         """The epoch whose validation was best, if early stopping looks for it."""
-        if self.early_stopping is None:
-            return None
-        return self.early_stopping.best(self._bounds()) or None
+        stopping = self.early_stopping
+        return stopping.best(self._bounds()) or None if stopping else None
 
     @contextmanager
     def best_parameters(self) -> Iterator[None]:
