@@ -126,16 +126,15 @@ class Trainer:
         require_weighted(model, beta)
         if early_stopping is not None and validate is None:
             raise InputError("early stopping needs a validation part; hold some out (--validation)")
-        device, dtype = model.params.device, model.params.dtype
+        device = model.params.device
         self.model: Any = model
         self.optimizer, self.rng = optimizer or Adam(), device.generator(rng)
         self.examples, self.scaling = examples.to(device), scaling.to(device)
         self.batch_size, self.lr, self.beta = batch_size, lr, beta
         self.early_stopping, self.validate = early_stopping, validate
-        self.steps, self.seconds = 0, 0.0
-        self.order = np.zeros(0, np.int64)
-        losses = device.zeros(self.steps_per_epoch * len(Loss._fields), dtype)
-        self.losses = losses.reshape(self.steps_per_epoch, len(Loss._fields))
+        self.steps, self.seconds, self.order = 0, 0.0, np.zeros(0, np.int64)
+        losses = device.zeros(self.steps_per_epoch * len(Loss._fields), model.params.dtype)
+        self.losses = losses.reshape(-1, len(Loss._fields))
         self.records: list[EpochRecord] = []
         self.best: Array | None = None
 
