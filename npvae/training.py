@@ -89,6 +89,7 @@ class Trainer:
     Attributes
     ----------
     model, optimizer, rng : as given; the generator is one of the model's device
+    n, steps_per_epoch : the number of examples, and of batches that hold each of them once
     steps : the number of updates made so far
     records : one for each epoch that has ended
     order : (N,) the order of the examples in the epoch at hand; empty between two epochs
@@ -122,7 +123,7 @@ class Trainer:
     ) -> None:
         if batch_size < 1:
             raise InputError(f"batch_size is {batch_size}; choose at least 1")
-        require_examples(model, examples)
+        n = require_examples(model, examples)
         require_weighted(model, beta)
         if early_stopping is not None and validate is None:
             raise InputError("early stopping needs a validation part; hold some out (--validation)")
@@ -130,7 +131,8 @@ class Trainer:
         self.model: Any = model
         self.optimizer, self.rng = optimizer or Adam(), device.generator(rng)
         self.examples, self.scaling = examples.to(device), scaling.to(device)
-        self.batch_size, self.lr, self.beta = batch_size, lr, beta
+        self.n, self.batch_size, self.steps_per_epoch = n, batch_size, -(-n // batch_size)
+        self.lr, self.beta = lr, beta
         self.early_stopping, self.validate = early_stopping, validate
         self.steps, self.seconds, self.order = 0, 0.0, np.zeros(0, np.int64)
         losses = device.zeros(self.steps_per_epoch * len(Loss._fields), model.params.dtype)
@@ -156,7 +158,7 @@ class Trainer:
         Each epoch goes once through the examples, in a new order.
         """
         if self.step_in_epoch == 0:
-            self.order, self.seconds = self.rng.permutation(len(self.examples)), 0.0
+            self.order, self.seconds = self.rng.permutation(self.n), 0.0
         start = self.step_in_epoch * self.batch_size
         chosen = self.order[start : start + self.batch_size]
         x = self.scaling.encode(self.examples.take(chosen), self.rng, self.model.params.dtype)
@@ -165,7 +167,7 @@ class Trainer:
 
     def _follow_schedules(self) -> None:
         """Set the learning rate and beta to what their schedules say after so many epochs."""
-        t = self.epoch - 1 + self.step_in_epoch * self.batch_size / len(self.examples)
+        t = self.epoch - 1 + self.step_in_epoch * self.batch_size / self.n
         if self.lr is not None:
             self.optimizer.lr = self.lr(t)
         if self.beta is not None:
@@ -178,11 +180,6 @@ class Trainer:
         self.steps += 1
 
     # ---- epochs ----------------------------------------------------------------------------------
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """The number of batches that hold each example once."""
-        return -(-len(self.examples) // self.batch_size)
 
     @property
     def epoch(self) -> int:
@@ -230,8 +227,7 @@ class Trainer:
         begin = perf_counter()
         losses = self.require_finite()  # waits for a GPU that is still at work
         self.seconds += perf_counter() - begin
-        starts = np.arange(0, len(self.examples), self.batch_size)
-        sizes = np.minimum(self.batch_size, len(self.examples) - starts)
+        sizes = np.minimum(self.batch_size, self.n - np.arange(0, self.n, self.batch_size))
         loss, reconstruction, kl = (sizes @ losses / sizes.sum()).tolist()
         epoch, held_out = self.epoch - 1, None if self.validate is None else self.validate()
         if held_out is not None:
@@ -316,7 +312,7 @@ class Trainer:
         ------
         InputError : if it was of other sizes; this trainer is then as it was
         """
-        params, n = self.model.params, len(self.examples)
+        params, n = self.model.params, self.n
         before = state["batch_size"], len(state["params"]), len(state["order"]) or n
         if before != (now := (self.batch_size, params.size, n)):
             raise InputError(

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-VERBS = [verb.__name__.rpartition(".")[2] for verb in cli.VERBS]
+VERBS = list(cli.VERBS)
 WITHOUT = {"recipes", "datasets", "gradcheck"}  # which need no argument
 
 

@@ -6,33 +6,19 @@ import sys
 import warnings
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from importlib import import_module
 from typing import Any, NoReturn
 
 from npvae import __version__
-from npvae.cli import (
-    datasets,
-    evaluate,
-    gradcheck,
-    interpolate,
-    manifold,
-    plot,
-    printing,
-    recipes,
-    reconstruct,
-    report,
-    sample,
-    train,
-    traverse,
-)
+from npvae.cli import printing
 from npvae.errors import NpvaeError
 from npvae.figures import off_screen
 
 VERBS = (
-    *(train, evaluate, report, plot, sample, reconstruct, interpolate, traverse, manifold),
-    *(recipes, datasets, gradcheck),
-)
-
-PRINTED = (evaluate, recipes, datasets, gradcheck)  # whose result is what they print
+    *("train", "evaluate", "report", "plot", "sample", "reconstruct", "interpolate", "traverse"),
+    *("manifold", "recipes", "datasets", "gradcheck"),
+)  # each is a file here, and imported when it is asked for
+PRINTED = ("evaluate", "recipes", "datasets", "gradcheck")  # whose result is what they print
 
 FAILED = 1
 BAD_INPUT = 2
@@ -52,14 +38,15 @@ class Parser(argparse.ArgumentParser):
         printing.say(message.rstrip("\n"), sys.stderr if file is sys.stderr else None)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser with every verb."""
+def build_parser(names: Iterable[str] = VERBS) -> argparse.ArgumentParser:
+    """Return the parser with these verbs."""
     parser = Parser(prog="npvae", description="The variational autoencoder, by hand, in NumPy.")
     parser.add_argument("--version", action="version", version=f"npvae {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for verb in VERBS:
+    for name in names:
+        verb = import_module(f"npvae.cli.{name}")
         subparser = verbs.add_parser(
-            _name(verb),
+            name,
             help=(verb.__doc__ or "").splitlines()[0],
             description=verb.__doc__,
             epilog=f"example:  {verb.EXAMPLE}",
@@ -67,20 +54,16 @@ def build_parser() -> argparse.ArgumentParser:
             allow_abbrev=False,
         )
         verb.add_arguments(subparser)
-        subparser.set_defaults(verb=verb, parser=subparser)
+        subparser.set_defaults(verb=name, run=verb.run, parser=subparser)
     return parser
-
-
-def _name(verb: object) -> str:
-    return getattr(verb, "__name__", "").rpartition(".")[2]
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the options of a command; names of pictures may stand after flags, too."""
-    parser, given = build_parser(), list(sys.argv[1:] if arguments is None else arguments)
-    names = [_name(verb) for verb in VERBS]
-    if given and not given[0].startswith("-") and given[0] not in names:
-        parser.error(f"there is no command {given[0]!r:.60}{did_you_mean(given[0], names)}")
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = build_parser(given[:1] if given[:1] and given[0] in VERBS else VERBS)
+    if given and not given[0].startswith("-") and given[0] not in VERBS:
+        parser.error(f"there is no command {given[0]!r:.60}{did_you_mean(given[0], VERBS)}")
     options, others = parser.parse_known_args(given)
     if "pictures" in options and not any(text.startswith("-") for text in others):
         options.pictures += others
@@ -118,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options = parse(arguments)
             verb = options.verb
             with off_screen():  # figures are for files here, and open no window
-                status = int(verb.run(options))
+                status = int(options.run(options))
     except (NpvaeError, OSError, MemoryError) as error:
         message = str(error) or type(error).__name__
         if isinstance(error, MemoryError):

@@ -129,7 +129,8 @@ def _train(run: Run, options: argparse.Namespace, start: float) -> int:
     # a loss that is not finite ends the training in npvae's words, not in NumPy's warnings
     with Signals() as signals, np.errstate(over="ignore", invalid="ignore"):
         try:
-            run.save()  # from now on there is something to go on from
+            if not run.goes_on:
+                run.save()  # of a finished run, some files of which may be gone
             with Bar(trainer, run.settings.epochs, hidden=options.quiet) as bar:
                 if run.goes_on:
                     bar.say(table.head)

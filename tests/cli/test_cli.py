@@ -22,7 +22,7 @@ from npvae.runs.folder import RunFolder
 from npvae.runs.history import history_columns
 from npvae.selfcheck import SUBJECTS
 
-NAMES = [verb.__name__.rpartition(".")[2] for verb in VERBS]
+NAMES = list(VERBS)
 
 
 @pytest.fixture(scope="module")
