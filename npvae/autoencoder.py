@@ -126,6 +126,7 @@ class DenoisingAutoencoder(Autoencoder):
         ----------
         x, eps : (B, n_x) float arrays, eps as `draw_noise` returns it
         """
+        require_batch(x, self.n_x, device=self.params.device)
         if getattr(eps, "shape", None) != x.shape:
             given = getattr(eps, "shape", type(eps).__name__)
             raise InputError(f"eps has shape {given}, expected {x.shape}: a number for each of x")

@@ -1,6 +1,6 @@
 """A model's numbers: one flat vector with named views, on one device."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -73,22 +73,24 @@ def require_batch(x: Array, n: int, name: str = "x", device: Device = CPU) -> No
     >>> require_batch(np.zeros((2, 3)), 4)
     Traceback (most recent call last):
         ...
-    npvae.errors.InputError: x has shape (2, 3), expected (B, 4): one row an example
+    npvae.errors.InputError: x has shape (2, 3), expected (B, 4): one row per example
     """
+    kind = f"{type(x).__module__}.{type(x).__name__}"
+    if isinstance(x, Sequence | np.ma.MaskedArray | np.matrix):
+        raise InputError(f"{name} is a {kind}, expected a plain array; give np.asarray({name})")
     if getattr(x, "ndim", None) != 2 or x.shape[1] != n:
-        given = f"shape {x.shape}" if hasattr(x, "shape") else f"type {type(x).__name__}"
-        raise InputError(f"{name} has {given}, expected (B, {n}): one row an example")
+        given = f"shape {x.shape}" if hasattr(x, "shape") else f"type {kind}"
+        raise InputError(f"{name} has {given}, expected (B, {n}): one row per example")
     if x.dtype.kind != "f":
         raise InputError(
-            f"{name} holds {x.dtype}, expected floats; for pixels 0..255 give {name} / 255"
+            f"{name} holds {x.dtype!s:.60}, expected floats; for pixels 0..255 give {name} / 255"
         )
     if not isinstance(x, device.array_type):
         advice = f"give model.params.device.asarray({name})"
         if device.name == CPU.name:
             advice = f"fetch it, with cupy.asnumpy({name}) for instance"
         raise InputError(
-            f"{name} is a {type(x).__module__}.{type(x).__name__}, and the model is on the device "
-            f"{device.name}; {advice}"
+            f"{name} is a {kind}, and the model is on the device {device.name}; {advice}"
         )
 
 

@@ -163,3 +163,27 @@ def test_a_part_of_a_model_cannot_be_replaced(name):
     model = VAE.dense(6, 4, 2)
     with pytest.raises(InputError, match=name):
         setattr(model, name, getattr(VAE.dense(6, 4, 2), name))
+
+
+@pytest.mark.parametrize("method", ["encode", "reconstruct", "loss_and_grad", "terms"])
+@pytest.mark.parametrize("model", [VAE, IWAE, Autoencoder, DenoisingAutoencoder])
+@pytest.mark.parametrize(
+    "x",
+    [
+        [[0.0] * 4] * 2,
+        np.ma.zeros((2, 4), np.float32),
+        np.zeros((2, 4), np.float32).view(np.matrix),
+        np.full((2, 4), "a"),
+        np.zeros(2, [("a", "f4")]),
+        np.zeros((2, 4), int),
+        np.zeros(4, np.float32),
+        None,
+    ],
+    ids=["list", "masked", "matrix", "text", "structured", "integers", "one row", "None"],
+)
+def test_what_is_no_batch_of_floats_is_named_by_every_model(model, method, x):
+    model = model.dense(4, 3, 2)
+    noise = model.draw_noise(np.random.default_rng(0), 2)
+    given = (x, noise) if method in ("loss_and_grad", "terms") else (x,)
+    with pytest.raises(InputError, match="^x "):
+        getattr(model, method)(*given)

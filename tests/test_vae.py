@@ -206,7 +206,7 @@ def test_own_parts():
     [
         (lambda vae: vae.encode(np.zeros((3, 5))), r"shape \(3, 5\), expected \(B, 6\)"),
         (lambda vae: vae.encode(np.zeros(6)), r"shape \(6,\), expected \(B, 6\)"),
-        (lambda vae: vae.encode([[0.0] * 6]), "type list"),
+        (lambda vae: vae.encode([[0.0] * 6]), "list"),
         (lambda vae: vae.encode(np.zeros((3, 6), np.uint8)), "uint8, expected floats.*/ 255"),
         (lambda vae: vae.decode(np.zeros((3, 6))), r"z has shape \(3, 6\), expected \(B, 2\)"),
         (lambda vae: vae.sample(0), "at least one"),

@@ -66,10 +66,12 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: str | Path) -> "RunFolder":
-        """Return the folder of an earlier run."""
-        path = Path(path)
+        """Return the folder of an earlier run, given itself or by a file in it."""
+        path = Path(path).parent if Path(path).is_file() else Path(path)
         if not (path / "config.json").is_file():
-            raise InputError(f"{path} is no run: it has no config.json; give the folder of a run")
+            raise InputError(
+                f"{path} is not a run folder: it has no config.json; give the folder of a run"
+            )
         return cls(path)
 
     def __truediv__(self, name: str) -> Path:

@@ -87,7 +87,7 @@ def load_model(
 
     Parameters
     ----------
-    path : the file
+    path : the file, or the folder of a run
     model : one of the same make, to be filled; needed where its layers or its class are your own
     dtype, device : of the model that is built without that; device is "cpu", "cuda", or a `Device`
 
@@ -97,6 +97,7 @@ def load_model(
     InputError : if there is no such device
     """
     device = find_device(device)
+    path = Path(path, "model.npz") if Path(path).is_dir() else path
     what = "a model that npvae saved"
     header, arrays = read_content(path, what)
     with decoding(path, what):
