@@ -26,6 +26,12 @@ def loud_arithmetic():
 
 
 @pytest.fixture
+def rng():
+    """A generator of its own for each test."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
 def mnist_folder():
     """The folder of MNIST's files below the one that `NPVAE_DATA` names; skips where it is not."""
     folder = Path(os.environ.get(places.VARIABLE, ""), "mnist")

@@ -8,14 +8,14 @@ import subprocess
 import sys
 
 import pytest
-from lesson_files import ANSWERS, SCRIPTS, code_of, name_of
+from lesson_files import ANSWERS, ONE_PAGE, SCRIPTS, code_of, name_of
 
 LOOKS_AT_DIGITS = "digits()"
 
 
 def on_both():
     """Each script, and each that looks at digits on both kinds of them."""
-    for path in [*SCRIPTS, *ANSWERS]:
+    for path in [ONE_PAGE, *SCRIPTS, *ANSWERS]:
         if LOOKS_AT_DIGITS in code_of(path):
             yield pytest.param(path, "mnist", id=f"{name_of(path)}, mnist", marks=pytest.mark.mnist)
         yield pytest.param(path, "glyphs", id=f"{name_of(path)}, glyphs")

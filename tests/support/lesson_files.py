@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 LESSONS = Path(__file__).parents[2] / "lessons"
-SCRIPTS = sorted(LESSONS.glob("[0-9]*.py"))
+ONE_PAGE = LESSONS / "00_one_page.py"
+SCRIPTS = [path for path in sorted(LESSONS.glob("[0-9]*.py")) if path != ONE_PAGE]
 ANSWERS = sorted(LESSONS.glob("answers_*.py"))
 
 
