@@ -7,6 +7,8 @@ HYPOTHESIS_PROFILE=random.
 import os
 from pathlib import Path
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: as many processes run as cores
+
 import numpy as np
 import pytest
 from hypothesis import settings
