@@ -8,7 +8,6 @@ from npvae.encoder_decoder import Loss, Terms
 from npvae.errors import InputError
 from npvae.gaussian import kl_per_latent, log_mean_exp_and_grad, reparameterize_backward
 from npvae.layers import Layer, backward_parameters
-from npvae.likelihoods import OptimalGaussian
 from npvae.parameters import Array
 from npvae.vae import VAE, require_noise
 
@@ -63,7 +62,7 @@ class IWAE(VAE):
                 "beta and free_bits need the KL as a term of its own, and with several draws it is "
                 "part of each draw's weight; leave them out, or use a VAE"
             )
-        if isinstance(others.get("likelihood"), OptimalGaussian):
+        if getattr(others.get("likelihood"), "closed_form", False):
             raise InputError(
                 "the optimal sigma is that of a batch with one draw for each example; with several "
                 'draws give sigma="learned" or a number'

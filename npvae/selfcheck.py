@@ -1,6 +1,6 @@
 """Everything that npvae differentiates by hand, ready to be checked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import cycle
 from typing import Any, TypeAlias
 
@@ -18,7 +18,7 @@ from npvae.gaussian import (
 )
 from npvae.iwae import IWAE
 from npvae.layers import ACTIVATIONS, INITIALIZERS, Dense, GatedDense, dense_network
-from npvae.likelihoods import Bernoulli, Gaussian, LearnedGaussian, Likelihood, OptimalGaussian
+from npvae.likelihoods import LIKELIHOODS, Likelihood, make_likelihood
 from npvae.parameters import Array
 from npvae.vae import VAE
 
@@ -68,16 +68,18 @@ def _log_ratio(z: Array, logvar: Array, eps: Array) -> tuple[Array, ...]:
     return log_prior_over_posterior(z, logvar, eps).sum(), -z, 0 * logvar + 0.5
 
 
-def _bernoulli(size: Sizes, rng: np.random.Generator) -> Checkable:
-    shape = size(), size()
-    x = rng.random(shape) if rng.random() < 0.5 else rng.integers(0, 2, shape).astype(float)
-    return Bernoulli(), (rng.normal(0, 3, shape), x)
+def _likelihood(name: str, sigma: float | str) -> Subject:
+    """Probe the likelihood of that name at some sigma, as pixels or as real numbers."""
+    unit_interval = LIKELIHOODS[name].in_unit_interval
 
-
-def _gaussian(cls: Callable[[float], Likelihood]) -> Subject:
     def make(size: Sizes, rng: np.random.Generator) -> Checkable:
-        shape = size(), size()
-        return cls(rng.uniform(0.1, 2)), (rng.normal(0, 1, shape), rng.normal(0, 1, shape))
+        shape, as_given = (size(), size()), rng.uniform(0.1, 2)
+        x = rng.random(shape) if unit_interval else rng.normal(0, 1, shape)
+        if LIKELIHOODS[name].binary and rng.random() < 0.5:
+            x = x.round()
+        likelihood = make_likelihood(name, as_given if isinstance(sigma, float) else sigma)
+        likelihood.start_at(as_given**2)
+        return likelihood, (rng.normal(0, 3 if unit_interval else 1, shape), x)
 
     return make
 
@@ -94,11 +96,13 @@ class _Weighted:
         return (v * log_px).sum(), self.likelihood.backward(v)
 
 
-def _weighted(make_likelihood: Callable[[], Likelihood]) -> Subject:
+def _weighted(name: str, sigma: float | str) -> Subject:
     def make(size: Sizes, rng: np.random.Generator) -> Checkable:
         n, k, n_x = size(), size(), size()
         inputs = rng.normal(0, 2, (n, k, n_x)), rng.random((n, n_x)), rng.normal(0, 1, (n, k))
-        return _Weighted(make_likelihood()), inputs
+        likelihood = make_likelihood(name, sigma)
+        likelihood.start_at(0.5)
+        return _Weighted(likelihood), inputs
 
     return make
 
@@ -145,9 +149,17 @@ def _model(cls: type[EncoderDecoder], activation: str, likelihood: str, **option
 
 def _least_gradient(model: EncoderDecoder) -> float:
     """The largest gradient of the array that has the smallest, but for a sigma in closed form."""
-    fixed = "likelihood.logvar" if isinstance(model.likelihood, OptimalGaussian) else ""
+    fixed = "likelihood." if getattr(model.likelihood, "closed_form", False) else "none"
     gradients = model.params.gradients.items()
-    return min(float(np.abs(dp).max()) for name, dp in gradients if name != fixed)
+    return min(float(np.abs(dp).max()) for name, dp in gradients if not name.startswith(fixed))
+
+
+def _forms() -> Iterator[tuple[str, str, float | str]]:
+    """Yield every registered likelihood with each way to its sigma: a title, its name, sigma."""
+    for name, cls in LIKELIHOODS.items():
+        yield f"{name.capitalize()} likelihood", name, 0.7
+        for sigma in cls.sigmas:
+            yield f"{name.capitalize()} likelihood, {sigma} sigma", name, sigma
 
 
 SUBJECTS: dict[str, Subject] = {
@@ -160,21 +172,19 @@ SUBJECTS: dict[str, Subject] = {
     "Gaussian log density": _of_gaussians(log_density_and_grad, 3),
     "log p(z) - log q(z | x)": _of_gaussians(_log_ratio, 3),
     "log mean exp": _of_gaussians(_log_mean_exp, 1),
-    "Bernoulli likelihood": _bernoulli,
-    "Gaussian likelihood": _gaussian(Gaussian),
-    "Gaussian likelihood, learned sigma": _gaussian(LearnedGaussian),
-    "Gaussian likelihood, optimal sigma": _gaussian(OptimalGaussian),
-    "Bernoulli, weighted draws": _weighted(Bernoulli),
-    "Gaussian, weighted draws": _weighted(lambda: Gaussian(0.7)),
-    "learned Gaussian, weighted draws": _weighted(lambda: LearnedGaussian(0.7)),
+    **{title: _likelihood(name, sigma) for title, name, sigma in _forms()},
+    **{
+        f"{title}, weighted": _weighted(name, sigma)
+        for title, name, sigma in _forms()
+        if not make_likelihood(name, sigma).closed_form
+    },
+    **{f"VAE, {title}": _model(VAE, "tanh", name, sigma=sigma) for title, name, sigma in _forms()},
     **{
         f"{cls.__name__}, {activation}, {likelihood}": _model(cls, activation, likelihood)
         for cls in (Autoencoder, VAE)
         for activation, likelihood in zip(ACTIVATIONS, cycle(("bernoulli", "gaussian")))
     },
     "VAE, beta 4, sigma 0.3": _model(VAE, "tanh", "gaussian", beta=4.0, sigma=0.3),
-    "VAE, learned sigma": _model(VAE, "tanh", "gaussian", sigma="learned"),
-    "VAE, optimal sigma": _model(VAE, "tanh", "gaussian", sigma="optimal"),
     "VAE, free bits": _model(VAE, "tanh", "bernoulli", free_bits=0.5, beta=2.0),
     "VAE, gated": _model(VAE, "gated", "bernoulli"),
     "VAE, logvar clipped": _model(VAE, "tanh", "bernoulli", logvar_range=(-0.5, 0.5)),

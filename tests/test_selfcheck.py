@@ -5,6 +5,7 @@ import pytest
 
 from npvae.gradcheck import check
 from npvae.layers import ACTIVATIONS, Dense
+from npvae.likelihoods import LIKELIHOODS, make_likelihood
 from npvae.selfcheck import SUBJECTS
 
 
@@ -26,8 +27,21 @@ def test_every_layer_likelihood_and_model_is_there():
     }
     assert made >= {"Dense", "GatedDense", "Sequential"}
     assert made >= {type(make()).__name__ for make in ACTIVATIONS.values()}
-    assert made >= {"Bernoulli", "Gaussian", "LearnedGaussian", "OptimalGaussian"}
     assert made >= {"Autoencoder", "DenoisingAutoencoder", "VAE", "IWAE"}
+
+
+def test_every_registered_likelihood_is_checked_alone_weighted_and_in_a_vae():
+    things = [make(lambda: 2, np.random.default_rng(0))[0] for make in SUBJECTS.values()]
+    alone = {type(thing) for thing in things}
+    weighted = {
+        type(getattr(thing, "likelihood", None)) for thing in things if not hasattr(thing, "params")
+    }
+    inside = {type(thing.likelihood) for thing in things if type(thing).__name__ == "VAE"}
+    for name, cls in LIKELIHOODS.items():
+        for sigma in (0.5, *cls.sigmas):
+            likelihood = make_likelihood(name, sigma)
+            assert {type(likelihood)} <= alone & inside
+            assert (type(likelihood) in weighted) != likelihood.closed_form
 
 
 @pytest.mark.parametrize("model", ["Autoencoder", "VAE"])

@@ -10,7 +10,6 @@ from npvae.datasets.dataset import Split
 from npvae.datasets.preprocessing import Scaling, Standardized
 from npvae.encoder_decoder import Terms, condition, require_examples
 from npvae.errors import InputError
-from npvae.likelihoods import Bernoulli
 from npvae.parameters import Array, Parameters
 
 ACTIVE_VARIANCE = 0.01  # Burda et al. 2015, section 5.2
@@ -133,11 +132,10 @@ def chunks_of(
 
 
 def require_fitting(model: Any, scaling: Scaling) -> None:
-    """Refuse standardised data under the Bernoulli likelihood, which takes x in [0, 1]."""
-    if isinstance(getattr(model, "likelihood", None), Bernoulli) and isinstance(
-        scaling, Standardized
-    ):
+    """Refuse standardised data under a likelihood that takes x in [0, 1]."""
+    likelihood = getattr(model, "likelihood", None)
+    if getattr(likelihood, "in_unit_interval", False) and isinstance(scaling, Standardized):
         raise InputError(
-            "the Bernoulli likelihood takes x in [0, 1], and these data are real-valued and "
-            "standardised; build the model with likelihood='gaussian'"
+            f"the {type(likelihood).__name__} likelihood takes x in [0, 1], and these data are "
+            "real-valued and standardised; build the model with likelihood='gaussian'"
         )

@@ -9,7 +9,7 @@ from npvae.datasets.preprocessing import Pixels, Scaling, Standardized
 from npvae.devices import CPU
 from npvae.evaluation.importance import LogLikelihood
 from npvae.iwae import IWAE
-from npvae.likelihoods import Bernoulli, Gaussian, LearnedGaussian
+from npvae.likelihoods import Likelihood
 from npvae.vae import VAE
 
 WEIGHTS = "w = p(x | z) p(z) / q(z | x)"
@@ -106,22 +106,10 @@ def _data(model: Any, scaling: Scaling, seed: int) -> str:
         )
     if isinstance(scaling, Pixels) and scaling.binarize == "threshold":
         return "binary pixels, on where v >= 128 (0.5, where they are floats)"
-    if isinstance(model.likelihood, Bernoulli):
-        return (
-            "grey pixels, v / 255: with them the Bernoulli loss is no likelihood, and the figure "
-            "compares only with others made in the same way"
-        )
-    return "pixels in [0, 1] as real numbers"
+    return getattr(model.likelihood, "grey_pixels", Likelihood.grey_pixels)
 
 
 def _density(model: Any) -> dict[str, str]:
-    """Say, of a Gaussian likelihood, what its sigma is, and what follows for log p."""
-    if not isinstance(model.likelihood, Gaussian):
-        return {}
-    sigma, how = model.likelihood.sigma, "given"
-    if isinstance(model.likelihood, LearnedGaussian):
-        sigma, how = float(model.params.device.to_host(sigma)[0]), "found in training"
-    return {
-        "sigma": f"{sigma:.4g}, {how}; log p is the log of a density, which may be above 0, and "
-        "compares only with others of the same x, never with a Bernoulli's"
-    }
+    """Say what the likelihood has to say of its figures; one of your own may say nothing."""
+    told = getattr(model.likelihood, "fine_print", dict)
+    return dict(told())

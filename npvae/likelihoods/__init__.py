@@ -4,9 +4,11 @@ Each has two ways to its gradient. `loss_and_grad` gives the mean over a batch, 
 ELBO needs. `log_prob` gives one number an example, or one for each of k draws of z for it, and
 `backward` takes whatever weight each of them has in a loss: evaluation needs the first half of
 that, importance weighting both. The mean of p(x | z) and a draw of it complete a likelihood.
-"""
 
-from collections.abc import Callable
+To add one, write its class into a file of its own (see `Likelihood`, and `laplace.py` as the
+shortest example) and add the class to `LIKELIHOODS`: the command line, the checks of settings, the
+remarks beside results and the gradient checks ask the class for the rest.
+"""
 
 from npvae.errors import InputError
 from npvae.likelihoods.bernoulli import Bernoulli
@@ -14,6 +16,7 @@ from npvae.likelihoods.likelihood import Likelihood
 from npvae.likelihoods.normal import Gaussian, LearnedGaussian, OptimalGaussian
 
 __all__ = [
+    "LIKELIHOODS",
     "SIGMAS",
     "Bernoulli",
     "Gaussian",
@@ -23,10 +26,13 @@ __all__ = [
     "make_likelihood",
 ]
 
-SIGMAS: dict[str, type[LearnedGaussian]] = {
-    "learned": LearnedGaussian,
-    "optimal": OptimalGaussian,
-}  # in place of a number: how sigma is found
+LIKELIHOODS: dict[str, type[Likelihood]] = {
+    "bernoulli": Bernoulli,
+    "gaussian": Gaussian,
+}
+
+SIGMAS = tuple(dict.fromkeys(how for cls in LIKELIHOODS.values() for how in cls.sigmas))
+"""What may stand for a number: how sigma is found."""
 
 
 def make_likelihood(name: str, sigma: float | str = 1.0) -> Likelihood:
@@ -34,18 +40,17 @@ def make_likelihood(name: str, sigma: float | str = 1.0) -> Likelihood:
 
     Parameters
     ----------
-    name : "bernoulli" or "gaussian"
-    sigma : of the gaussian: a number, "learned" (by gradient) or "optimal" (in closed form)
+    name : a name in `LIKELIHOODS`
+    sigma : its standard deviation where it has one: a number or, for the gaussian, "learned" (by
+        gradient) or "optimal" (in closed form)
     """
-    makers: dict[str, Callable[[], Likelihood]] = {
-        "bernoulli": Bernoulli,
-        "gaussian": lambda: SIGMAS[sigma]() if isinstance(sigma, str) else Gaussian(sigma),
-    }
-    if name not in makers:
-        raise InputError(f"likelihood is {name!r}; choose from {', '.join(makers)}")
-    if isinstance(sigma, str) and (sigma not in SIGMAS or name == "bernoulli"):
+    if name not in LIKELIHOODS:
+        raise InputError(f"likelihood is {name!r}; choose from {', '.join(LIKELIHOODS)}")
+    cls = LIKELIHOODS[name]
+    if isinstance(sigma, str) and sigma not in cls.sigmas:
+        ways = [f"{other} ({', '.join(o.sigmas)})" for other, o in LIKELIHOODS.items() if o.sigmas]
         raise InputError(
-            f"sigma is {sigma!r}; give a number or, for the gaussian likelihood, one of "
-            f"{', '.join(SIGMAS)}"
+            f"sigma is {sigma!r} for the {name} likelihood; give a number, or choose a likelihood "
+            f"that finds its sigma: {'; '.join(ways)}"
         )
-    return makers[name]()
+    return cls.with_sigma(sigma)

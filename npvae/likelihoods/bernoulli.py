@@ -1,16 +1,16 @@
 """Pixels that are on or off: the Bernoulli likelihood, from logits."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from npvae.devices import fused
 from npvae.layers import sigmoid
-from npvae.likelihoods.likelihood import each
+from npvae.likelihoods.likelihood import Likelihood, each
 from npvae.parameters import Array
 
 
-class Bernoulli:
+class Bernoulli(Likelihood):
     """Each pixel is on with probability p = sigmoid(logit), independently given z.
 
     log p(x | z) = sum(x log p + (1 - x) log(1 - p)) = sum(x a - softplus(a)),  a the logits
@@ -22,6 +22,13 @@ class Bernoulli:
     >>> coin.log_prob(np.zeros((1, 1)), np.ones((1, 1))).round(4)  # log 1/2
     array([-0.6931])
     """
+
+    in_unit_interval = True
+    binary = True
+    grey_pixels: ClassVar[str] = (
+        "grey pixels, v / 255: with them the Bernoulli loss is no likelihood, and the figure "
+        "compares only with others made in the same way"
+    )
 
     def loss_and_grad(self, logits: Array, x: Array) -> tuple[Array, Array]:
         """-log p(x | z), in nats an example (batch mean), and its gradient (p - x) / B.

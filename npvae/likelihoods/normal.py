@@ -1,17 +1,17 @@
 """Real numbers: the Gaussian likelihood with one sigma, given, learned, or in closed form."""
 
-from math import log, pi
-from typing import Any
+from collections.abc import Mapping
+from math import exp, log, pi
+from typing import Any, ClassVar
 
 import numpy as np
 
-from npvae.errors import InputError
 from npvae.gaussian import LOG_2PI
-from npvae.likelihoods.likelihood import each
+from npvae.likelihoods.likelihood import DENSITY, Likelihood, each, require_sigma
 from npvae.parameters import Array
 
 
-class Gaussian:
+class Gaussian(Likelihood):
     """Each number is normal around the decoder's output with one given standard deviation.
 
     log p(x | z) = -1/2 sum((x - mean)² / sigma² + log(2 pi sigma²))
@@ -25,8 +25,18 @@ class Gaussian:
     array([-0.9189])
     """
 
+    default_sigma: ClassVar[Mapping[str, float]] = {"pixels": 0.1, "real": 0.5}
+    sigmas = ("learned", "optimal")
+
+    @classmethod
+    def with_sigma(cls, sigma: float | str) -> "Gaussian":
+        """Return one with a given sigma, or one that finds its sigma."""
+        if isinstance(sigma, str):
+            return {"learned": LearnedGaussian, "optimal": OptimalGaussian}[sigma]()
+        return Gaussian(sigma)
+
     def __init__(self, sigma: float = 1.0) -> None:
-        self._sigma = _require_sigma(sigma)
+        self._sigma = require_sigma(sigma)
         self.precision = 1 / self._sigma**2
         self.log_normalizer = 0.5 * log(2 * pi * self._sigma**2)
 
@@ -71,6 +81,9 @@ class Gaussian:
     def draw(self, mean: Array, rng: np.random.Generator) -> Array:
         return mean + self.sigma * rng.standard_normal(size=mean.shape, dtype=mean.dtype)
 
+    def fine_print(self) -> dict[str, str]:
+        return {"sigma": f"{self._sigma:.4g}, given; {DENSITY}"}
+
 
 class LearnedGaussian(Gaussian):
     """The same with one sigma that is learned with the rest, by gradient.
@@ -94,11 +107,11 @@ class LearnedGaussian(Gaussian):
     LEAST = 1e-8  # of var, where it is set: data that are met exactly would have none
 
     def __init__(self, sigma: float = 1.0) -> None:
-        self.logvar = np.full(1, 2 * log(_require_sigma(sigma)))
+        self.logvar = np.full(1, 2 * log(require_sigma(sigma)))
         self.dlogvar = np.zeros(1)
 
     def start_at(self, var: float) -> None:
-        """Begin with the sigma of a decoder that knows no more than the mean of the data.
+        """Begin with the sigma of a decoder that knows only the mean of the data.
 
         A far larger one takes Adam at the defaults an epoch for each factor of 1.2, in which the
         reconstruction weighs little, so that latents close down.
@@ -109,6 +122,10 @@ class LearnedGaussian(Gaussian):
     def sigma(self) -> Any:
         """The standard deviation, (1,), on the model's device."""
         return np.exp(self.logvar * 0.5)
+
+    def fine_print(self) -> dict[str, str]:
+        sigma = exp(float(self.logvar.sum()) / 2)
+        return {"sigma": f"{sigma:.4g}, found in training; {DENSITY}"}
 
     def loss_and_grad(self, mean: Array, x: Array) -> tuple[Array, Array]:
         """-log p(x | z), in nats an example (batch mean), and its gradient by the mean."""
@@ -150,6 +167,7 @@ class OptimalGaussian(LearnedGaussian):
     """
 
     RATE = 0.05  # of the moving average
+    closed_form = True
 
     def loss_and_grad(self, mean: Array, x: Array) -> tuple[Array, Array]:
         """-log p(x | z) at the best sigma, in nats an example, and its gradient by the mean."""
@@ -162,13 +180,3 @@ class OptimalGaussian(LearnedGaussian):
         self.dlogvar[...] = 0
         away *= 1 / (n * var)
         return 0.5 * n_x * (logvar + LOG_2PI + error / var), away
-
-
-def _require_sigma(sigma: float) -> float:
-    """Refuse what is no standard deviation, or whose square float32 cannot hold."""
-    if not 1e-15 < sigma < 1e15:
-        raise InputError(
-            f"sigma is {sigma}; a standard deviation is a positive number, not below 1e-15 or "
-            "above 1e15"
-        )
-    return float(sigma)
