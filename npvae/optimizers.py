@@ -34,7 +34,7 @@ class SGD:
 class Momentum:
     """v <- momentum v + g,  p <- p - lr v  (Polyak 1964)"""
 
-    def __init__(self, lr: float = 0.01, momentum: float = 0.9) -> None:
+    def __init__(self, lr: float = 0.003, momentum: float = 0.9) -> None:
         self.lr, self.momentum = require_rate(lr), require_decay("momentum", momentum)
         self.v: Array | None = None
 

@@ -1,12 +1,14 @@
-"""Numbers as the command line takes them: refused with what was expected."""
+"""Flags, made from the kinds of value and from the declarations of settings."""
 
 import argparse
 from collections.abc import Callable
-from math import isfinite
+from dataclasses import MISSING, Field, fields
 from typing import Any
 
 from npvae.devices import DEVICES
-from npvae.likelihoods import SIGMAS
+from npvae.errors import InputError
+from npvae.runs.kinds import MOST_SEED, Kind, OneOf, Real, Whole, YesNo, read
+from npvae.runs.settings import Settings, declared, flag_name
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
@@ -24,91 +26,58 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=DEVICES, default=default, help=told)
 
 
-def natural(text: str) -> int:
-    """1, 2, 3, ..."""
-    return _integer(text, 1, "a whole number, at least 1")
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Declare a flag for every setting; what is not given is not there, and has its default."""
+    groups: dict[str, Any] = {}
+    for one in fields(Settings):
+        title = declared(one).group
+        if title not in groups:
+            groups[title] = parser.add_argument_group(title)
+        groups[title].add_argument(
+            flag_name(one.name), default=argparse.SUPPRESS, help=_help(one), **_options(one)
+        )
 
 
-def whole(text: str) -> int:
-    """0, 1, 2, ..."""
-    return _integer(text, 0, "a whole number, at least 0")
+def _options(one: "Field[Any]") -> dict[str, Any]:
+    """Return how argparse reads the flag of a setting."""
+    kind = declared(one).kind
+    if isinstance(kind, YesNo):
+        return {"action": argparse.BooleanOptionalAction}
+    names = f"{{{','.join(kind.names)}}}" if isinstance(kind, OneOf) else None
+    may_be_none = one.default is None and not kind.fits("none")
+    return {"type": reads(kind, or_none=may_be_none), "metavar": declared(one).metavar or names}
 
 
-def positive(text: str) -> float:
-    """A number above zero."""
-    value = _real(text)
-    if value <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} given, expected a number above 0")
-    return value
+def _help(one: "Field[Any]") -> str:
+    """Return what a setting does and, in brackets, its default."""
+    about = declared(one)
+    default = about.unset
+    if one.default not in (None, MISSING) and one.default is not False:
+        default = about.kind.write(one.default)
+    text = f"{about.help} (default: {default})" if default else about.help
+    return text.replace("%", "%%")
 
 
-def non_negative(text: str) -> float:
-    """A number that is not below zero."""
-    value = _real(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} given, expected a number, at least 0")
-    return value
+def reads(kind: Kind, *, or_none: bool = False) -> Callable[[str], Any]:
+    """Return what argparse calls with a text.
+
+    Parameters
+    ----------
+    kind : of the value
+    or_none : whether "none" says None, which undoes what a recipe sets
+    """
+
+    def read_text(text: str) -> Any:
+        if or_none and text == "none":
+            return None
+        try:
+            return read(kind, text)
+        except InputError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return read_text
 
 
-def hidden_layers(text: str) -> tuple[int, ...]:
-    """400, or 500,300 for two layers, or none."""
-    if text in ("none", ""):
-        return ()
-    try:
-        return tuple(natural(size) for size in text.split(","))
-    except argparse.ArgumentTypeError as error:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} given, expected sizes such as 400 or 500,300, or none"
-        ) from error
-
-
-def _integer(text: str, least: int, expected: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = least - 1
-    if value < least:
-        raise argparse.ArgumentTypeError(f"{text!r} given, expected {expected}")
-    return value
-
-
-def _real(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not isfinite(value):
-        raise argparse.ArgumentTypeError(f"{text!r} given, expected a number")
-    return value
-
-
-def or_none(read: Callable[[str], Any]) -> Callable[[str], Any]:
-    """What `read` takes, or none, to undo what a recipe says."""
-
-    def read_or_none(text: str) -> Any:
-        return None if text == "none" else read(text)
-
-    return read_or_none
-
-
-def sigma(text: str) -> float | str:
-    """A number above zero, or how sigma is found."""
-    if text in SIGMAS:
-        return text
-    try:
-        return positive(text)
-    except argparse.ArgumentTypeError as error:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} given, expected a number above 0, or {' or '.join(SIGMAS)}"
-        ) from error
-
-
-def two_numbers(text: str) -> tuple[float, float]:
-    """Two numbers, the lower first, such as -6,2."""
-    try:
-        low, high = map(_real, text.split(","))
-    except (ValueError, argparse.ArgumentTypeError) as error:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} given, expected two numbers, such as -6,2 (written --flag=-6,2)"
-        ) from error
-    return low, high
+natural = reads(Whole(1))
+whole = reads(Whole(most=MOST_SEED))
+positive = reads(Real(above=0))

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from npvae.cli.arguments import natural, positive
+from npvae.cli.arguments import add_settings, natural, positive
 from npvae.cli.around_training import Bar, Clock, Signals, Stopped, Table
 from npvae.cli.evaluate import measure, print_metrics
-from npvae.cli.flags import add_settings
 from npvae.cli.printing import say, silent
 from npvae.errors import DataError, InputError, TrainingError
 from npvae.runs import pictures
@@ -44,11 +43,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `npvae train`; what is not given is not there, and has its default."""
     add_settings(parser)
     add: Any = partial(parser.add_argument, default=argparse.SUPPRESS)
-    add(
-        "--recipe",
-        metavar="NAME",
-        help="settings to begin with, see npvae recipes; other flags override them",
-    )
     add("--out", metavar="DIR", help="a new folder (default: a fresh one under runs/)")
     add(
         "--resume",

@@ -9,8 +9,8 @@ import numpy as np
 from npvae.datasets import NAMES
 from npvae.datasets.dataset import Dataset
 from npvae.errors import DataError, InputError
+from npvae.runs.building import load_data
 from npvae.runs.config import read_config, what_differs
-from npvae.runs.resolving import load_data
 from npvae.runs.settings import Settings
 from npvae.storage.arrays import read_arrays
 from npvae.storage.reading import quote

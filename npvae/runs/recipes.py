@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from npvae.errors import InputError
+from npvae.runs.settings import flag
 
 
 @dataclass(frozen=True)
@@ -163,17 +164,6 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
 def recipe_flags(recipe: Recipe) -> str:
     """Return the flags of `npvae train` that say the same as a recipe."""
     return " ".join(flag(*setting) for setting in recipe.settings.items())
-
-
-def flag(name: str, value: Any) -> str:
-    """Return a setting as it is given on the command line."""
-    text = f"--{name.replace('_', '-')}"
-    if isinstance(value, bool):
-        return text if value else f"--no-{name.replace('_', '-')}"
-    if isinstance(value, tuple):
-        joined = ",".join(f"{number:g}" for number in value) or "none"
-        return f"{text}={joined}" if joined.startswith("-") else f"{text} {joined}"
-    return f"{text} {value:g}" if isinstance(value, float) else f"{text} {value}"
 
 
 def find_recipe(name: str) -> Recipe:

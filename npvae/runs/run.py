@@ -13,14 +13,20 @@ from npvae.datasets import default_dataset
 from npvae.datasets.dataset import Dataset
 from npvae.devices import find_device
 from npvae.errors import InputError, WriteError
-from npvae.runs.building import build_model, build_optimizer, build_scaling, build_schedules
+from npvae.runs.building import (
+    build_model,
+    build_optimizer,
+    build_scaling,
+    build_schedules,
+    load_data,
+    resolve,
+)
 from npvae.runs.checkpoints import Checkpoint
 from npvae.runs.config import CHANGEABLE
 from npvae.runs.environment import versions
 from npvae.runs.fit import trainer_for
 from npvae.runs.folder import RunFolder, resume_command
 from npvae.runs.recipes import find_recipe, recipe_flags
-from npvae.runs.resolving import load_data, resolve
 from npvae.runs.settings import Settings
 from npvae.storage.reading import quote
 from npvae.training import Trainer

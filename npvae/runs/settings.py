@@ -1,8 +1,16 @@
-"""What decides a training: the settings, each with what is expected of it."""
+"""What decides a training: each setting is declared here, once.
+
+A declaration says what is accepted, what the setting does, and how it is said in a summary. The
+flags of `npvae train`, the checks, config.json, the summary of a run and the flags of a recipe are
+made from it. To add a setting, declare it here and use it where it acts.
+"""
+
+# ruff: noqa: RUF009 (each call declares one field)
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
-from math import isfinite
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
+from functools import partial
+from inspect import signature
 from typing import Any
 
 from npvae.autoencoder import CORRUPTIONS
@@ -11,163 +19,301 @@ from npvae.devices import DEVICES
 from npvae.errors import InputError
 from npvae.iwae import OBJECTIVES
 from npvae.layers import HIDDEN_LAYERS, INITIALIZERS
-from npvae.likelihoods import SIGMAS
+from npvae.likelihoods import LIKELIHOODS, SIGMAS
+from npvae.likelihoods.likelihood import LEAST_SIGMA, MOST_SIGMA
 from npvae.optimizers import OPTIMIZERS
+from npvae.runs.kinds import (
+    MOST_SEED,
+    Kind,
+    NumberOr,
+    OneOf,
+    Pair,
+    Real,
+    Sizes,
+    Text,
+    Whole,
+    YesNo,
+    require,
+)
 from npvae.runs.model_file import MOST_DRAWS
 
-MOST = (1 << 63) - 1  # of a whole number
-MOST_LAYERS = 100
-KINDS = ("vae", "autoencoder", "denoising")
+MODELS = ("vae", "autoencoder", "denoising")
 LR_SCHEDULES = ("constant", "stages", "cosine")
+NOISE = {"mask": 0.3, "gaussian": 0.5}  # how much of each corruption, unless it is given
+RATES: dict[str, float] = {
+    name.lower(): signature(cls).parameters["lr"].default for name, cls in OPTIMIZERS.items()
+}  # each optimiser's own learning rate
+OPTIMIZER_NAMES = {name.lower(): name for name in OPTIMIZERS}
 
 
-def _whole(value: Any, least: int) -> bool:
-    return type(value) is int and least <= value <= MOST
+@dataclass(frozen=True)
+class Declaration:
+    """What is known of a setting beside its default.
+
+    Attributes
+    ----------
+    kind : the values that are accepted, and how they are read from text
+    help : what the setting does
+    group : of flags, in the help of `npvae train`
+    metavar : what its value is called there
+    unset : in words, what happens where it is None; the help says it as the default
+    words : how the summary of a run says a value; "" leaves it out. By default "name value"
+    always : whether the summary says it even if it has its default
+    models : the values of `model` that it is for
+    one_draw : whether it is for the loss of one draw of z, which has the KL as a term of its own
+    """
+
+    kind: Kind
+    help: str
+    group: str = ""
+    metavar: str | None = None
+    unset: str = ""
+    words: str | Callable[[Any], str] | None = None
+    always: bool = False
+    models: tuple[str, ...] = MODELS
+    one_draw: bool = False
+
+    def say(self, name: str, value: Any) -> str:
+        """Return a value in the words of the summary."""
+        if callable(self.words):
+            return self.words(value)
+        if self.words is not None:
+            return self.words.format(value)
+        return f"{name.replace('_', ' ')} {self.kind.write(value)}"
 
 
-def _real(value: Any) -> bool:
-    return (type(value) is float and isfinite(value)) or _whole(value, -MOST)
+def setting(kind: Kind, help: str, *, default: Any = None, **more: Any) -> Any:
+    """Declare a field of `Settings`; without a default of its own it may be None."""
+    return field(default=default, metadata={"declared": Declaration(kind, help, **more)})
 
 
-def _one_of(names: Any) -> tuple[Callable[[Any], bool], str]:
-    return lambda value: isinstance(value, str) and value in names, f"one of {', '.join(names)}"
+def counted(unit: str, words: str = "{}") -> Callable[[int], str]:
+    """Return how to say "1 epoch", "2 epochs"."""
+    return lambda n: words.format(f"{n} {unit}{'s' * (n != 1)}")
 
 
-AT_LEAST_1 = (lambda value: _whole(value, 1), "a whole number, at least 1")
-AT_LEAST_0 = (lambda value: _whole(value, 0), "a whole number, at least 0")
-POSITIVE = (lambda value: _real(value) and value > 0, "a number above 0")
-NOT_NEGATIVE = (lambda value: _real(value) and value >= 0, "a number, at least 0")
-TEXT = (lambda value: isinstance(value, str), "text")
-YES_OR_NO = (lambda value: type(value) is bool, "true or false")
-EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "data": TEXT,
-    "label_column": TEXT,
-    "validation": AT_LEAST_0,
-    "recipe": TEXT,
-    "model": _one_of(KINDS),
-    "conditional": YES_OR_NO,
-    "latent": AT_LEAST_1,
-    "hidden": (
-        lambda value: (
-            isinstance(value, tuple)
-            and len(value) <= MOST_LAYERS
-            and all(_whole(size, 1) for size in value)
-        ),
-        f"sizes such as (400,) or (500, 300), {MOST_LAYERS} at most",
-    ),
-    "activation": _one_of(HIDDEN_LAYERS),
-    "init": _one_of(INITIALIZERS),
-    "mean_bias": YES_OR_NO,
-    "logvar_range": (
-        lambda value: (
-            isinstance(value, tuple)
-            and len(value) == 2
-            and all(map(_real, value))
-            and -40 <= value[0] < value[1] <= 40
-        ),
-        "two numbers, the lower first, such as (-6, 2), within -40 and 40",
-    ),
-    "likelihood": _one_of(("bernoulli", "gaussian")),
-    "binarize": _one_of(("dynamic", "threshold", "none")),
-    "sigma": (
-        lambda value: value in SIGMAS if isinstance(value, str) else _real(value) and value > 0,
-        f"a number above 0, or one of {', '.join(SIGMAS)}",
-    ),
-    "corruption": _one_of(CORRUPTIONS),
-    "noise": POSITIVE,
-    "objective": _one_of(OBJECTIVES),
-    "k": (
-        lambda value: _whole(value, 1) and value <= MOST_DRAWS,
-        f"a whole number, 1 to {MOST_DRAWS}",
-    ),
-    "beta": NOT_NEGATIVE,
-    "warm_up": AT_LEAST_0,
-    "free_bits": NOT_NEGATIVE,
-    "epochs": AT_LEAST_1,
-    "patience": AT_LEAST_1,
-    "batch_size": AT_LEAST_1,
-    "optimizer": _one_of([name.lower() for name in OPTIMIZERS]),
-    "lr": POSITIVE,
-    "lr_schedule": _one_of(LR_SCHEDULES),
-    "adam_beta1": (lambda value: _real(value) and 0 <= value < 1, "a number in [0, 1)"),
-    "adam_eps": POSITIVE,
-    "seed": AT_LEAST_0,
-    "device": _one_of(DEVICES),
-}
+of_data = partial(setting, group="data")
+of_model = partial(setting, group="model")
+of_loss = partial(setting, group="loss")
+of_training = partial(setting, group="training")
+VAE_ONLY, DENOISING = ("vae",), ("denoising",)
 
 
 @dataclass(frozen=True)
 class Settings:
     """Everything that decides what a training does, as `npvae train` takes it.
 
-    Attributes
-    ----------
-    data : a name or a path, as for `load_dataset`
-    label_column : of a .csv
-    validation : training examples held out; None leaves it to the dataset
-    recipe : the name of the one that these settings began with, if any
-    model : a name in `KINDS`
-    conditional : whether the model is told the label of each example
-    latent, hidden : latents; sizes of the hidden layers
-    activation, init : names in `layers.HIDDEN_LAYERS` and `layers.INITIALIZERS`
-    mean_bias : whether the decoder's last bias starts at the mean of the training part
-    logvar_range : between which the encoder keeps logvar, or None
-    likelihood, binarize, sigma : None until `resolve` has seen the data
-    corruption, noise : of a denoising autoencoder
-    objective, k : of a VAE: a name in `iwae.OBJECTIVES`; draws of z for each example
-    beta, warm_up, free_bits : weight of the KL; epochs until it is reached; nats that are free
-    epochs, batch_size : of the training
-    patience : epochs without a new best after which it stops, and returns to the best; or None
-    optimizer, lr, lr_schedule : a name in `optimizers.OPTIMIZERS`, in small letters; its rate; how
-        that changes, a name in `LR_SCHEDULES`
-    adam_beta1, adam_eps : of Adam
-    seed : of everything random
-    device : where it trains, a name in `devices.DEVICES`; its random numbers are its own
+    What is None, and is not meant to stay so, is filled in by `resolve` once the data are known.
+    `npvae train --help` lists what each setting does.
     """
 
-    data: str
-    label_column: str | None = None
-    validation: int | None = None
-    recipe: str | None = None
-    model: str = "vae"
-    conditional: bool = False
-    latent: int = 20
-    hidden: tuple[int, ...] = (400,)
-    activation: str = "relu"
-    init: str = "glorot"
-    mean_bias: bool = False
-    logvar_range: tuple[float, float] | None = None
-    likelihood: str | None = None
-    binarize: Binarize | None = None
-    sigma: float | str | None = None
-    corruption: str | None = None
-    noise: float | None = None
-    objective: str = "elbo"
-    k: int = 1
-    beta: float = 1.0
-    warm_up: int = 0
-    free_bits: float = 0.0
-    epochs: int = 10
-    patience: int | None = None
-    batch_size: int = 128
-    optimizer: str = "adam"
-    lr: float = 1e-3
-    lr_schedule: str = "constant"
-    adam_beta1: float = 0.9
-    adam_eps: float = 1e-8
-    seed: int = 0
-    device: str = "cpu"
+    data: str = of_data(
+        Text(),
+        "mnist, fashion-mnist, glyphs, or a path: .npy, .npz, .csv, or a folder of images",
+        default=MISSING,
+        metavar="D",
+        unset="mnist if it can be had, else glyphs",
+        words="",
+    )
+    label_column: str | None = of_data(
+        Text(), "the column of a .csv that holds labels", metavar="C", words=""
+    )
+    validation: int | None = of_data(
+        Whole(),
+        "number of training examples to hold out for validation",
+        metavar="N",
+        unset="5000; 10 % of your own data",
+        words="",
+    )
+    binarize: Binarize | None = of_data(
+        OneOf(("dynamic", "threshold", "none")),
+        "turn pixels into zeros and ones: drawn anew each time, on from 128 up, or left grey",
+        unset="dynamic with --likelihood bernoulli, else none",
+    )
+    recipe: str | None = of_data(
+        Text(),
+        "begin with the settings of this recipe, see npvae recipes; other flags override them",
+        metavar="NAME",
+        words="",
+    )
+    model: str = of_model(OneOf(MODELS), "what to train", default="vae", words="")
+    conditional: bool = of_model(
+        YesNo(),
+        "tell the model the label of each example, so that you can ask for one",
+        default=False,
+        words="",
+    )
+    latent: int = of_model(Whole(1), "number of latents", default=20, metavar="N", words="")
+    hidden: tuple[int, ...] = of_model(
+        Sizes(),
+        "sizes of the encoder's hidden layers, mirrored in the decoder",
+        default=(400,),
+        metavar="N[,N...]",
+        words="",
+    )
+    activation: str = of_model(
+        OneOf(tuple(HIDDEN_LAYERS)),
+        "activation of the hidden layers",
+        default="relu",
+        words="{}",
+        always=True,
+    )
+    init: str = of_model(
+        OneOf(tuple(INITIALIZERS)), "initial weights", default="glorot", words="{} init"
+    )
+    mean_bias: bool = of_model(
+        YesNo(),
+        "begin with the mean of the training part as output",
+        default=False,
+        words="mean bias",
+    )
+    logvar_range: tuple[float, float] | None = of_model(
+        Pair(Real(least=-40, most=40)),
+        "keep the encoder's logvar between these: --logvar-range=-6,2",
+        metavar="LOW,HIGH",
+        unset="no limit",
+        words=lambda pair: "logvar from {:g} to {:g}".format(*pair),
+        models=VAE_ONLY,
+    )
+    likelihood: str | None = of_model(
+        OneOf(tuple(LIKELIHOODS)),
+        "the form of p(x | z)",
+        unset="bernoulli for grey pixels, gaussian for colours and real values",
+        words=lambda name: f"{name.capitalize()} likelihood",
+    )
+    sigma: float | str | None = of_model(
+        NumberOr(Real(above=LEAST_SIGMA, below=MOST_SIGMA), SIGMAS),
+        "standard deviation of the likelihood, where it has one: a number or, for gaussian, "
+        "learned (by gradient) or optimal (in closed form)",
+        metavar="S",
+        unset="0.1 for pixels, 0.5 for standardised columns",
+        words=lambda sigma: f"{sigma} sigma" if isinstance(sigma, str) else f"sigma {sigma:g}",
+    )
+    corruption: str | None = of_model(
+        OneOf(CORRUPTIONS),
+        "how the input of --model denoising is spoiled",
+        unset="mask",
+        words="{} noise",
+        models=DENOISING,
+    )
+    noise: float | None = of_model(
+        Real(above=0),
+        "the share that is masked, or the standard deviation of gaussian noise",
+        metavar="A",
+        unset=", ".join(f"{amount:g} for {name}" for name, amount in NOISE.items()),
+        words="amount {:g}",
+        models=DENOISING,
+    )
+    objective: str = of_loss(
+        OneOf(OBJECTIVES),
+        "what is maximised: the ELBO, the importance-weighted bound, or that with doubly "
+        "reparameterized gradients",
+        default="elbo",
+        words=lambda name: {"iwae": "IWAE's bound", "dreg": "IWAE's bound, by DReG"}[name],
+        models=VAE_ONLY,
+    )
+    k: int = of_loss(
+        Whole(1, MOST_DRAWS),
+        "draws of z for each example",
+        default=1,
+        words=counted("draw", "{} of z"),
+        models=VAE_ONLY,
+    )
+    beta: float = of_loss(
+        Real(least=0),
+        "weight of the KL; for the ELBO with k = 1",
+        default=1.0,
+        always=True,
+        models=VAE_ONLY,
+        one_draw=True,
+    )
+    warm_up: int = of_loss(
+        Whole(),
+        "epochs in which beta rises from 0; for the ELBO with k = 1",
+        default=0,
+        metavar="N",
+        words=counted("epoch", "warm-up of {}"),
+        models=VAE_ONLY,
+        one_draw=True,
+    )
+    free_bits: float = of_loss(
+        Real(least=0),
+        "KL allowance of each latent, in nats; for the ELBO with k = 1",
+        default=0.0,
+        metavar="NATS",
+        models=VAE_ONLY,
+        one_draw=True,
+    )
+    optimizer: str = of_training(
+        OneOf(tuple(OPTIMIZER_NAMES)),
+        "the optimiser",
+        default="adam",
+        words=OPTIMIZER_NAMES.get,
+        always=True,
+    )
+    lr: float | None = of_training(
+        Real(above=0),
+        "learning rate",
+        unset=", ".join(f"{rate:g} for {name}" for name, rate in RATES.items()),
+        words="learning rate {:g}",
+    )
+    lr_schedule: str = of_training(
+        OneOf(LR_SCHEDULES),
+        "constant; stages: for 1, 3, 9, ... epochs, each time divided by 10^(1/7); cosine: half a "
+        "cosine, to zero at the last epoch",
+        default="constant",
+        words="rate by {}",
+    )
+    adam_beta1: float = of_training(
+        Real(least=0, below=1),
+        "Adam's decay of the averaged gradient",
+        default=0.9,
+        metavar="B",
+        words="",
+    )
+    adam_eps: float = of_training(
+        Real(above=0), "what Adam adds to its root", default=1e-8, metavar="E", words=""
+    )
+    batch_size: int = of_training(
+        Whole(1),
+        "examples in a batch",
+        default=128,
+        metavar="N",
+        words="batches of {}",
+        always=True,
+    )
+    epochs: int = of_training(
+        Whole(1), "epochs in all", default=10, metavar="N", words=counted("epoch"), always=True
+    )
+    patience: int | None = of_training(
+        Whole(1),
+        "stop after N epochs without a new best on the validation part, and keep the best",
+        metavar="N",
+        unset="train to the end and keep that",
+    )
+    seed: int = of_training(
+        Whole(most=MOST_SEED),
+        "seeds the initial weights, data order, binarisation and noise",
+        default=0,
+        words="",
+    )
+    device: str = of_training(OneOf(DEVICES), "where it trains", default="cpu", words="")
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value, (fits, expected) = getattr(self, field.name), EXPECTED[field.name]
-            if not (fits(value) or (value is None and field.default is None)):
-                raise InputError(f"{field.name} is {value!r:.60}, expected {expected}")
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if value is not None or one.default is not None:  # what has no default may be None
+                require(one.name, value, declared(one).kind)
 
     @property
     def draws_several(self) -> bool:
         """Whether the loss is that of k draws of z, weighted or not, in place of a VAE's."""
         return self.objective != "elbo" or self.k > 1
+
+    @property
+    def rate(self) -> float:
+        """The learning rate: as given, or the optimiser's own."""
+        return RATES[self.optimizer] if self.lr is None else self.lr
 
     def as_json(self) -> dict[str, Any]:
         """Return the settings as JSON knows them; `from_json` is the way back."""
@@ -178,25 +324,44 @@ class Settings:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Settings":
-        """Return settings that were stored whole; those that came later have their default.
+        """Return stored settings; what an older npvae did not store has its default.
 
         Raises
         ------
-        InputError : a setting is missing, unknown, or of another kind
+        InputError : a setting is unknown, or of another kind, or data is missing
         """
-        names = {field.name for field in fields(cls)}
-        if odd := (set(stored) ^ names) - (LATER - set(stored)):
-            listed = ", ".join(sorted(odd))
-            raise InputError(f"these settings are missing or unknown: {listed:.200}")
-        given: dict[str, Any] = dict(stored)
-        for name in ("hidden", "logvar_range"):
-            if isinstance(given.get(name), list):
-                given[name] = tuple(given[name])
+        if odd := set(stored) - {one.name for one in fields(cls)}:
+            raise InputError(f"these settings are unknown: {', '.join(sorted(odd)):.200}")
+        if "data" not in stored:
+            raise InputError("the setting data is missing")
+        given: dict[str, Any] = {k: tuple(v) if type(v) is list else v for k, v in stored.items()}
         return cls(**given)
 
 
-LATER = {
-    *("recipe", "model", "conditional", "mean_bias", "logvar_range", "corruption", "noise"),
-    *("objective", "k", "warm_up", "free_bits", "patience", "optimizer", "lr_schedule"),
-    *("adam_beta1", "adam_eps", "device"),
-}  # settings that the first runs did not have
+def declared(one: "Field[Any]") -> Declaration:
+    """Return the declaration of a field of `Settings`."""
+    found: Declaration = one.metadata["declared"]
+    return found
+
+
+def flag_name(name: str) -> str:
+    """Return the flag of a setting.
+
+    >>> flag_name("batch_size")
+    '--batch-size'
+    """
+    return f"--{name.replace('_', '-')}"
+
+
+def flag(name: str, value: Any) -> str:
+    """Return a setting as it is given on the command line.
+
+    >>> flag("logvar_range", (-6, 2)), flag("mean_bias", False), flag("hidden", ())
+    ('--logvar-range=-6,2', '--no-mean-bias', '--hidden none')
+    """
+    text = flag_name(name)
+    if isinstance(value, bool):
+        return text if value else text.replace("--", "--no-", 1)
+    kind = {one.name: declared(one).kind for one in fields(Settings)}[name]
+    written = "none" if value is None else kind.write(value)
+    return f"{text}={written}" if written.startswith("-") else f"{text} {written}"

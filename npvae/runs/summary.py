@@ -1,16 +1,15 @@
 """A run in words, before it trains: the model, what decides its loss, the training."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import fields
 
-from npvae.autoencoder import DenoisingAutoencoder
 from npvae.datasets import NAMES
 from npvae.datasets.dataset import Dataset
+from npvae.datasets.preprocessing import Pixels
 from npvae.evaluation.fine_print import counted
+from npvae.runs.building import build_scaling
 from npvae.runs.model_file import Model
-from npvae.runs.settings import Settings
-
-OBJECTIVES = {"elbo": "ELBO", "iwae": "IWAE's bound", "dreg": "IWAE's bound, by DReG"}
-OPTIMIZERS = {"sgd": "SGD"}
+from npvae.runs.settings import Settings, declared
 
 
 def data_words(dataset: Dataset, settings: Settings) -> Iterator[str]:
@@ -32,7 +31,7 @@ def model_words(dataset: Dataset, settings: Settings, model: Model) -> str:
 
 def training_words(settings: Settings) -> str:
     """Return the optimiser, its rate, the batches and the epochs."""
-    return ", ".join(_training(settings))
+    return ", ".join(_said(settings, ("training",)))
 
 
 def unseen_labels(dataset: Dataset) -> list[str]:
@@ -51,37 +50,15 @@ def _model(dataset: Dataset, settings: Settings, model: Model) -> Iterator[str]:
     if model.n_y:
         kind += f" with {counted(model.n_y, 'label')},"
     yield f"{kind[0].upper()}{kind[1:]} {'-'.join(filter(None, sizes))}"
-    yield settings.activation
-    if settings.init != Settings.init:
-        yield f"{settings.init} init"
-    if settings.mean_bias:
-        yield "mean bias"
-    if settings.logvar_range:
-        yield "logvar from {:g} to {:g}".format(*settings.logvar_range)
-    yield f"{settings.likelihood} likelihood".capitalize()
-    if settings.sigma is not None:
-        number = isinstance(settings.sigma, float | int)
-        yield f"sigma {settings.sigma:g}" if number else f"{settings.sigma} sigma"
-    if dataset.kind == "pixels" or settings.likelihood == "bernoulli":
-        yield f"binarize {settings.binarize}"
-    if isinstance(model, DenoisingAutoencoder):
-        yield f"{model.corruption} noise {model.amount:g}"
-    if settings.draws_several:
-        yield f"{OBJECTIVES[settings.objective]} of {counted(settings.k, 'draw')}"
-    elif settings.model == "vae":
-        warm_up = settings.warm_up
-        after = f" after a warm-up of {counted(warm_up, 'epoch')}" if warm_up else ""
-        yield f"beta {settings.beta:g}{after}"
-        if settings.free_bits:
-            yield f"free bits {settings.free_bits:g}"
+    standardised = not isinstance(build_scaling(settings, dataset), Pixels)
+    yield from _said(settings, ("data", "model", "loss"), but={"binarize"} if standardised else ())
 
 
-def _training(settings: Settings) -> Iterator[str]:
-    constant = settings.lr_schedule == "constant"
-    schedule = "" if constant else f" ({settings.lr_schedule})"
-    optimizer = OPTIMIZERS.get(settings.optimizer, settings.optimizer.capitalize())
-    yield f"{optimizer}, learning rate {settings.lr:g}{schedule}"
-    yield f"batches of {settings.batch_size}"
-    yield counted(settings.epochs, "epoch")
-    if settings.patience:
-        yield f"patience {settings.patience}"
+def _said(settings: Settings, groups: Collection[str], but: Collection[str] = ()) -> Iterator[str]:
+    """Yield the words of each setting that acts and is worth a word, in the declared order."""
+    for one in fields(settings):
+        about, value = declared(one), getattr(settings, one.name)
+        acts = settings.model in about.models and not (about.one_draw and settings.draws_several)
+        worth = value is not None and (about.always or value != one.default)
+        if about.group in groups and acts and worth and about.words != "" and one.name not in but:
+            yield about.say(one.name, value)

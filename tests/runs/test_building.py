@@ -26,8 +26,13 @@ from npvae import (
     Standardized,
     WarmUp,
 )
-from npvae.runs.building import build_model, build_optimizer, build_scaling, build_schedules
-from npvae.runs.resolving import resolve
+from npvae.runs.building import (
+    build_model,
+    build_optimizer,
+    build_scaling,
+    build_schedules,
+    resolve,
+)
 from npvae.runs.settings import Settings
 
 RNG = np.random.default_rng(0)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from npvae import VAE, DataError, Dataset, InputError, Pixels, Split, save_model
+from npvae.runs.building import load_data, resolve
 from npvae.runs.config import read_config, what_differs, write_config, write_json
 from npvae.runs.environment import peak_memory_mb, versions
 from npvae.runs.folder import RunFolder
-from npvae.runs.resolving import load_data, resolve
 from npvae.runs.settings import Settings
 
 

@@ -10,10 +10,15 @@ from run_files import draw_quickly
 
 from npvae import Dataset, InputError, Split, fit
 from npvae.cli import build_parser, main
-from npvae.runs.building import build_model, build_optimizer, build_scaling, build_schedules
+from npvae.runs.building import (
+    build_model,
+    build_optimizer,
+    build_scaling,
+    build_schedules,
+    resolve,
+)
 from npvae.runs.folder import RunFolder
 from npvae.runs.recipes import RECIPES, find_recipe
-from npvae.runs.resolving import resolve
 from npvae.runs.settings import Settings
 
 PUBLISHED = {  # as in the papers; nats, 5,000 draws but for the grey pixels

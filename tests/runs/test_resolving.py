@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from npvae import Dataset, InputError, Split
-from npvae.runs.resolving import load_data, resolve
+from npvae.runs.building import load_data, resolve
 from npvae.runs.settings import Settings
 
 RNG = np.random.default_rng(0)

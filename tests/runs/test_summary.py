@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from npvae import Dataset, Split
-from npvae.runs.building import build_model
-from npvae.runs.resolving import resolve
+from npvae.runs.building import build_model, resolve
 from npvae.runs.settings import Settings
 from npvae.runs.summary import model_words, training_words, unseen_labels
 

@@ -3,10 +3,10 @@
 import signal
 
 import numpy as np
+from npvae.cli.watching import Watch
 from run_files import differing_bytes, draw_quickly
 
 from npvae.cli import main
-from npvae.cli.watching import Watch
 
 SMALL = ["--latent", "2", "--hidden", "8", "--batch-size", "16"]  # three updates an epoch
 

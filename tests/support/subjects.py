@@ -48,9 +48,9 @@ from npvae import (
 from npvae.datasets import glyph_set, load_dataset
 from npvae.datasets.glyphs import draw_glyphs
 from npvae.datasets.idx import read_idx
+from npvae.runs.building import load_data, resolve
 from npvae.runs.folder import RunFolder
 from npvae.runs.history import history_columns
-from npvae.runs.resolving import load_data, resolve
 from npvae.runs.settings import Settings
 
 SHAPE = (12, 10)  # of an image
