@@ -12,6 +12,7 @@ remarks beside results and the gradient checks ask the class for the rest.
 
 from npvae.errors import InputError
 from npvae.likelihoods.bernoulli import Bernoulli
+from npvae.likelihoods.laplace import Laplace
 from npvae.likelihoods.likelihood import Likelihood
 from npvae.likelihoods.normal import Gaussian, LearnedGaussian, OptimalGaussian
 
@@ -20,6 +21,7 @@ __all__ = [
     "SIGMAS",
     "Bernoulli",
     "Gaussian",
+    "Laplace",
     "LearnedGaussian",
     "Likelihood",
     "OptimalGaussian",
@@ -29,6 +31,7 @@ __all__ = [
 LIKELIHOODS: dict[str, type[Likelihood]] = {
     "bernoulli": Bernoulli,
     "gaussian": Gaussian,
+    "laplace": Laplace,
 }
 
 SIGMAS = tuple(dict.fromkeys(how for cls in LIKELIHOODS.values() for how in cls.sigmas))
