@@ -8,7 +8,7 @@ from npvae.errors import InputError
 
 MOST = 10**9  # of what is counted, unless something else is said
 MOST_SEED = (1 << 63) - 1
-MOST_REAL = 1e30  # float32 holds it, and no sensible setting comes near
+MOST_REAL = 1e12  # no sensible setting comes near
 MOST_SIZES = 100
 SHOWN = 60  # characters of a value that is refused
 

@@ -1,110 +1,203 @@
+"""Each setting is declared once: its flag, its check, config.json and its words agree."""
+
 import json
-from dataclasses import fields
+import re
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from npvae import InputError
-from npvae.runs.settings import EXPECTED, LATER, Settings
+from npvae.cli import build_parser
+from npvae.optimizers import OPTIMIZERS
+from npvae.runs.kinds import MOST, MOST_REAL, NumberOr, OneOf, Pair, Real, Sizes, Text, Whole, YesNo
+from npvae.runs.settings import RATES, Settings, declared, flag, flag_name
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "run-format-1"
-WRONG = {
-    "data": [3, None, b"x"],
-    "label_column": [1.5],
-    "validation": [-1, 2.0, "5"],
-    "recipe": [3],
-    "model": ["gan", None, 1],
-    "conditional": [1, "yes", None],
-    "latent": [0, 2.0, True, None, 1 << 63],
-    "hidden": [[400], (400, 0), (1,) * 101, 400],
-    "activation": ["gelu"],
-    "init": [None],
-    "mean_bias": [0, "no"],
-    "logvar_range": [(1,), (2.0, -6.0), (1, 1), (-41, 0), (0, 41), ("a", 1), -6, (1, float("nan"))],
-    "likelihood": ["poisson"],
-    "binarize": ["maybe", True],
-    "sigma": [0.0, -1, "best", True, float("inf")],
-    "corruption": ["fog", 3],
-    "noise": [0, -0.5, "much"],
-    "objective": ["best", None],
-    "k": [0, 1.5, True, (1 << 20) + 1],
-    "beta": [-0.1, float("nan"), None],
-    "warm_up": [-1, 0.5, None],
-    "free_bits": [-0.1, float("inf"), "some"],
-    "epochs": [0, 1.5],
-    "patience": [0, 2.5, False],
-    "batch_size": ["128", 0],
-    "optimizer": ["rmsprop", "Adam"],
-    "lr": [float("inf"), 0, np.float32(1)],
-    "lr_schedule": ["linear", None],
-    "adam_beta1": [1.0, -0.1, None],
-    "adam_eps": [0, None],
-    "device": ["gpu", "", 0, ["cuda"]],
-    "seed": [-1, 1.0],
-}
-GOOD = {
-    "label_column": "kind",
-    "validation": 0,
-    "recipe": "aevb",
-    "model": "denoising",
-    "conditional": True,
-    "hidden": (7, 5),
-    "logvar_range": (-40, 40),
-    "sigma": "optimal",
-    "corruption": "gaussian",
-    "noise": 3,
-    "objective": "dreg",
-    "k": 1 << 20,
-    "beta": 0,
-    "free_bits": 0.5,
-    "patience": 1,
-    "optimizer": "adagrad",
-    "lr": 1e-4,
-    "lr_schedule": "cosine",
-    "adam_beta1": 0,
-}
+FIELDS = {one.name: one for one in fields(Settings)}
+KINDS = {name: declared(one).kind for name, one in FIELDS.items()}
+HUGE = [10**30, -(10**30), 10**5000, 1e308, -1e308, float("inf"), float("nan")]
+ODD = [b"x", [1], {}, object, np.float32(1), np.int64(1)]
 
 
-def test_every_setting_is_expected_to_be_something():
-    names = {field.name for field in fields(Settings)}
-    assert set(EXPECTED) == set(WRONG) == names
-    assert names > LATER
+def good(kind):
+    """Values of a kind: both ends of it, and one between."""
+    match kind:
+        case Whole():
+            return [kind.least, kind.least + 1, kind.most]
+        case Real():
+            low = max(kind.least, kind.above + 1e-12 if kind.above > -MOST_REAL else -MOST_REAL)
+            high = min(kind.most, kind.below - 1e-12 * max(1, abs(kind.below)))
+            return [low, (low + min(high, 1)) / 2, 1e-5 / 3 if low < 1e-6 else low, high]
+        case OneOf():
+            return kind.names
+        case Text():
+            return ["mine.csv", "with space", ""]
+        case YesNo():
+            return [True, False]
+        case Sizes():
+            return [(), (7,), (500, 300), (1,) * 100]
+        case Pair():
+            return [(kind.each.least, kind.each.most), (-6.0, 2.0)]
+        case NumberOr():
+            return [*kind.names, *good(kind.number)]
 
 
-@pytest.mark.parametrize(("name", "value"), [(n, v) for n, values in WRONG.items() for v in values])
-def test_a_setting_that_makes_no_sense(name, value):
-    with pytest.raises(InputError, match=f"^{name} is .*, expected "):
-        Settings(**({"data": "x"} | {name: value}))
-    stored = Settings(data="x").as_json() | {name: value}
-    if (name, value) != ("hidden", [400]):  # in JSON a list is what it should be
-        with pytest.raises(InputError, match=f"^{name} is .*, expected "):
-            Settings.from_json(stored)
+def bad(kind):
+    """Values that are just beyond a kind, and odd ones."""
+    common = [*ODD, *HUGE]
+    match kind:
+        case Whole():
+            return [kind.least - 1, kind.most + 1, 1.0, True, "5", *common]
+        case Real():
+            low = kind.above if kind.above > -MOST_REAL else kind.least * 1.001 - 1e-3
+            high = kind.below if kind.below < MOST_REAL else kind.most * 1.001
+            return [low, high, True, "much", *common]
+        case OneOf():
+            return ["gelu", kind.names[0].upper(), 1, True, *common]
+        case Text():
+            return [3, True, *common]
+        case YesNo():
+            return [1, 0, "yes", *common]
+        case Sizes():
+            return [400, (400, 0), (1,) * 101, (2.0,), (True,), (MOST + 1,), [400], *common]
+        case Pair():
+            return [-6, (1,), (2.0, -6.0), (1, 1), (-41, 0), (0, 41), ("a", 1), (1, 2, 3), *common]
+        case NumberOr():
+            return ["best", *(value for value in bad(kind.number) if value != "much")]
 
 
-def test_settings_go_through_json():
-    for settings in (Settings(data="x"), Settings(data="x", **GOOD)):
-        assert Settings.from_json(json.loads(json.dumps(settings.as_json()))) == settings
+def each_with(values):
+    pairs = [(name, value) for name, kind in KINDS.items() for value in values(kind)]
+    return pytest.mark.parametrize(
+        ("name", "value"), pairs, ids=[f"{n}-{i}" for i, (n, _) in enumerate(pairs)]
+    )
 
 
-def test_a_setting_that_is_missing_or_unknown():
-    for change in (lambda s: s.pop("lr"), lambda s: s.update(speed=3)):
-        stored = Settings(data="x").as_json()
-        change(stored)
-        with pytest.raises(InputError, match=r"missing or unknown: (lr|speed)$"):
-            Settings.from_json(stored)
+def parsed(*flags):
+    """The settings that `npvae train` is given by these flags."""
+    given = vars(build_parser().parse_args(["train", *flags]))
+    return {name: value for name, value in given.items() if name in FIELDS}
+
+
+@each_with(good)
+def test_a_value_goes_through_its_flag_and_through_json(name, value):
+    settings = Settings(**{"data": "x", name: value})
+    assert Settings.from_json(json.loads(json.dumps(settings.as_json()))) == settings
+    text, *rest = flag(name, value).split(" ", maxsplit=1)
+    assert parsed(text, *rest) == {name: value}
+
+
+@each_with(bad)
+def test_a_value_that_is_not_of_its_kind_is_refused(name, value):
+    with pytest.raises(InputError, match=f"^{name} is .*expected ") as refused:
+        Settings(**{"data": "x", name: value})
+    assert len(str(refused.value)) < 300
+    if not isinstance(value, list):  # which in JSON a tuple is
+        with pytest.raises(InputError, match=f"^{name} is .*expected "):
+            Settings.from_json({**Settings(data="x").as_json(), name: value})
+
+
+@pytest.mark.parametrize("name", [n for n, k in KINDS.items() if not isinstance(k, YesNo | Text)])
+def test_a_text_that_is_not_of_its_kind_is_refused_in_one_line(name, capsys):
+    kind = KINDS[name]
+    texts = ["two", "0x10", "1,2,3", "nan", "inf", "-inf", "9" * 400, "9" * 5000, "1e308"]
+    texts += [str(v) for v in bad(kind) if type(v) in (int, float) and abs(v) < 1e40]
+    refused = 0
+    for text in texts:
+        if kind_takes(kind, text):
+            continue
+        refused += 1
+        with pytest.raises(SystemExit):
+            parsed(f"{flag_name(name)}={text}")
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert flag_name(name) in said
+        assert re.search("expected .*", said)
+        assert len(said) < 400
+    assert refused > 3
+
+
+def kind_takes(kind, text):
+    """Whether this text, which is bad elsewhere, is a value of this kind."""
+    try:
+        return kind.fits(kind.read(text))
+    except ValueError:
+        return False
+
+
+@pytest.mark.parametrize("name", [n for n, f in FIELDS.items() if f.default is not MISSING])
+def test_the_default_is_accepted_and_the_help_says_it(name, capsys):
+    default = FIELDS[name].default
+    assert getattr(Settings(data="x"), name) == default
+    settings = Settings(**{"data": "x", name: default})
+    assert Settings.from_json(settings.as_json()) == settings
+    about = declared(FIELDS[name])
+    assert about.group
+    assert about.help
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["train", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert flag_name(name) in said
+    if default not in (None, False):
+        assert f"(default: {about.kind.write(default)})" in said
+
+
+@pytest.mark.parametrize("name", [n for n, f in FIELDS.items() if f.default is None])
+def test_only_what_has_no_default_may_be_none(name):
+    assert getattr(Settings(**{"data": "x", name: None}), name) is None
+    if not KINDS[name].fits("none"):  # it is the name of a binarisation, and may be one of a column
+        assert parsed(flag_name(name), "none") == {name: None}
+
+
+@pytest.mark.parametrize("name", [n for n, f in FIELDS.items() if f.default is not None])
+def test_what_has_a_default_is_never_none(name):
+    with pytest.raises(InputError, match=f"^{name} is None"):
+        Settings(**{"data": "x", name: None})
+
+
+def test_no_and_none_are_said_as_flags():
+    assert flag("mean_bias", False) == "--no-mean-bias"
+    assert flag("patience", None) == "--patience none"
+    assert flag("logvar_range", (-6, 2)) == "--logvar-range=-6,2"
+
+
+# ---- config.json ---------------------------------------------------------------------------------
 
 
 def test_settings_of_the_first_runs_have_the_defaults_of_what_came_later():
     stored = json.loads((FIXTURE / "config.json").read_text())["settings"]
-    assert set(stored) == {field.name for field in fields(Settings)} - LATER
-    whole = Settings(data="x", latent=3, **{k: v for k, v in GOOD.items() if k not in LATER})
-    old = {name: value for name, value in whole.as_json().items() if name not in LATER}
-    assert Settings.from_json(old) == whole
-    assert Settings.from_json(old | {"k": 5}).k == 5
+    assert 0 < len(stored) < len(FIELDS)
+    settings = Settings.from_json(stored)
+    for name, one in FIELDS.items():
+        value = stored.get(name, one.default)
+        assert getattr(settings, name) == (tuple(value) if isinstance(value, list) else value)
+    assert Settings.from_json(stored | {"k": 5}).k == 5
+
+
+@pytest.mark.parametrize(("change", "name"), [({"speed": 3}, "speed"), ({"data": None}, "data")])
+def test_an_unknown_setting_and_missing_data_are_refused(change, name):
+    with pytest.raises(InputError, match=name):
+        Settings.from_json(Settings(data="x").as_json() | change)
+
+
+def test_data_have_to_be_named():
+    with pytest.raises(InputError, match="data"):
+        Settings.from_json({"latent": 3})
+
+
+# ---- the rest ------------------------------------------------------------------------------------
 
 
 def test_drawing_several_times_or_weighing_what_was_drawn():
     several = [{"k": 2}, {"objective": "iwae"}, {"objective": "dreg", "k": 3}]
     assert all(Settings(data="x", **asked).draws_several for asked in several)
     assert not Settings(data="x").draws_several
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_learning_rate_is_the_optimisers_own_unless_it_is_given(name):
+    own = OPTIMIZERS[name]().lr
+    assert RATES[name.lower()] == Settings(data="x", optimizer=name.lower()).rate == own
+    assert Settings(data="x", optimizer=name.lower(), lr=0.5).rate == 0.5
