@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import Any
 
-from npvae.cli.arguments import add_run, natural, positive, whole
+from npvae.cli.arguments import add_run, natural, positive, reads, whole
 from npvae.cli.printing import say
 from npvae.datasets.dataset import Split
 from npvae.datasets.preprocessing import Scaling
@@ -18,7 +18,8 @@ from npvae.evaluation.importance import log_likelihood, require_likelihood
 from npvae.parameters import Array
 from npvae.runs.config import finite, write_json
 from npvae.runs.folder import RunFolder, resume_command
-from npvae.runs.model_file import Model, SavedModel, model_checksum
+from npvae.runs.kinds import Whole
+from npvae.runs.model_file import MOST_DRAWS, Model, SavedModel, model_checksum
 from npvae.runs.provenance import PARTS
 from npvae.vae import VAE
 
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
     parser.add_argument(
         "--samples",
-        type=natural,
+        type=reads(Whole(1, MOST_DRAWS)),
         metavar="K",
         help="estimate log p(x) as well, with K draws of z for each example; 5000 is usual",
     )

@@ -125,11 +125,6 @@ class Settings:
         unset="5000; 10 % of your own data",
         words="",
     )
-    binarize: Binarize | None = of_data(
-        OneOf(("dynamic", "threshold", "none")),
-        "turn pixels into zeros and ones: drawn anew each time, on from 128 up, or left grey",
-        unset="dynamic with --likelihood bernoulli, else none",
-    )
     recipe: str | None = of_data(
         Text(),
         "begin with the settings of this recipe, see npvae recipes; other flags override them",
@@ -188,6 +183,11 @@ class Settings:
         metavar="S",
         unset="0.1 for pixels, 0.5 for standardised columns",
         words=lambda sigma: f"{sigma} sigma" if isinstance(sigma, str) else f"sigma {sigma:g}",
+    )
+    binarize: Binarize | None = of_data(
+        OneOf(("dynamic", "threshold", "none")),
+        "turn pixels into zeros and ones: drawn anew each time, on from 128 up, or left grey",
+        unset="dynamic with --likelihood bernoulli, else none",
     )
     corruption: str | None = of_model(
         OneOf(CORRUPTIONS),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from npvae import Dataset, InputError, Split
+from npvae.likelihoods import LIKELIHOODS
 from npvae.runs.building import load_data, resolve
 from npvae.runs.settings import Settings
 
@@ -52,7 +53,8 @@ def test_what_was_not_asked_follows_from_the_data(data, asked, likelihood, binar
     asked = Settings(data="x", **asked)
     settings = resolve(asked, data)
     assert (settings.likelihood, settings.binarize, settings.sigma) == (likelihood, binarize, sigma)
-    unchanged = {"likelihood": None, "binarize": None, "sigma": None, "data": "x"}
+    unchanged = {"likelihood": None, "binarize": None, "sigma": None, "data": "x", "lr": None}
+    assert settings.lr == 1e-3
     assert dataclasses.replace(settings, **unchanged) == dataclasses.replace(asked, **unchanged)
 
 
@@ -95,6 +97,20 @@ def test_the_seed_splits_ones_own_data(tmp_path):
     assert (one.test.rows != other.test.rows).any()
 
 
+@pytest.mark.parametrize(("optimizer", "lr"), [("adam", 1e-3), ("momentum", 3e-3), ("sgd", 1e-2)])
+def test_the_learning_rate_is_the_optimisers_own(optimizer, lr):
+    assert resolve(Settings(data="x", optimizer=optimizer), PIXELS).lr == lr
+    assert resolve(Settings(data="x", optimizer=optimizer, lr=0.5), PIXELS).lr == 0.5
+
+
+def test_every_likelihood_has_a_sigma_of_its_own_or_none():
+    for name, cls in LIKELIHOODS.items():
+        for data, kind in ((PIXELS, "pixels"), (UNIT, "real")):
+            settings = resolve(Settings(data="x", likelihood=name), data)
+            assert settings.sigma == cls.default_sigma.get(kind)
+            assert settings.binarize == ("dynamic" if cls.binary else "none")
+
+
 # ---- what does not fit ---------------------------------------------------------------------------
 
 BERNOULLI = {"likelihood": "bernoulli"}
@@ -102,7 +118,11 @@ SEVERAL = {"objective": "iwae", "k": 5}
 CODES = {"model": "autoencoder"}
 REFUSED = {
     "numbers above 1": (REAL, BERNOULLI, r"in \[0, 1\], and mine\.npy goes from [0-9.]+ to 1"),
-    "numbers below 0": (BELOW, BERNOULLI, "goes from -0.1 to 0.5; use --likelihood gaussian"),
+    "numbers below 0": (
+        BELOW,
+        BERNOULLI,
+        "goes from -0.1 to 0.5; use --likelihood gaussian or laplace",
+    ),
     "in one part": (TESTED, BERNOULLI, r"goes from 0\.[0-9]+ to 1[0-9.]+; use --likelihood gauss"),
     "real values drawn": (
         REAL,
@@ -112,12 +132,21 @@ REFUSED = {
     "grey values drawn": (
         PIXELS,
         {"likelihood": "gaussian", "binarize": "dynamic"},
-        r"with the Gaussian one mine\.npy would be zeros and ones",
+        r"--binarize dynamic .* --likelihood bernoulli.* mine\.npy would be zeros",
     ),
     "no epoch left to count": (PIXELS, {"warm_up": 10, "patience": 1}, "none is left after --warm"),
-    "real values cut": (REAL, {"binarize": "threshold"}, "is real-valued; leave it out"),
-    "a sigma": (PIXELS, {"sigma": 0.3}, r"--sigma 0\.3 is for the Gaussian .* add --likelihood ga"),
-    "a learned sigma": (PIXELS, {"sigma": "learned"}, "--sigma learned is for the Gaussian"),
+    "real values cut": (REAL, {"binarize": "threshold"}, "--binarize threshold .* is real-valued"),
+    "a sigma": (
+        PIXELS,
+        {"sigma": 0.3},
+        r"--sigma 0\.3 .* bernoulli has none.* gaussian or laplace",
+    ),
+    "a learned sigma": (PIXELS, {"sigma": "learned"}, "--sigma learned .* bernoulli has none"),
+    "a way that a Laplace has not": (
+        PIXELS,
+        {"likelihood": "laplace", "sigma": "learned"},
+        "--sigma learned .* laplace.* --likelihood gaussian",
+    ),
     "no labels": (REAL, {"conditional": True}, r"needs labels, and mine\.npy has none; give data"),
     "nothing held out": (UNVALIDATED, {"patience": 3}, "--patience 3 .* hold some .* --validation"),
     "all of it masked": (
@@ -125,18 +154,34 @@ REFUSED = {
         {"model": "denoising", "noise": 1.0},
         "--noise 1 is the share of the numbers that are masked; give one below 1",
     ),
-    "a beta of codes": (PIXELS, {**CODES, "beta": 2.0}, "--beta 2 is for a VAE; a model autoen"),
-    "a warm-up of codes": (PIXELS, {**CODES, "warm_up": 1}, "--warm-up 1 is for a VAE"),
-    "free bits of codes": (PIXELS, {**CODES, "free_bits": 0.5}, r"--free-bits 0\.5 is for a VAE"),
-    "weights of codes": (PIXELS, {**CODES, "objective": "iwae"}, "--objective iwae is for a VAE"),
-    "draws of codes": (PIXELS, {**CODES, "k": 2}, r"--k 2 is for a VAE; .* no q\(z \| x\)"),
-    "logvar of codes": (PIXELS, {**CODES, "logvar_range": (-6, 2)}, "--logvar-range is for a VAE"),
-    "beta of noisy codes": (PIXELS, {"model": "denoising", "beta": 2.0}, "a model denoising has"),
-    "a VAE's noise": (PIXELS, {"noise": 0.2}, "--noise is for --model denoising; leave it out"),
+    "a beta of codes": (
+        PIXELS,
+        {**CODES, "beta": 2.0},
+        "--beta 2 .* vae.* autoencoder",
+    ),
+    "a warm-up of codes": (PIXELS, {**CODES, "warm_up": 1}, "--warm-up 1 is for .* vae"),
+    "free bits of codes": (
+        PIXELS,
+        {**CODES, "free_bits": 0.5},
+        r"--free-bits 0\.5 is for .* vae",
+    ),
+    "weights of codes": (
+        PIXELS,
+        {**CODES, "objective": "iwae"},
+        "--objective iwae is for .* vae",
+    ),
+    "draws of codes": (PIXELS, {**CODES, "k": 2}, "--k 2 is for .* vae"),
+    "logvar of codes": (
+        PIXELS,
+        {**CODES, "logvar_range": (-6, 2)},
+        "--logvar-range=-6,2 is for .* vae",
+    ),
+    "beta of noisy codes": (PIXELS, {"model": "denoising", "beta": 2.0}, "--beta 2 .* denoising"),
+    "a VAE's noise": (PIXELS, {"noise": 0.2}, r"--noise 0\.2 is for --model denoising"),
     "corrupted codes": (
         PIXELS,
         {**CODES, "corruption": "mask"},
-        "--corruption is for --model deno",
+        "--corruption mask is for --model denoising",
     ),
     "beta of several": (
         PIXELS,
@@ -152,7 +197,7 @@ REFUSED = {
     "optimal for several": (
         COLOUR,
         {**SEVERAL, "sigma": "optimal"},
-        "with --objective iwae --k 5 use --sigma learned",
+        "with --objective iwae --k 5 .* learned",
     ),
     "a long warm-up": (
         PIXELS,

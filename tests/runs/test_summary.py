@@ -26,13 +26,13 @@ DATA = dataset([0, 1, 2, 0, 1, 2, 0, 1])
         ({"conditional": True}, "Conditional VAE with 3 labels, 4-5-2-5-4, relu"),
         ({"mean_bias": True, "init": "he"}, "relu, he init, mean bias, Bernoulli"),
         ({"logvar_range": (-6, 2)}, "logvar from -6 to 2"),
-        ({"warm_up": 1, "beta": 2, "free_bits": 0.5}, "beta 2 after a warm-up of 1 epoch, free bi"),
-        ({"objective": "dreg"}, "IWAE's bound, by DReG of 1 draw:"),
-        ({"k": 5}, "VAE 4-5-2-5-4, relu, Bernoulli likelihood, binarize dynamic, ELBO of 5 draws:"),
+        ({"warm_up": 1, "beta": 2, "free_bits": 0.5}, "beta 2, warm-up of 1 epoch, free bits 0.5"),
+        ({"objective": "dreg"}, "binarize dynamic, IWAE's bound, by DReG:"),
+        ({"k": 5}, "VAE 4-5-2-5-4, relu, Bernoulli likelihood, binarize dynamic, 5 draws of z:"),
         ({"likelihood": "gaussian", "sigma": "learned"}, "Gaussian likelihood, learned sigma"),
         ({"likelihood": "gaussian", "sigma": 0.2}, "sigma 0.2"),
         ({"model": "denoising", "noise": 0.4}, "Denoising autoencoder 4-5-2-5-4, relu"),
-        ({"model": "denoising", "noise": 0.4}, "mask noise 0.4: 76 parameters"),
+        ({"model": "denoising", "noise": 0.4}, "mask noise, amount 0.4: 76 parameters"),
     ],
 )
 def test_the_model_in_words(asked, words):
@@ -45,15 +45,15 @@ def test_the_model_in_words(asked, words):
     ("asked", "words"),
     [
         ({}, "Adam, learning rate 0.001, batches of 128, 10 epochs"),
-        ({"optimizer": "sgd", "epochs": 1}, "SGD, learning rate 0.001, batches of 128, 1 epoch"),
+        ({"optimizer": "sgd", "epochs": 1}, "SGD, learning rate 0.01, batches of 128, 1 epoch"),
         (
             {"lr_schedule": "stages", "patience": 3},
-            "0.001 (stages), batches of 128, 10 epochs",
+            "0.001, rate by stages, batches of 128, 10 epochs, patience 3",
         ),
     ],
 )
 def test_the_training_in_words(asked, words):
-    assert words in training_words(Settings(data="x", **asked))
+    assert words in training_words(resolve(Settings(data="x", **asked), DATA))
 
 
 def test_labels_that_no_training_example_has():
