@@ -425,7 +425,7 @@ BAD = {
     "vae --examples 11": "--examples 11: the test part has 10",
     "vae --examples 81 --part train": "--examples 81: the train part has 80",
     "vae --seed=-1": "'-1' given, expected a whole number, at least 0",
-    "vae --memory-mb 0": "'0' given, expected a number above 0",
+    "vae --memory-mb 0": "'0' given, expected a number, above 0",
     "vae --memory-mb inf": "'inf' given, expected a number",
     "vae --samples 20 --data table.npy": "table.npy, split by seed 0 has changed since",
     "autoencoder --samples 20": "it has no p(x) to estimate; train a VAE for that",

@@ -193,12 +193,12 @@ def test_likelihoods_by_name(name, sigma, cls):
 
 @pytest.mark.parametrize("name", ["gaussian", "bernoulli"])
 def test_unknown_way_to_sigma(name):
-    with pytest.raises(InputError, match="'best' .* gaussian .*learned, optimal"):
+    with pytest.raises(InputError, match=r"'best' .* gaussian .*learned, optimal"):
         make_likelihood(name, "best")
 
 
 def test_a_bernoulli_has_no_sigma_to_find():
-    with pytest.raises(InputError, match="'learned' .* bernoulli"):
+    with pytest.raises(InputError, match=r"'learned' .* bernoulli"):
         make_likelihood("bernoulli", "learned")
 
 
