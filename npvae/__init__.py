@@ -49,7 +49,7 @@ from npvae.layers import (
     Softplus,
     Tanh,
 )
-from npvae.likelihoods import Bernoulli, Gaussian, LearnedGaussian, OptimalGaussian
+from npvae.likelihoods import Bernoulli, Gaussian, Laplace, LearnedGaussian, OptimalGaussian
 from npvae.optimizers import SGD, Adagrad, Adam, Momentum
 from npvae.runs.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from npvae.runs.fit import fit, trainer_for
@@ -79,6 +79,7 @@ __all__ = [
     "GatedDense",
     "Gaussian",
     "InputError",
+    "Laplace",
     "LeakyReLU",
     "LearnedGaussian",
     "LogLikelihood",

@@ -22,6 +22,7 @@ from npvae.runs.settings import NOISE, OPTIMIZER_NAMES, Settings, declared, flag
 from npvae.schedules import Cosine, EarlyStopping, Stages, WarmUp
 from npvae.vae import VAE
 
+LEAST_UPDATES, LEAST_BATCH = 1000, 8  # unless something else is asked for
 MOST_PARAMETERS = 1 << 30  # with gradient and Adam's averages they would take 16 GiB
 
 
@@ -48,7 +49,8 @@ def resolve(settings: Settings, dataset: Dataset) -> Settings:
     ------
     InputError : if the settings do not fit the data, or each other
     """
-    settings = replace(_resolve_likelihood(settings, dataset), lr=settings.rate)
+    settings = _resolve_sizes(_resolve_likelihood(settings, dataset), dataset)
+    settings = replace(settings, lr=settings.rate)
     _require_meaningful(settings)
     _require_epochs(settings)
     if settings.conditional and dataset.train.labels is None:
@@ -73,6 +75,18 @@ def resolve(settings: Settings, dataset: Dataset) -> Settings:
     if data not in NAMES:
         data = str(Path(os.path.expanduser(data)).resolve())
     return replace(settings, data=data)
+
+
+def _resolve_sizes(settings: Settings, dataset: Dataset) -> Settings:
+    """Fill in latents, batch size and epochs, so that a small table is trained, too."""
+    n = len(dataset.train)
+    batch_size = settings.batch_size or min(128, max(LEAST_BATCH, n // 10))
+    return replace(
+        settings,
+        latent=settings.latent or min(20, max(2, dataset.n_x // 2)),
+        batch_size=batch_size,
+        epochs=settings.epochs or max(10, -(-LEAST_UPDATES // -(-n // batch_size))),
+    )
 
 
 def likelihood_class(settings: Settings) -> type[Likelihood]:

@@ -138,7 +138,13 @@ class Settings:
         default=False,
         words="",
     )
-    latent: int = of_model(Whole(1), "number of latents", default=20, metavar="N", words="")
+    latent: int = of_model(
+        Whole(1),
+        "number of latents",
+        metavar="N",
+        unset="20, or half as many as there are columns, if that is less",
+        words="",
+    )
     hidden: tuple[int, ...] = of_model(
         Sizes(),
         "sizes of the encoder's hidden layers, mirrored in the decoder",
@@ -277,13 +283,18 @@ class Settings:
     batch_size: int = of_training(
         Whole(1),
         "examples in a batch",
-        default=128,
         metavar="N",
+        unset="128, or a tenth of the training part, if that is less",
         words="batches of {}",
         always=True,
     )
     epochs: int = of_training(
-        Whole(1), "epochs in all", default=10, metavar="N", words=counted("epoch"), always=True
+        Whole(1),
+        "epochs in all",
+        metavar="N",
+        unset="10, or as many as make 1000 updates",
+        words=counted("epoch"),
+        always=True,
     )
     patience: int | None = of_training(
         Whole(1),
