@@ -28,7 +28,7 @@ READ_HEADER = {
 }
 
 
-class MappedArray(np.memmap):  # type: ignore[type-arg]
+class MappedArray(np.memmap):
     """An array in a file that is too large to be read at once, and whether it is still the same.
 
     Each access looks at the file first. A file that was cut short would end Python (a bus error),
@@ -54,7 +54,7 @@ class MappedArray(np.memmap):  # type: ignore[type-arg]
         DataError : it has
         """
         try:
-            same = self.stamp == _stamp(os.stat(self.filename))
+            same = self.stamp == _stamp(os.stat(str(self.filename)))
         except OSError:
             same = False
         if not same:

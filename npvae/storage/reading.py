@@ -76,8 +76,17 @@ def quote(text: object) -> str:
     ('two lines', 206)
     """
     full = str(text)
-    printable = "".join(c if c.isprintable() else " " for c in full[:LONGEST_QUOTE])
-    return " ".join(printable.split()) + (" [...]" if len(full) > LONGEST_QUOTE else "")
+    words = printable(full[:LONGEST_QUOTE]).split()
+    return " ".join(words) + (" [...]" if len(full) > LONGEST_QUOTE else "")
+
+
+def printable(text: object) -> str:
+    r"""Return text with a blank for each character that would steer a terminal.
+
+    >>> printable("a\x1b[31m")
+    'a [31m'
+    """
+    return "".join(c if c.isprintable() else " " for c in str(text))
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from npvae.datasets import glyph_set as module
-from npvae.datasets.glyph_set import cache_file, load_glyphs
+from npvae.datasets import glyphs as module
+from npvae.datasets.glyphs import cache_file, load_glyphs
 from npvae.errors import InputError
 
 SIZES = {"n_train": 24, "n_test": 6}

@@ -104,7 +104,7 @@ def test_a_broken_image_is_named(tmp_path):
 
 def test_sixteen_bits_are_refused(tmp_path):
     save(GREY.astype(np.uint16), tmp_path / "a.png")
-    with pytest.raises(DataError, match=r"a\.png has more than 8 bits"):
+    with pytest.raises(DataError, match=r"a\.png has 16 bits"):
         read_image_folder(tmp_path)
 
 

@@ -278,7 +278,7 @@ def test_labels_that_nobody_asked_for_do_not_matter():
 
 
 def test_nothing_to_evaluate_on():
-    with pytest.raises(InputError, match="no example to evaluate on"):
+    with pytest.raises(InputError, match="no examples"):
         evaluate(VAE.dense(6, 5, 3), split(np.zeros((0, 6))), GREY)
 
 
@@ -289,5 +289,5 @@ def test_standardised_numbers_are_no_probabilities():
 
 
 def test_examples_of_another_size():
-    with pytest.raises(InputError, match=r"x has shape \(3, 6\), expected \(B, 5\)"):
+    with pytest.raises(InputError, match="6 numbers .+ 5"):
         evaluate(VAE.dense(5, 4, 3), split(some(3)), GREY)
