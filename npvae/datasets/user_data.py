@@ -123,6 +123,12 @@ def from_arrays(x: Any, labels: Any, seed: int, validation: int | None, name: st
                 "or encode those that hold text, or name the column of the labels in labels"
             )
     x = require_array("x", x)
+    if columns and x.dtype.kind == "f":
+        for row, column in np.argwhere(~np.isfinite(x))[:1]:
+            raise DataError(
+                f"{name}: row {row} (counted from 0), column {columns[column]!r} is "
+                f"{x[row, column]}; fill it in or drop the row"
+            )
     if labels is not None:
         labels = labels.to_numpy() if hasattr(labels, "to_numpy") else labels
         labels = require_array("labels", np.asarray(labels) if type(labels) is list else labels)

@@ -76,9 +76,10 @@ class _Reader:
         header = self._has_header(first)
         label = self._find_label(first, header)
         self.names = first if header else [str(column) for column in range(len(first))]
-        if twice := [name for name in self.names if name and self.names.count(name) > 1]:
+        twice = {name: None for name in self.names if name and self.names.count(name) > 1}
+        for name in twice:
             raise DataError(
-                f"{self.path}, line {self.top}: several columns are called {quote(repr(twice[0]))}; "
+                f"{self.path}, line {number}: several columns are called {quote(repr(name))}; "
                 "give each a name of its own"
             )
         if len(first) == (label is not None):
@@ -211,12 +212,12 @@ class _Reader:
         for name, found, right in zip(names, places, expected, strict=False):
             if found != right or max(start) > 1:
                 raise DataError(
-                    f"{self.path}, line 1, column {quote(repr(name))}: pixels are expected row by "
-                    "row, each once, counted from 0 or 1; bring the columns into this order"
+                    f"{self.path}, line {self.top}, column {quote(repr(name))}: pixels are expected "
+                    "row by row, each once, counted from 0 or 1; bring the columns into this order"
                 )
         if len(expected) != len(names):
             raise DataError(
-                f"{self.path}, line 1: {len(names)} columns are named as pixels, from "
+                f"{self.path}, line {self.top}: {len(names)} columns are named as pixels, from "
                 f"{quote(names[0])} to {quote(names[-1])}, where {len(expected)} are expected"
             )
         return shape

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import measured_runs
 import pytest
@@ -412,10 +413,24 @@ def test_labels_that_the_model_does_not_know(copy, capsys):
     assert "to 4, expected 0 to 2: this model knows 3 of them" in line
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_figures_that_are_not_finite_are_an_error_and_not_kept(copy, capsys, monkeypatch):
+    folder = copy()
+    before = files_of(folder)
+    real = measuring.evaluate
+    monkeypatch.setattr(
+        measuring, "evaluate", lambda *a: replace(real(*a), elbo=float("nan"), kl=float("inf"))
+    )
+    for options in ([], SAMPLES, ["--json"]):
+        assert run("evaluate", folder, *options) == 1
+        assert "elbo, kl" in capsys.readouterr().err
+    assert files_of(folder) == before
+
+
 # ---- bad input -----------------------------------------------------------------------------------
 
 BAD = {
-    "nothing --samples 20": "nothing is no run",
+    "nothing --samples 20": "nothing is not a run",
     "vae --samples 0": "'0' given, expected a whole number, at least 1",
     "vae --samples=-3": "'-3' given, expected a whole number, at least 1",
     "vae --samples 2.5": "'2.5' given, expected a whole number, at least 1",

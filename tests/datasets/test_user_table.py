@@ -107,7 +107,7 @@ def test_a_line_of_excel_s_names_the_separator(read, first):
     ["1,5;2,5\n3,5;4,5\n", "1,5\t2\n", "a;b\n1;2,5\n", 'a,b\n1,"2,5"\n', "a\tb\n1\t-2,5e3\n"],
 )
 def test_decimal_commas_are_refused(read, text):
-    with pytest.raises(DataError, match="line.+has a comma"):
+    with pytest.raises(DataError, match=r"line.+has a comma"):
         read(text)
 
 
@@ -122,7 +122,7 @@ def test_an_index_is_left_out(read, name, start):
 
 def test_an_index_that_does_not_count(read):
     for name in ("", "Unnamed: 0"):
-        with pytest.raises(DataError, match="line 1, column 0 .+index=False"):
+        with pytest.raises(DataError, match=r"line 1, column 0 .+index=False"):
             read(f"{name},a\n3,5\n1,6\n")
     assert read("id,a\n3,5\n1,6\n").columns == ("id", "a")
     assert read(",0,1\n0,5,7\n1,6,8\n").columns == ("0", "1")
