@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from npvae import DataError, Dataset, InputError, Split
+from npvae.datasets import split_by_seed
 
 
 class Column:
@@ -42,6 +43,7 @@ def test_arrays_are_split_as_a_file_is(x):
     labels = np.arange(50) % 2
     data = Dataset.from_arrays(x, labels, seed=3, validation=7)
     assert (len(data.train), len(data.validation), len(data.test)) == (38, 7, 5)
+    np.testing.assert_array_equal(data.test.rows, split_by_seed(50, 3)[2])
     for part in (data.train, data.validation, data.test):
         np.testing.assert_array_equal(part.take(slice(None)), x[part.rows])
         np.testing.assert_array_equal(part.labels, labels[part.rows])

@@ -107,6 +107,17 @@ def test_a_constant_column_is_divided_by_its_size_or_by_one(value, spread):
     assert "1 of 2 columns never vary" in remark_on_columns(data)
 
 
+def test_a_copy_on_a_device_leaves_the_original():
+    class Elsewhere:
+        def asarray(self, x):
+            return x + 1
+
+    here = Standardized(np.zeros(2), np.ones(2))
+    there = here.to(Elsewhere())
+    np.testing.assert_array_equal([here.mean, here.std], [[0, 0], [1, 1]])
+    np.testing.assert_array_equal([there.mean, there.std], [[1, 1], [2, 2]])
+
+
 @pytest.mark.parametrize("factor", [1e200, 1e-200, 1e308, 5e-324, np.nan, np.inf])
 def test_a_column_that_cannot_be_standardised_is_named(factor):
     x = np.stack([np.arange(50.0), factor * (1 + np.arange(50.0) % 2 / 2)], axis=1)

@@ -80,6 +80,7 @@ def test_label_column_of_a_table_without_header(read):
         ("1.O\n2.0\n", r"'1\.O'"),
         ("a,2019,2020\n1,2,3\n", "'a'"),
         ("0,2,label\n1,2,3\n", "'label'"),
+        ("0,1,extra\n5,6,7\n", "'extra'"),
     ],
 )
 def test_a_first_line_that_may_be_a_header_or_a_row_is_refused(read, text, column):

@@ -1,5 +1,6 @@
 import gc
 import io
+import os
 import zipfile
 
 import numpy as np
@@ -42,13 +43,21 @@ def test_a_large_npy_file_is_mapped(mapped):
     np.testing.assert_array_equal(array.reshape(-1, 5)[[3, 1]][1:], ARRAY[[1]])
 
 
+def replace(path):
+    """Put a file of the same length and the same date in its place."""
+    date = path.stat().st_mtime_ns
+    path.rename(path.with_name("y.npy"))
+    np.save(path, ARRAY + 1)
+    os.utime(path, ns=(date, date))
+
+
 @pytest.mark.parametrize(
     "change",
     [
         lambda path: path.write_bytes(b""),  # any access would be a bus error
         lambda path: np.save(path, ARRAY + 1),
         lambda path: path.unlink(),
-        lambda path: path.rename(path.with_name("y.npy")) and np.save(path, ARRAY),
+        replace,
     ],
     ids=["cut", "overwritten", "removed", "replaced"],
 )
