@@ -5,7 +5,16 @@ A message says what was given, what was expected and what to do.
 
 
 class NpvaeError(Exception):
-    """Anything that npvae refuses; the command line prints it without a traceback."""
+    """Anything that npvae refuses; the command line prints it without a traceback.
+
+    Control characters, which a file name may hold, are left out of the message.
+    """
+
+    lines = False  # whether a message may have several
+
+    def __str__(self) -> str:
+        kept = "\n" if self.lines else ""
+        return "".join(c if c.isprintable() or c in kept else " " for c in super().__str__())
 
 
 class InputError(NpvaeError, ValueError):
@@ -18,6 +27,8 @@ class DataError(NpvaeError, ValueError):
 
 class DataUnavailableError(DataError):
     """A dataset that is neither on disk nor to be had from any of its mirrors."""
+
+    lines = True
 
 
 class TrainingError(NpvaeError, ArithmeticError):

@@ -185,5 +185,5 @@ def test_what_is_no_batch_of_floats_is_named_by_every_model(model, method, x):
     model = model.dense(4, 3, 2)
     noise = model.draw_noise(np.random.default_rng(0), 2)
     given = (x, noise) if method in ("loss_and_grad", "terms") else (x,)
-    with pytest.raises(InputError, match="^x "):
+    with pytest.raises(InputError, match=r"^x "):
         getattr(model, method)(*given)

@@ -3,28 +3,26 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator
 from math import isfinite
 from typing import Any
 
-from npvae.cli.arguments import add_run, natural, positive, reads, whole
+from npvae.cli.arguments import add_run, natural, reads, whole
 from npvae.cli.printing import say
-from npvae.datasets.dataset import Split
-from npvae.datasets.preprocessing import Scaling
 from npvae.errors import InputError
-from npvae.evaluation.elbo import EVALUATION_SEED, evaluate
-from npvae.evaluation.fine_print import likelihood_protocol, protocol
-from npvae.evaluation.importance import log_likelihood, require_likelihood
-from npvae.parameters import Array
-from npvae.runs.config import finite, write_json
+from npvae.evaluation.elbo import EVALUATION_SEED
+from npvae.evaluation.importance import MOST_DRAWS, require_likelihood
 from npvae.runs.folder import RunFolder, resume_command
-from npvae.runs.kinds import Whole
-from npvae.runs.model_file import MOST_DRAWS, Model, SavedModel, model_checksum
+from npvae.runs.kinds import Real, Whole
+from npvae.runs.metrics import add_metrics, entry_name, measure, measure_likelihood, not_finite
+from npvae.runs.model_file import SavedModel, model_checksum
 from npvae.runs.provenance import PARTS
+from npvae.storage.json_files import finite
 from npvae.vae import VAE
 
 EXAMPLE = "npvae evaluate runs/mnist-001 --samples 5000"
 MEGABYTE = 1 << 20
+MOST_MEGABYTES = 1 << 20  # a terabyte
+WRONG = 1  # exit status of figures that are not finite
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--memory-mb",
-        type=positive,
+        type=reads(Real(above=0, most=MOST_MEGABYTES)),
         metavar="M",
         help="megabytes that a chunk of draws may take (default: 8; on most GPUs 1024)",
     )
@@ -63,35 +61,33 @@ def run(options: argparse.Namespace) -> int:
     """
     folder = RunFolder.open(options.folder)
     if options.samples is None:
-        _show(_measured(folder, folder.load_model(options.device), options), options)
-        return 0
+        metrics = _measured(folder, folder.load_model(options.device), options)
+        _show(metrics, options)
+        return _verdict(metrics)
     with folder.locked():  # from the start: no training changes the model while it is measured
         saved = folder.load_model(options.device)
         before = folder.metrics_of(saved.model) or {"model_crc32": model_checksum(saved.model)}
         metrics = _measured(folder, saved, options)
         _show(metrics, options)
-        _keep(folder, before, metrics, options)
+        if _verdict(metrics):
+            return WRONG
+        entry = entry_name(options.part, options.examples, options.seed)
+        add_metrics(folder / "metrics.json", before, entry, metrics)
+        if not options.json:
+            say(f"also in {folder / 'metrics.json'}, as {entry}")
     return 0
 
 
-def _keep(
-    folder: RunFolder,
-    before: dict[str, Any],
-    metrics: dict[str, Any],
-    options: argparse.Namespace,
-) -> None:
-    """Write figures beside those of the same model that were there."""
-    entry = options.part
-    entry += "" if options.examples is None else f"_{options.examples}"
-    entry += "" if options.seed == EVALUATION_SEED else f"_seed{options.seed}"
-    with_k = "log_likelihood"
-    if isinstance(earlier := before.get(entry), dict):  # with other numbers of draws
-        others = earlier.get(with_k)
-        others = others if isinstance(others, dict) else {}
-        metrics = metrics | {with_k: others | metrics[with_k]}
-    write_json(folder / "metrics.json", before | {entry: metrics})
-    if not options.json:
-        say(f"also in {folder / 'metrics.json'}, as {entry}")
+def _verdict(metrics: dict[str, Any]) -> int:
+    """Return the exit status: figures that are not finite are an error, and are not kept."""
+    wrong = not_finite(metrics)
+    if wrong:
+        say(
+            f"npvae: not a finite number: {', '.join(wrong)}; the model does not fit these data, "
+            "or its training diverged",
+            sys.stderr,
+        )
+    return WRONG if wrong else 0
 
 
 def _show(metrics: dict[str, Any], options: argparse.Namespace) -> None:
@@ -126,50 +122,6 @@ def _measured(folder: RunFolder, saved: SavedModel, options: argparse.Namespace)
     if options.part == "validation" and folder.settings().patience is not None:
         metrics["protocol"]["split"] += ", on which the epoch was chosen"
     return metrics
-
-
-def measure(
-    model: Model, split: Split, scaling: Scaling, seed: int = EVALUATION_SEED, part: str = "test"
-) -> dict[str, Any]:
-    """Return the figures of `evaluate` and their protocol."""
-    found = evaluate(model, split, scaling, seed)
-    figures = {
-        "elbo": found.elbo,
-        "reconstruction": found.reconstruction,
-        "kl": found.kl,
-        "kl_per_latent": list(found.kl_per_latent),
-        "active_units": found.active_units,
-        "protocol": protocol(model, scaling, found.n, seed, part),
-    }
-    if not isinstance(model, VAE):  # no prior, no ELBO
-        del figures["elbo"], figures["kl"], figures["kl_per_latent"]
-    elif model.bound_name != "ELBO":
-        figures["bound"], figures["bound_name"] = found.bound, model.bound_name
-    return figures
-
-
-def measure_likelihood(
-    model: VAE, split: Split, scaling: Scaling, k: int, seed: int, part: str, memory: int | None
-) -> dict[str, Any]:
-    """Return the figures of `log_likelihood` and their protocol; meanwhile, a progress bar."""
-    from tqdm import tqdm
-
-    bar = tqdm(total=len(split), unit="example", disable=None, leave=False, dynamic_ncols=True)
-
-    def watch(estimates: Iterator[Array]) -> Iterator[Array]:
-        for estimate in estimates:
-            yield estimate
-            bar.update(len(estimate))
-
-    with bar:
-        found = log_likelihood(model, split, scaling, k, seed=seed, memory=memory, watch=watch)
-    return {
-        "name": "log p(x | y)" if model.n_y else "log p(x)",
-        "log_px": found.log_px,
-        "standard_error": found.standard_error,
-        "k": found.k,
-        "protocol": likelihood_protocol(model, scaling, found, seed, part),
-    }
 
 
 def print_metrics(metrics: dict[str, Any], part: str = "test", *, latents: bool = False) -> None:

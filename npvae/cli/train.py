@@ -12,20 +12,21 @@ import numpy as np
 
 from npvae.cli.arguments import add_settings, natural, positive
 from npvae.cli.around_training import Bar, Clock, Signals, Stopped, Table
-from npvae.cli.evaluate import measure, print_metrics
+from npvae.cli.evaluate import print_metrics
 from npvae.cli.printing import say, silent
 from npvae.errors import DataError, InputError, TrainingError
 from npvae.runs import pictures
-from npvae.runs.config import write_json
 from npvae.runs.environment import peak_memory_mb
 from npvae.runs.folder import resume_command
 from npvae.runs.history import history_columns
+from npvae.runs.metrics import measure
 from npvae.runs.model_file import SavedModel, model_checksum
 from npvae.runs.report import write_report
 from npvae.runs.run import SETTINGS, Run, begin, resume, saying_how_to_go_on
 from npvae.runs.settings import Settings
 from npvae.runs.summary import data_words, model_words, training_words
 from npvae.storage.atomic import write_whole
+from npvae.storage.json_files import write_json
 from npvae.training import require_finite
 
 SIGNAL_NAMES: dict[int, str] = {

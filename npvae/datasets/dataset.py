@@ -10,11 +10,12 @@ import numpy as np
 from npvae.devices import Device
 from npvae.errors import InputError
 from npvae.parameters import Array
+from npvae.storage.reading import quote
 
 CHUNK_BYTES = 1 << 24  # what a pass over an array that may not fit into memory reads at a time
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Split:
     """One part of a dataset: some rows of an array that the parts may share.
 
@@ -33,6 +34,11 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def __repr__(self) -> str:
+        with_labels = "" if self.labels is None else ", with labels"
+        numbers = f"{self.x.shape[1]} {self.x.dtype} numbers"
+        return f"Split({len(self):,} examples of {numbers}{with_labels})"
 
     def take(self, chosen: Any) -> Array:
         """Return the examples numbered `chosen` (a slice or an index array) within this part.
@@ -59,7 +65,7 @@ class Split:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Training, validation and test examples, and what they are.
 
@@ -90,6 +96,47 @@ class Dataset:
     def n_x(self) -> int:
         """Numbers in one example."""
         return int(np.prod(self.shape))
+
+    def __repr__(self) -> str:
+        parts = " + ".join(f"{len(part):,}" for part in (self.train, self.validation, self.test))
+        classes = f", {len(self.classes)} classes" if self.classes else ""
+        return (
+            f"Dataset({quote(self.name)!r}: {parts} examples of shape {self.shape}, "
+            f"{self.kind}{classes})"
+        )
+
+    @classmethod
+    def from_arrays(
+        cls,
+        x: Any,
+        labels: Any = None,
+        *,
+        seed: int = 0,
+        validation: int | None = None,
+        name: str = "arrays",
+    ) -> "Dataset":
+        """Return your own arrays as a dataset, split 80 / 10 / 10 by a seed.
+
+        Parameters
+        ----------
+        x : (N, n_x), (N, H, W) or (N, H, W, C) array, or a pandas DataFrame of numbers. What the
+            numbers mean is decided as for an .npy file: see `user_arrays.understand_array`
+        labels : (N,) whole numbers or text; or the name of the DataFrame's column that has them
+        seed, validation : as for `load_dataset`
+        name : what the data are called in messages
+
+        Raises
+        ------
+        InputError : x or labels is not an array, or a number does not fit
+        DataError : fewer than 10 examples, another shape, or a number that is NaN or infinite
+
+        >>> x = np.random.default_rng(0).normal(size=(50, 3))
+        >>> Dataset.from_arrays(x, labels=np.arange(50) % 2)
+        Dataset('arrays': 40 + 5 + 5 examples of shape (3,), real, 2 classes)
+        """
+        from npvae.datasets.user_data import from_arrays
+
+        return from_arrays(x, labels, seed, validation, name)
 
 
 def parts_on(device: Device, *parts: Split) -> list[Split]:

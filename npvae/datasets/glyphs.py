@@ -1,8 +1,10 @@
 """Glyphs: digits drawn from the fonts that matplotlib ships, with the factors of each.
 
-A dataset that needs no file and no network, and whose causes of variation are known.
+A dataset that needs no file and no network, and whose causes of variation are known. It is drawn
+once, then kept in the cache folder.
 """
 
+import hashlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -10,14 +12,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from npvae.errors import InputError
+from npvae.datasets import places
+from npvae.datasets.dataset import Dataset, hold_out_last, whole
+from npvae.errors import DataError, InputError
 from npvae.parameters import Array
+from npvae.storage.arrays import read_arrays, write_arrays
+from npvae.storage.atomic import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.path import Path as Outline
 
 SIDE = 28
+CLASSES = tuple("0123456789")
 N_TRAIN, N_TEST = 60_000, 10_000
+GENERATOR = 1  # raise it whenever the same seed gives other images than before
+WORTH_KEEPING = 10_000  # images; fewer are drawn in less than a second
 
 # Upright fonts with thin lines: a pen can thicken a line, while thinning one breaks its hairlines.
 # DejaVuSansMono stays out: the dot in its zero, once thickened, makes an 8 of it.
@@ -190,3 +199,123 @@ def _thickness(outline: "Outline") -> float:
         area += float(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1])) / 2
         length += float(np.sum(np.hypot(np.diff(x), np.diff(y))))
     return 2 * abs(area) / length
+
+
+def load_glyphs(
+    *,
+    seed: int = 0,
+    validation: int | None = None,
+    n_train: int | None = None,
+    n_test: int | None = None,
+    progress: bool = True,
+) -> Dataset:
+    """Return digits drawn from fonts, with the factors they were drawn with.
+
+    Training and test images come from generators of their own, one image after the other: the same
+    seed with fewer images gives the first of them.
+
+    Parameters
+    ----------
+    seed : not negative
+    validation : how many training images, from the last ones, to hold out; by default one in
+        twelve, 5,000 of 60,000
+    n_train, n_test : how many images to draw, the held-out ones among the first; by default as
+        many as MNIST has, 60,000 and 10,000
+    progress : show a progress bar
+
+    Raises
+    ------
+    InputError : a number that is too small
+    """
+    sizes = (
+        N_TRAIN if n_train is None else n_train,
+        N_TEST if n_test is None else n_test,
+    )
+    if seed < 0 or min(sizes) < 1:
+        raise InputError(
+            f"glyphs with seed={seed}, n_train={sizes[0]}, n_test={sizes[1]}: the seed cannot be "
+            "negative, and at least one image of each kind is needed"
+        )
+    drawn, test = _cached(seed, sizes, progress)
+    train, held_out = hold_out_last(drawn.x, drawn.labels, validation, drawn.factors)
+    return Dataset(
+        name="glyphs",
+        train=train,
+        validation=held_out,
+        test=whole(*test),
+        shape=(SIDE, SIDE),
+        kind="pixels",
+        source=f"drawn from {len(FONTS)} of matplotlib's fonts, seed {seed}",
+        classes=CLASSES,
+    )
+
+
+def cache_file(seed: int, sizes: tuple[int, int]) -> Path:
+    """Return where glyphs are kept: a name for all that decides what they look like."""
+    from importlib.metadata import version
+
+    drawn_by = f"v{GENERATOR}-matplotlib{version('matplotlib')}"
+    name = f"glyphs-{drawn_by}-seed{seed}-{sizes[0]}-{sizes[1]}.npz"
+    return places.cache_folder() / "glyphs" / name
+
+
+def _cached(seed: int, sizes: tuple[int, int], progress: bool) -> tuple[Glyphs, Glyphs]:
+    """Return the training and the test images, from the cache if it has them, unchanged."""
+    worth_keeping = sum(sizes) >= WORTH_KEEPING
+    path = cache_file(seed, sizes)
+    if worth_keeping and path.is_file():
+        try:
+            return _read(path)
+        except DataError:
+            pass  # a damaged file is not trusted, but drawn and written anew
+    train, test = (
+        draw_glyphs(n, np.random.default_rng([seed, part]), progress=progress)
+        for part, n in enumerate(sizes)
+    )
+    if worth_keeping:
+        _keep(path, train, test)
+    return train, test
+
+
+def _keep(path: Path, *parts: Glyphs) -> None:
+    """Write the cache file; that it cannot be written is no error, it is only slower next time."""
+    arrays = {}
+    for number, (x, labels, factors) in enumerate(parts):
+        named = {"images": x, "labels": labels, **factors}
+        arrays.update({f"{number}_{name}": values for name, values in named.items()})
+    try:
+        with write_whole(path) as file:
+            write_arrays(file, {**arrays, "sha256": _digest(path.name, arrays)})
+    except OSError:
+        pass
+
+
+def _read(path: Path) -> tuple[Glyphs, Glyphs]:
+    """Return what `_keep` wrote under this very name.
+
+    Raises
+    ------
+    DataError : the file is damaged, or holds something else
+    """
+    arrays = read_arrays(path, packed=False)
+    kept = arrays.pop("sha256", None)
+    if kept is None or not np.array_equal(kept, _digest(path.name, arrays)):
+        raise DataError(f"{path} holds other arrays than npvae wrote")
+    train, test = (
+        Glyphs(
+            arrays[f"{part}_images"],
+            arrays[f"{part}_labels"],
+            {name: arrays[f"{part}_{name}"] for name in (*BOUNDS, "font")},
+        )
+        for part in range(2)
+    )
+    return train, test
+
+
+def _digest(name: str, arrays: Mapping[str, Array]) -> Array:
+    """Return the SHA-256 of arrays and of all that says what they are, as bytes."""
+    digest = hashlib.sha256(name.encode())
+    for key, array in sorted(arrays.items()):
+        digest.update(f"{key} {array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return np.frombuffer(digest.digest(), np.uint8)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from npvae.datasets import places
 from npvae.datasets.dataset import Dataset
-from npvae.datasets.glyph_set import cache_file, load_glyphs
-from npvae.datasets.glyphs import N_TEST, N_TRAIN, SIDE
+from npvae.datasets.glyphs import N_TEST, N_TRAIN, SIDE, cache_file, load_glyphs
 from npvae.datasets.mnist import FASHION_MNIST, MNIST, load_idx_set
 from npvae.datasets.user_data import FORMS, load_own
 from npvae.errors import DataError, DataUnavailableError, InputError

@@ -1,16 +1,19 @@
 """From the numbers in a file to the numbers a model sees, and back: when a batch is drawn."""
 
-from typing import Literal, Protocol
+from copy import copy
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from npvae.datasets.dataset import CHUNK_BYTES, Dataset, Split, chunks
 from npvae.devices import Device, fused
-from npvae.errors import InputError
+from npvae.errors import DataError, InputError
 from npvae.parameters import Array
 
 Binarize = Literal["dynamic", "threshold", "none"]
+MOST_SIGMAS = 10.0  # that a number of the training part lies from the mean of its column
+SMALLEST, LARGEST = 1e-150, 1e150  # whose squares are neither zero nor infinite
 
 
 class Scaling(Protocol):
@@ -84,12 +87,28 @@ class Standardized:
     ----------
     mean, std : (n_x,) float arrays, in the units of the data; std is positive
 
+    Raises
+    ------
+    InputError : a mean or a standard deviation that cannot be computed with, such as 0 or NaN
+
     >>> inches = Standardized(mean=np.array([70.0]), std=np.array([4.0]))
     >>> inches.encode(np.array([[74.0]]), np.random.default_rng(0), np.float64)
     array([[1.]])
     """
 
     def __init__(self, mean: Array, std: Array) -> None:
+        if mean.ndim != 1 or mean.shape != std.shape:
+            raise InputError(
+                f"mean and std have the shapes {mean.shape} and {std.shape}; expected one number "
+                "for each column in both"
+            )
+        right = (np.abs(mean) <= LARGEST) & (std >= SMALLEST) & (std <= LARGEST)
+        for column in np.flatnonzero(~right)[:1]:
+            raise InputError(
+                f"column {column} (counted from 0) has the mean {mean[column]:g} and the standard "
+                f"deviation {std[column]:g}; expected a positive standard deviation, and numbers "
+                f"from {SMALLEST:g} to {LARGEST:g} in size"
+            )
         self.mean, self.std = mean, std
 
     def encode(self, rows: Array, rng: np.random.Generator, dtype: DTypeLike) -> Array:
@@ -100,28 +119,117 @@ class Standardized:
         return x * self.std + self.mean
 
     def to(self, device: Device) -> "Standardized":
-        return Standardized(device.asarray(self.mean), device.asarray(self.std))
+        there = copy(self)
+        there.mean, there.std = device.asarray(self.mean), device.asarray(self.std)
+        return there
+
+
+class ColumnStatistics(NamedTuple):
+    """What the training part says of each column, (n_x,) each, in the units of the data.
+
+    Attributes
+    ----------
+    mean, std : mean and standard deviation
+    furthest : largest distance of a number from the mean
+    """
+
+    mean: Array
+    std: Array
+    furthest: Array
+
+    @property
+    def varies(self) -> Array:
+        """Whether the numbers differ, by more than rounding."""
+        return self.std > 1e-12 * np.abs(self.mean)
+
+    @property
+    def hardly_varies(self) -> Array:
+        """Whether nearly all numbers are the same: one is more than 10 std from the mean."""
+        return self.varies & (self.furthest > MOST_SIGMAS * self.std)
+
+    @property
+    def spread(self) -> Array:
+        """What a column is divided by: its std with a floor.
+
+        Where nearly all numbers are the same, std is small and says little of the numbers that are
+        to come: in scikit-learn's digits, one pixel that is on in a single training image puts
+        images of the test part 91 std from the mean, at a price of thousands of nats. So no number
+        of the training part lies more than 10 spreads from the mean. A column that never varies is
+        divided by its size, or by 1 if that is larger.
+        """
+        floored = np.maximum(self.std, self.furthest / MOST_SIGMAS)
+        return np.where(self.varies, floored, np.maximum(1.0, np.abs(self.mean)))
+
+
+def column_statistics(dataset: Dataset) -> ColumnStatistics:
+    """Return mean, standard deviation and range of each column, one chunk of rows at a time.
+
+    Raises
+    ------
+    DataError : a column holds NaN, or numbers whose squares are infinite or zero; names it
+    """
+    train, n = dataset.train, len(dataset.train)
+    total, largest, squares, furthest = np.zeros((4, dataset.n_x))
+    with np.errstate(all="ignore"):
+        for chunk in chunks(n, train.x):
+            rows = train.take(chunk)
+            total += rows.sum(axis=0, dtype=np.float64)
+            largest = np.maximum(largest, np.abs(rows.astype(np.float64)).max(axis=0))
+        for column in np.flatnonzero(
+            ~((largest == 0) | (largest >= SMALLEST) & (largest <= LARGEST))
+        ):
+            raise DataError(
+                f"{dataset.name}, column {name_of(dataset, int(column))}: the largest number is "
+                f"{largest[column]:g} in size; expected {SMALLEST:g} to {LARGEST:g}. Give the "
+                "column in another unit, or drop it"
+            )
+        mean = total / n
+        for chunk in chunks(n, train.x):
+            away = train.take(chunk) - mean
+            squares += (away * away).sum(axis=0)
+            furthest = np.maximum(furthest, np.abs(away).max(axis=0))
+    return ColumnStatistics(mean, np.sqrt(squares / n), furthest)
+
+
+def name_of(dataset: Dataset, column: int) -> str:
+    """Return the name of a column or, where it has none, its number."""
+    return repr(dataset.columns[column]) if dataset.columns else f"{column} (counted from 0)"
+
+
+def remark_on_columns(dataset: Dataset) -> str:
+    """Say which columns of real-valued data hardly vary or never do, and what follows; or ""."""
+    found = column_statistics(dataset)
+    remarks = []
+    for which, what in (
+        (
+            found.hardly_varies,
+            f"hardly vary in the training part: their spread is taken to be the "
+            f"largest distance from the mean, divided by {MOST_SIGMAS:g}",
+        ),
+        (~found.varies, "never vary in the training part"),
+    ):
+        if n := int(which.sum()):
+            names = ", ".join(name_of(dataset, int(column)) for column in np.flatnonzero(which)[:5])
+            remarks.append(
+                f"{n} of {len(which)} columns {what} ({names}{', ...' if n > 5 else ''})."
+            )
+    return " ".join(remarks)
 
 
 def scaling_for(dataset: Dataset, binarize: Binarize = "dynamic") -> Scaling:
     """Return what turns the rows of `dataset` into a model's x.
 
-    Pixels are binarised as asked; real-valued columns are standardised by the training part, one
-    chunk of rows at a time. A column that never varies there, but for rounding, keeps its unit: its
-    std is taken as 1.
+    Pixels are binarised as asked; real-valued columns are standardised by the training part, with
+    a floor for the spread of columns that hardly vary: see `ColumnStatistics.spread`.
+
+    Raises
+    ------
+    DataError : a column cannot be standardised; names it
     """
     if dataset.kind == "pixels":
         return Pixels(binarize)
-    train, n = dataset.train, len(dataset.train)
-    total, squares = np.zeros(dataset.n_x), np.zeros(dataset.n_x)
-    for chunk in chunks(n, train.x):
-        total += train.take(chunk).sum(axis=0, dtype=np.float64)
-    mean = total / n
-    for chunk in chunks(n, train.x):
-        away = train.take(chunk) - mean
-        squares += (away * away).sum(axis=0)
-    std = np.sqrt(squares / n)
-    return Standardized(mean, np.where(std > 1e-12 * np.abs(mean), std, 1.0))
+    found = column_statistics(dataset)
+    return Standardized(found.mean, found.spread)
 
 
 def moments_of(split: Split, scaling: Scaling) -> tuple[Array, float]:

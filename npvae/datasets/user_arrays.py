@@ -9,8 +9,8 @@ import numpy as np
 from npvae.datasets.user_examples import Examples, find_range
 from npvae.errors import DataError
 from npvae.parameters import Array
-from npvae.storage.arrays import map_array, read_arrays
-from npvae.storage.reading import quote
+from npvae.storage.arrays import MappedArray, read_array, read_arrays
+from npvae.storage.reading import LIMIT, quote
 
 X_NAMES = ("x", "images", "data")
 LABEL_NAMES = ("labels", "y")
@@ -18,11 +18,11 @@ SMALLEST_SQUARE = 8  # pixels a side; a row of fewer bytes is not taken for a pi
 
 
 def read_npy(path: str | Path, *, progress: bool = False) -> Examples:
-    """Return the examples in an .npy file, memory-mapped where its numbers can stay as they are.
+    """Return the examples in an .npy file, memory-mapped where they take more than `LIMIT` bytes.
 
     See `understand_array` for what the array may be.
     """
-    return understand_array(map_array(path), path, progress=progress)
+    return understand_array(read_array(path), path, progress=progress)
 
 
 def read_npz(path: str | Path, *, progress: bool = False) -> Examples:
@@ -75,6 +75,10 @@ def understand_array(array: Array, path: str | Path, *, progress: bool = False) 
     anything else          any                               real numbers (a Gaussian likelihood)
     =====================  ================================  ======================================
 
+    An array larger than memory stays in its file. That takes numbers that can stay as they are:
+    bool, integers that become uint8, and arrays of three or four axes in Fortran order would be
+    copied, and are refused above `LIMIT` bytes.
+
     A flat uint8 or bool row of a square number of pixels, 64 at least, is taken for a square image.
 
     Parameters
@@ -98,18 +102,32 @@ def understand_array(array: Array, path: str | Path, *, progress: bool = False) 
             "least one number an example: (N, n_x), (N, H, W) or (N, H, W, C)"
         )
     shape = array.shape[1:]
+    in_order = array.ndim == 2 or array.flags.c_contiguous
+    _require_no_copy(in_order, array, path, "save it in C order, np.ascontiguousarray(x)")
     x = array.reshape(len(array), math.prod(shape))
     if x.dtype == bool:
+        _require_no_copy(False, array, path, "save it as uint8, 0 and 255")
         return Examples(*_as_bytes(x, shape), remarks=("Black and white pixels.",))
     low, high = find_range(x, path, progress=progress)
     if x.dtype == np.uint8:
         return Examples(x, _picture(shape), "pixels", remarks=_remarks_on_bytes(shape, high))
     if len(shape) > 1:
+        if x.dtype.kind in "ui" and low >= 0 and high <= 255:
+            _require_no_copy(False, array, path, "save it as uint8")
         return _understand_images(x, shape, low, high)
     remark = f"A table of {x.dtype} numbers: real-valued, so the likelihood is Gaussian."
     if low >= 0 and high <= 255:
         remark += " If they are pixels, save them as uint8 (0 to 255) or in the shape (N, H, W)."
     return Examples(x, shape, "real", remarks=(remark,))
+
+
+def _require_no_copy(fits: bool, array: Array, path: str | Path, advice: str) -> None:
+    """Refuse an array in a file that is too large to be copied into memory."""
+    if isinstance(array, MappedArray) and not fits:
+        raise DataError(
+            f"{path} takes {array.nbytes} bytes, more than the {LIMIT} that npvae reads into "
+            f"memory, and cannot be used where it lies as it is ({array.dtype}); {advice}"
+        )
 
 
 def _as_bytes(x: Array, shape: tuple[int, ...]) -> tuple[Array, tuple[int, ...], Literal["pixels"]]:

@@ -1,15 +1,21 @@
 """The user's own data: read, split by a seed, and described."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from npvae.datasets.dataset import Dataset, Split, chunks, split_by_seed
-from npvae.datasets.user_arrays import read_npy, read_npz
+from npvae.datasets.preprocessing import remark_on_columns
+from npvae.datasets.user_arrays import read_npy, read_npz, understand_array
 from npvae.datasets.user_examples import Examples, encode_labels
 from npvae.datasets.user_images import read_image_folder
 from npvae.datasets.user_table import read_table
 from npvae.errors import DataError, InputError
 from npvae.parameters import Array
+from npvae.storage.reading import printable, quote
 
 FORMS = ".npy, .npz, .csv or a folder of images"
 FEWEST = 10  # examples, so that each part of the split has one
@@ -43,9 +49,29 @@ def load_own(
         raise InputError(
             f"label_column (--label-column) is for .csv files, and {path} is none; leave it out"
         )
+    source = f"{printable(path.resolve())}, split by seed {seed}"
+    examples = _read(path, label_column, progress)
+    return split_examples(examples, printable(name), source, path, seed, validation)
+
+
+def split_examples(
+    examples: Examples,
+    name: str,
+    source: str,
+    path: str | Path,
+    seed: int,
+    validation: int | None,
+) -> Dataset:
+    """Return examples as a dataset, split 80 / 10 / 10 by a seed.
+
+    Parameters
+    ----------
+    name, source : as in `Dataset`
+    path : the file, or what the examples are called, for errors
+    seed, validation : as for `load_own`
+    """
     if seed < 0:
         raise InputError(f"seed is {seed}; it cannot be negative")
-    examples = _read(path, label_column, progress)
     x, n = examples.x, len(examples.x)
     if n < FEWEST:
         raise DataError(
@@ -65,18 +91,76 @@ def load_own(
         Split(x, rows, None if labels is None else labels[rows])
         for rows in split_by_seed(n, seed, validation)
     )
-    return Dataset(
+    data = Dataset(
         name=name,
         train=train,
         validation=held_out,
         test=test,
         shape=examples.shape,
         kind=examples.kind,
-        source=f"{path.resolve()}, split by seed {seed}",
+        source=source,
         classes=classes,
         columns=examples.columns,
         remark=" ".join(examples.remarks),
     )
+    if data.kind == "real":
+        data = replace(data, remark=f"{data.remark} {remark_on_columns(data)}".strip())
+    return data
+
+
+def from_arrays(x: Any, labels: Any, seed: int, validation: int | None, name: str) -> Dataset:
+    """Return arrays, or a DataFrame and its labels, as a dataset: see `Dataset.from_arrays`."""
+    columns: tuple[str, ...] = ()
+    if hasattr(x, "columns") and hasattr(x, "to_numpy"):  # a DataFrame, without importing pandas
+        if isinstance(labels, str):
+            if labels not in x.columns:
+                raise InputError(f"x has no column {quote(repr(labels))}, which labels names")
+            x, labels = x.drop(columns=[labels]), x[labels]
+        columns, x = tuple(quote(column) for column in x.columns), x.to_numpy()
+        if x.dtype.kind == "O":
+            raise InputError(
+                "the columns of x are of different types; expected numbers in all of them: drop "
+                "or encode those that hold text, or name the column of the labels in labels"
+            )
+    x = require_array("x", x)
+    if columns and x.dtype.kind == "f":
+        for row, column in np.argwhere(~np.isfinite(x))[:1]:
+            raise DataError(
+                f"{name}: row {row} (counted from 0), column {columns[column]!r} is "
+                f"{x[row, column]}; fill it in or drop the row"
+            )
+    if labels is not None:
+        labels = labels.to_numpy() if hasattr(labels, "to_numpy") else labels
+        labels = require_array("labels", np.asarray(labels) if type(labels) is list else labels)
+        if labels.dtype.kind == "O":
+            labels = labels.astype(np.str_)
+    examples = understand_array(x, name)
+    examples.labels = labels
+    if len(columns) == examples.x.shape[1]:
+        examples.columns = columns
+    return split_examples(examples, name, f"arrays, split by seed {seed}", name, seed, validation)
+
+
+def require_array(name: str, x: Any) -> Array:
+    """Return a plain NumPy array as it is; refuse anything else, and say what to do.
+
+    Raises
+    ------
+    InputError : it is a list, a matrix, a masked or a structured array, or no array at all
+    """
+    advice = f"np.asarray({name})"
+    if isinstance(x, np.ma.MaskedArray):
+        what, advice = "a masked array", f"{name}.filled(value), or drop the rows with gaps"
+    elif isinstance(x, np.matrix):
+        what = "a matrix"
+    elif not isinstance(x, np.ndarray):
+        what = f"of the type {type(x).__name__}"
+    elif x.dtype.names is not None:
+        what = "a structured array"
+        advice = f"numpy.lib.recfunctions.structured_to_unstructured({name})"
+    else:
+        return x
+    raise InputError(f"{name} is {what}; expected a NumPy array: {advice}")
 
 
 def _read(path: Path, label_column: str | int | None, progress: bool) -> Examples:

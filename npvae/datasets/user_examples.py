@@ -10,7 +10,7 @@ import numpy as np
 from npvae.datasets.dataset import chunks
 from npvae.errors import DataError
 from npvae.parameters import Array
-from npvae.storage.reading import LIMIT, quote, reading
+from npvae.storage.reading import LIMIT, printable, quote, reading
 
 
 @dataclass
@@ -138,7 +138,10 @@ def encode_labels(labels: Array, n: int, path: str | Path) -> tuple[Array, tuple
         except ValueError:
             order = np.arange(len(names))
         names, codes = names[order], np.argsort(order)[codes]
-    return codes.astype(np.int64), tuple(str(name) for name in names)
+    classes = tuple(printable(name) for name in names)
+    if len(set(classes)) < len(classes):
+        raise DataError(f"{path}: labels differ in control characters alone; give them plain names")
+    return codes.astype(np.int64), classes
 
 
 def _refuse_wild_text(names: Array, path: str | Path) -> None:

@@ -6,14 +6,14 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from npvae.datasets.user_examples import Examples
 from npvae.errors import DataError
 from npvae.parameters import Array
-from npvae.storage.reading import LIMIT, reading
+from npvae.storage.reading import LIMIT, open_regular, reading
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")  # and no other, whatever the suffix says
 GREY, DEEP = {"1", "L", "LA", "La"}, {"I", "F"}
+BITS_OF_PNG = 24  # the place of the byte that says how many bits a channel has
+BITS_OF_TIFF = 258  # the tag that says so
+ORIENTATION = 274  # the EXIF tag; from 5 on, rows and columns change places
 
 
 def read_image_folder(path: str | Path, *, progress: bool = False) -> Examples:
@@ -32,7 +35,8 @@ def read_image_folder(path: str | Path, *, progress: bool = False) -> Examples:
       (H, W, 3). What is transparent is laid on black. Of an animation the first frame counts.
     - Hidden files and files that are no images by their suffix are ignored.
     - Together they take no more than `LIMIT` bytes, and each has at most 4096 x 4096 pixels.
-    - 16-bit grey images are refused: which of their 65,536 greys is white, nobody knows.
+    - An image that its camera marks as rotated (EXIF) is turned upright.
+    - Images of more than 8 bits a channel are refused, since half of them would be lost.
 
     Parameters
     ----------
@@ -95,22 +99,21 @@ def _common_shape(files: Iterable[Path]) -> tuple[int, ...]:
     first, size, grey = Path(), (0, 0), True
     for file in files:
         with _open(file) as image:
+            upright = _upright_size(image)
             if size == (0, 0):
-                first, size = file, image.size
+                first, size = file, upright
             if math.prod(image.size) > LIMIT // 64:  # RGBA, and copies as it is turned into RGB
                 raise DataError(
                     f"{file} is {image.size[0]} x {image.size[1]} pixels, too large for npvae; "
                     "make it smaller"
                 )
-            if image.size != size:
+            if upright != size:
                 raise DataError(
-                    f"{first} is {size[0]} x {size[1]} pixels, and {file} {image.size[0]} x "
-                    f"{image.size[1]}; bring all images to one size"
+                    f"{first} is {size[0]} x {size[1]} pixels, and {file} {upright[0]} x "
+                    f"{upright[1]}; bring all images to one size"
                 )
-            if image.mode in DEEP or image.mode.startswith("I;"):
-                raise DataError(
-                    f"{file} has more than 8 bits a pixel (mode {image.mode}); save it with 8"
-                )
+            if (bits := _bits(image)) > 8:
+                raise DataError(f"{file} has {bits} bits a channel; save it with 8")
             grey = grey and _is_grey(image)
     width, height = size
     return (height, width) if grey else (height, width, 3)
@@ -127,8 +130,32 @@ def _open(file: Path) -> "Iterator[Image]":
     ):
         warnings.simplefilter("ignore")  # about odd but readable files
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(file, formats=FORMATS) as image:
+        with open_regular(file) as content, Image.open(content, formats=FORMATS) as image:
             yield image
+
+
+def _bits(image: Any) -> int:
+    """Return the bits of a channel, of which Pillow keeps 8 of 16 in most modes and says nothing.
+
+    They are where the format has them, since the mode tells only of some grey images.
+    """
+    bits = 16 if image.mode in DEEP or image.mode.startswith("I;") else 8
+    if image.format == "TIFF":
+        bits = max(bits, *image.tag_v2.get(BITS_OF_TIFF, (1,)))
+    elif image.format == "PNG":
+        place = image.fp.tell()
+        image.fp.seek(BITS_OF_PNG)
+        bits = max(bits, *image.fp.read(1))
+        image.fp.seek(place)
+    return bits
+
+
+def _upright_size(image: "Image") -> tuple[int, int]:
+    """Return width and height once the image is turned upright; Pillow itself turns a TIFF."""
+    if image.format == "TIFF" or "exif" not in image.info:
+        return image.size
+    turned = image.getexif().get(ORIENTATION, 1) >= 5
+    return image.size[::-1] if turned else image.size
 
 
 def _is_grey(image: "Image") -> bool:
@@ -141,8 +168,9 @@ def _is_grey(image: "Image") -> bool:
 
 def _pixels(image: "Image", grey: bool) -> Array:
     """Return (H, W) or (H, W, 3) uint8, transparency laid on black."""
-    from PIL import Image
+    from PIL import Image, ImageOps
 
+    image = ImageOps.exif_transpose(image)
     if "A" in image.mode or "transparency" in image.info:
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, (0, 0, 0, 255)), rgba)

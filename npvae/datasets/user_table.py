@@ -1,6 +1,7 @@
 """The user's own tables: what a .csv file means."""
 
 import csv
+import io
 import math
 import re
 from array import array
@@ -13,28 +14,38 @@ import numpy as np
 from npvae.datasets.user_examples import Examples, require_memory
 from npvae.errors import DataError, InputError
 from npvae.parameters import Array
-from npvae.storage.reading import quote, reading
+from npvae.storage.reading import LIMIT, open_regular, printable, quote, reading
 
 LABEL_NAMES = ("label", "class", "target", "y")
 MISSING = ("", "na", "n/a", "nan", "null", "none", "?")
 PIXEL_NAME = re.compile(r"pixel_?\d+|\d+x\d+", re.IGNORECASE)  # as in Kaggle's MNIST files
+INDEX_NAME = re.compile(r"|unnamed: \d+|index|id", re.IGNORECASE)  # "" and such by pandas
+DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+(e[-+]?\d+)?", re.IGNORECASE)
+LIKE_A_NUMBER = re.compile(r"[-+]?[.,]?\d")  # how a number begins, also one with a typing error
+SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # the first line of some of Excel's files
+LARGEST = 4 * LIMIT  # bytes; an .npy file may have any size
+FEWEST_COUNTED = 10  # rows that count 0, 1, 2, ... by no accident
 LONGEST_LINE = 1 << 20  # characters of the first line that are searched for the delimiter
 
 
 def read_table(path: str | Path, *, label_column: str | int | None = None) -> Examples:
     """Return the examples in a .csv file, one a line, and their labels.
 
-    - Cells are parted by commas, semicolons or tabs, whichever the first line has most of; the
-      text is UTF-8. Blank lines are skipped.
-    - The first line is a header if any of its cells is neither a number nor missing (a label
-      column given by its number aside).
+    - Cells are separated by commas, semicolons or tabs, whichever the first line has most of, or
+      by what a first line such as `sep=;` names; the text is UTF-8. Blank lines are skipped.
+      Numbers have a decimal point; decimal commas are refused.
+    - The first line is a header if none of its cells is a number (a label column given by its
+      number aside). Names 0, 1, 2, ... may stand beside that of the labels. A line with numbers
+      and other text is refused: it may be a header, or a row with a typing error.
+    - A first column without a name, or called index or id, that counts 0, 1, 2, ... or 1, 2, 3, ...
+      is an index, as pandas writes it, and is left out.
     - The label column is the one that `label_column` names or counts from 0 (-1 is the last); else
       the one that the header calls label, class, target or y; else there is none. Labels may be
       text. `label_column=""` says that there is none, and "4" means 4.
     - A cell that is empty or reads NA, N/A, NaN, null, none or ? is missing, which is an error that
       names its line: npvae does not guess at values.
     - A table holds real numbers, except where every column is called pixel0, pixel1, ... or 1x1,
-      1x2, ..., their number is a square and all are whole and in 0..255: those are pixels.
+      1x2, ..., and all numbers are whole and in 0..255: those are pixels, in this order.
 
     Raises
     ------
@@ -54,15 +65,23 @@ class _Reader:
     def __init__(self, path: str | Path, label_column: str | int | None) -> None:
         self.path, self.label_column = path, label_column
         self.names: list[str] = []
+        self.top = 1  # the number of the first line that is not blank
 
     def read(self, lines: Iterator[tuple[int, list[str]]]) -> Examples:
         """Return the examples in these numbered lines of cells."""
         number, first = next(lines, (0, []))
         if not first:
             raise DataError(f"{self.path} is empty; expected a table of numbers")
+        self.top = number
         header = self._has_header(first)
         label = self._find_label(first, header)
         self.names = first if header else [str(column) for column in range(len(first))]
+        twice = {name: None for name in self.names if name and self.names.count(name) > 1}
+        for name in twice:
+            raise DataError(
+                f"{self.path}, line {number}: several columns are called {quote(repr(name))}; "
+                "give each a name of its own"
+            )
         if len(first) == (label is not None):
             raise DataError(f"{self.path} has no column but the labels; expected numbers, too")
         values = array("d")
@@ -71,9 +90,13 @@ class _Reader:
             self._add(number, first, label, values, labels)
         for number, cells in lines:
             self._add(number, cells, label, values, labels)
-        names = [name for column, name in enumerate(self.names) if column != label]
+        names = [printable(name) for column, name in enumerate(self.names) if column != label]
         x = np.frombuffer(values, np.float64).reshape(-1, len(names))
-        examples = _understand_table(x, names if header else [])
+        remarks: tuple[str, ...] = ()
+        if label != 0 and len(x):
+            x, names, remarks = self._without_index(x, names, header)
+        examples = self._understand(x, names if header else [])
+        examples.remarks += remarks
         if label is not None:
             require_memory(len(labels), 4 * max(map(len, labels), default=0), self.path)
             examples.labels = np.array(labels, dtype=np.str_)
@@ -83,12 +106,54 @@ class _Reader:
         return examples
 
     def _has_header(self, first: Sequence[str]) -> bool:
-        labels = {self.label_column % len(first)} if isinstance(self.label_column, int) else set()
-        return any(
-            not _is_number(cell) and not _is_missing(cell)
-            for column, cell in enumerate(first)
-            if column not in labels
+        """Whether the first line has the columns' names; refuse one that may be either."""
+        aside = {self.label_column % len(first)} if isinstance(self.label_column, int) else set()
+        cells = [cell for column, cell in enumerate(first) if column not in aside]
+        numbers = [cell for cell in cells if _is_number(cell)]
+        texts = [cell for cell in cells if not _is_number(cell) and not _is_missing(cell)]
+        counted = len(numbers) > 0 and numbers == [
+            str(k) for k in range(numbers[0] == "1", len(numbers) + (numbers[0] == "1"))
+        ]
+        if not texts:
+            return counted and first[0] == ""  # as pandas writes it
+        labels = {name for name in texts if name.lower() in LABEL_NAMES} | {self.label_column}
+        mistyped = all(
+            LIKE_A_NUMBER.match(text) and not PIXEL_NAME.fullmatch(text) for text in texts
         )
+        if mistyped or (numbers and not (counted and set(texts) <= labels)):
+            raise DataError(
+                f"{self.path}, line {self.top}, column {first.index(texts[0])} (counted from 0): "
+                f"{quote(repr(texts[0]))} is not a number, and the line may be a header or a row. "
+                "If it is a header, give every column a name that does not look like a number; if "
+                "it is a row, mend the cell or, if that column holds the labels, give its number "
+                "in label_column (--label-column)"
+            )
+        return True
+
+    def _without_index(
+        self, x: Array, names: list[str], header: bool
+    ) -> tuple[Array, list[str], tuple[str, ...]]:
+        """Return the columns without an index in the first place, and a remark that says so."""
+        start = x[0, 0]
+        counts = start in (0, 1) and np.array_equal(x[:, 0], np.arange(start, start + len(x)))
+        if not header:
+            odd = counts and len(x) >= FEWEST_COUNTED
+            remark = "The first column counts 0, 1, 2, ...: if it is an index, leave it out."
+            return x, names, (remark,) if odd else ()
+        if not INDEX_NAME.fullmatch(names[0]):
+            return x, names, ()
+        if not counts:
+            if names[0].lower() in ("index", "id"):
+                return x, names, ()
+            raise DataError(
+                f"{self.path}, line {self.top}, column 0 (counted from 0): it has no name of its "
+                "own, as an index that pandas writes; save the table with index=False or, if the "
+                "column is one of the data, give it a name"
+            )
+        if len(names) == 1:
+            raise DataError(f"{self.path} has no column but an index; expected numbers, too")
+        remark = f"The first column, {quote(repr(names[0]))}, is an index and was left out."
+        return x[:, 1:].copy(), names[1:], (remark,)
 
     def _find_label(self, first: Sequence[str], header: bool) -> int | None:
         wanted = self.label_column
@@ -116,6 +181,42 @@ class _Reader:
             columns = f"its columns are {quote(', '.join(first))}" if header else "it has no header"
             raise InputError(f"{self.path} has no column {wanted!r}: {columns}")
         return found[0] if found else None
+
+    def _understand(self, x: Array, names: Sequence[str]) -> Examples:
+        """Return a table of real numbers, or of pixels where names and numbers both say so."""
+        remark = "A table: real-valued, so the likelihood is Gaussian."
+        n_pixels = sum(PIXEL_NAME.fullmatch(name) is not None for name in names)
+        if 0 < n_pixels == len(names):
+            shape = self._picture(names)
+            with np.errstate(invalid="ignore"):
+                as_bytes = x.astype(np.uint8)
+            if np.array_equal(as_bytes, x):
+                size = " x ".join(map(str, shape))
+                remark = f"{x.shape[1]} columns of pixels, taken for images of {size}."
+                return Examples(as_bytes, shape, "pixels", remarks=(remark,))
+            remark += " Its columns are named as pixels, but are not all whole numbers in 0..255."
+        elif n_pixels > 1:
+            other = next(name for name in names if not PIXEL_NAME.fullmatch(name))
+            remark += f" Columns are named as pixels, but {quote(repr(other))} is not."
+        return Examples(x, (x.shape[1],), "real", columns=tuple(names), remarks=(remark,))
+
+    def _picture(self, names: Sequence[str]) -> tuple[int, ...]:
+        """Return the shape that the names of pixels describe; refuse any but reading order."""
+        places = [tuple(map(int, re.findall(r"\d+", name))) for name in names]
+        side, start = math.isqrt(len(names)), places[0]
+        shape: tuple[int, ...] = (side, side) if side**2 == len(names) else (len(names),)
+        expected: list[tuple[int, ...]] = [(start[0] + i,) for i in range(len(names))]
+        if len(start) == 2 and 0 < (width := places[-1][-1] - start[1] + 1) <= len(names):
+            shape = (-(-len(names) // width), width)  # row and column
+            expected = [(start[0] + i, start[1] + j) for i, j in np.ndindex(shape)]
+        for name, found, right in zip(names, places, expected, strict=False):
+            if found != right or max(start) > 1:
+                raise DataError(
+                    f"{self.path}, line {self.top}, column {quote(repr(name))}: pixels are "
+                    "expected row by row, each once, counted from 0 or 1; bring the columns into "
+                    "this order"
+                )
+        return shape
 
     def _add(
         self,
@@ -152,6 +253,11 @@ class _Reader:
                 raise DataError(f"{where}: the value is missing; fill it in or drop the row")
             if column == label:
                 continue
+            if DECIMAL_COMMA.fullmatch(cell):
+                raise DataError(
+                    f"{where}: {quote(repr(cell))} has a comma; write numbers with a decimal "
+                    "point, and without commas between thousands"
+                )
             if not _is_number(cell):
                 raise DataError(
                     f"{where}: {quote(repr(cell))} is not a number (with a decimal point); "
@@ -168,17 +274,35 @@ def _lines(path: str | Path) -> Generator[tuple[int, list[str]], None, None]:
     """Yield each line's number, counted from 1, and its cells without the blanks around them."""
     with (
         reading(path, "a .csv table in UTF-8", "save it as comma-separated text in UTF-8"),
-        open(path, newline="", encoding="utf-8-sig") as file,
+        open_regular(path, LARGEST) as content,
+        io.TextIOWrapper(content, newline="", encoding="utf-8-sig") as file,
     ):
         first = file.readline(LONGEST_LINE)
         while first and not first.strip():
             first = file.readline(LONGEST_LINE)
         file.seek(0)
-        unquoted = re.sub(r'"[^"]*"', "", first)
-        reader = csv.reader(file, delimiter=max(",;\t", key=unquoted.count), strict=True)
-        for cells in reader:
-            if cells:
-                yield reader.line_num, [cell.strip() for cell in cells]
+        named = SEPARATOR.fullmatch(first.strip("\r\n \ufeff"))
+        delimiter = named[1] if named else _delimiter(first, path)
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        rows = (cells for cells in reader if cells and (len(cells) > 1 or cells[0].strip()))
+        if named:
+            next(rows)
+        for cells in rows:
+            yield reader.line_num, [cell.strip() for cell in cells]
+
+
+def _delimiter(first: str, path: str | Path) -> str:
+    """Return what separates cells; refuse a first line of numbers with decimal commas."""
+    unquoted = re.sub(r'"[^"]*"', "", first)
+    for other in (delimiter for delimiter in ";\t" if delimiter in unquoted):
+        cells = [cell.strip() for cell in unquoted.split(other)]
+        commas = [cell for cell in cells if DECIMAL_COMMA.fullmatch(cell)]
+        if commas and all(cell in commas or _is_number(cell) or not cell for cell in cells):
+            raise DataError(
+                f"{path}, the first line: {quote(repr(commas[0]))} has a comma; write numbers "
+                "with a decimal point"
+            )
+    return max(",;\t", key=unquoted.count)
 
 
 def _is_number(cell: str) -> bool:
@@ -192,16 +316,3 @@ def _is_number(cell: str) -> bool:
 
 def _is_missing(cell: str) -> bool:
     return cell.lower() in MISSING
-
-
-def _understand_table(x: Array, names: Sequence[str]) -> Examples:
-    """Return a table of real numbers, or of pixels where names and numbers both say so."""
-    side = math.isqrt(x.shape[1])
-    if names and side**2 == x.shape[1] and all(map(PIXEL_NAME.fullmatch, names)):
-        with np.errstate(invalid="ignore"):
-            as_bytes = x.astype(np.uint8)
-        if np.array_equal(as_bytes, x):
-            remark = f"{x.shape[1]} columns of pixels, taken for images of {side} x {side}."
-            return Examples(as_bytes, (side, side), "pixels", remarks=(remark,))
-    remark = "A table: real-valued, so the likelihood is Gaussian."
-    return Examples(x, (x.shape[1],), "real", columns=tuple(names), remarks=(remark,))

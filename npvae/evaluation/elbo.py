@@ -117,12 +117,13 @@ def chunks_of(
 ) -> Iterator[tuple[Array, ...]]:
     """Yield x, (B, n_x), and y, (B, n_y), where the model is conditional, on the model's device.
 
-    The pixels that are drawn depend on the seed alone, not on the step, B at most.
+    The pixels that are drawn depend on the seed and on the place of the example, and neither on
+    the step, B at most, nor on the model: every model meets the same, in float32 and in float64.
     """
     device, dtype = model.params.device, model.params.dtype
     pixels = device.generator(seed)
     scaling = scaling.to(device)
-    rows = max(1, min(CHUNK, CHUNK_BYTES // (dtype.itemsize * split.x.shape[1])))
+    rows = max(1, min(CHUNK, CHUNK_BYTES // (8 * split.x.shape[1])))
     for start in range(0, len(split), rows):
         chosen = slice(start, start + rows)
         x = scaling.encode(device.asarray(split.take(chosen)), pixels, dtype)

@@ -1,6 +1,6 @@
 """Log p(x) of a VAE by importance weighting: many draws of z for each example, in log space."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -16,6 +16,8 @@ from npvae.gaussian import log_mean_exp_and_grad
 from npvae.iwae import require_draws
 from npvae.parameters import Array
 from npvae.vae import VAE
+
+MOST_DRAWS = 10**7  # of z for each example: the weights of one take 80 MB
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def log_likelihood(
     *,
     seed: int = 0,
     memory: int | None = None,
-    watch: Callable[[Iterator[Array]], Iterator[Array]] = iter,
+    progress: bool = False,
 ) -> LogLikelihood:
     """Estimate log p(x) of `split` with k draws of z from q(z | x) for each example.
 
@@ -59,7 +61,7 @@ def log_likelihood(
     seed : of the pixels, the same as for `evaluate`, and of the noise
     memory : bytes that a chunk of draws may take, on top of the model and the data; by default as
         many as make the model's device work well: 8 MiB on the host, 1 GiB on most GPUs
-    watch : sees the estimates as they pass, (B,) for some examples, and passes each on
+    progress : show a progress bar, if standard error is a terminal
 
     Returns
     -------
@@ -67,21 +69,27 @@ def log_likelihood(
 
     Raises
     ------
-    InputError : if the model has no p(x), k is below 1, or there is nothing to evaluate on
+    InputError : if the model has no p(x), k is below 1 or above ten million, or there is nothing
+        to evaluate on
 
     References
     ----------
     Burda, Grosse & Salakhutdinov 2015, arXiv:1509.00519, section 5.1.
     """
+    from tqdm import tqdm
+
     require_likelihood(model)
+    if require_draws(k) > MOST_DRAWS:
+        raise InputError(f"k is {k:.3g}, more than {MOST_DRAWS}; 5000 is usual")
     require_fitting(model, scaling)
     n = require_examples(model, split)
     memory = model.params.device.working_set if memory is None else memory
-    estimates = watch(_estimates(model, split, scaling, require_draws(k), seed, memory))
-    to_host = model.params.device.to_host
-    log_px = np.concatenate([np.zeros(0), *(to_host(estimate) for estimate in estimates)])
-    if len(log_px) != n:
-        raise InputError("watch keeps estimates back; it has to pass on each")
+    estimates = _estimates(model, split, scaling, require_draws(k), seed, memory)
+    log_px, to_host = np.empty(0), model.params.device.to_host
+    with tqdm(total=n, unit="example", disable=None if progress else True, leave=False) as bar:
+        for estimate in estimates:
+            log_px = np.append(log_px, to_host(estimate))
+            bar.update(len(estimate))
     error = float(log_px.std(ddof=1)) / sqrt(n) if n > 1 else float("nan")
     return LogLikelihood(float(log_px.mean()), error, k, n)
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import zlib
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,11 @@ from npvae.devices import find_device
 from npvae.errors import DataError
 from npvae.runs.environment import versions
 from npvae.runs.settings import Settings
-from npvae.storage.atomic import write_whole
+from npvae.storage.json_files import read_json, write_json
 from npvae.storage.reading import quote, reading
 
 FORMAT = 1
 CHANGEABLE = ("epochs", "patience", "data", "device")  # settings, when a run is resumed
-LARGEST = 1 << 24  # bytes; JSON takes some ten times as much memory
 
 
 def write_config(path: Path, settings: Settings, dataset: Dataset, n_parameters: int) -> str:
@@ -99,48 +97,13 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     what, advice = "a run's config", "restore it, or train again"
     with reading(path, what, advice):
-        if path.stat().st_size > LARGEST:
-            raise DataError(f"{path} is too large for {what}; {advice}")
-        config = _object(json.loads(path.read_text(encoding="utf-8")))
+        config = read_json(path)
         if type(config["format"]) is not int or config["format"] != FORMAT:
             raise DataError(
                 f"{path} has format {quote(repr(config['format']))}; this npvae reads format "
                 f"{FORMAT}: use the npvae that wrote it"
             )
-        return config | {part: _object(config[part]) for part in ("settings", "data")}
-
-
-def read_metrics(path: Path) -> dict[str, Any]:
-    """Read metrics.json; nothing, if there is none yet.
-
-    Raises
-    ------
-    DataError : if it is damaged
-    """
-    if not path.exists():
-        return {}
-    with reading(path, "a run's metrics", "delete it, and evaluate again"):
-        return _object(json.loads(path.read_text(encoding="utf-8")))
-
-
-def _object(content: Any) -> dict[str, Any]:
-    """Refuse JSON that is no object, a list of pairs for instance."""
-    if not isinstance(content, dict):
-        raise ValueError("a JSON object was expected")
-    return content
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file with every number that is not one (NaN) as null."""
-    with write_whole(path, "w", encoding="utf-8") as file:
-        json.dump(finite(content), file, indent=2, allow_nan=False)
-        file.write("\n")
-
-
-def finite(content: Any) -> Any:
-    """Return JSON content with None in place of each NaN and infinity, which JSON does not have."""
-    if isinstance(content, dict):
-        return {key: finite(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [finite(value) for value in content]
-    return None if isinstance(content, float) and not isfinite(content) else content
+        for part in ("settings", "data"):
+            if not isinstance(config[part], dict):
+                raise ValueError(f"its {part} are not a JSON object")
+        return config

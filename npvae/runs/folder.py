@@ -15,13 +15,15 @@ from npvae.devices import CPU, Device
 from npvae.errors import DataError, InputError
 from npvae.runs.building import build_schedules
 from npvae.runs.checkpoints import Checkpoint, read_checkpoint, save_checkpoint
-from npvae.runs.config import CHANGEABLE, read_config, read_metrics, write_config, write_json
+from npvae.runs.config import CHANGEABLE, read_config, write_config
 from npvae.runs.history import history_columns, write_history
+from npvae.runs.metrics import read_metrics
 from npvae.runs.model_file import Model, SavedModel, load_model, model_checksum, save_model
 from npvae.runs.provenance import PARTS, load_same_data
 from npvae.runs.settings import Settings
 from npvae.storage.arrays import write_arrays
 from npvae.storage.atomic import is_part, remove_parts, write_whole
+from npvae.storage.json_files import write_json
 from npvae.storage.lock import locked
 from npvae.storage.reading import quote
 from npvae.training import Trainer

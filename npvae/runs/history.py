@@ -1,6 +1,7 @@
 """history.csv: what a training did, a line an epoch, in nats an example."""
 
 import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ import numpy as np
 
 from npvae.figures.curves import COLUMNS
 from npvae.storage.atomic import write_whole
-from npvae.storage.reading import reading
+from npvae.storage.reading import open_regular, reading
 from npvae.training import EpochRecord
+
+LARGEST = 1 << 28  # bytes: a million epochs of a hundred columns
 
 
 def write_history(path: str | Path, records: Sequence[EpochRecord]) -> None:
@@ -45,7 +48,7 @@ def history_columns(path: str | Path) -> dict[str, list[float]]:
     """
     with (
         reading(path, "a run's history", "resume the run, which writes it anew"),
-        open(path, newline="", encoding="utf-8") as file,
+        io.TextIOWrapper(open_regular(path, LARGEST), encoding="utf-8", newline="") as file,
     ):
         names, *rows = list(csv.reader(file, strict=True))
         table = np.array(rows, dtype=float).reshape(len(rows), len(names))

@@ -1,7 +1,8 @@
-"""NumPy's own files: .npy, looked at through a memory map, and .npz, read whole."""
+"""NumPy's own files: .npy, read into memory or, where it is large, mapped, and .npz."""
 
 import io
 import math
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npvae.errors import DataError
-from npvae.storage.reading import LIMIT, quote, reading
+from npvae.storage.reading import LIMIT, open_regular, quote, reading
 
 if TYPE_CHECKING:
     import zipfile
@@ -27,8 +28,52 @@ READ_HEADER = {
 }
 
 
-def map_array(path: str | Path) -> Array:
-    """Return the array in an .npy file as a memory map: nothing but its header is read.
+class MappedArray(np.memmap):
+    """An array in a file that is too large to be read at once, and whether it is still the same.
+
+    Each access looks at the file first. A file that was cut short would end Python (a bus error),
+    and one that was overwritten would hand other numbers to the rest of a training.
+    """
+
+    stamp: tuple[int, int, int] | None = None  # of the file, when it was opened
+
+    def __array_finalize__(self, obj: Any) -> None:
+        super().__array_finalize__(obj)
+        self.stamp = getattr(obj, "stamp", None)
+
+    def __getitem__(self, index: Any) -> Any:
+        if self.filename is not None and self.stamp is not None:
+            self.require_unchanged()
+        return super().__getitem__(index)
+
+    def require_unchanged(self) -> None:
+        """Refuse a file that has been changed, replaced or removed since it was opened.
+
+        Raises
+        ------
+        DataError : it has
+        """
+        try:
+            same = self.stamp == _stamp(os.stat(str(self.filename)))
+        except OSError:
+            same = False
+        if not same:
+            raise DataError(
+                f"{self.filename} has changed since it was opened, so the numbers that are still "
+                "to be read are others; restore the file, or begin again with the new one"
+            )
+
+
+def _stamp(found: os.stat_result) -> tuple[int, int, int]:
+    """Return what differs once a file has been replaced, written to or cut."""
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def read_array(path: str | Path) -> Array:
+    """Return the array in an .npy file: in memory up to `LIMIT` bytes, else mapped.
+
+    What is in memory no longer depends on the file. A `MappedArray` looks at the file with each
+    access, and refuses to go on once the file has changed.
 
     Raises
     ------
@@ -36,14 +81,20 @@ def map_array(path: str | Path) -> Array:
     """
     with reading(path, "an .npy file", ADVICE), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about headers that Python 2 wrote
-        with open(path, "rb") as file:
-            surplus = _surplus(file, Path(path).stat().st_size)
-        if surplus:
-            raise DataError(
-                f"{path} is {surplus} bytes longer than its header says; if several arrays were "
-                "saved into this one file, save them with np.savez"
-            )
-        return np.lib.format.open_memmap(path, mode="r")
+        with open_regular(path) as file:
+            found = os.fstat(file.fileno())
+            if surplus := _surplus(file, found.st_size):
+                raise DataError(
+                    f"{path} is {surplus} bytes longer than its header says; if several arrays "
+                    "were saved into this one file, save them with np.savez"
+                )
+            if found.st_size <= LIMIT:
+                file.seek(0)
+                return np.lib.format.read_array(file, allow_pickle=False)
+        mapped = np.lib.format.open_memmap(path, mode="r").view(MappedArray)
+        mapped.stamp = _stamp(found)
+        mapped.require_unchanged()
+        return mapped
 
 
 def write_arrays(file: IO[bytes], arrays: Mapping[str, Array]) -> None:
@@ -87,11 +138,12 @@ def read_arrays(path: str | Path, *, packed: bool = True) -> dict[str, Array]:
     with (
         reading(path, what, advice),
         warnings.catch_warnings(),
-        zipfile.ZipFile(path) as archive,
+        open_regular(path) as packed_file,
+        zipfile.ZipFile(packed_file) as archive,
     ):
         warnings.simplefilter("ignore")
         members = archive.infolist()
-        _check_members(members, path, packed, advice)
+        _check_members(members, path, packed, advice, os.fstat(packed_file.fileno()).st_size)
         for member in members:
             with archive.open(member) as file:
                 if _surplus(file, member.file_size):
@@ -105,7 +157,7 @@ def read_arrays(path: str | Path, *, packed: bool = True) -> dict[str, Array]:
 
 
 def _check_members(
-    members: "list[zipfile.ZipInfo]", path: str | Path, packed: bool, advice: str
+    members: "list[zipfile.ZipInfo]", path: str | Path, packed: bool, advice: str, length: int
 ) -> None:
     """Refuse an archive by its table of contents, before anything is unpacked."""
     import zipfile
@@ -121,7 +173,7 @@ def _check_members(
         raise DataError(f"{path} holds two arrays of the same name; {advice}")
     ways = {member.compress_type for member in members}
     known = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} if packed else {zipfile.ZIP_STORED}
-    if not ways <= known or (not packed and size > Path(path).stat().st_size):
+    if not ways <= known or (not packed and size > length):
         raise DataError(f"{path} is packed in another way than NumPy packs it; {advice}")
 
 

@@ -1,6 +1,7 @@
 """Files are written whole or not at all: to a temporary neighbour first, then renamed."""
 
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -47,7 +48,7 @@ def write_whole(path: str | Path, mode: str = "wb", **options: Any) -> Iterator[
             file.flush()
             os.fsync(file.fileno())
         with suppress(OSError):  # some file systems have no permissions to change
-            os.chmod(temporary, 0o666 & ~_umask())
+            os.chmod(temporary, _permissions(path))
         _rename(temporary, path)
     except BaseException as error:
         with suppress(OSError):
@@ -89,6 +90,14 @@ def _flush_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _permissions(path: Path) -> int:
+    """Return those of the file that is replaced or, where there is none, those of a new file."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return 0o666 & ~_umask()
 
 
 def _umask() -> int:

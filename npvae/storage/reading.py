@@ -1,13 +1,62 @@
-"""Whatever is wrong with a file becomes one `DataError` that names the file."""
+"""Only regular files are read; whatever is wrong with one becomes a `DataError` that names it."""
 
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from npvae.errors import DataError, NpvaeError
 
 LIMIT = 1 << 30  # bytes that what an archive or a folder of images holds may unpack to
 LONGEST_QUOTE = 200  # characters of a file's own text, or of a decoder's words, in a message
+
+DO_NOT_WAIT = getattr(os, "O_NONBLOCK", 0)  # for somebody to write into a FIFO
+AS_BYTES = getattr(os, "O_BINARY", 0)  # on Windows
+
+
+def open_regular(path: str | Path, limit: int | None = None) -> BinaryIO:
+    """Open a file to read its bytes, but no FIFO, device or folder, and none above `limit` bytes.
+
+    Reading a FIFO may wait for ever, and some devices never end. Call it within `reading`, which
+    names the file.
+
+    Parameters
+    ----------
+    path : the file; a symbolic link is followed
+    limit : the most bytes that it may have; None for any size
+
+    Raises
+    ------
+    OSError : the file is not there, or may not be read
+    ValueError : it is not a regular file, or is too large
+    """
+    handle = os.open(path, os.O_RDONLY | DO_NOT_WAIT | AS_BYTES)
+    try:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError("it is not a regular file")
+        if limit is not None and found.st_size > limit:
+            raise ValueError(f"it has {found.st_size} bytes, more than the {limit} that are read")
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def read_bytes(path: str | Path, limit: int) -> bytes:
+    """Return the content of a regular file of `limit` bytes at most, whatever size it claims.
+
+    Raises
+    ------
+    OSError, ValueError : as for `open_regular`
+    """
+    with open_regular(path, limit) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise ValueError(f"it has more than the {limit} bytes that are read")
+    return content
 
 
 def memory_bound(size: int) -> int:
@@ -27,8 +76,17 @@ def quote(text: object) -> str:
     ('two lines', 206)
     """
     full = str(text)
-    printable = "".join(c if c.isprintable() else " " for c in full[:LONGEST_QUOTE])
-    return " ".join(printable.split()) + (" [...]" if len(full) > LONGEST_QUOTE else "")
+    words = printable(full[:LONGEST_QUOTE]).split()
+    return " ".join(words) + (" [...]" if len(full) > LONGEST_QUOTE else "")
+
+
+def printable(text: object) -> str:
+    r"""Return text with a blank for each character that would steer a terminal.
+
+    >>> printable("a\x1b[31m")
+    'a [31m'
+    """
+    return "".join(c if c.isprintable() else " " for c in str(text))
 
 
 @contextmanager

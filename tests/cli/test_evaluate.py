@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import measured_runs
 import pytest
@@ -12,8 +13,8 @@ import tqdm
 from measured_runs import refused, run
 
 from npvae import Split, evaluate, log_likelihood
-from npvae.cli import evaluate as verb
 from npvae.evaluation.fine_print import likelihood_protocol
+from npvae.runs import metrics as measuring
 from npvae.runs.folder import RunFolder, resume_command
 from npvae.storage.lock import locked
 
@@ -201,9 +202,9 @@ def test_the_seed_changes_the_figures_and_the_memory_does_not(copy):
 
 def test_the_memory_reaches_the_estimate(copy, monkeypatch):
     given = []
-    real = verb.log_likelihood
+    real = measuring.log_likelihood
     monkeypatch.setattr(
-        verb, "log_likelihood", lambda *a, memory, **b: given.append(memory) or real(*a, **b)
+        measuring, "log_likelihood", lambda *a, memory, **b: given.append(memory) or real(*a, **b)
     )
     folder = copy()
     for options in ([], ["--memory-mb", "2.5"]):
@@ -323,7 +324,7 @@ def test_a_folder_in_which_another_process_trains_is_left_alone(copy, capsys, mo
 
     folder = copy()
     before = files_of(folder)
-    monkeypatch.setattr(verb, "log_likelihood", never)
+    monkeypatch.setattr(measuring, "log_likelihood", never)
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], **pipes) as holder:
         assert holder.stdout.readline() == "held\n"
@@ -335,7 +336,7 @@ def test_a_folder_in_which_another_process_trains_is_left_alone(copy, capsys, mo
 
 
 def test_while_it_estimates_no_training_can_begin(copy, capsys, monkeypatch):
-    folder, real = copy(), verb.log_likelihood
+    folder, real = copy(), measuring.log_likelihood
 
     def estimate(*arguments, **options):
         again = run("train", "--resume", folder, "--epochs", 2)
@@ -343,7 +344,7 @@ def test_while_it_estimates_no_training_can_begin(copy, capsys, monkeypatch):
         assert "is in use by another npvae" in capsys.readouterr().err
         return real(*arguments, **options)
 
-    monkeypatch.setattr(verb, "log_likelihood", estimate)
+    monkeypatch.setattr(measuring, "log_likelihood", estimate)
     assert run("evaluate", folder, *SAMPLES) == 0
     with locked(folder / ".lock", "it is free again"):
         pass
@@ -412,10 +413,24 @@ def test_labels_that_the_model_does_not_know(copy, capsys):
     assert "to 4, expected 0 to 2: this model knows 3 of them" in line
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_figures_that_are_not_finite_are_an_error_and_not_kept(copy, capsys, monkeypatch):
+    folder = copy()
+    before = files_of(folder)
+    real = measuring.evaluate
+    monkeypatch.setattr(
+        measuring, "evaluate", lambda *a: replace(real(*a), elbo=float("nan"), kl=float("inf"))
+    )
+    for options in ([], SAMPLES, ["--json"]):
+        assert run("evaluate", folder, *options) == 1
+        assert "elbo, kl" in capsys.readouterr().err
+    assert files_of(folder) == before
+
+
 # ---- bad input -----------------------------------------------------------------------------------
 
 BAD = {
-    "nothing --samples 20": "nothing is no run",
+    "nothing --samples 20": "nothing is not a run",
     "vae --samples 0": "'0' given, expected a whole number, at least 1",
     "vae --samples=-3": "'-3' given, expected a whole number, at least 1",
     "vae --samples 2.5": "'2.5' given, expected a whole number, at least 1",
@@ -426,6 +441,8 @@ BAD = {
     "vae --examples 81 --part train": "--examples 81: the train part has 80",
     "vae --seed=-1": "'-1' given, expected a whole number, at least 0",
     "vae --memory-mb 0": "'0' given, expected a number, above 0",
+    "vae --samples 1000000000000000000": "--samples",
+    "vae --memory-mb 1e308": "--memory-mb",
     "vae --memory-mb inf": "'inf' given, expected a number",
     "vae --samples 20 --data table.npy": "table.npy, split by seed 0 has changed since",
     "autoencoder --samples 20": "it has no p(x) to estimate; train a VAE for that",
@@ -447,7 +464,7 @@ def test_damaged_metrics_are_refused_before_anything_is_measured(
 ):
     folder = copy()
     (folder / "metrics.json").write_bytes(content)
-    monkeypatch.setattr(verb, "log_likelihood", None)
+    monkeypatch.setattr(measuring, "log_likelihood", None)
     line = refused(capsys, "evaluate", folder, *SAMPLES)
     assert "metrics.json cannot be read as a run's metrics" in line
     assert "delete it, and evaluate again" in line
@@ -456,6 +473,6 @@ def test_damaged_metrics_are_refused_before_anything_is_measured(
 
 def test_a_run_without_a_validation_part(capsys):
     asked = ["evaluate", "all-to-train", "--part", "validation"]
-    assert "no example to evaluate on" in refused(capsys, *asked)
+    assert "no examples" in refused(capsys, *asked)
     words = "--examples 1: the validation part has 0"
     assert words in refused(capsys, *asked, "--examples", 1)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from npvae.datasets import glyph_set as module
-from npvae.datasets.glyph_set import cache_file, load_glyphs
+from npvae.datasets import glyphs as module
+from npvae.datasets.glyphs import cache_file, load_glyphs
 from npvae.errors import InputError
 
 SIZES = {"n_train": 24, "n_test": 6}
@@ -104,6 +104,10 @@ def test_a_damaged_file_is_drawn_anew(keeping, drawn, damage):
     "change",
     [
         {"0_images": np.zeros((24, 3), np.uint8)},
+        {"0_images": np.zeros((24, 784), np.uint8)},
+        {"0_labels": np.arange(24) % 10},
+        {"sha256": np.zeros(32, np.uint8)},
+        {"sha256": None},
         {"1_slant": None},
         {"1_slant": np.full(6, np.nan)},
         {"0_labels": np.full(24, 10)},
@@ -118,6 +122,13 @@ def test_a_sound_file_with_other_arrays_is_drawn_anew(keeping, drawn, change):
     with np.load(path) as file:
         arrays = dict(file) | change
     np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
+    load_glyphs(**SIZES)
+    assert drawn == [24, 6, 24, 6]
+
+
+def test_a_file_of_another_seed_under_this_name_is_drawn_anew(keeping, drawn):
+    load_glyphs(**SIZES, seed=1)
+    cache_file(1, (24, 6)).rename(cache_file(0, (24, 6)))
     load_glyphs(**SIZES)
     assert drawn == [24, 6, 24, 6]
 

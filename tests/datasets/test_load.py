@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from npvae.datasets import NAMES, catalogue, default_dataset, load_dataset
-from npvae.datasets import glyph_set as glyph_module
+from npvae.datasets import glyphs as glyph_module
 from npvae.datasets import load as module
 from npvae.datasets import mnist as mnist_module
 from npvae.errors import DataError, DataUnavailableError, InputError

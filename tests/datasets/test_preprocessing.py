@@ -1,11 +1,20 @@
 """From stored numbers to x and back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from npvae.datasets.dataset import Dataset, Split
-from npvae.datasets.preprocessing import Pixels, Standardized, moments_of, scaling_for
-from npvae.errors import InputError
+from npvae.datasets.preprocessing import (
+    Pixels,
+    Standardized,
+    column_statistics,
+    moments_of,
+    remark_on_columns,
+    scaling_for,
+)
+from npvae.errors import DataError, InputError
 
 
 @pytest.mark.parametrize("v", [0, 1, 128, 254, 255])
@@ -75,6 +84,57 @@ def test_a_column_that_never_varies_keeps_its_unit():
     assert isinstance(scaling, Standardized)
     assert scaling.std[0] == 1
     np.testing.assert_allclose(scaling.encode(x[:1], None, np.float64)[0, 0], 0, atol=1e-12)
+
+
+def test_a_column_that_hardly_varies_has_a_floor_for_its_spread():
+    """One of 1,000 numbers is 1: std is 0.0316, and the 1 lies 31.6 of them from the mean."""
+    x = np.stack([np.zeros(1010), np.arange(1010.0) % 7], axis=1)
+    x[500, 0] = 1
+    data = table(x, 1000)
+    assert column_statistics(data).std[0] == pytest.approx(0.0316, rel=1e-2)
+    scaling = scaling_for(data)
+    assert scaling.std[0] == pytest.approx((1 - 1e-3) / 10, rel=1e-12)
+    np.testing.assert_allclose(scaling.std[1], x[:1000, 1].std())
+    assert remark_on_columns(data).startswith("1 of 2 columns hardly vary")
+    assert "0 (counted from 0)" in remark_on_columns(data)
+
+
+@pytest.mark.parametrize(("value", "spread"), [(5e6, 5e6), (-5e6, 5e6), (0.1, 1), (0, 1)])
+def test_a_constant_column_is_divided_by_its_size_or_by_one(value, spread):
+    x = np.stack([np.full(50, value), np.arange(50.0)], axis=1)
+    data = table(x, 40)
+    assert scaling_for(data).std[0] == pytest.approx(spread, rel=1e-12)
+    assert "1 of 2 columns never vary" in remark_on_columns(data)
+
+
+def test_a_copy_on_a_device_leaves_the_original():
+    class Elsewhere:
+        def asarray(self, x):
+            return x + 1
+
+    here = Standardized(np.zeros(2), np.ones(2))
+    there = here.to(Elsewhere())
+    np.testing.assert_array_equal([here.mean, here.std], [[0, 0], [1, 1]])
+    np.testing.assert_array_equal([there.mean, there.std], [[1, 1], [2, 2]])
+
+
+@pytest.mark.parametrize("factor", [1e200, 1e-200, 1e308, 5e-324, np.nan, np.inf])
+def test_a_column_that_cannot_be_standardised_is_named(factor):
+    x = np.stack([np.arange(50.0), factor * (1 + np.arange(50.0) % 2 / 2)], axis=1)
+    data = replace(table(x, 40), columns=("age", "mass"))
+    with pytest.raises(DataError, match="column 'mass'"):
+        scaling_for(data)
+
+
+@pytest.mark.parametrize(
+    ("mean", "std"),
+    [(0, 0), (0, -1), (0, np.nan), (0, np.inf), (np.nan, 1), (np.inf, 1), (1e200, 1), (0, 1e-200)],
+)
+def test_what_a_model_file_would_refuse_is_refused_when_it_is_made(mean, std):
+    with pytest.raises(InputError, match="column 1"):
+        Standardized(np.array([0.0, mean]), np.array([1.0, std]))
+    with pytest.raises(InputError, match="shapes"):
+        Standardized(np.zeros(2), np.ones(3))
 
 
 # ---- the mean of x -------------------------------------------------------------------------------

@@ -3,6 +3,7 @@ import pytest
 
 from npvae.datasets.user_arrays import read_npy, read_npz, understand_array
 from npvae.errors import DataError
+from npvae.storage.arrays import MappedArray
 
 RNG = np.random.default_rng(0)
 BYTES = RNG.integers(0, 256, (12, 4, 5), dtype=np.uint8)
@@ -43,13 +44,34 @@ def test_what_an_array_means(tmp_path, array, kind, shape, dtype, order):
         assert "Gaussian" in examples.remarks[0]
 
 
-def test_numbers_that_can_stay_as_they_are_stay_on_disk(tmp_path):
+@pytest.fixture
+def little_memory(monkeypatch):
+    monkeypatch.setattr("npvae.storage.arrays.LIMIT", 100)
+
+
+def test_numbers_that_can_stay_as_they_are_stay_on_disk(tmp_path, little_memory):
     for array in (BYTES, UNIT, UNIT.reshape(12, 20), np.asfortranarray(UNIT.reshape(12, 20))):
         np.save(tmp_path / "x.npy", array)
         x = read_npy(tmp_path / "x.npy").x
-        assert isinstance(x, np.memmap)
+        assert isinstance(x, MappedArray)
         assert np.shares_memory(x, x.base)
         del x
+
+
+@pytest.mark.parametrize(
+    ("array", "advice"),
+    [
+        (BYTES > 100, "uint8"),
+        (BYTES.astype(int), "uint8"),
+        (np.asfortranarray(UNIT), "ascontiguousarray"),
+    ],
+)
+def test_numbers_that_would_be_copied_are_refused_where_they_are_many(
+    tmp_path, little_memory, array, advice
+):
+    np.save(tmp_path / "x.npy", array)
+    with pytest.raises(DataError, match=rf"x\.npy takes .+{advice}"):
+        read_npy(tmp_path / "x.npy")
 
 
 def test_big_endian_floats_keep_their_values(tmp_path):

@@ -71,8 +71,9 @@ def test_validation_takes_from_the_training_part_only(tmp_path):
             load_dataset(path, validation=n)
 
 
-def test_a_large_npy_file_is_never_in_memory(tmp_path):
+def test_a_large_npy_file_is_never_in_memory(tmp_path, monkeypatch):
     """A file of 200 MB, of which a few megabytes at a time are looked at."""
+    monkeypatch.setattr("npvae.storage.arrays.LIMIT", 1 << 20)
     path = tmp_path / "large.npy"
     big = np.lib.format.open_memmap(path, "w+", np.uint8, (2_000, 100_000))
     big[1_999, 0] = 77

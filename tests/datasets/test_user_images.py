@@ -1,3 +1,6 @@
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -102,10 +105,47 @@ def test_a_broken_image_is_named(tmp_path):
             read_image_folder(tmp_path)
 
 
-def test_sixteen_bits_are_refused(tmp_path):
-    save(GREY.astype(np.uint16), tmp_path / "a.png")
-    with pytest.raises(DataError, match=r"a\.png has more than 8 bits"):
+def png(bits, colour, channels):
+    """A .png of 5 x 4 pixels with so many bits a channel, which Pillow cannot write."""
+
+    def chunk(kind, content):
+        body = kind + content
+        return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", 5, 4, bits, colour, 0, 0, 0)
+    row = b"\0" + bytes(5 * channels * bits // 8)
+    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(4 * row)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
+@pytest.mark.parametrize(("colour", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
+def test_sixteen_bits_are_refused(tmp_path, colour, channels):
+    (tmp_path / "a.png").write_bytes(png(8, colour, channels))
+    assert len(read_image_folder(tmp_path).x) == 1
+    (tmp_path / "a.png").write_bytes(png(16, colour, channels))
+    with pytest.raises(DataError, match=r"a\.png has 16 bits"):
         read_image_folder(tmp_path)
+
+
+def test_sixteen_bits_of_a_tiff_are_refused(tmp_path):
+    save(GREY.astype(np.uint16), tmp_path / "a.tif")
+    with pytest.raises(DataError, match=r"a\.tif has 16 bits"):
+        read_image_folder(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "webp"])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_images_are_turned_upright(tmp_path, suffix, orientation):
+    turned = {1: GREY, 3: np.rot90(GREY, 2), 6: np.rot90(GREY, -1), 8: np.rot90(GREY)}[orientation]
+    exif = Image.Exif()
+    exif[274] = orientation
+    options = {"lossless": True} if suffix == "webp" else {}
+    save(GREY, tmp_path / f"a.{suffix}", exif=exif, **options)
+    examples = read_image_folder(tmp_path)
+    assert examples.shape[:2] == turned.shape
+    pictures = examples.x.reshape(1, *examples.shape)
+    pictures = pictures[0] if pictures.ndim == 3 else pictures[0, ..., 0]
+    np.testing.assert_array_equal(pictures, turned)
 
 
 def test_a_decompression_bomb_is_refused(tmp_path, monkeypatch):

@@ -71,10 +71,102 @@ def test_label_column_of_a_table_without_header(read):
     assert list(examples.labels) == ["setosa", "versicolor"]
 
 
-def test_text_in_the_first_line_only_by_accident_does_not_vanish_silently(read):
-    """Without being told of its labels, a table without header is refused, not cut by a line."""
-    with pytest.raises(DataError, match=r"line 2, column 'setosa': 'virginica'.+label_column"):
-        read("5.1,3.5,setosa\n7.0,3.2,virginica\n")
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("5.1,3.5,setosa\n7.0,3.2,virginica\n", "column 2 .+'setosa'.+label_column"),
+        ("1.0,2.x,3.0\n4,5,6\n", r"column 1 .+'2\.x'"),
+        ("1,2,3x\n4,5,6\n", "'3x'"),
+        ("1.O\n2.0\n", r"'1\.O'"),
+        ("a,2019,2020\n1,2,3\n", "'a'"),
+        ("0,2,label\n1,2,3\n", "'label'"),
+        ("0,1,extra\n5,6,7\n", "'extra'"),
+    ],
+)
+def test_a_first_line_that_may_be_a_header_or_a_row_is_refused(read, text, column):
+    with pytest.raises(DataError, match=f"line 1, {column}" if "column" in column else column):
+        read(text)
+
+
+@pytest.mark.parametrize("header", ["0,1,2,label", "1,2,3,label"])
+def test_columns_that_are_numbered_may_stand_beside_the_labels(read, header):
+    examples = read(f"{header}\n7,8,9,5\n")
+    np.testing.assert_array_equal(examples.x, [[7, 8, 9]])
+    assert list(examples.labels) == ["5"]
+
+
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;"])
+def test_a_line_of_excel_s_names_the_separator(read, first):
+    examples = read(f"{first}\r\na;b\r\n1;2\r\n")
+    np.testing.assert_array_equal(examples.x, [[1, 2]])
+    with pytest.raises(DataError, match="line 3, column 'b'"):
+        read(f"{first}\na;b\n1;x\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1,5;2,5\n3,5;4,5\n", "1,5\t2\n", "a;b\n1;2,5\n", 'a,b\n1,"2,5"\n', "a\tb\n1\t-2,5e3\n"],
+)
+def test_decimal_commas_are_refused(read, text):
+    with pytest.raises(DataError, match=r"line.+has a comma"):
+        read(text)
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "index", "id"])
+@pytest.mark.parametrize("start", [0, 1])
+def test_an_index_is_left_out(read, name, start):
+    examples = read(f"{name},a,y\n{start},5,1\n{start + 1},6,2\n")
+    np.testing.assert_array_equal(examples.x, [[5], [6]])
+    assert (examples.columns, list(examples.labels)) == (("a",), ["1", "2"])
+    assert any("index" in remark for remark in examples.remarks)
+
+
+def test_an_index_that_does_not_count(read):
+    for name in ("", "Unnamed: 0"):
+        with pytest.raises(DataError, match=r"line 1, column 0 .+index=False"):
+            read(f"{name},a\n3,5\n1,6\n")
+    assert read("id,a\n3,5\n1,6\n").columns == ("id", "a")
+    assert read(",0,1\n0,5,7\n1,6,8\n").columns == ("0", "1")
+    with pytest.raises(DataError, match="no column but an index"):
+        read("id\n0\n1\n")
+    assert "index" in read("".join(f"{i},5\n" for i in range(10))).remarks[-1]
+
+
+@pytest.mark.parametrize(
+    ("names", "complaint"),
+    [
+        ("pixel0,pixel2,pixel1,pixel3", "'pixel2'"),
+        ("pixel0,pixel0,pixel1,pixel2", "'pixel0'"),
+        ("pixel5,pixel6,pixel7,pixel8", "'pixel5'"),
+        ("1x1,2x1,1x2,2x2", "'2x1'"),
+        ("1x1,1x2,2x1,2x2,3x2", "'3x2'|pixels"),
+        ("1x1,1x2,1x3,2x1,2x2", "'1x3'|pixels"),
+        ("pixel0,1x1,pixel2,pixel3", "'1x1'"),
+        ("a,b,a,c", "several columns are called 'a'"),
+    ],
+)
+def test_columns_out_of_order_or_twice(read, names, complaint):
+    with pytest.raises(DataError, match=complaint):
+        read(f"{names},label\n{'7,' * (names.count(',') + 1)}1\n")
+
+
+@pytest.mark.parametrize(
+    ("names", "shape"),
+    [
+        ("1x1,1x2,1x3,2x1,2x2,2x3", (2, 3)),
+        ("0x0,0x1,1x0,1x1,2x0,2x1", (3, 2)),
+        ("pixel1,pixel2,pixel3,pixel4", (2, 2)),
+        ("pixel0,pixel1,pixel2", (3,)),
+    ],
+)
+def test_pixels_of_a_rectangle(read, names, shape):
+    examples = read(f"{names}\n{','.join(map(str, range(names.count(',') + 1)))}\n")
+    assert (examples.kind, examples.shape) == ("pixels", shape)
+
+
+def test_names_of_pixels_without_pixels_are_remarked_on(read):
+    assert "named as pixels" in read("pixel0,pixel1\n0.5,3\n").remarks[0]
+    assert "'extra'" in read("pixel0,pixel1,extra\n5,3,2\n").remarks[0]
 
 
 @pytest.mark.parametrize("missing", ["", "NA", "n/a", "nan", "NaN", "null", "None", "?", '""'])
@@ -96,7 +188,6 @@ def test_a_missing_value_is_named_by_line_and_column(read, missing, header):
         ("a,b\n1,2,3\n", "line 2: 3 cells, where the first line has 2"),
         ("a,b\n1,2\n1\n", "line 3: 1 cells"),
         ("a,b\n1,x\n", "line 2, column 'b': 'x' is not a number"),
-        ("a;b\n1;2,5\n", "line 2, column 'b': '2,5' is not a number .with a decimal point"),
         ("a,b\n1,1_000\n", "'1_000' is not a number"),
         ("a,b\n1,inf\n", "'inf' is not finite"),
         ("a,b\n1,-1e999\n", "not finite"),

@@ -8,10 +8,11 @@ import pytest
 
 from npvae import VAE, DataError, Dataset, InputError, Pixels, Split, save_model
 from npvae.runs.building import load_data, resolve
-from npvae.runs.config import read_config, what_differs, write_config, write_json
+from npvae.runs.config import read_config, what_differs, write_config
 from npvae.runs.environment import peak_memory_mb, versions
 from npvae.runs.folder import RunFolder
 from npvae.runs.settings import Settings
+from npvae.storage.json_files import write_json
 
 
 @pytest.fixture(autouse=True)

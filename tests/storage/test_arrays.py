@@ -1,5 +1,6 @@
 import gc
 import io
+import os
 import zipfile
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from npvae.errors import DataError
 from npvae.storage import arrays as module
-from npvae.storage.arrays import map_array, read_arrays, write_arrays
+from npvae.storage.arrays import MappedArray, read_array, read_arrays, write_arrays
 
 ARRAY = np.arange(60, dtype=np.float32).reshape(12, 5)
 
@@ -18,12 +19,55 @@ def npy(array, **options):
     return buffer.getvalue()
 
 
-def test_an_npy_file_is_mapped_not_read(tmp_path):
+def test_an_npy_file_is_read_into_memory(tmp_path):
     np.save(tmp_path / "x.npy", ARRAY)
-    mapped = map_array(tmp_path / "x.npy")
-    assert isinstance(mapped, np.memmap)
-    assert not mapped.flags.writeable
-    np.testing.assert_array_equal(mapped, ARRAY)
+    found = read_array(tmp_path / "x.npy")
+    np.save(tmp_path / "x.npy", ARRAY[:1])  # which changes nothing
+    assert type(found) is np.ndarray
+    np.testing.assert_array_equal(found, ARRAY)
+
+
+@pytest.fixture
+def mapped(tmp_path, monkeypatch):
+    """An array that is too large for the memory, and its file."""
+    monkeypatch.setattr(module, "LIMIT", 100)
+    path = tmp_path / "x.npy"
+    np.save(path, ARRAY)
+    return read_array(path), path
+
+
+def test_a_large_npy_file_is_mapped(mapped):
+    array, _ = mapped
+    assert isinstance(array, MappedArray)
+    assert not array.flags.writeable
+    np.testing.assert_array_equal(array.reshape(-1, 5)[[3, 1]][1:], ARRAY[[1]])
+
+
+def replace(path):
+    """Put a file of the same length and the same date in its place."""
+    date = path.stat().st_mtime_ns
+    path.rename(path.with_name("y.npy"))
+    np.save(path, ARRAY + 1)
+    os.utime(path, ns=(date, date))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda path: path.write_bytes(b""),  # any access would be a bus error
+        lambda path: np.save(path, ARRAY + 1),
+        lambda path: path.unlink(),
+        replace,
+    ],
+    ids=["cut", "overwritten", "removed", "replaced"],
+)
+def test_a_mapped_file_that_changes_is_refused(mapped, change):
+    array, path = mapped
+    rows = array.reshape(12, -1)
+    change(path)
+    for read in (lambda: rows[[0]], lambda: rows[2:], lambda: array[0]):
+        with pytest.raises(DataError, match=r"x\.npy has changed"):
+            read()
 
 
 def damaged_npy():
@@ -58,11 +102,11 @@ def test_a_damaged_npy_file_is_named(tmp_path, name):
     path = tmp_path / "x.npy"
     path.write_bytes(damaged_npy()[name])
     with pytest.raises(DataError, match=r"x\.npy"):
-        map_array(path)
+        read_array(path)
 
 
 def test_a_missing_file_is_named(tmp_path):
-    for read in (map_array, read_arrays):
+    for read in (read_array, read_arrays):
         with pytest.raises(DataError, match=r"nothing\.npy cannot be read .+No such file"):
             read(tmp_path / "nothing.npy")
 

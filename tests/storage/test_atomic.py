@@ -93,3 +93,13 @@ def test_a_folder_that_is_a_file_is_an_os_error(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OSError, match="file"), write_whole(tmp_path / "file" / "note.txt"):
         pass
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions are those of Unix")
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path):
+    path = tmp_path / "note.txt"
+    path.write_text("old")
+    path.chmod(0o640)
+    with write_whole(path) as file:
+        file.write(b"new")
+    assert path.stat().st_mode & 0o777 == 0o640

@@ -1,9 +1,16 @@
+import os
+
 import numpy as np
 import pytest
 
+from npvae.datasets import load_dataset
 from npvae.datasets.user_examples import encode_labels, find_range, require_memory
-from npvae.errors import DataError, InputError
-from npvae.storage.reading import quote, reading
+from npvae.errors import DataError, DataUnavailableError, InputError
+from npvae.runs.config import read_config
+from npvae.runs.history import history_columns
+from npvae.runs.metrics import read_metrics
+from npvae.storage.arrays import read_arrays
+from npvae.storage.reading import open_regular, quote, read_bytes, reading
 
 
 def test_any_error_of_a_decoder_names_the_file_and_the_advice():
@@ -102,3 +109,68 @@ def test_one_long_label_cannot_fill_the_memory():
     for labels in (np.array(["a" * 10_000_000] * 10), np.array([b"a" * 10_000_000] * 10)):
         with pytest.raises(DataError, match="would fill the memory"):
             encode_labels(labels, 10, "file")
+
+
+def test_an_error_steers_no_terminal():
+    assert str(DataError("no\x1b[31m file\nhere")) == "no [31m file here"
+    assert str(DataUnavailableError("looked\nin\x07 vain")) == "looked\nin  vain"
+
+
+def test_labels_that_differ_in_control_characters_alone():
+    assert encode_labels(np.array(["a\x1b", "b", "b"]), 3, "file")[1] == ("a ", "b")
+    with pytest.raises(DataError, match="control characters"):
+        encode_labels(np.array(["a\x1b", "a\x07", "b"]), 3, "file")
+
+
+@pytest.fixture
+def fifo(tmp_path):
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("this system has no FIFOs")
+
+    def make(name):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        os.mkfifo(path)
+        return path
+
+    return make
+
+
+def test_neither_a_fifo_nor_a_folder_is_opened(fifo, tmp_path):
+    for path in (fifo("pipe"), tmp_path):
+        with pytest.raises((ValueError, OSError)):
+            open_regular(path)
+    if os.path.exists("/dev/zero"):
+        with pytest.raises(ValueError, match="not a regular file"):
+            read_bytes("/dev/zero", 100)
+
+
+def test_a_file_has_a_largest_size(tmp_path):
+    (tmp_path / "a").write_bytes(bytes(10))
+    assert read_bytes(tmp_path / "a", 10) == bytes(10)
+    with pytest.raises(ValueError, match="10 bytes, more than the 9"):
+        read_bytes(tmp_path / "a", 9)
+    if os.path.exists("/proc/self/maps"):  # which says that it has none
+        with pytest.raises(ValueError, match="more than the 9 bytes"):
+            read_bytes("/proc/self/maps", 9)
+
+
+@pytest.mark.parametrize("name", ["own.npy", "own.npz", "own.csv", "pictures/a.png"])
+def test_a_fifo_is_no_data(fifo, name):
+    path = fifo(name)
+    with pytest.raises(DataError, match="not a regular file"):
+        load_dataset(path.parent if path.suffix == ".png" else path)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda path: read_config(path),
+        lambda path: read_metrics(path),
+        lambda path: history_columns(path),
+        lambda path: read_arrays(path, packed=False),
+    ],
+)
+def test_a_fifo_is_no_file_of_a_run(fifo, read):
+    with pytest.raises(DataError, match="not a regular file"):
+        read(fifo("file"))

@@ -45,7 +45,7 @@ from npvae import (
     save_checkpoint,
     save_model,
 )
-from npvae.datasets import glyph_set, load_dataset
+from npvae.datasets import glyphs, load_dataset
 from npvae.datasets.glyphs import draw_glyphs
 from npvae.datasets.idx import read_idx
 from npvae.runs.building import load_data, resolve
@@ -146,12 +146,12 @@ def make_run():
 
 
 def _glyphs(path):
-    return glyph_set._read(path, (6, 4))
+    return glyphs._read(path)
 
 
 def make_glyphs():
     parts = [draw_glyphs(n, np.random.default_rng(n), progress=False) for n in (6, 4)]
-    glyph_set._keep(Path("glyphs.npz"), *parts)
+    glyphs._keep(Path("glyphs.npz"), *parts)
 
 
 def _read_idx(path):

@@ -1,0 +1,94 @@
+"""metrics.json: what was measured of a run's model, each figure with its protocol."""
+
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from npvae.datasets.dataset import Split
+from npvae.datasets.preprocessing import Scaling
+from npvae.evaluation.elbo import EVALUATION_SEED, evaluate
+from npvae.evaluation.fine_print import likelihood_protocol, protocol
+from npvae.evaluation.importance import log_likelihood
+from npvae.runs.model_file import Model
+from npvae.storage.json_files import read_json, write_json
+from npvae.storage.reading import reading
+from npvae.vae import VAE
+
+WITH_K = "log_likelihood"  # figures of an entry by the number of draws
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """Read metrics.json; nothing, if there is none yet.
+
+    Raises
+    ------
+    DataError : if it is damaged
+    """
+    if not path.exists():
+        return {}
+    with reading(path, "a run's metrics", "delete it, and evaluate again"):
+        return read_json(path)
+
+
+def add_metrics(path: Path, before: dict[str, Any], entry: str, metrics: dict[str, Any]) -> None:
+    """Write figures beside those of the same model, and beside those of other numbers of draws."""
+    earlier = before.get(entry)
+    others = earlier.get(WITH_K) if isinstance(earlier, dict) else None
+    if isinstance(others, dict):
+        metrics = metrics | {WITH_K: others | metrics.get(WITH_K, {})}
+    write_json(path, before | {entry: metrics})
+
+
+def entry_name(part: str, examples: int | None, seed: int) -> str:
+    """Return where in metrics.json the figures of so many examples and of a seed belong.
+
+    >>> entry_name("test", None, 0), entry_name("test", 500, 1)
+    ('test', 'test_500_seed1')
+    """
+    of_some = "" if examples is None else f"_{examples}"
+    return part + of_some + ("" if seed == EVALUATION_SEED else f"_seed{seed}")
+
+
+def measure(
+    model: Model, split: Split, scaling: Scaling, seed: int = EVALUATION_SEED, part: str = "test"
+) -> dict[str, Any]:
+    """Return the figures of `evaluate` and their protocol."""
+    found = evaluate(model, split, scaling, seed)
+    figures = {
+        "elbo": found.elbo,
+        "reconstruction": found.reconstruction,
+        "kl": found.kl,
+        "kl_per_latent": list(found.kl_per_latent),
+        "active_units": found.active_units,
+        "protocol": protocol(model, scaling, found.n, seed, part),
+    }
+    if not isinstance(model, VAE):  # no prior, no ELBO
+        del figures["elbo"], figures["kl"], figures["kl_per_latent"]
+    elif model.bound_name != "ELBO":
+        figures["bound"], figures["bound_name"] = found.bound, model.bound_name
+    return figures
+
+
+def measure_likelihood(
+    model: VAE, split: Split, scaling: Scaling, k: int, seed: int, part: str, memory: int | None
+) -> dict[str, Any]:
+    """Return the figures of `log_likelihood` and their protocol; meanwhile, a progress bar."""
+    found = log_likelihood(model, split, scaling, k, seed=seed, memory=memory, progress=True)
+    return {
+        "name": "log p(x | y)" if model.n_y else "log p(x)",
+        "log_px": found.log_px,
+        "standard_error": found.standard_error,
+        "k": found.k,
+        "protocol": likelihood_protocol(model, scaling, found, seed, part),
+    }
+
+
+def not_finite(metrics: dict[str, Any]) -> list[str]:
+    """Return the names of the figures that are NaN or infinite.
+
+    The standard error over a single example, which has none, is not among them.
+    """
+    figures = {name: value for name, value in metrics.items() if isinstance(value, float)}
+    for k, found in metrics.get(WITH_K, {}).items():
+        figures[f"log p(x) with {k} draws"] = found["log_px"]
+    return [name for name, value in figures.items() if not isfinite(value)]

@@ -1,0 +1,67 @@
+"""JSON files: written without NaN, read only if they are small, regular and not deeply nested."""
+
+import json
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from npvae.storage.atomic import write_whole
+from npvae.storage.reading import read_bytes
+
+LARGEST = 1 << 24  # bytes; JSON takes some ten times as much memory
+DEEPEST = 20  # objects within each other; npvae's own files need five
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file with every number that is not one (NaN) as null."""
+    with write_whole(path, "w", encoding="utf-8") as file:
+        json.dump(finite(content), file, indent=2, allow_nan=False)
+        file.write("\n")
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """Return the object in a JSON file; call it within `reading`, which names the file.
+
+    Raises
+    ------
+    ValueError : the file is too large, is not JSON, is too deeply nested, or is not an object
+    """
+    return parse_json(read_bytes(path, LARGEST).decode("utf-8"))
+
+
+def parse_json(text: str) -> dict[str, Any]:
+    """Return the object that a JSON text describes.
+
+    Raises
+    ------
+    ValueError : it is not JSON, is too deeply nested, or describes something else
+
+    >>> parse_json('{"latent": 20}')
+    {'latent': 20}
+    """
+    try:
+        content = json.loads(text)
+    except RecursionError:
+        raise ValueError("it is too deeply nested") from None
+    if not isinstance(content, dict):
+        raise ValueError("a JSON object was expected")
+    level: list[Any] = [content]
+    for _ in range(DEEPEST):
+        level = [
+            value
+            for item in level
+            if isinstance(item, dict | list)
+            for value in (item.values() if isinstance(item, dict) else item)
+        ]
+    if level:
+        raise ValueError("it is too deeply nested")
+    return content
+
+
+def finite(content: Any) -> Any:
+    """Return JSON content with None in place of each NaN and infinity, which JSON does not have."""
+    if isinstance(content, dict):
+        return {key: finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [finite(value) for value in content]
+    return None if isinstance(content, float) and not isfinite(content) else content
