@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from npvae.devices import fused
 from npvae.errors import InputError
 from npvae.parameters import Array, Parameters
 
@@ -104,7 +103,6 @@ class Adam:
         adam_update(*vectors, self.beta1, self.beta2, a, self.eps / s)
 
 
-@fused
 def adam_update(
     p: Array,
     g: Array,

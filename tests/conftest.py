@@ -42,22 +42,10 @@ def mnist_folder():
     return folder
 
 
-@pytest.fixture(params=["stand-in", "cupy"])
-def gpu(request):
-    """A GPU whose noise is drawn on the host, as NumPy's is, so that both can be compared."""
-    from gpus import HostNoiseCuda, open_backend
-
-    return HostNoiseCuda(open_backend(request.param))
-
-
-@pytest.fixture(params=["stand-in", "cupy"])
-def own_gpu(request):
-    """A GPU as it is used, with noise of its own."""
-    from gpus import open_backend
-
-    from npvae.devices.cuda import Cuda
-
-    return Cuda(open_backend(request.param))
+@pytest.fixture
+def rng():
+    """A generator that is the same at the start of every test."""
+    return np.random.default_rng(0)
 
 
 @pytest.fixture
