@@ -43,12 +43,6 @@ def mnist_folder():
 
 
 @pytest.fixture
-def rng():
-    """A generator that is the same at the start of every test."""
-    return np.random.default_rng(0)
-
-
-@pytest.fixture
 def off_screen():
     """Figures that pyplot knows nothing of, so that none is left open for the next test."""
     from npvae import figures

@@ -1,4 +1,4 @@
-"""A GPU, through CuPy, which is imported when a GPU is asked for."""
+"""The GPU as a device, through CuPy, which is imported when a GPU is asked for."""
 
 from dataclasses import replace
 from functools import cache

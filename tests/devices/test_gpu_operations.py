@@ -216,7 +216,10 @@ def test_what_is_no_number_spoils_what_it_spoils_in_numpy(gpu, name):
 @each_function
 def test_a_call_by_keywords_works_too(gpu, name):
     """It takes the NumPy form, on the same arrays."""
-    function, (arguments, *_) = installed(FULL_NAMES[name]), arguments_of(np.random.default_rng(1))[name]
+    function, (arguments, *_) = (
+        installed(FULL_NAMES[name]),
+        arguments_of(np.random.default_rng(1))[name],
+    )
     named = zip(signature(function).parameters, arguments, strict=True)
     put = {key: gpu.asarray(a) if isinstance(a, np.ndarray) else a for key, a in named}
     made = function(**put)

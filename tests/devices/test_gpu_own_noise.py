@@ -18,7 +18,7 @@ from npvae import (
     save_model,
     trainer_for,
 )
-from npvae.devices import CPU, DrawCounter
+from npvae.devices import CPU
 
 pytestmark = pytest.mark.gpu
 
@@ -81,7 +81,9 @@ def test_a_checkpoint_goes_on_to_the_same_bits(own_gpu, tmp_path):
 @pytest.mark.parametrize("there_first", [True, False])
 def test_a_training_goes_on_on_the_other_device(own_gpu, tmp_path, there_first):
     first, second = (own_gpu, CPU) if there_first else (CPU, own_gpu)
-    here, there = (trainer_for(MODELS["vae"](device=device), dataset()) for device in (first, second))
+    here, there = (
+        trainer_for(MODELS["vae"](device=device), dataset()) for device in (first, second)
+    )
     with waiting_allowed():
         for _ in range(2):
             here.run_epoch()
