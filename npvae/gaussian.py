@@ -7,13 +7,11 @@ from math import log, pi
 
 import numpy as np
 
-from npvae.devices import fused
 from npvae.parameters import Array
 
 LOG_2PI = log(2 * pi)
 
 
-@fused
 def reparameterize(mu: Array, logvar: Array, eps: Array) -> Array:
     """A draw z of N(mu, exp(logvar)), made from a draw eps of N(0, I).
 
@@ -37,7 +35,6 @@ def reparameterize(mu: Array, logvar: Array, eps: Array) -> Array:
     return mu + np.exp(logvar / 2) * eps
 
 
-@fused
 def reparameterize_backward(dz: Array, logvar: Array, eps: Array) -> tuple[Array, Array]:
     """Gradients with respect to mu and logvar, from the gradient with respect to z.
 
@@ -58,7 +55,6 @@ def reparameterize_backward(dz: Array, logvar: Array, eps: Array) -> tuple[Array
     return dz, dz * np.exp(logvar / 2) * eps / 2
 
 
-@fused
 def kl_per_latent(mu: Array, logvar: Array) -> Array:
     """KL divergence from N(0, 1) of N(mu, exp(logvar)), in nats, for each latent.
 
@@ -99,7 +95,6 @@ def kl_standard_normal(mu: Array, logvar: Array) -> Array:
     return kl_per_latent(mu, logvar).sum(axis=1)
 
 
-@fused
 def kl_and_grad(mu: Array, logvar: Array) -> tuple[Array, Array, Array]:
     """KL divergence from N(0, I), in nats an example (mean over the batch), and its gradients.
 
@@ -167,7 +162,6 @@ def log_density_and_grad(x: Array, mu: Array, logvar: Array) -> tuple[Array, Arr
     return value, -r, r, 0.5 * (square - 1)
 
 
-@fused
 def log_prior_over_posterior(z: Array, logvar: Array, eps: Array) -> Array:
     """Log p(z) - log q(z | x) at a draw z = mu + sigma eps of q, in nats, summed over latents.
 

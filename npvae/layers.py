@@ -3,8 +3,6 @@
 `forward(x)` returns y and remembers what the backward needs. `backward(dy)` takes the gradient of
 the loss with respect to y, overwrites the gradients of the layer's own parameters, and returns
 the gradient with respect to x. Rows are examples throughout.
-
-A function marked `fused` is what its NumPy code says; a GPU may have one kernel for it.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +12,6 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from npvae.devices import fused
 from npvae.errors import InputError
 from npvae.parameters import Array, Seed
 
@@ -57,7 +54,6 @@ INITIALIZERS: dict[str, Initializer] = {"glorot": glorot, "he": he, "fan-in": fa
 # ---- the layers ----------------------------------------------------------------------------------
 
 
-@fused
 def sum_of_rows(rows: Array, out: Array) -> None:
     """Write the sum of rows, (B, n), over the examples into out, (n,)."""
     np.sum(rows, axis=0, out=out)
@@ -139,13 +135,11 @@ class GatedDense:
         return np.concatenate([dh, dh * self.h * (1 - self.gate)], axis=1)
 
 
-@fused
 def relu(x: Array) -> Array:
     """max(x, 0); the zeros are a row, since NumPy is slower with a single 0."""
     return np.maximum(x, np.zeros_like(x[:1]))
 
 
-@fused
 def relu_backward(dy: Array, y: Array) -> Array:
     """Return dy where y > 0, else 0."""
     return dy * (y > 0)
@@ -217,7 +211,6 @@ class ClipLogvar:
         return np.concatenate([dy[:, :n_z], dy[:, n_z:] * self.pattern], axis=1)
 
 
-@fused
 def tanh_backward(dy: Array, y: Array) -> Array:
     """Return dy (1 - y²), y = tanh(x)."""
     return dy * (1 - y * y)
@@ -256,7 +249,6 @@ class Softplus:
         return dy * sigmoid(self.x)
 
 
-@fused
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)), in the form that never overflows.
 

@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from npvae.devices import fused
 from npvae.errors import InputError
 from npvae.parameters import Array, Parameters
 
@@ -104,7 +103,6 @@ class Adam:
         adam_update(*vectors, self.beta1, self.beta2, a, self.eps / s)
 
 
-@fused
 def adam_update(
     p: Array,
     g: Array,
@@ -206,10 +204,10 @@ def restore_optimizer(optimizer: Optimizer, state: Mapping[str, Any], params: Pa
         )
     _require_numbers(state)
     for name, value in stored.items():
-        if np.ndim(value) and value.shape != params.flat.shape:
+        if hasattr(value, "shape") and value.shape != params.flat.shape:
             raise InputError(f"{name} has shape {value.shape}, expected {params.flat.shape}")
     for name, value in stored.items():
-        if np.ndim(value):
+        if hasattr(value, "shape"):
             vector = params.device.zeros(params.size, value.dtype)
             vector[...] = params.device.asarray(value)
             setattr(optimizer, name, vector)

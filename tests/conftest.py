@@ -42,24 +42,6 @@ def mnist_folder():
     return folder
 
 
-@pytest.fixture(params=["stand-in", "cupy"])
-def gpu(request):
-    """A GPU whose noise is drawn on the host, as NumPy's is, so that both can be compared."""
-    from gpus import HostNoiseCuda, open_backend
-
-    return HostNoiseCuda(open_backend(request.param))
-
-
-@pytest.fixture(params=["stand-in", "cupy"])
-def own_gpu(request):
-    """A GPU as it is used, with noise of its own."""
-    from gpus import open_backend
-
-    from npvae.devices.cuda import Cuda
-
-    return Cuda(open_backend(request.param))
-
-
 @pytest.fixture
 def off_screen():
     """Figures that pyplot knows nothing of, so that none is left open for the next test."""

@@ -6,7 +6,6 @@ import pytest
 from npvae.autoencoder import Autoencoder, DenoisingAutoencoder
 from npvae.errors import InputError
 
-RNG = np.random.default_rng(0)
 CORRUPTIONS = ["mask", "gaussian"]
 
 
@@ -16,7 +15,8 @@ def make(corruption="mask", amount=0.3, n_x=6, dtype=np.float64, **options):
 
 
 def batch(model, n=4):
-    return RNG.random((n, 6)) + 0.1, model.draw_noise(RNG, n)
+    rng = np.random.default_rng(0)
+    return rng.random((n, 6)) + 0.1, model.draw_noise(rng, n)
 
 
 def test_masking_by_hand():
@@ -93,9 +93,9 @@ def test_where_the_noise_changes_nothing_it_is_an_autoencoder():
     np.testing.assert_array_equal(model.params.grad, plain.params.grad)
 
 
-def test_encoding_and_reconstructing_spoil_nothing():
+def test_encoding_and_reconstructing_spoil_nothing(rng):
     plain = Autoencoder.dense(6, 5, 2, activation="tanh", seed=0, dtype=np.float64)
-    x = RNG.random((4, 6))
+    x = rng.random((4, 6))
     np.testing.assert_array_equal(make().encode(x), plain.encode(x))
     np.testing.assert_array_equal(make().reconstruct(x), plain.reconstruct(x))
 

@@ -9,7 +9,6 @@ from npvae.gradcheck import check
 from npvae.iwae import IWAE
 from npvae.vae import VAE
 
-RNG = np.random.default_rng(0)
 MODELS = {
     "Autoencoder": (Autoencoder, {}),
     "DenoisingAutoencoder": (DenoisingAutoencoder, {"corruption": "gaussian"}),
@@ -30,9 +29,10 @@ def make(name="VAE", **options):
 
 def batch(model, n=4):
     """x, noise and y; where no noise is needed, an array that is not looked at."""
-    eps = model.draw_noise(RNG, n)
-    labels = RNG.integers(0, 3, n)
-    return RNG.random((n, 6)), np.zeros((n, 1)) if eps is None else eps, np.eye(3)[labels]
+    rng = np.random.default_rng(0)
+    eps = model.draw_noise(rng, n)
+    labels = rng.integers(0, 3, n)
+    return rng.random((n, 6)), np.zeros((n, 1)) if eps is None else eps, np.eye(3)[labels]
 
 
 @every_model
@@ -124,10 +124,10 @@ def test_all_draws_of_an_example_get_its_own_y():
         np.testing.assert_allclose(log_w[one], alone, rtol=1e-12)
 
 
-def test_weights_follow_their_examples_in_another_order():
+def test_weights_follow_their_examples_in_another_order(rng):
     iwae, order = make("IWAE"), [2, 0, 3, 1]
     x, eps, y = batch(iwae)
-    y = RNG.random((4, 3))  # no two alike
+    y = rng.random((4, 3))  # no two alike
     log_w = iwae.log_weights(x, *iwae.encode(x, y), eps, y)
     x, eps, y = x[order], eps[order], y[order]
     there = iwae.log_weights(x, *iwae.encode(x, y), eps, y)
@@ -135,10 +135,10 @@ def test_weights_follow_their_examples_in_another_order():
 
 
 @pytest.mark.parametrize("name", ["IWAE", "IWAE, dreg"])
-def test_a_batch_in_another_order_has_the_same_gradient(name):
+def test_a_batch_in_another_order_has_the_same_gradient(name, rng):
     iwae, order = make(name), [2, 0, 3, 1]
     x, eps, _ = batch(iwae)
-    y = RNG.random((4, 3))
+    y = rng.random((4, 3))
     loss, gradient = iwae.loss_and_grad(x, eps, y), iwae.params.grad.copy()
     np.testing.assert_allclose(iwae.loss_and_grad(x[order], eps[order], y[order]), loss, rtol=1e-12)
     np.testing.assert_allclose(iwae.params.grad, gradient, rtol=1e-9, atol=1e-13)

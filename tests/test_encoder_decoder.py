@@ -14,20 +14,19 @@ from npvae.layers import ClipLogvar, Dense, Sequential, Tanh
 from npvae.likelihoods import Gaussian
 from npvae.vae import VAE
 
-RNG = np.random.default_rng(0)
 MEAN = np.array([0.1, 0.5, 0.9, 0.3])
 
 
 @pytest.mark.parametrize("activation", ["tanh", "gated"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("options", [{}, {"likelihood": "gaussian"}, {"n_y": 2}])
-def test_a_decoder_that_starts_at_the_mean(activation, dtype, options):
+def test_a_decoder_that_starts_at_the_mean(activation, dtype, options, rng):
     """Without its last weights it puts out the mean, whatever z."""
     vae = VAE.dense(4, (5, 3), 2, activation=activation, dtype=dtype, **options)
     vae.start_at(MEAN)
     vae.decoder.layers[-1].W[...] = 0
     y = np.ones((7, 2), dtype) if "n_y" in options else None
-    decoded = vae.decode(RNG.standard_normal((7, 2)).astype(dtype), y)
+    decoded = vae.decode(rng.standard_normal((7, 2)).astype(dtype), y)
     assert decoded.dtype == dtype
     np.testing.assert_allclose(decoded, np.tile(MEAN, (7, 1)), rtol=1e-6)
 
@@ -70,13 +69,13 @@ def test_a_mean_of_another_size(mean):
 
 
 @pytest.mark.parametrize("cls", [VAE, IWAE])
-def test_logvar_stays_between_its_limits(cls):
+def test_logvar_stays_between_its_limits(cls, rng):
     vae = cls.dense(4, 5, 2, logvar_range=(-6, 2), dtype=np.float64, seed=0)
     vae.params.flat[:] *= 100
-    mu, logvar = vae.encode(RNG.random((50, 4)))
+    mu, logvar = vae.encode(rng.random((50, 4)))
     assert (logvar.min(), logvar.max()) == (-6, 2)
     assert np.abs(mu).max() > 10
-    vae.loss_and_grad(RNG.random((3, 4)), vae.draw_noise(RNG, 3))
+    vae.loss_and_grad(rng.random((3, 4)), vae.draw_noise(rng, 3))
     assert np.isfinite(vae.params.grad).all()
 
 
@@ -117,15 +116,15 @@ def test_a_config_builds_the_same_model_again(cls, options):
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
-def test_a_copied_gated_model_keeps_its_parameters_to_itself(copied):
+def test_a_copied_gated_model_keeps_its_parameters_to_itself(copied, rng):
     """Those within a gated layer and within a likelihood are views of the copy's vector, too."""
     model = IWAE.dense(4, 5, 2, k=3, activation="gated", likelihood="gaussian", sigma="learned")
     twin, before = copied(model), model.params.flat.copy()
     twin.params.flat[:] = 0
     assert twin.likelihood.sigma[0] == 1
     assert (twin.encoder.layers[0].dense.W == 0).all()
-    x = RNG.random((6, 4)).astype(np.float32)
-    twin.loss_and_grad(x, twin.draw_noise(RNG, 6))
+    x = rng.random((6, 4)).astype(np.float32)
+    twin.loss_and_grad(x, twin.draw_noise(rng, 6))
     assert (twin.params.gradients["likelihood.logvar"] != 0).all()
     np.testing.assert_array_equal(model.params.flat, before)
     np.testing.assert_array_equal(model.params.grad, np.zeros_like(before))

@@ -8,8 +8,6 @@ from npvae.layers import Dense
 from npvae.likelihoods import Gaussian
 from npvae.vae import VAE
 
-RNG = np.random.default_rng(0)
-
 
 def linear(beta=1.0, free_bits=0.0):
     """Two numbers, two latents; a decoder that says zero whatever z, so that only the KL pulls.
@@ -68,16 +66,16 @@ def dense(**options):
     return VAE.dense(6, 5, 3, activation="tanh", dtype=np.float64, seed=0, **options)
 
 
-def test_a_threshold_that_every_latent_passes_changes_no_gradient():
-    x, eps = RNG.random((4, 6)), RNG.standard_normal((4, 3))
+def test_a_threshold_that_every_latent_passes_changes_no_gradient(rng):
+    x, eps = rng.random((4, 6)), rng.standard_normal((4, 3))
     plain, free = dense(), dense(free_bits=1e-9)
     loss = plain.loss_and_grad(x, eps)
     np.testing.assert_allclose(free.loss_and_grad(x, eps), loss, rtol=1e-12)
     np.testing.assert_array_equal(free.params.grad, plain.params.grad)
 
 
-def test_a_threshold_that_none_passes_leaves_the_reconstruction_alone():
-    x, eps = RNG.random((4, 6)), RNG.standard_normal((4, 3))
+def test_a_threshold_that_none_passes_leaves_the_reconstruction_alone(rng):
+    x, eps = rng.random((4, 6)), rng.standard_normal((4, 3))
     unpaid, free = dense(beta=0), dense(beta=2, free_bits=50)
     loss, free_loss = unpaid.loss_and_grad(x, eps), free.loss_and_grad(x, eps)
     assert free_loss.loss == pytest.approx(loss.reconstruction + 2 * 3 * 50)
@@ -85,8 +83,8 @@ def test_a_threshold_that_none_passes_leaves_the_reconstruction_alone():
     np.testing.assert_array_equal(free.params.grad, unpaid.params.grad)
 
 
-def test_evaluation_knows_neither_free_bits_nor_beta():
-    x, eps = RNG.random((4, 6)), RNG.standard_normal((4, 3))
+def test_evaluation_knows_neither_free_bits_nor_beta(rng):
+    x, eps = rng.random((4, 6)), rng.standard_normal((4, 3))
     plain, weighted = dense().terms(x, eps), dense(beta=4, free_bits=0.5).terms(x, eps)
     for here, there in zip(plain, weighted, strict=True):
         np.testing.assert_array_equal(there, here)

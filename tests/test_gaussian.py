@@ -15,8 +15,6 @@ from npvae.gaussian import (
     reparameterize_backward,
 )
 
-RNG = np.random.default_rng(0)
-
 
 def test_reparameterized_draws_have_the_stated_moments():
     """The half in exp(logvar / 2): wrong in both passes, it would pass every gradient check."""
@@ -65,8 +63,8 @@ def test_kl_keeps_its_digits_near_zero():
     np.testing.assert_allclose(kl, 2.5e-9, rtol=2e-3)
 
 
-def test_kl_and_grad_is_the_batch_mean():
-    mu, logvar = RNG.standard_normal((6, 3)), RNG.standard_normal((6, 3))
+def test_kl_and_grad_is_the_batch_mean(rng):
+    mu, logvar = rng.standard_normal((6, 3)), rng.standard_normal((6, 3))
     kl, dmu, dlogvar = kl_and_grad(mu, logvar)
     np.testing.assert_allclose(kl, kl_standard_normal(mu, logvar).mean())
     np.testing.assert_allclose(kl, kl_per_latent(mu, logvar).sum() / 6)
@@ -88,8 +86,8 @@ def test_log_density_integrates_to_one():
     assert density.sum() * 0.01 == pytest.approx(1, abs=1e-9)
 
 
-def test_half_batches_equal_the_whole():
-    x, mu, logvar = RNG.standard_normal((3, 4, 2))
+def test_half_batches_equal_the_whole(rng):
+    x, mu, logvar = rng.standard_normal((3, 4, 2))
     whole = log_density_and_grad(x, mu, logvar)
     first, second = (
         log_density_and_grad(x[part], mu[part], logvar[part]) for part in (slice(2), slice(2, 4))
@@ -99,8 +97,8 @@ def test_half_batches_equal_the_whole():
 
 
 @pytest.mark.parametrize("function", [kl_standard_normal, kl_per_latent])
-def test_float32_agrees_with_float64(function):
-    mu, logvar = RNG.standard_normal((50, 4)), 3 * RNG.standard_normal((50, 4))
+def test_float32_agrees_with_float64(function, rng):
+    mu, logvar = rng.standard_normal((50, 4)), 3 * rng.standard_normal((50, 4))
     narrow = function(mu.astype(np.float32), logvar.astype(np.float32))
     np.testing.assert_allclose(narrow, function(mu, logvar), rtol=1e-5)
 
@@ -114,10 +112,10 @@ def test_log_prior_over_posterior_by_hand():
     np.testing.assert_allclose(value, [(9 + np.log(4) - 49) / 2])
 
 
-def test_log_prior_over_posterior_is_the_difference_of_two_densities():
+def test_log_prior_over_posterior_is_the_difference_of_two_densities(rng):
     """Of each of five draws an example; mu and logvar belong to the example."""
-    mu, logvar = RNG.standard_normal((2, 4, 1, 3))
-    eps = RNG.standard_normal((4, 5, 3))
+    mu, logvar = rng.standard_normal((2, 4, 1, 3))
+    eps = rng.standard_normal((4, 5, 3))
     z = reparameterize(mu, logvar, eps)
     value = log_prior_over_posterior(z, logvar, eps)
     assert value.shape == (4, 5)
@@ -142,8 +140,8 @@ def test_log_mean_exp_by_hand():
     np.testing.assert_allclose(shares, [[1 / 9, 2 / 9, 6 / 9]])
 
 
-def test_log_mean_exp_is_over_the_last_axis():
-    log_w = RNG.standard_normal((2, 3, 7))
+def test_log_mean_exp_is_over_the_last_axis(rng):
+    log_w = rng.standard_normal((2, 3, 7))
     value, shares = log_mean_exp_and_grad(log_w)
     np.testing.assert_allclose(value, np.log(np.exp(log_w).mean(axis=-1)), rtol=1e-13)
     np.testing.assert_allclose(shares.sum(axis=-1), np.ones((2, 3)), rtol=1e-14)

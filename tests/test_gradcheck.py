@@ -8,8 +8,7 @@ from npvae.gradcheck import check
 from npvae.layers import Dense, ReLU, Sequential
 from npvae.vae import VAE
 
-RNG = np.random.default_rng(0)
-X = RNG.standard_normal((4, 5))
+X = np.linspace(-2, 2, 20).reshape(4, 5) ** 3 + 0.1
 
 
 class Scale:
@@ -29,14 +28,15 @@ class Scale:
 
 def test_a_readers_layer_passes_with_its_parameter_and_its_input():
     report = check(Scale(5), X)
+    assert report
     assert report.ok
     assert [row.name for row in report.rows] == ["w", "x"]
 
 
-def test_a_readers_layer_learns_inside_a_vae():
+def test_a_readers_layer_learns_inside_a_vae(rng):
     vae = VAE(Sequential(Scale(5), Dense(5, 4, 0)), Dense(2, 5, 1), n_x=5, n_z=2, dtype=np.float64)
     assert "encoder.0.w" in vae.params.values
-    assert check(vae, RNG.random((3, 5)), RNG.standard_normal((3, 2))).ok
+    assert check(vae, rng.random((3, 5)), rng.standard_normal((3, 2)))
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -65,6 +65,7 @@ def test_report_names_array_index_and_both_values():
 
     report = check(Wrong(5), X, directions=0)
     (row, other) = report.rows
+    assert not report
     assert not report.ok
     assert other.ok(report.tolerance)
     assert row.name == "w"
@@ -80,21 +81,102 @@ def test_relative_error_is_as_documented():
     assert report.error == pytest.approx(0.01 / 1.01, rel=1e-6)
 
 
+def report_on_relu(n, kinks, size=10):
+    """Of n numbers of which so many lie on the kink, one probe each."""
+    x = np.full((n // size, size), 3.0)
+    x.flat[:kinks] = 1e-6
+    return check(ReLU(), x, directions=0)
+
+
 def test_kinks_are_skipped_and_counted():
-    x = RNG.standard_normal((10, 10)) + 3
-    x[0, 0] = 1e-6
-    (row,) = check(ReLU(), x, directions=0).rows
-    assert row.skipped == 1
-    assert row.checked == 99
-    assert row.ok(1e-6)
+    report = report_on_relu(100, kinks=1)
+    (row,) = report.rows
+    assert (row.skipped, row.checked) == (1, 99)
+    assert report
 
 
-def test_too_many_kinks_fail():
-    x = RNG.standard_normal((10, 10)) + 3
-    x[0] = 0
-    report = check(ReLU(), x)
-    assert not report.ok
+@pytest.mark.parametrize(
+    ("n", "most"), [(100, 5), (60, 3), (50, 2), (24, 1), (6, 1), (2, 1)], ids=str
+)
+def test_more_than_one_kink_and_more_than_5_percent_fail(n, most):
+    assert report_on_relu(n, most, size=2)
+    report = report_on_relu(n, most + 1, size=2)
+    assert not report
     assert "kink" in str(report)
+
+
+def test_an_array_of_which_every_probe_falls_on_a_kink_fails():
+    class Shifted(ReLU):
+        """ReLU after a learned shift, whose numbers never touch the kink, beside x that do."""
+
+        def __init__(self):
+            self.b, self.db = np.zeros(1), np.zeros(1)
+
+        def forward(self, x):
+            return super().forward(x + self.b)
+
+        def backward(self, dy):
+            dx = super().backward(dy)
+            self.db[...] = dx.sum()
+            return dx
+
+    x = np.full((10, 10), 3.0)
+    x[0, 0] = 0
+    report = check(Shifted(), x, coordinates=100, directions=0)
+    assert [(row.checked, row.skipped) for row in report.rows] == [(0, 1), (99, 1)]
+    assert [row.ok(1e-6) for row in report.rows] == [False, True]
+    assert not report
+
+
+# ---- where it looks ------------------------------------------------------------------------------
+
+
+def test_every_array_is_probed(rng):
+    """A gradient that is wrong for one array alone is found, whichever array it is."""
+    vae = VAE.dense(5, 4, 2, activation="tanh", dtype=np.float64)
+    x, eps = rng.random((3, 5)), rng.standard_normal((3, 2))
+    loss_and_grad = vae.loss_and_grad
+    assert len(vae.params.gradients) == 8
+    for wrong in vae.params.gradients:
+
+        def tampered(x, eps, wrong=wrong):
+            loss = loss_and_grad(x, eps)
+            vae.params.gradients[wrong][...] *= 1.01
+            return loss
+
+        vae.loss_and_grad = tampered
+        report = check(vae, x, eps, coordinates=2, directions=1)
+        assert [row.name for row in report.rows if not row.ok(1e-6)] == [wrong]
+        assert {row.checked for row in report.rows} == {3}
+
+
+def test_every_number_of_an_array_is_probed_if_there_are_no_more_than_asked():
+    for index in range(4):
+        gradient = np.array([2.0, 2.0, 2.0, 2.0])
+        gradient[index] += 0.1
+        report = check(lambda x, g=gradient: (2 * x.sum(), g), np.ones(4), directions=0)
+        assert report.rows[0].worst.where == f"[{index}]"
+        assert report.rows[0].checked == 4
+
+
+def test_a_random_direction_sees_what_the_sum_of_a_gradient_hides():
+    """Two numbers that have changed places: along a direction of ones they are still right."""
+    x = np.array([1.0, 2.0])
+    report = check(lambda x: (np.sum(x * x), 2 * x[::-1]), x, coordinates=0, directions=1)
+    assert not report
+
+
+def test_a_layer_is_not_probed_with_a_loss_that_is_a_plain_sum():
+    """The backward of a mean over columns that is right where dy is the same everywhere."""
+
+    class Centred:
+        def forward(self, x):
+            return x - x.mean(axis=1, keepdims=True)
+
+        def backward(self, dy):
+            return np.zeros_like(dy)
+
+    assert not check(Centred(), X)
 
 
 def test_a_gradient_that_is_not_a_number_fails():
@@ -127,7 +209,7 @@ def test_numbers_are_put_back():
 )
 def test_what_cannot_be_checked_is_refused(thing, words):
     with pytest.raises(InputError, match=words):
-        check(thing, X, RNG.standard_normal((4, 2)))
+        check(thing, X, np.ones((4, 2)))
 
 
 def test_replacing_the_gradient_array_is_refused():

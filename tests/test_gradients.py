@@ -8,16 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from npvae.gradcheck import check
+from npvae.gradcheck import MOST_SKIPPED, check
 from npvae.selfcheck import SUBJECTS
 from npvae.vae import VAE
 
 TOLERANCE = 1e-6
+EXAMPLES = 30  # shapes and seeds for each subject: with 100 no mutant was found that 30 miss
 
 
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_gradient(name, gradients_checked):
-    @settings(max_examples=100, database=None)
+    @settings(max_examples=EXAMPLES, database=None)
     @given(data=st.data(), seed=st.integers(0, 2**32 - 1))
     def over_shapes_and_seeds(data, seed):
         def size():
@@ -25,10 +26,15 @@ def test_gradient(name, gradients_checked):
 
         thing, inputs = SUBJECTS[name](size, np.random.default_rng(seed))
         report = check(thing, *inputs, coordinates=1, directions=1, tolerance=TOLERANCE, seed=seed)
-        assert report.ok, report
+        assert report, report
+        reports.append(report)
         gradients_checked.add(name, report)
 
+    reports = []
     over_shapes_and_seeds()
+    rows = [row for report in reports for row in report.rows]
+    skipped, checked = sum(row.skipped for row in rows), sum(row.checked for row in rows)
+    assert skipped <= MOST_SKIPPED * (skipped + checked)
 
 
 @pytest.mark.parametrize("activation", ["softplus", "tanh", "relu"])
@@ -41,7 +47,7 @@ def test_gradient_at_full_width(activation, likelihood, gradients_checked):
     rng = np.random.default_rng(0)
     x, eps = rng.random((3, 784)), rng.standard_normal((3, 20))
     report = check(vae, x, eps, coordinates=20, tolerance=TOLERANCE)
-    assert report.ok, report
+    assert report, report
     gradients_checked.add(f"VAE 784-50-20-50-784, {activation}, {likelihood}", report)
 
 
@@ -49,7 +55,7 @@ def test_gradient_of_a_deep_vae(gradients_checked):
     vae = VAE.dense(9, (8, 7, 6), 2, activation="tanh", init="he", dtype=np.float64, seed=0)
     rng = np.random.default_rng(0)
     report = check(vae, rng.random((5, 9)), rng.standard_normal((5, 2)))
-    assert report.ok, report
+    assert report, report
     gradients_checked.add("VAE 9-8-7-6-2-6-7-8-9, tanh, bernoulli", report)
 
 
@@ -77,4 +83,4 @@ def test_gradient_check_sees_a_wrong_gradient(name, monkeypatch):
             value, first, *rest = function(*arguments)
             return value, 1.001 * first, *rest
 
-    assert not check(thing, *inputs, tolerance=TOLERANCE).ok
+    assert not check(thing, *inputs, tolerance=TOLERANCE)

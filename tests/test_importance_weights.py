@@ -7,8 +7,6 @@ from npvae.iwae import IWAE
 from npvae.layers import Dense
 from npvae.likelihoods import Gaussian
 
-RNG = np.random.default_rng(0)
-
 
 def linear_gaussian(logvar, k, **options):
     """p(x | z) = N(2 z, 1), so that p(x) = N(0, 5) and the posterior is N(0.4 x, 0.2)."""
@@ -21,9 +19,9 @@ def linear_gaussian(logvar, k, **options):
     return model, x, -0.5 * (x[:, 0] ** 2 / 5 + np.log(2 * np.pi * 5))
 
 
-def test_every_weight_is_the_likelihood_where_q_is_the_posterior():
+def test_every_weight_is_the_likelihood_where_q_is_the_posterior(rng):
     model, x, log_px = linear_gaussian(np.log(0.2), 4)
-    log_w = model.log_weights(x, *model.encode(x), RNG.standard_normal((2, 4, 1)))
+    log_w = model.log_weights(x, *model.encode(x), rng.standard_normal((2, 4, 1)))
     np.testing.assert_allclose(log_w, np.repeat(log_px[:, None], 4, axis=1), rtol=1e-12)
 
 
@@ -37,10 +35,10 @@ def test_the_mean_weight_is_the_likelihood_whatever_q_is():
     assert (w.std(axis=1) > 0.1 * w.mean(axis=1)).all()
 
 
-def test_bounds_of_more_draws_come_closer():
+def test_bounds_of_more_draws_come_closer(rng):
     """E[L_k] <= E[L_10 k] <= log p(x), on the same draws; the gap shrinks about tenfold with k."""
     model, x, log_px = linear_gaussian(np.log(0.5), 1000)
-    log_w = model.log_weights(x, *model.encode(x), RNG.standard_normal((2, 100_000, 1)))
+    log_w = model.log_weights(x, *model.encode(x), rng.standard_normal((2, 100_000, 1)))
     gaps = []
     for k in (1, 10, 100):
         bounds = np.log(np.exp(log_w.reshape(2, -1, k)).mean(axis=-1)).mean(axis=1)
@@ -49,9 +47,11 @@ def test_bounds_of_more_draws_come_closer():
 
 
 @pytest.mark.parametrize("objective", ["dreg", "iwae"])
-def test_where_q_is_the_posterior_nothing_is_left_of_the_doubly_reparameterized_gradient(objective):
+def test_where_q_is_the_posterior_nothing_is_left_of_the_doubly_reparameterized_gradient(
+    objective, rng
+):
     """Every weight is p(x) then, whatever was drawn; the plain gradient is noise around zero."""
     model, x, _ = linear_gaussian(np.log(0.2), 8, objective=objective)
-    model.loss_and_grad(x, RNG.standard_normal((2, 8, 1)))
+    model.loss_and_grad(x, rng.standard_normal((2, 8, 1)))
     largest = np.abs(model.encoder.dW).max()
     assert largest < 1e-13 if objective == "dreg" else largest > 0.01

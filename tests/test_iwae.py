@@ -13,7 +13,6 @@ from npvae.layers import Dense
 from npvae.likelihoods import Gaussian, OptimalGaussian
 from npvae.vae import VAE
 
-RNG = np.random.default_rng(0)
 OBJECTIVES = ["elbo", "iwae", "dreg"]
 
 
@@ -26,7 +25,8 @@ def make(k=5, **options):
 
 
 def batch(n=4, k=5):
-    return RNG.integers(0, 2, (n, 6)).astype(float), RNG.standard_normal((n, k, 2))
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 2, (n, 6)).astype(float), rng.standard_normal((n, k, 2))
 
 
 def forward(params, part, x):

@@ -75,7 +75,7 @@ def test_a_linear_vae_reaches_probabilistic_pca(n_z, sigma):
         likelihood=Gaussian(sigma) if sigma else LearnedGaussian(1.5),
         dtype=np.float64,
     )
-    adam, rng, updates = Adam(0.1), np.random.default_rng(1), 5000
+    adam, rng, updates = Adam(0.1), np.random.default_rng(1), 2000
     best, best_sigma = best_log_likelihood(x, n_z, sigma)
     for update in range(updates):
         adam.lr = 0.1 * (1 - update / updates) ** 4

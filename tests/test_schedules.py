@@ -14,21 +14,20 @@ from npvae import (
     InputError,
     Loss,
     Pixels,
-    Progress,
     Split,
     Stages,
+    Trainer,
     WarmUp,
     fit,
-    steps,
 )
 from npvae.layers import Dense
 from npvae.parameters import Parameters
 
-X = np.random.default_rng(0).integers(0, 256, (52, 6), dtype=np.uint8)
+X = (np.arange(52 * 6) * 97 % 256).astype(np.uint8).reshape(52, 6)
 TRAIN, VALIDATION = (Split(X, rows) for rows in np.split(np.arange(52), [40]))
 DATA = Dataset("small", TRAIN, VALIDATION, VALIDATION, (2, 3), "pixels", "a test")
 GREY = Pixels("none")
-OPTIONS = {"epochs": 2, "batch_size": 16}  # 40 examples: updates at 0, 0.4 and 0.8 of an epoch
+BATCH_SIZE = 16  # 40 examples: updates at 0, 0.4 and 0.8 of an epoch
 TIMES = [0, 0.4, 0.8, 1, 1.4, 1.8]
 
 
@@ -96,36 +95,44 @@ def test_a_schedule_that_makes_no_sense(make, words):
 # ---- in a training -------------------------------------------------------------------------------
 
 
+def train(model, **schedules):
+    """Train for two epochs, as far as they are left."""
+    trainer = Trainer(model, TRAIN, GREY, model.optimizer, batch_size=BATCH_SIZE, **schedules)
+    while trainer.goes_on(epochs=2):
+        trainer.run_epoch()
+
+
 def test_rate_and_beta_are_set_before_each_update_by_fractions_of_an_epoch():
     model = Recorder()
     before = model.params.flat.copy()
-    schedules = {"lr": lambda t: 1 + t, "beta": lambda t: 10 * t}
-    for _ in steps(model, TRAIN, GREY, model.optimizer, **OPTIONS, **schedules):
-        pass
+    train(model, lr=lambda t: 1 + t, beta=lambda t: 10 * t)
     np.testing.assert_allclose(model.met, [(1 + t, 10 * t) for t in TIMES])
     np.testing.assert_allclose(model.params.flat, before - sum(1 + t for t in TIMES))
 
 
 def test_a_training_that_goes_on_within_an_epoch_meets_the_rates_that_are_left():
-    model, progress = Recorder(), Progress(0)
-    options = {**OPTIONS, "lr": lambda t: 1 + t, "progress": progress}
-    updates = steps(model, TRAIN, GREY, model.optimizer, **options)
-    next(updates), next(updates)
-    for _ in steps(model, TRAIN, GREY, model.optimizer, **options):
-        pass
-    np.testing.assert_allclose([lr for lr, _ in model.met], [1 + t for t in TIMES])
+    first, second = (
+        Trainer(model, TRAIN, GREY, model.optimizer, batch_size=BATCH_SIZE, lr=lambda t: 1 + t)
+        for model in (Recorder(), Recorder())
+    )
+    first.step(), first.step()
+    second.restore(first.state())
+    while second.goes_on(epochs=2):
+        second.run_epoch()
+    met = [lr for lr, _ in first.model.met + second.model.met]
+    np.testing.assert_allclose(met, [1 + t for t in TIMES])
 
 
 def test_without_schedules_both_stay_as_they_are():
     model = Recorder()
-    for _ in steps(model, TRAIN, GREY, model.optimizer, **OPTIONS):
-        pass
+    train(model)
     assert model.met == [(7, 5)] * 6
 
 
 def test_fit_hands_its_schedules_on():
     model, adam = VAE.dense(6, 4, 2, beta=3), Adam()
-    list(fit(model, DATA, optimizer=adam, **OPTIONS, lr=Cosine(0.1, 2), beta=WarmUp(2, end=3)))
+    schedules = {"lr": Cosine(0.1, 2), "beta": WarmUp(2, end=3)}
+    fit(model, DATA, optimizer=adam, epochs=2, batch_size=BATCH_SIZE, **schedules)
     assert adam.lr == pytest.approx(Cosine(0.1, 2)(1.8))
     assert model.beta == pytest.approx(3 * 1.8 / 2)
 
@@ -134,25 +141,24 @@ def test_fit_hands_its_schedules_on():
 
 
 def test_a_warm_up_may_take_the_whole_training_but_no_longer():
-    next(fit(VAE.dense(6, 4, 2), DATA, epochs=2, beta=WarmUp(2)))
-    with pytest.raises(InputError, match="the warm-up takes 3 epochs, and the training 2; it woul"):
-        next(fit(VAE.dense(6, 4, 2), DATA, epochs=2, beta=WarmUp(3)))
-    with pytest.raises(InputError, match="make the one shorter or the other longer"):
-        next(steps(VAE.dense(6, 4, 2), TRAIN, GREY, Adam(), epochs=2, beta=WarmUp(3)))
+    fit(VAE.dense(6, 4, 2), DATA, epochs=2, beta=WarmUp(2))
+    with pytest.raises(InputError, match="warm-up takes 3 epochs and the training 2"):
+        fit(VAE.dense(6, 4, 2), DATA, epochs=2, beta=WarmUp(3))
 
 
-@pytest.mark.parametrize("model", [IWAE.dense(6, 4, 2, k=2), Autoencoder.dense(6, 4, 2)])
-def test_where_nothing_weighs_the_kl_there_is_no_schedule_of_beta(model):
+@pytest.mark.parametrize("cls", [IWAE, Autoencoder])
+def test_where_nothing_weighs_the_kl_there_is_no_schedule_of_beta(cls):
+    model = cls.dense(6, 4, 2)
     before = model.params.flat.copy()
-    with pytest.raises(InputError, match=f"the loss of {type(model).__name__} has no such weight"):
-        next(fit(model, DATA, epochs=2, beta=WarmUp(1)))
-    with pytest.raises(InputError, match="leave the schedule out"):
-        next(steps(model, TRAIN, GREY, Adam(), epochs=2, beta=WarmUp(1)))
+    with pytest.raises(InputError, match=cls.__name__):
+        fit(model, DATA, epochs=2, beta=WarmUp(1))
+    with pytest.raises(InputError, match=cls.__name__):
+        Trainer(model, TRAIN, GREY, beta=WarmUp(1))
     np.testing.assert_array_equal(model.params.flat, before)
 
 
 def test_a_model_of_ones_own_without_a_beta():
     model = Recorder()
     del model.beta
-    with pytest.raises(InputError, match="the loss of Recorder has no such weight"):
-        next(steps(model, TRAIN, GREY, SGD(), beta=WarmUp(1)))
+    with pytest.raises(InputError, match="Recorder"):
+        Trainer(model, TRAIN, GREY, SGD(), beta=WarmUp(1))

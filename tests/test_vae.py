@@ -15,15 +15,14 @@ from npvae.optimizers import Adam
 from npvae.runs.model_file import load_model, save_model
 from npvae.vae import VAE
 
-RNG = np.random.default_rng(0)
-
 
 def make(cls, **options):
     return cls.dense(6, 5, 2, activation="tanh", dtype=np.float64, seed=0, **options)
 
 
 def batch(n=4):
-    return RNG.random((n, 6)), RNG.standard_normal((n, 2))
+    rng = np.random.default_rng(0)
+    return rng.random((n, 6)), rng.standard_normal((n, 2))
 
 
 def forward(params, part, x):
@@ -93,10 +92,10 @@ def test_float32_agrees_with_float64():
 @pytest.mark.parametrize("n_h", [(), 3, (4, 3), (5, 4, 3)])
 @pytest.mark.parametrize("n_z", [1, 3])
 @pytest.mark.parametrize("cls", [VAE, IWAE, Autoencoder, DenoisingAutoencoder])
-def test_any_number_of_hidden_layers_and_latents(cls, n_h, n_z):
+def test_any_number_of_hidden_layers_and_latents(cls, n_h, n_z, rng):
     model = cls.dense(6, n_h, n_z, seed=0)
-    x = RNG.random((1, 6)).astype(np.float32)
-    model.loss_and_grad(x, model.draw_noise(RNG, 1))
+    x = rng.random((1, 6)).astype(np.float32)
+    model.loss_and_grad(x, model.draw_noise(rng, 1))
     assert model.reconstruct(x).shape == (1, 6)
     assert model.decode(np.zeros((7, n_z))).shape == (7, 6)
 
@@ -126,11 +125,11 @@ def test_reconstruct_decodes_mu_unless_given_noise():
     assert (vae.reconstruct(x) != drawn).any()
 
 
-def test_decode_and_sample_give_means_in_data_space():
+def test_decode_and_sample_give_means_in_data_space(rng):
     """Probabilities, neither logits nor pixels that were drawn."""
     vae = make(VAE)
     vae.params.flat[:] *= 10
-    for means in (vae.decode(5 * RNG.standard_normal((50, 2))), vae.sample(50)):
+    for means in (vae.decode(5 * rng.standard_normal((50, 2))), vae.sample(50)):
         assert means.min() >= 0
         assert means.max() <= 1
         assert len(np.unique(means)) > 2
@@ -158,12 +157,12 @@ def test_same_seed_same_model():
     assert (make(VAE).params.flat != other.params.flat).any()
 
 
-def test_ten_images_can_be_overfitted():
+def test_ten_images_can_be_overfitted(rng):
     """A VAE whose KL costs nothing learns ten random binary images by heart."""
-    x = RNG.integers(0, 2, (10, 30)).astype(np.float32)
+    x = rng.integers(0, 2, (10, 30)).astype(np.float32)
     vae, adam = VAE.dense(30, 64, 10, beta=0, seed=0), Adam(1e-2)
     for _ in range(400):
-        loss = vae.loss_and_grad(x, vae.draw_noise(RNG, 10))
+        loss = vae.loss_and_grad(x, vae.draw_noise(rng, 10))
         adam.step(vae.params)
     assert loss.reconstruction < 0.5
     np.testing.assert_array_equal(vae.reconstruct(x) > 0.5, x == 1)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from npvae.datasets.dataset import CHUNK_BYTES, Dataset, Split, chunks
-from npvae.devices import Device, fused
+from npvae.devices import Device
 from npvae.errors import DataError, InputError
 from npvae.parameters import Array
 
@@ -74,7 +74,6 @@ class Pixels:
         return self
 
 
-@fused
 def draw_pixels(rows: Array, rng: np.random.Generator, dtype: DTypeLike) -> Array:
     """Return 1 where r < v for bytes v, r uniform over 0..254, else 0."""
     return (rng.integers(0, 255, size=rows.shape, dtype=np.uint8) < rows).astype(dtype)

@@ -16,7 +16,6 @@ from npvae.devices.device import (
     generator_state,
     restore_generator,
 )
-from npvae.devices.fused import fused
 from npvae.errors import InputError
 
 __all__ = [
@@ -28,7 +27,6 @@ __all__ = [
     "Seed",
     "counter_of",
     "find_device",
-    "fused",
     "generator_state",
     "restore_generator",
 ]

@@ -1,4 +1,4 @@
-"""The host's memory and NumPy."""
+"""The host as a device: its arrays are NumPy's, in its own memory."""
 
 from typing import Any, cast
 

@@ -1,4 +1,4 @@
-"""A GPU, through CuPy, which is imported when a GPU is asked for."""
+"""The GPU as a device, through CuPy, which is imported when a GPU is asked for."""
 
 from dataclasses import replace
 from functools import cache
@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from npvae.devices.device import Array, DrawCounter, Seed
-from npvae.devices.fused import KERNELS
-from npvae.devices.kernels import kernels_of
+from npvae.devices.kernels import install, kernels_of
 from npvae.devices.philox import CounterGenerator, draw_kernels
 from npvae.errors import InputError
 
@@ -36,10 +35,7 @@ class Cuda:
         self.array_type: Any = xp.ndarray
         self.working_set = min(MOST_WORK, int(card["totalGlobalMem"]) // 8)
         self._xp, self._draws = xp, draw_kernels(xp)
-        # from here on the functions that are marked as fused know what to do with such arrays
-        KERNELS[xp.ndarray] = kernels_of(xp) | {
-            "draw_pixels": lambda rows, rng, dtype: rng.pixels(rows, dtype)
-        }
+        install(kernels_of(xp), self.array_type)
 
     def zeros(self, size: int, dtype: DTypeLike) -> Array:
         return self._xp.zeros(size, dtype)

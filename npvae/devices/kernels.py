@@ -1,11 +1,17 @@
-"""CUDA kernels for some functions of the heart; the NumPy form of each says what it computes.
+"""CUDA kernels for some functions of npvae, and how they take the place of these functions.
+
+The NumPy form of each function says what its kernel computes. It knows nothing of devices, and
+computes the same on a GPU, in more passes: the kernels are there for speed alone.
 
 A GPU spends most of a small step on starting kernels, each of which takes some microseconds
 whatever it does. Sums over a batch are CuPy's, or a matrix product: threads that add into one
 number in no fixed order would give other bits each time.
 """
 
+import sys
 from collections.abc import Callable
+from functools import wraps
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,6 +20,8 @@ from npvae.devices.device import Array
 
 Kernels = dict[str, Callable[..., Any]]
 MANY_ROWS = 512  # from here on a product sums them; not yet measured on a GPU
+
+INSTALLED: dict[type, Kernels] = {}  # by the class of a device's arrays
 
 # softplus(a) = max(a, 0) + log(1 + e), sigmoid(a) = (e if a < 0 else 1) / (1 + e), e = exp(-|a|)
 LOGIT = """
@@ -25,13 +33,60 @@ template <class T> __device__ T sigmoid(T a) {
 """
 
 
+def install(kernels: Kernels, array_type: type) -> None:
+    """Let each function that has a kernel use it for arrays of this class.
+
+    This happens when a GPU is opened. Wherever a module of npvae refers to such a function, the
+    reference is replaced by one that looks at the class of the first argument, and calls that
+    class's kernel, or else the NumPy form. On a host that never opens a GPU nothing is replaced.
+
+    Parameters
+    ----------
+    kernels : by the full name of the function that each stands for
+    array_type : the class of the device's arrays
+    """
+    INSTALLED[array_type] = kernels
+    for name in kernels:
+        module, _, attribute = name.rpartition(".")
+        function = getattr(sys.modules[module], attribute)
+        if not hasattr(function, "__wrapped__"):  # it may be replaced already, for another device
+            replace(function, _choosing(name, function))
+
+
+def replace(function: Callable[..., Any], by: Callable[..., Any]) -> None:
+    """Replace every reference of a module of npvae to a function by one to another."""
+    modules = [module for name, module in sys.modules.items() if f"{name}.".startswith("npvae.")]
+    for names in [vars(module) for module in modules if isinstance(module, ModuleType)]:
+        names.update({name: by for name, value in names.items() if value is function})
+
+
+def _choosing(name: str, plain: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `plain`, but with the kernels of that name for positional arguments on a device."""
+
+    @wraps(plain)
+    def choose(*arguments: Any, **options: Any) -> Any:
+        kernels = INSTALLED.get(type(arguments[0]), {}) if arguments and not options else {}
+        return kernels.get(name, plain)(*arguments, **options)
+
+    return choose
+
+
 def kernels_of(xp: Any) -> Kernels:
-    """Return kernels by the name of the function that each stands for; `xp` is CuPy.
+    """Return kernels by the full name of the function that each stands for; `xp` is CuPy.
 
     Each is compiled at its first call, anew for each dtype. Letters that differ (T, X, E) may stand
     for different dtypes: the x given to a float32 model may be float64.
     """
-    return activations(xp) | bernoulli(xp) | gaussian(xp) | adam(xp)
+    kernels = {
+        "npvae.layers": activations(xp),
+        "npvae.gaussian": gaussian(xp),
+        "npvae.likelihoods.bernoulli": bernoulli(xp),
+        "npvae.optimizers": adam(xp),
+        "npvae.datasets.preprocessing": {
+            "draw_pixels": lambda rows, rng, dtype: rng.pixels(rows, dtype)
+        },
+    }
+    return {f"{module}.{name}": f for module, of in kernels.items() for name, f in of.items()}
 
 
 def activations(xp: Any) -> Kernels:

@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from npvae.devices import fused
 from npvae.layers import sigmoid
 from npvae.likelihoods.likelihood import Likelihood, each
 from npvae.parameters import Array
@@ -79,7 +78,6 @@ class Bernoulli(Likelihood):
         return (rng.random(size=p.shape, dtype=p.dtype) < p).astype(p.dtype)
 
 
-@fused
 def bernoulli_loss_and_grad(logits: Array, x: Array) -> tuple[Array, Array]:
     """-log p(x | z), in nats an example (batch mean), and its gradient, for (B, n_x) arrays.
 
@@ -107,7 +105,6 @@ def bernoulli_loss_and_grad(logits: Array, x: Array) -> tuple[Array, Array]:
     return loss, p
 
 
-@fused
 def bernoulli_log_prob(logits: Array, x: Array) -> tuple[Array, Any]:
     """Log p(x | z) of each row, and what the backward needs beside logits and x: e = exp(-|a|).
 
@@ -127,7 +124,6 @@ def bernoulli_log_prob(logits: Array, x: Array) -> tuple[Array, Any]:
     return log_px, e
 
 
-@fused
 def bernoulli_backward(dlog_px: Array, logits: Array, x: Array, e: Any) -> Array:
     """dlog_px (x - p), with x beside the logits, and e as `bernoulli_log_prob` returned it."""
     p = np.maximum(e, logits > 0)

@@ -61,7 +61,7 @@ def save_checkpoint(
     state, model = trainer.state(), trainer.model
     header, arrays = model_content(model, trainer.scaling, shape or (model.n_x,), run=run)
     optimizer = state["optimizer"]
-    numbers = {k: v for k, v in optimizer.items() if k != "kind" and not np.ndim(v)}
+    numbers = {k: v for k, v in optimizer.items() if k != "kind" and not hasattr(v, "shape")}
     over = trainer.epoch_is_over
     header |= {
         "optimizer": {"kind": optimizer["kind"], "numbers": numbers},
@@ -76,7 +76,7 @@ def save_checkpoint(
         "settings": dict(settings or {}),
         "versions": versions(model.params.device.about),
     }
-    found = {f"optimizer/{k}": v for k, v in optimizer.items() if np.ndim(v)}
+    found = {f"optimizer/{k}": v for k, v in optimizer.items() if hasattr(v, "shape")}
     if len(state["order"]):
         found |= {"progress/order": state["order"], "progress/losses": state["losses"]}
     if state["best"] is not None:

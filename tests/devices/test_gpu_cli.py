@@ -1,6 +1,7 @@
 """`npvae ... --device cuda`, on the stand-in in the place of CuPy."""
 
 import json
+import signal
 import sys
 
 import numpy as np
@@ -10,10 +11,10 @@ from gpus import open_backend
 from run_files import differing_bytes
 from strict_device import StrictArray, waiting_allowed
 
-from npvae import load_checkpoint
-from npvae.cli.watching import Watch
 from npvae.devices.cuda import open_cuda
+from npvae.runs.checkpoints import read_checkpoint
 from npvae.runs.folder import RunFolder
+from npvae.training import Trainer
 
 pytestmark = pytest.mark.gpu
 ON_GPU = ["--device", "cuda"]
@@ -71,8 +72,8 @@ def test_a_run_is_trained_evaluated_and_shown_there(tmp_path, capsys, options):
         ["plot", out],
         ["report", out],
     ):
-        for device in ("cuda", "cpu"):
-            assert run(*verb, "--device", device) == 0, verb
+        assert run(*verb, *ON_GPU) == 0, verb
+    assert run("sample", out, "-n", 9, "--device", "cpu") == 0
     assert capsys.readouterr().err == ""
 
 
@@ -87,9 +88,9 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(tmp_path, monkeypatch, caps
     assert train(tmp_path / "never", *ON_GPU) == 0
     with monkeypatch.context() as patch:
         stop_after(patch, 4)
-        assert train(tmp_path / "run", *ON_GPU) == 130
-    checkpoint = load_checkpoint(tmp_path / "run" / "checkpoint.npz")
-    assert checkpoint.progress.rng.drawn > 0
+        assert train(tmp_path / "run", *ON_GPU) == 128 + signal.SIGTERM
+    checkpoint = read_checkpoint(tmp_path / "run" / "checkpoint.npz")
+    assert checkpoint.header["progress"]["rng"]["drawn"] > 0
     assert run("train", "--resume", tmp_path / "run") == 0
     assert "the bits may differ" not in capsys.readouterr().out
     assert not any(differing_bytes(tmp_path / "never", tmp_path / "run").values())
@@ -124,16 +125,16 @@ def test_an_older_run_was_trained_on_the_host(tmp_path, capsys, monkeypatch):
 
 
 def stop_after(patch, updates):
-    """Let a training hear Ctrl-C after so many updates."""
-    passes = Watch.__call__
+    """Let a training hear SIGTERM after so many updates."""
+    step = Trainer.step
 
-    def watch(self, steps):
-        for number, step in enumerate(passes(self, steps), 1):
-            if number == updates:
-                self.stopped_by = 2
-            yield step
+    def step_and_stop(trainer):
+        loss = step(trainer)
+        if trainer.steps == updates:
+            signal.raise_signal(signal.SIGTERM)
+        return loss
 
-    patch.setattr(Watch, "__call__", watch)
+    patch.setattr(Trainer, "step", step_and_stop)
 
 
 @pytest.mark.parametrize("data", ["own.npy", "people.csv", "real.npy", "unit.npy"])
@@ -146,7 +147,7 @@ def test_without_a_gpu_the_status_is_2_and_nothing_is_written(tmp_path, monkeypa
     assert train(tmp_path / "run") == 0
     monkeypatch.setitem(sys.modules, "cupy", None)
     open_cuda.cache_clear()
-    monkeypatch.setattr("npvae.cli.starting.default_dataset", None)  # which would take its time
+    monkeypatch.setattr("npvae.runs.run.default_dataset", None)  # which would take its time
     capsys.readouterr()
     what = tmp_path / "run"
     if verb == "train":

@@ -7,7 +7,7 @@ import pytest
 from strict_device import waiting_allowed
 
 from npvae import VAE, InputError, Pixels
-from npvae.datasets.preprocessing import draw_pixels
+from npvae.datasets import preprocessing
 from npvae.devices import CPU, DrawCounter
 
 pytestmark = pytest.mark.gpu
@@ -162,7 +162,7 @@ def test_pixels_in_one_kernel_are_those_in_three(own_gpu):
         for dtype in (np.float32, np.float64):
             one, three = (
                 own_gpu.to_host(draw(rows, own_gpu.generator(DrawCounter(3, 5)), dtype))
-                for draw in (draw_pixels, draw_pixels.__wrapped__)
+                for draw in (preprocessing.draw_pixels, preprocessing.draw_pixels.__wrapped__)
             )
             np.testing.assert_array_equal(one, three)
             assert one.dtype == three.dtype == dtype

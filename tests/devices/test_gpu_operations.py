@@ -5,21 +5,22 @@ everywhere, and on CuPy where there is a GPU.
 """
 
 import copy
+import pickle
+import sys
 from inspect import signature
 from itertools import cycle
 
 import numpy as np
 import pytest
-from gpus import TOLERANCE, assert_close
+from gpus import TOLERANCE, HostNoiseCuda, assert_close, installed, open_backend, uninstall
 from strict_device import waiting_allowed
 
 from npvae import VAE, gaussian
 from npvae.devices import CPU
-from npvae.devices.fused import KERNELS
+from npvae.devices.kernels import INSTALLED
 from npvae.encoder_decoder import EncoderDecoder
-from npvae.layers import relu, relu_backward, sigmoid, sum_of_rows, tanh_backward
 from npvae.likelihoods import bernoulli
-from npvae.optimizers import OPTIMIZERS, adam_update
+from npvae.optimizers import OPTIMIZERS
 from npvae.parameters import Parameters
 from npvae.selfcheck import SUBJECTS
 
@@ -28,10 +29,18 @@ DTYPES = (np.float32, np.float64)
 SIZES = (5, 70, 3, 4, 6, 2)  # 70 rows have a whole group of 64, and a rest
 
 
-def parts_of(thing):
+def moved(thing, dtype, device):
+    """Return a copy of a subject whose numbers, if it has any, are on another device."""
     if isinstance(thing, EncoderDecoder):
-        return {"encoder": thing.encoder, "decoder": thing.decoder, "likelihood": thing.likelihood}
-    return {"thing": thing}
+        config = thing.config | {"dtype": dtype, "device": device}
+        del config["model"]
+        model = type(thing).dense(**config)
+        model.params.flat[...] = device.asarray(thing.params.flat, dtype)
+        return model
+    if not callable(thing):
+        thing = copy.deepcopy(thing)
+        thing.params = Parameters({"thing": thing}, dtype, device)
+    return thing
 
 
 def results(thing, inputs, rng, to_host):
@@ -56,10 +65,6 @@ def results(thing, inputs, rng, to_host):
 def test_an_operation(gpu, name, dtype):
     sizes = cycle(SIZES)
     thing, inputs = SUBJECTS[name](lambda: next(sizes), np.random.default_rng(3))
-    moved = copy.deepcopy(thing)
-    if not callable(thing) or hasattr(thing, "loss_and_grad") or hasattr(thing, "forward"):
-        thing.params = Parameters(parts_of(thing), dtype)
-        moved.params = Parameters(parts_of(moved), dtype, gpu)
 
     def run(which, put, to_host):
         def random(shape):
@@ -67,9 +72,9 @@ def test_an_operation(gpu, name, dtype):
 
         return results(which, [put(a) for a in inputs], random, to_host)
 
-    here = run(thing, lambda a: a.astype(dtype), np.asarray)
+    here = run(moved(thing, dtype, CPU), lambda a: a.astype(dtype), np.asarray)
     with waiting_allowed():
-        there = run(moved, lambda a: gpu.asarray(a.astype(dtype)), gpu.to_host)
+        there = run(moved(thing, dtype, gpu), lambda a: gpu.asarray(a.astype(dtype)), gpu.to_host)
     assert list(there) == list(here)
     for what, value in here.items():
         assert_close(there[what], value, TOLERANCE[dtype], f"{name}, {what}")
@@ -115,24 +120,29 @@ def arguments_of(rng):
 END = slice(0, 0)
 IN_PLACE = {"sum_of_rows": slice(1, 2), "adam_update": slice(0, 4)}  # which arguments change
 FUNCTIONS = {
-    function.__name__: function
-    for function in (
-        sum_of_rows,
-        relu,
-        relu_backward,
-        tanh_backward,
-        sigmoid,
-        adam_update,
-        bernoulli.bernoulli_loss_and_grad,
-        bernoulli.bernoulli_log_prob,
-        bernoulli.bernoulli_backward,
-        gaussian.reparameterize,
-        gaussian.reparameterize_backward,
-        gaussian.kl_per_latent,
-        gaussian.kl_and_grad,
-        gaussian.log_prior_over_posterior,
-    )
+    "npvae.layers": ["sum_of_rows", "relu", "relu_backward", "tanh_backward", "sigmoid"],
+    "npvae.optimizers": ["adam_update"],
+    "npvae.likelihoods.bernoulli": [
+        "bernoulli_loss_and_grad",
+        "bernoulli_log_prob",
+        "bernoulli_backward",
+    ],
+    "npvae.gaussian": [
+        "reparameterize",
+        "reparameterize_backward",
+        "kl_per_latent",
+        "kl_and_grad",
+        "log_prior_over_posterior",
+    ],
 }
+FULL_NAMES = {name: f"{module}.{name}" for module, names in FUNCTIONS.items() for name in names}
+each_function = pytest.mark.parametrize("name", FULL_NAMES)
+
+
+def kernel_and_plain(gpu, name):
+    """Return the kernel for a function, and the function's NumPy form."""
+    full = FULL_NAMES[name]
+    return INSTALLED[gpu.array_type][full], installed(full).__wrapped__
 
 
 def made_by(function, arguments, gpu, name):
@@ -146,15 +156,15 @@ def made_by(function, arguments, gpu, name):
 
 
 def test_every_kernel_is_tested(gpu):
-    names = set(KERNELS[gpu.array_type]) - {"draw_pixels"}  # in test_gpu_noise.py
-    assert names == set(FUNCTIONS) == set(arguments_of(np.random.default_rng(0)))
+    names = set(INSTALLED[gpu.array_type])
+    assert names - {"npvae.datasets.preprocessing.draw_pixels"} == set(FULL_NAMES.values())
+    assert set(FULL_NAMES) == set(arguments_of(np.random.default_rng(0)))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", FUNCTIONS)
+@each_function
 def test_a_kernel_gives_what_its_numpy_form_gives(gpu, name, dtype):
-    kernel, plain = KERNELS[gpu.array_type][name], FUNCTIONS[name].__wrapped__
-
+    kernel, plain = kernel_and_plain(gpu, name)
     for arguments in arguments_of(np.random.default_rng(1))[name]:
         given = [a.astype(dtype) if isinstance(a, np.ndarray) else a for a in arguments]
         here, there = (made_by(function, given, gpu, name) for function in (plain, kernel))
@@ -188,7 +198,7 @@ def test_a_small_probability_keeps_its_digits(gpu, dtype):
         np.testing.assert_allclose(float(loss), np.exp(-40.0), rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@each_function
 def test_what_is_no_number_spoils_what_it_spoils_in_numpy(gpu, name):
     """A training that diverges is noticed by it."""
     arguments = arguments_of(np.random.default_rng(1))[name][0]
@@ -196,27 +206,26 @@ def test_what_is_no_number_spoils_what_it_spoils_in_numpy(gpu, name):
     alone = arrays[:-1] if name == "bernoulli_backward" else arrays  # e is no input of its own
     for which in [*([i] for i in alone), arrays]:
         spoiled = [np.full_like(a, np.nan) if i in which else a for i, a in enumerate(arguments)]
-        plain, kernel = FUNCTIONS[name].__wrapped__, KERNELS[gpu.array_type][name]
+        kernel, plain = kernel_and_plain(gpu, name)
         here, there = (made_by(function, spoiled, gpu, name) for function in (plain, kernel))
         for a, b in zip(there, here, strict=False):
             assert np.isnan(a[np.isnan(b)]).all()
     assert all(np.isnan(a).all() for a in there)  # now that all is spoiled
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_keywords_reach_a_kernel_too(gpu, name):
-    function, (arguments, *_) = FUNCTIONS[name], arguments_of(np.random.default_rng(1))[name]
-
-    def run(**given):
-        put = {key: gpu.asarray(a) if isinstance(a, np.ndarray) else a for key, a in given.items()}
-        made = function(**put)
-        made = made if isinstance(made, tuple) else (made,)
-        kept = [*put.values()][IN_PLACE.get(name, END)]
-        return [gpu.to_host(a) for a in (*made, *kept) if hasattr(a, "shape")]
-
-    named = dict(zip(signature(function).parameters, arguments, strict=True))
+@each_function
+def test_a_call_by_keywords_works_too(gpu, name):
+    """It takes the NumPy form, on the same arrays."""
+    function, (arguments, *_) = (
+        installed(FULL_NAMES[name]),
+        arguments_of(np.random.default_rng(1))[name],
+    )
+    named = zip(signature(function).parameters, arguments, strict=True)
+    put = {key: gpu.asarray(a) if isinstance(a, np.ndarray) else a for key, a in named}
+    made = function(**put)
     with waiting_allowed():
-        assert all(np.isfinite(a).all() for a in run(**named))
+        for a in made if isinstance(made, tuple) else (made, *put.values()):
+            assert not hasattr(a, "shape") or np.isfinite(gpu.to_host(a)).all()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -249,3 +258,63 @@ def test_an_optimizer(gpu, optimizer):
 
     with waiting_allowed():
         assert_close(train(gpu), train(CPU), TOLERANCE[np.float64])
+
+
+# ---- how the kernels take the place of the functions ---------------------------------------------
+
+
+def references():
+    """Return every function that a module of npvae holds, by the module's name and its own."""
+    return {
+        (module, name): value
+        for module in sorted(sys.modules)
+        if module.split(".")[0] == "npvae"
+        for name, value in vars(sys.modules[module]).items()
+        if callable(value)
+    }
+
+
+@pytest.fixture
+def opened():
+    """The GPU of the stand-in, opened anew; what there was before it; what there is now."""
+    uninstall()
+    before = references()
+    gpu = HostNoiseCuda(open_backend("stand-in"))
+    yield gpu, before, references()
+    uninstall()
+
+
+def test_opening_a_gpu_replaces_every_reference_to_a_function_with_a_kernel(opened):
+    gpu, before, after = opened
+    replaced = {place: f for place, f in before.items() if after[place] is not f}
+    places = {f"{module}.{name}" for module, name in replaced}
+    assert places > set(INSTALLED[gpu.array_type])
+    assert {"npvae.vae.kl_and_grad", "npvae.likelihoods.bernoulli.sigmoid"} <= places
+    assert all(after[place].__wrapped__ is f for place, f in replaced.items())
+    assert len({*map(id, replaced.values())}) == len(INSTALLED[gpu.array_type])
+    assert {*map(id, replaced.values())}.isdisjoint(map(id, after.values()))
+
+
+def test_a_host_that_opens_no_gpu_has_the_functions_as_they_were_written(opened):
+    _, before, _ = opened
+    uninstall()
+    assert references() == before
+    assert not any(hasattr(installed(name), "__wrapped__") for name in FULL_NAMES.values())
+
+
+def test_opening_another_gpu_wraps_nothing_twice(opened):
+    gpu, _, after = opened
+    HostNoiseCuda(gpu._xp)
+    assert references() == after
+
+
+def test_a_replaced_function_can_be_copied_and_pickled(opened):
+    for name in FULL_NAMES.values():
+        function = installed(name)
+        assert pickle.loads(pickle.dumps(function)) is copy.deepcopy(function) is function
+
+
+def test_numpys_arrays_keep_the_numpy_form(opened, monkeypatch):
+    gpu, _, _ = opened
+    monkeypatch.setitem(INSTALLED, gpu.array_type, dict.fromkeys(INSTALLED[gpu.array_type]))
+    np.testing.assert_array_equal(gaussian.kl_per_latent(np.ones((1, 1)), np.zeros((1, 1))), 0.5)

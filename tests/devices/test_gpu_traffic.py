@@ -8,9 +8,9 @@ from gpu_models import MODELS, dataset, digits
 from gpus import HostNoiseCuda, open_backend
 from strict_device import launches, waiting_allowed
 
-from npvae import IWAE, VAE, Adam, Pixels, Split, evaluate, fit, log_likelihood, steps
+from npvae import IWAE, VAE, Adam, Pixels, Split, Trainer, evaluate, fit, log_likelihood
 from npvae.devices.cuda import Cuda
-from npvae.devices.fused import KERNELS
+from npvae.devices.kernels import INSTALLED
 
 pytestmark = pytest.mark.gpu
 
@@ -38,7 +38,7 @@ def test_the_examples_are_brought_there_once_as_bytes(counting):
     model = MODELS["vae"](device=counting)
     counting.brought.clear()
     with waiting_allowed():
-        list(fit(model, dataset(), epochs=3))
+        fit(model, dataset(), epochs=3)
     kinds = [array.dtype for array in counting.brought]
     assert kinds.count(np.uint8) == 1  # the array that the parts share
     assert len(kinds) == 1 + 2 + 2  # and the rows and the labels of those two that train
@@ -106,14 +106,14 @@ def test_a_step_starts_few_kernels(make, few, many, monkeypatch):
     part = Split(np.zeros((100, 784), np.uint8), np.arange(100))
 
     def started():
-        updates = steps(make(device), part, Pixels(), Adam(), epochs=1, batch_size=50)
-        next(updates)
+        trainer = Trainer(make(device), part, Pixels(), Adam(), batch_size=50)
+        trainer.step()
         with launches() as counted:
-            next(updates)
+            trainer.step()
         return dict(counted)
 
     assert sum(started().values()) == few, started()
-    monkeypatch.delitem(KERNELS, device.array_type)
+    monkeypatch.delitem(INSTALLED, device.array_type)
     assert sum(started().values()) == many, started()
 
 

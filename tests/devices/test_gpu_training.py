@@ -12,7 +12,7 @@ from gpu_models import MODELS, digits
 from gpus import TOLERANCE, assert_close
 from strict_device import waiting_allowed
 
-from npvae import Adam, Pixels, evaluate, log_likelihood, steps
+from npvae import Adam, Pixels, Trainer, evaluate, log_likelihood
 from npvae.devices import CPU
 
 pytestmark = pytest.mark.gpu
@@ -44,12 +44,14 @@ def test_the_whole_gradient(gpu, name, dtype):
 def test_ten_training_steps(gpu, name, dtype, of_losses, apart):
     def train(device):
         model = MODELS[name](dtype=dtype, device=device)
-        passed = list(
-            steps(model, digits(320), Pixels(), Adam(1e-3), epochs=2, batch_size=64, rng=2)
-        )
-        assert len(passed) == 10
-        losses = [device.to_host(step.loss.loss) for step in passed]
-        return np.array([float(loss) for loss in losses]), device.to_host(model.params.flat)
+        trainer = Trainer(model, digits(320), Pixels(), Adam(1e-3), batch_size=64, rng=2)
+        losses = []
+        while trainer.goes_on(epochs=2):
+            losses.append(float(device.to_host(trainer.step().loss)))
+            if trainer.epoch_is_over:
+                trainer.end_epoch()
+        assert len(losses) == 10
+        return np.array(losses), device.to_host(model.params.flat)
 
     with waiting_allowed():
         (losses, flat), (losses_there, flat_there) = train(CPU), train(gpu)

@@ -18,9 +18,10 @@ from npvae import (
     Pixels,
     Split,
     Standardized,
+    Trainer,
     evaluate,
     fit,
-    steps,
+    trainer_for,
 )
 from npvae.devices import CPU
 from npvae.evaluation import elbo as evaluation
@@ -76,20 +77,17 @@ def split(dtype=np.uint8, n=N):
 def train(device, *, model="vae", optimizer="adam", scaling="dynamic", data=None, **options):
     """Return the losses of two epochs and the trained parameters, as NumPy arrays."""
     model = MODELS[model].dense(N_X, 9, 3, device=device, **options)
-    passed = list(
-        steps(
-            model,
-            data or split(),
-            SCALINGS[scaling],
-            OPTIMIZERS[optimizer](1e-3),
-            epochs=2,
-            batch_size=70,
-            rng=5,
-        )
-    )
-    assert [step.n for step in passed] == [70, 70, 10] * 2
+    parts = data or split(), SCALINGS[scaling], OPTIMIZERS[optimizer](1e-3)
+    trainer = Trainer(model, *parts, batch_size=70, rng=5)
+    losses = []
+    for _ in range(2):
+        while not trainer.epoch_is_over:
+            losses.append(trainer.step())
+        with waiting_allowed():
+            trainer.end_epoch()
+    assert len(losses) == 6
     with waiting_allowed():
-        losses = [[float(part) for part in step.loss] for step in passed]
+        losses = [[float(part) for part in loss] for loss in losses]
         return np.array(losses), device.to_host(model.params.flat)
 
 
@@ -189,8 +187,8 @@ def test_an_epoch_waits_as_often_as_it_reports_not_as_often_as_it_steps(model, m
     def waits(*sizes):
         on_device = MODELS[model].dense(N_X, 9, 3, device=DEVICE)
         with waiting_allowed() as noted:
-            records = fit(on_device, dataset(*sizes), epochs=3, batch_size=10, rng=0)
-            return [len(noted) for _ in records]
+            trainer = trainer_for(on_device, dataset(*sizes), batch_size=10, rng=0)
+            return [len(noted) for _ in range(3) if trainer.run_epoch()]
 
     few = waits(20, 10)
     assert waits(200, 10) == waits(20, 80) == few
@@ -206,7 +204,7 @@ def test_fit_and_evaluate_say_what_they_say_on_the_cpu(model, scaling):
         options = {"likelihood": "gaussian"} if scaling == "standardized" else {"n_y": 3}
         made = MODELS[model].dense(N_X, 9, 3, device=device, **options)
         with waiting_allowed():
-            records = list(fit(made, dataset(50), scaling=SCALINGS[scaling], epochs=2, rng=2))
+            records = fit(made, dataset(50), scaling=SCALINGS[scaling], epochs=2, rng=2)
             tested = evaluate(made, split(n=30), SCALINGS[scaling], seed=4)
         return [dataclasses.replace(record, seconds=0) for record in records], tested
 

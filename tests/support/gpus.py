@@ -1,5 +1,7 @@
 """What stands for a GPU in the tests: the stand-in everywhere, CuPy's where there is one."""
 
+import sys
+
 import host_kernels
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import strict_cupy
 from strict_device import HostNoise
 
 from npvae.devices.cuda import Cuda, open_cuda
+from npvae.devices.kernels import INSTALLED, replace
 from npvae.errors import InputError
 
 TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12}  # of the largest number of an array
@@ -34,6 +37,20 @@ def open_backend(name):
     import cupy
 
     return cupy
+
+
+def installed(name):
+    """Return what npvae calls by this full name, such as "npvae.layers.relu"."""
+    module, _, attribute = name.rpartition(".")
+    return getattr(sys.modules[module], attribute)
+
+
+def uninstall():
+    """Undo what opening a GPU has done to the functions of npvae."""
+    for name in {name for kernels in INSTALLED.values() for name in kernels}:
+        function = installed(name)
+        replace(function, getattr(function, "__wrapped__", function))
+    INSTALLED.clear()
 
 
 def assert_close(there, here, tolerance, what=""):
