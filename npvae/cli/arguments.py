@@ -2,13 +2,12 @@
 
 import argparse
 from collections.abc import Callable
-from dataclasses import MISSING, Field, fields
 from typing import Any
 
 from npvae.devices import DEVICES
 from npvae.errors import InputError
-from npvae.runs.kinds import MOST_SEED, Kind, OneOf, Real, Whole, YesNo, read
-from npvae.runs.settings import Settings, declared, flag_name
+from npvae.runs.kinds import MOST_SEED, Kind, Real, Whole, YesNo, read
+from npvae.runs.settings import flags
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
@@ -29,33 +28,14 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """Declare a flag for every setting; what is not given is not there, and has its default."""
     groups: dict[str, Any] = {}
-    for one in fields(Settings):
-        title = declared(one).group
-        if title not in groups:
-            groups[title] = parser.add_argument_group(title)
-        groups[title].add_argument(
-            flag_name(one.name), default=argparse.SUPPRESS, help=_help(one), **_options(one)
-        )
-
-
-def _options(one: "Field[Any]") -> dict[str, Any]:
-    """Return how argparse reads the flag of a setting."""
-    kind = declared(one).kind
-    if isinstance(kind, YesNo):
-        return {"action": argparse.BooleanOptionalAction}
-    names = f"{{{','.join(kind.names)}}}" if isinstance(kind, OneOf) else None
-    may_be_none = one.default is None and not kind.fits("none")
-    return {"type": reads(kind, or_none=may_be_none), "metavar": declared(one).metavar or names}
-
-
-def _help(one: "Field[Any]") -> str:
-    """Return what a setting does and, in brackets, its default."""
-    about = declared(one)
-    default = about.unset
-    if one.default not in (None, MISSING) and one.default is not False:
-        default = about.kind.write(one.default)
-    text = f"{about.help} (default: {default})" if default else about.help
-    return text.replace("%", "%%")
+    for flag in flags():
+        if flag.group not in groups:
+            groups[flag.group] = parser.add_argument_group(flag.group)
+        how: dict[str, Any] = {"action": argparse.BooleanOptionalAction}
+        if not isinstance(flag.kind, YesNo):
+            how = {"type": reads(flag.kind, or_none=flag.or_none), "metavar": flag.metavar}
+        help = flag.help.replace("%", "%%")
+        groups[flag.group].add_argument(flag.name, default=argparse.SUPPRESS, help=help, **how)
 
 
 def reads(kind: Kind, *, or_none: bool = False) -> Callable[[str], Any]:

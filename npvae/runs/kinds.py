@@ -1,5 +1,6 @@
-"""What a value may be: each kind reads it from text, checks it, and writes it as text."""
+"""What a value may be: each kind reads it from text, and checks it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Any, Protocol
@@ -26,9 +27,6 @@ class Kind(Protocol):
     def fits(self, value: Any, /) -> bool:
         """Whether a value, from Python or from a file, is of this kind."""
 
-    def write(self, value: Any, /) -> str:
-        """Return the text that `read` takes."""
-
 
 @dataclass(frozen=True)
 class Whole:
@@ -46,9 +44,6 @@ class Whole:
 
     def fits(self, value: Any) -> bool:
         return type(value) is int and self.least <= value <= self.most
-
-    def write(self, value: Any) -> str:
-        return str(value)
 
 
 @dataclass(frozen=True)
@@ -74,10 +69,6 @@ class Real:
             return False
         return self.least <= value <= self.most and self.above < value < self.below
 
-    def write(self, value: Any) -> str:
-        short = f"{value:g}"
-        return short if float(short) == value else repr(value)
-
 
 @dataclass(frozen=True)
 class OneOf:
@@ -95,9 +86,6 @@ class OneOf:
     def fits(self, value: Any) -> bool:
         return isinstance(value, str) and value in self.names
 
-    def write(self, value: Any) -> str:
-        return str(value)
-
 
 @dataclass(frozen=True)
 class Text:
@@ -111,9 +99,6 @@ class Text:
     def fits(self, value: Any) -> bool:
         return isinstance(value, str)
 
-    def write(self, value: Any) -> str:
-        return str(value)
-
 
 @dataclass(frozen=True)
 class YesNo:
@@ -126,9 +111,6 @@ class YesNo:
 
     def fits(self, value: Any) -> bool:
         return type(value) is bool
-
-    def write(self, value: Any) -> str:
-        return str(value).lower()
 
 
 @dataclass(frozen=True)
@@ -147,9 +129,6 @@ class Sizes:
             and len(value) <= MOST_SIZES
             and all(self.size.fits(size) for size in value)
         )
-
-    def write(self, value: Any) -> str:
-        return ",".join(map(self.size.write, value)) or "none"
 
 
 @dataclass(frozen=True)
@@ -170,9 +149,6 @@ class Pair:
         is_pair = isinstance(value, tuple) and len(value) == 2
         return is_pair and all(map(self.each.fits, value)) and value[0] < value[1]
 
-    def write(self, value: Any) -> str:
-        return ",".join(map(self.each.write, value))
-
 
 @dataclass(frozen=True)
 class NumberOr:
@@ -190,9 +166,6 @@ class NumberOr:
 
     def fits(self, value: Any) -> bool:
         return (isinstance(value, str) and value in self.names) or self.number.fits(value)
-
-    def write(self, value: Any) -> str:
-        return value if isinstance(value, str) else self.number.write(value)
 
 
 def read(kind: Kind, text: str) -> Any:
@@ -214,10 +187,26 @@ def read(kind: Kind, text: str) -> Any:
     return value
 
 
-def require(name: str, value: Any, kind: Kind) -> None:
-    """Refuse a value that is not of a kind."""
-    if not kind.fits(value):
-        shown = (
-            f"{value!r:.{SHOWN}}" if type(value) is not int or abs(value) < 10**SHOWN else "huge"
-        )
-        raise InputError(f"{name} is {shown}, expected {kind.expected}")
+def require(values: Mapping[str, tuple[Any, Kind]]) -> None:
+    """Refuse the first value, by its name, that is not of its kind."""
+    for name, (value, kind) in values.items():
+        if not kind.fits(value):
+            huge = type(value) is int and abs(value) >= 10**SHOWN
+            shown = "huge" if huge else f"{value!r:.{SHOWN}}"
+            raise InputError(f"{name} is {shown}, expected {kind.expected}")
+
+
+def written(value: Any) -> str:
+    """Return a value as text, as its kind reads it.
+
+    >>> [written(value) for value in ((500, 300), (), 0.001, None, True)]
+    ['500,300', 'none', '0.001', 'none', 'true']
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        short = f"{value:g}"
+        return short if float(short) == value else repr(value)
+    if isinstance(value, tuple):
+        return ",".join(map(written, value)) or "none"
+    return "none" if value is None else str(value)

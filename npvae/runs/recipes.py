@@ -72,13 +72,21 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         ),
         "pytorch-example": Recipe(
             "the VAE of PyTorch's examples: ReLU 400, 20 latents, grey pixels",
-            {"binarize": "none", "init": "fan-in", "validation": 0},
+            {
+                "latent": 20,
+                "binarize": "none",
+                "init": "fan-in",
+                "batch_size": 128,
+                "epochs": 10,
+                "validation": 0,
+            },
             "github.com/pytorch/examples, vae, logged runs",
             "105.6 (-ELBO of grey pixels, which is no likelihood)",
         ),
         "aevb": Recipe(
             "the first VAE: tanh 500, 20 latents, Adagrad",
             {
+                "latent": 20,
                 "hidden": (500,),
                 "activation": "tanh",
                 "batch_size": 100,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from functools import partial
 from inspect import signature
-from typing import Any
+from typing import Any, NamedTuple
 
 from npvae.autoencoder import CORRUPTIONS
 from npvae.datasets.preprocessing import Binarize
@@ -34,6 +34,7 @@ from npvae.runs.kinds import (
     Whole,
     YesNo,
     require,
+    written,
 )
 from npvae.runs.model_file import MOST_DRAWS
 
@@ -79,7 +80,7 @@ class Declaration:
             return self.words(value)
         if self.words is not None:
             return self.words.format(value)
-        return f"{name.replace('_', ' ')} {self.kind.write(value)}"
+        return f"{name.replace('_', ' ')} {written(value)}"
 
 
 def setting(kind: Kind, help: str, *, default: Any = None, **more: Any) -> Any:
@@ -311,10 +312,14 @@ class Settings:
     device: str = of_training(OneOf(DEVICES), "where it trains", default="cpu", words="")
 
     def __post_init__(self) -> None:
-        for one in fields(self):
-            value = getattr(self, one.name)
-            if value is not None or one.default is not None:  # what has no default may be None
-                require(one.name, value, declared(one).kind)
+        values = ((one, getattr(self, one.name)) for one in fields(self))
+        require(
+            {
+                one.name: (value, declared(one).kind)
+                for one, value in values
+                if value is not None or one.default is not None  # what has no default may be None
+            }
+        )
 
     @property
     def draws_several(self) -> bool:
@@ -355,6 +360,33 @@ def declared(one: "Field[Any]") -> Declaration:
     return found
 
 
+class Flag(NamedTuple):
+    """A setting as a flag of `npvae train`: its group, name, kind, metavar and help."""
+
+    group: str
+    name: str
+    kind: Kind
+    metavar: str | None
+    help: str
+    or_none: bool
+
+
+def flags() -> list[Flag]:
+    """Return the flag of every setting, made from its declaration."""
+    made = []
+    for one in fields(Settings):
+        about = declared(one)
+        names = f"{{{','.join(about.kind.names)}}}" if isinstance(about.kind, OneOf) else None
+        has_default = one.default not in (None, MISSING) and one.default is not False
+        default = written(one.default) if has_default else about.unset
+        help = f"{about.help} (default: {default})" if default else about.help
+        says_none = isinstance(about.kind, Text) or "none" in getattr(about.kind, "names", ())
+        or_none = one.default is None and not says_none
+        name = flag_name(one.name)
+        made.append(Flag(about.group, name, about.kind, about.metavar or names, help, or_none))
+    return made
+
+
 def flag_name(name: str) -> str:
     """Return the flag of a setting.
 
@@ -373,6 +405,5 @@ def flag(name: str, value: Any) -> str:
     text = flag_name(name)
     if isinstance(value, bool):
         return text if value else text.replace("--", "--no-", 1)
-    kind = {one.name: declared(one).kind for one in fields(Settings)}[name]
-    written = "none" if value is None else kind.write(value)
-    return f"{text}={written}" if written.startswith("-") else f"{text} {written}"
+    said = written(value)
+    return f"{text}={said}" if said.startswith("-") else f"{text} {said}"

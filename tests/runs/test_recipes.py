@@ -111,7 +111,8 @@ def test_the_protocol_of_the_gated_baseline():
 
 def test_the_protocol_of_pytorchs_example():
     settings = replace(settings_of("pytorch-example"), validation=None, init="glorot")
-    assert settings == Settings(data="x", binarize="none")  # for the rest npvae's defaults
+    same = {"latent": 20, "batch_size": 128, "epochs": 10}  # npvae's defaults for MNIST
+    assert settings == Settings(data="x", binarize="none", **same)
     assert (settings.latent, settings.hidden, settings.batch_size) == (20, (400,), 128)
     assert (settings.rate, settings.epochs) == (1e-3, 10)
     assert settings_of("pytorch-example").validation == 0

@@ -11,7 +11,19 @@ import pytest
 from npvae import InputError
 from npvae.cli import build_parser
 from npvae.optimizers import OPTIMIZERS
-from npvae.runs.kinds import MOST, MOST_REAL, NumberOr, OneOf, Pair, Real, Sizes, Text, Whole, YesNo
+from npvae.runs.kinds import (
+    MOST,
+    MOST_REAL,
+    NumberOr,
+    OneOf,
+    Pair,
+    Real,
+    Sizes,
+    Text,
+    Whole,
+    YesNo,
+    written,
+)
 from npvae.runs.settings import RATES, Settings, declared, flag, flag_name
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "run-format-1"
@@ -141,7 +153,7 @@ def test_the_default_is_accepted_and_the_help_says_it(name, capsys):
     said = " ".join(capsys.readouterr().out.split())
     assert flag_name(name) in said
     if default not in (None, False):
-        assert f"(default: {about.kind.write(default)})" in said
+        assert f"(default: {written(default)})" in said
 
 
 @pytest.mark.parametrize("name", [n for n, f in FIELDS.items() if f.default is None])

@@ -44,11 +44,11 @@ def test_the_model_in_words(asked, words):
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({}, "Adam, learning rate 0.001, batches of 128, 10 epochs"),
-        ({"optimizer": "sgd", "epochs": 1}, "SGD, learning rate 0.01, batches of 128, 1 epoch"),
+        ({}, "Adam, learning rate 0.001, batches of 8, 1000 epochs"),  # of eight examples
+        ({"optimizer": "sgd", "epochs": 1}, "SGD, learning rate 0.01, batches of 8, 1 epoch"),
         (
-            {"lr_schedule": "stages", "patience": 3},
-            "0.001, rate by stages, batches of 128, 10 epochs, patience 3",
+            {"lr_schedule": "stages", "patience": 3, "batch_size": 4},
+            "0.001, rate by stages, batches of 4, 500 epochs, patience 3",
         ),
     ],
 )

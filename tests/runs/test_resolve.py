@@ -230,3 +230,22 @@ def test_what_does_not_fit_is_refused_with_advice(name):
 def test_what_lies_just_within(data, asked):
     settings = resolve(Settings(data="x", **asked), data)
     assert {name: getattr(settings, name) for name in asked} == asked
+
+
+@pytest.mark.parametrize(
+    ("n", "n_x", "latent", "batch_size", "epochs"),
+    [
+        (55_000, 784, 20, 128, 10),
+        (6000, 784, 20, 128, 22),  # 47 batches an epoch
+        (142, 13, 6, 14, 91),  # as many columns and rows as wine has
+        (8, 1, 2, 8, 1000),
+    ],
+)
+def test_sizes_that_are_not_given_fit_the_data(n, n_x, latent, batch_size, epochs):
+    part = Split(np.zeros((n, n_x), np.uint8), np.arange(n))
+    data = Dataset("sized", part, part, part, (n_x,), "pixels", "a test")
+    settings = resolve(Settings(data="glyphs"), data)
+    assert (settings.latent, settings.batch_size, settings.epochs) == (latent, batch_size, epochs)
+    given = {"latent": 3, "batch_size": 5, "epochs": 7}
+    settings = resolve(Settings(data="glyphs", **given), data)
+    assert (settings.latent, settings.batch_size, settings.epochs) == (3, 5, 7)
