@@ -50,7 +50,7 @@ UNVALIDATED = dataclasses.replace(PIXELS, validation=Split(PIXELS.train.x, np.ar
     ],
 )
 def test_what_was_not_asked_follows_from_the_data(data, asked, likelihood, binarize, sigma):
-    asked = Settings(data="x", **asked)
+    asked = Settings(data="x", latent=3, batch_size=4, epochs=5, **asked)
     settings = resolve(asked, data)
     assert (settings.likelihood, settings.binarize, settings.sigma) == (likelihood, binarize, sigma)
     unchanged = {"likelihood": None, "binarize": None, "sigma": None, "data": "x", "lr": None}
@@ -134,7 +134,11 @@ REFUSED = {
         {"likelihood": "gaussian", "binarize": "dynamic"},
         r"--binarize dynamic .* --likelihood bernoulli.* mine\.npy would be zeros",
     ),
-    "no epoch left to count": (PIXELS, {"warm_up": 10, "patience": 1}, "none is left after --warm"),
+    "no epoch left to count": (
+        PIXELS,
+        {"warm_up": 10, "patience": 1, "epochs": 10},
+        "none is left after --warm",
+    ),
     "real values cut": (REAL, {"binarize": "threshold"}, "--binarize threshold .* is real-valued"),
     "a sigma": (
         PIXELS,
@@ -201,7 +205,7 @@ REFUSED = {
     ),
     "a long warm-up": (
         PIXELS,
-        {"warm_up": 11},
+        {"warm_up": 11, "epochs": 10},
         "--warm-up 11 is longer than the training, --epochs 10, so that beta would never",
     ),
 }
