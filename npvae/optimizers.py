@@ -206,7 +206,7 @@ def restore_optimizer(optimizer: Optimizer, state: Mapping[str, Any], params: Pa
     for name, value in stored.items():
         if hasattr(value, "shape") and value.shape != params.flat.shape:
             raise InputError(f"{name} has shape {value.shape}, expected {params.flat.shape}")
-        if np.ndim(value) and kind in OPTIMIZERS and value.dtype != params.dtype:
+        if hasattr(value, "shape") and kind in OPTIMIZERS and value.dtype != params.dtype:
             raise InputError(f"{name} is {value.dtype}, expected {params.dtype} as the parameters")
     for name, value in stored.items():
         if hasattr(value, "shape"):

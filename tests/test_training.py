@@ -352,10 +352,10 @@ def test_what_was_restored_shares_nothing_with_the_other():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"batch_size": 20}, "batch_size was 16, and is 20"),
-        ({"model": "two hidden layers"}, "params"),
+        ({"batch_size": 20}, "16, .*20, "),
+        ({"model": "two hidden layers"}, "16, 110, "),
         ({"optimizer": "SGD"}, "optimiser Adam"),
-        ({"data": "fewer"}, "40 examples, and 12"),
+        ({"data": "fewer"}, "40.*12"),
     ],
     ids=["batch size", "model", "optimiser", "data"],
 )

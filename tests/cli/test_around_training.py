@@ -1,98 +1,113 @@
+"""What stands around the loop of `npvae train`: signals, the bar, the clock, the table, a line."""
+
 import errno
 import io
 import os
+import re
 import signal
 import sys
 
 import pytest
-from strict_device import StrictDevice
+from strict_device import StrictDevice, waiting_allowed
+from tiny_trainings import MODELS, make_training
 
-from npvae.cli.watching import SIGNALS, Watch, say
-from npvae.devices import CPU
-from npvae.encoder_decoder import Loss
-from npvae.training import Step
+from npvae import IWAE, VAE, Autoencoder, EpochRecord, Evaluation
+from npvae.cli.around_training import SIGNALS, Bar, Clock, Signals, Stopped, Table
+from npvae.cli.printing import say
 
+HELD_OUT = Evaluation(-108.2, 84.1, 23.1, (1.0, 2.0), 21, 10, -102.2)
+RECORD = EpochRecord(1000, 110.1, -108.36, 84.7, 23.64, HELD_OUT, 12.5)
 
-@pytest.fixture(autouse=True)
-def ctrl_c_is_heard():
-    """As in a terminal, also where the tests themselves run in the background of a script."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+pytestmark = pytest.mark.usefixtures("signals_are_heard")
 
 
-def make_watch(minutes=1e9, total=10):
-    """A watch, and the list of what it saves: the number of the last update each time."""
-    saved, passed = [], []
-    watch = Watch(total, 0, lambda: saved.append(passed[-1] if passed else 0), minutes)
-    return watch, saved, passed
-
-
-def run(watch, passed, *, signal_at=(), number=signal.SIGINT, updates=10):
-    for step in watch(Step(1, n, None) for n in range(1, updates + 1)):
-        passed.append(step.n)
-        for _ in range(signal_at.count(step.n)):
-            signal.raise_signal(number)
-    watch.close()
-
-
-def test_where_a_signal_is_ignored_it_stays_so():
-    """As in the background of a script, `npvae train &`, or under nohup."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    watch, _, _ = make_watch()
-    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    watch.close()
-    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+# ---- signals -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_after_a_signal_the_step_ends_and_then_the_training(number):
+def test_signals_are_noted_and_disturb_nothing(number):
     before = signal.getsignal(number)
-    watch, saved, passed = make_watch()
-    assert signal.getsignal(number) != before
-    run(watch, passed, signal_at=[3], number=number)
-    assert passed == [1, 2, 3]
-    assert watch.stopped_by == number
-    assert signal.getsignal(number) == before
-    assert saved == []  # what is saved then, the command decides
+    with Signals() as signals:
+        assert signals.heard is None
+        for each in (number, *SIGNALS, number):
+            signal.raise_signal(each)
+        assert signals.heard == number
+    assert signal.getsignal(number) is before
 
 
-def test_a_second_ctrl_c_does_not_wait():
-    watch, _, passed = make_watch()
-    with pytest.raises(KeyboardInterrupt):
-        run(watch, passed, signal_at=[2, 2])
-    watch.close()
-    assert watch.stopped_by == signal.SIGINT
-    assert passed == [1, 2]
+def test_after_the_training_they_stop_at_once():
+    with Signals() as signals, pytest.raises(Stopped) as stopped:  # noqa: PT012
+        signals.raise_at_once()
+        signal.raise_signal(signal.SIGTERM)
+    assert stopped.value.number == signal.SIGTERM
 
 
-def test_without_a_signal_nothing_stops():
-    watch, saved, passed = make_watch()
-    run(watch, passed)
-    assert passed == list(range(1, 11))
-    assert watch.stopped_by is None
-    assert saved == []
+@pytest.mark.parametrize("number", SIGNALS)
+def test_where_a_signal_is_ignored_it_stays_so(number):
+    """As in the background of a script, `npvae train &`, or under nohup."""
+    signal.signal(number, signal.SIG_IGN)
+    with Signals() as signals:
+        signal.raise_signal(number)
+        assert signals.heard is None
+    assert signal.getsignal(number) is signal.SIG_IGN
 
 
-def test_it_saves_when_the_minutes_have_passed(monkeypatch):
-    """A clock that shows one second more at every look, and a save every 3.5 seconds."""
-    seconds = iter(range(1000))
-    monkeypatch.setattr("npvae.cli.watching.monotonic", lambda: next(seconds))
-    watch, saved, passed = make_watch(minutes=3.5 / 60)
-    run(watch, passed)
-    assert saved == [3, 7]  # before the update is passed on, which is whole by then
+# ---- the clock -----------------------------------------------------------------------------------
 
 
-def test_a_save_at_the_end_of_an_epoch_begins_the_minutes_anew(monkeypatch):
-    seconds = iter(range(1000))
-    monkeypatch.setattr("npvae.cli.watching.monotonic", lambda: next(seconds))
-    watch, saved, passed = make_watch(minutes=3.5 / 60)
-    for step in watch(Step(1, n, None) for n in range(1, 8)):
-        passed.append(step.n)
-        if step.n == 3:
-            watch.save()
-    watch.close()
-    assert saved == [3, 6]
+def when_due(trainer, clock, updates):
+    """Return after which updates the clock says so, and is restarted."""
+    due = []
+    for update in range(1, updates + 1):
+        trainer.step()
+        if trainer.epoch_is_over:
+            trainer.end_epoch()
+        if clock.is_due(trainer):
+            due.append(update)
+            clock.restart()
+    return due
+
+
+def test_it_is_due_after_some_epochs():
+    assert when_due(make_training(), Clock(1, 1e9), 9) == [3, 6, 9]
+    assert when_due(make_training(), Clock(2, 1e9), 9) == [6]
+
+
+def test_it_is_due_when_the_minutes_have_passed(monkeypatch):
+    """Since the last save: a second passes with every update, and 3.5 may."""
+    trainer = make_training()
+    monkeypatch.setattr("npvae.cli.around_training.monotonic", lambda: trainer.steps)
+    assert when_due(trainer, Clock(3, 3.5 / 60), 14) == [4, 8, 9, 13]
+
+
+# ---- the bar and the lines -----------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("device", ["cpu", "strict"])
+def test_the_bar_shows_the_loss_only_where_nobody_waits_for_it(monkeypatch, device):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    device = StrictDevice() if device == "strict" else "cpu"
+    with waiting_allowed():
+        trainer = make_training(MODELS["vae"](device=device))
+    with Bar(trainer, 4) as bar:
+        bar.update(trainer.step())
+    shown = sys.stderr.getvalue()
+    assert "epoch 1" in shown
+    assert "/12" in shown
+    assert ("loss" in shown) == (device == "cpu")
+
+
+def test_in_a_file_there_is_no_bar(capsys):
+    trainer = make_training()
+    with Bar(trainer, 4) as bar:
+        bar.update(trainer.step())
+        bar.say("a line")
+    assert capsys.readouterr() == ("a line\n", "")
 
 
 @pytest.mark.parametrize("number", [errno.EPIPE, errno.EIO, errno.ENOSPC])
@@ -111,20 +126,24 @@ def test_a_line_that_nobody_can_read_is_no_reason_to_end(monkeypatch, name, numb
     getattr(sys, name).close()
 
 
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
+# ---- the table: each number under its name, in 80 columns ----------------------------------------
 
 
-def test_the_bar_shows_the_loss_only_where_nobody_waits_for_it(monkeypatch):
-    def shown_on(device):
-        monkeypatch.setattr(sys, "stderr", Terminal())
-        loss = device.zeros(1, float).sum() + 41.5  # a strict device refuses to hand it out
-        watch = Watch(3, 0, lambda: None, 1e9, device)
-        list(watch(Step(1, n, Loss(loss, loss, loss)) for n in range(3)))
-        watch.close()
-        return sys.stderr.getvalue()
+def ends(line):
+    """Where the words of a line end; what stands for log p(x|z) is one word."""
+    return [found.end() for found in re.finditer(r"\S+", line.replace("log p(", "log_p("))]
 
-    assert "epoch 1, loss 41.5" in shown_on(CPU)
-    assert "epoch 1" in (shown := shown_on(StrictDevice()))
-    assert "loss" not in shown
+
+@pytest.mark.parametrize("kind", [VAE, IWAE, Autoencoder])
+def test_each_number_stands_under_its_name(kind):
+    table = Table(kind.dense(4, 3, 2), 3280)
+    names = table.head.splitlines()[1]
+    assert ends(table.line(RECORD))[1:] == ends(names)[1:]
+    assert max(map(len, [*table.head.splitlines(), table.line(RECORD)])) <= 80
+
+
+def test_the_column_of_several_draws_has_their_bound():
+    assert " -110.10 " in Table(IWAE.dense(4, 3, 2), 9).line(RECORD)  # minus the loss
+    line = Table(VAE.dense(4, 3, 2), 9).line(RECORD)
+    assert " -108.36 " in line  # the ELBO, whatever beta is
+    assert " -102.20 " in line

@@ -70,8 +70,10 @@ def test_it_moves_between_devices(path, tmp_path):
     model = MODELS["vae"](device=StrictDevice())
     moved = make_training(model, schedule="early stopping")
     load_checkpoint(path, moved)
+    there = make_training(MODELS["vae"](device=StrictDevice()), schedule="early stopping")
     with waiting_allowed():
-        save_checkpoint(tmp_path / "again.npz", moved)
+        there.restore(moved.state())  # and from memory to memory
+        save_checkpoint(tmp_path / "again.npz", there)
     (header, arrays), (before, same) = (
         read_content(file, "a checkpoint") for file in (tmp_path / "again.npz", path)
     )
