@@ -110,6 +110,13 @@ def test_it_keeps_settings_shape_identity_and_versions(path):
     assert load_model(path).shape == (6,)
 
 
+def test_the_seconds_of_the_epoch_at_hand_go_on(path):
+    trainer, again = go_on(make_training(), updates=5), make_training()
+    save_checkpoint(path, trainer)
+    load_checkpoint(path, again)
+    assert again.seconds == trainer.seconds > 0
+
+
 def test_there_is_no_pickle_in_it(path):
     save_checkpoint(path, go_on(make_training(), updates=5))
     with np.load(path, allow_pickle=False) as file:
