@@ -245,7 +245,7 @@ def test_without_model_npz_the_checkpoint_has_the_model(capsys):
 # ---- the format of today, kept for tomorrow ------------------------------------------------------
 
 
-NAMED = ("data", "latent", "hidden", "epochs", "batch_size", "likelihood", "binarize")  # of it
+NAMED = ("data", "latent", "hidden", "epochs", "batch_size", "lr", "likelihood", "binarize")
 
 
 def test_a_run_of_format_1_goes_on():
