@@ -206,6 +206,8 @@ def restore_optimizer(optimizer: Optimizer, state: Mapping[str, Any], params: Pa
     for name, value in stored.items():
         if hasattr(value, "shape") and value.shape != params.flat.shape:
             raise InputError(f"{name} has shape {value.shape}, expected {params.flat.shape}")
+        if hasattr(value, "shape") and kind in OPTIMIZERS and value.dtype != params.dtype:
+            raise InputError(f"{name} is {value.dtype}, expected {params.dtype} as the parameters")
     for name, value in stored.items():
         if hasattr(value, "shape"):
             vector = params.device.zeros(params.size, value.dtype)

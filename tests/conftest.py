@@ -5,6 +5,7 @@ HYPOTHESIS_PROFILE=random.
 """
 
 import os
+import signal
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: as many processes run as cores
@@ -31,6 +32,19 @@ def loud_arithmetic():
 def rng():
     """A generator of its own for each test."""
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def signals_are_heard():
+    """As in a terminal, also under nohup, or in the background of a script."""
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {name: signal.getsignal(getattr(signal, name)) for name in names}
+    for name in names:
+        default = signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL
+        signal.signal(getattr(signal, name), default)
+    yield
+    for name, handler in before.items():
+        signal.signal(getattr(signal, name), handler)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 
 from npvae.datasets import load_dataset, scaling_for
 from npvae.evaluation.elbo import evaluate
-from npvae.training import fit
+from npvae.runs.fit import fit
 from npvae.vae import VAE
 
 pytestmark = pytest.mark.mnist

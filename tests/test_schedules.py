@@ -1,53 +1,9 @@
-"""What changes during a training, by hand at the corners; and that each update meets it."""
+"""What changes during a training, by hand at the corners."""
 
 import numpy as np
 import pytest
 
-from npvae import (
-    IWAE,
-    SGD,
-    VAE,
-    Adam,
-    Autoencoder,
-    Cosine,
-    Dataset,
-    InputError,
-    Loss,
-    Pixels,
-    Split,
-    Stages,
-    Trainer,
-    WarmUp,
-    fit,
-)
-from npvae.layers import Dense
-from npvae.parameters import Parameters
-
-X = (np.arange(52 * 6) * 97 % 256).astype(np.uint8).reshape(52, 6)
-TRAIN, VALIDATION = (Split(X, rows) for rows in np.split(np.arange(52), [40]))
-DATA = Dataset("small", TRAIN, VALIDATION, VALIDATION, (2, 3), "pixels", "a test")
-GREY = Pixels("none")
-BATCH_SIZE = 16  # 40 examples: updates at 0, 0.4 and 0.8 of an epoch
-TIMES = [0, 0.4, 0.8, 1, 1.4, 1.8]
-
-
-class Recorder:
-    """A model that notes the rate and the beta of each update; its gradient is always one."""
-
-    def __init__(self):
-        self.params = Parameters({"layer": Dense(1, 1, rng=0)}, np.float64)
-        self.optimizer, self.beta, self.met = SGD(lr=7.0), 5.0, []
-
-    def draw_noise(self, rng, n):
-        return None
-
-    def loss_and_grad(self, x, eps):
-        self.met.append((self.optimizer.lr, self.beta))
-        self.params.grad[:] = 1
-        return Loss(*np.zeros(3))
-
-
-# ---- by hand -------------------------------------------------------------------------------------
+from npvae import Cosine, EarlyStopping, InputError, Stages, WarmUp
 
 
 def test_a_warm_up_is_a_straight_line_to_its_end():
@@ -92,73 +48,28 @@ def test_a_schedule_that_makes_no_sense(make, words):
         make()
 
 
-# ---- in a training -------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("patience", "after", "bounds", "best", "over"),
+    [
+        (1, 0, [], 0, False),
+        (1, 0, [-9], 1, False),
+        (2, 0, [-9, -7, -8], 2, False),
+        (2, 0, [-9, -7, -8, -7.5], 2, True),
+        (2, 0, [-9, -7, -8, -6], 4, False),
+        (1, 0, [-7, -7], 1, True),  # as good is no better
+        (2, 3, [-1, -2], 0, False),
+        (2, 3, [-1, -2, -3], 0, False),
+        (2, 3, [-1, -2, -3, -9, -8], 5, False),
+        (2, 3, [-1, -2, -3, -8, -9], 4, False),
+        (2, 3, [-1, -2, -3, -8, -9, -9], 4, True),
+    ],
+)
+def test_when_it_is_over_and_which_was_the_best(patience, after, bounds, best, over):
+    stopping = EarlyStopping(patience, after)
+    assert (stopping.best(bounds), stopping.is_over(bounds)) == (best, over)
 
 
-def train(model, **schedules):
-    """Train for two epochs, as far as they are left."""
-    trainer = Trainer(model, TRAIN, GREY, model.optimizer, batch_size=BATCH_SIZE, **schedules)
-    while trainer.goes_on(epochs=2):
-        trainer.run_epoch()
-
-
-def test_rate_and_beta_are_set_before_each_update_by_fractions_of_an_epoch():
-    model = Recorder()
-    before = model.params.flat.copy()
-    train(model, lr=lambda t: 1 + t, beta=lambda t: 10 * t)
-    np.testing.assert_allclose(model.met, [(1 + t, 10 * t) for t in TIMES])
-    np.testing.assert_allclose(model.params.flat, before - sum(1 + t for t in TIMES))
-
-
-def test_a_training_that_goes_on_within_an_epoch_meets_the_rates_that_are_left():
-    first, second = (
-        Trainer(model, TRAIN, GREY, model.optimizer, batch_size=BATCH_SIZE, lr=lambda t: 1 + t)
-        for model in (Recorder(), Recorder())
-    )
-    first.step(), first.step()
-    second.restore(first.state())
-    while second.goes_on(epochs=2):
-        second.run_epoch()
-    met = [lr for lr, _ in first.model.met + second.model.met]
-    np.testing.assert_allclose(met, [1 + t for t in TIMES])
-
-
-def test_without_schedules_both_stay_as_they_are():
-    model = Recorder()
-    train(model)
-    assert model.met == [(7, 5)] * 6
-
-
-def test_fit_hands_its_schedules_on():
-    model, adam = VAE.dense(6, 4, 2, beta=3), Adam()
-    schedules = {"lr": Cosine(0.1, 2), "beta": WarmUp(2, end=3)}
-    fit(model, DATA, optimizer=adam, epochs=2, batch_size=BATCH_SIZE, **schedules)
-    assert adam.lr == pytest.approx(Cosine(0.1, 2)(1.8))
-    assert model.beta == pytest.approx(3 * 1.8 / 2)
-
-
-# ---- what is refused -----------------------------------------------------------------------------
-
-
-def test_a_warm_up_may_take_the_whole_training_but_no_longer():
-    fit(VAE.dense(6, 4, 2), DATA, epochs=2, beta=WarmUp(2))
-    with pytest.raises(InputError, match="warm-up takes 3 epochs and the training 2"):
-        fit(VAE.dense(6, 4, 2), DATA, epochs=2, beta=WarmUp(3))
-
-
-@pytest.mark.parametrize("cls", [IWAE, Autoencoder])
-def test_where_nothing_weighs_the_kl_there_is_no_schedule_of_beta(cls):
-    model = cls.dense(6, 4, 2)
-    before = model.params.flat.copy()
-    with pytest.raises(InputError, match=cls.__name__):
-        fit(model, DATA, epochs=2, beta=WarmUp(1))
-    with pytest.raises(InputError, match=cls.__name__):
-        Trainer(model, TRAIN, GREY, beta=WarmUp(1))
-    np.testing.assert_array_equal(model.params.flat, before)
-
-
-def test_a_model_of_ones_own_without_a_beta():
-    model = Recorder()
-    del model.beta
-    with pytest.raises(InputError, match="Recorder"):
-        Trainer(model, TRAIN, GREY, SGD(), beta=WarmUp(1))
+@pytest.mark.parametrize(("patience", "after"), [(0, 0), (-1, 0), (1, -1)])
+def test_a_patience_that_makes_no_sense(patience, after):
+    with pytest.raises(InputError, match="patience"):
+        EarlyStopping(patience, after)

@@ -173,6 +173,7 @@ def _finish(run: Run, start: float, *, report: bool) -> None:
         "peak_memory_mb": peak_memory_mb(),
     }
     metrics = _with_what_was_measured(run, metrics)
+    folder.require_same()
     write_json(folder / "metrics.json", metrics)
     print_metrics(metrics["test"])
     if report:
@@ -201,6 +202,7 @@ def _draw(run: Run, metrics: dict[str, Any]) -> None:
     history = history_columns(folder / "history.csv")
     trained = pictures.Trained(saved, run.dataset, history, best=metrics.get("best_epoch"))
     drawn = pictures.draw_all(trained)
+    folder.require_same()
     for name in PICTURES:
         if isinstance(picture := drawn[name], pictures.Drawn):
             with write_whole(folder / f"{name}.png") as file:

@@ -27,6 +27,7 @@ from npvae.runs.model_file import (
 from npvae.storage.arrays import require_floats
 from npvae.storage.reading import quote
 from npvae.training import EpochRecord, Trainer
+from npvae.vae import require_beta
 
 WHAT = "a checkpoint"
 
@@ -49,7 +50,7 @@ def save_checkpoint(
     trainer : the training
     shape : of one example, such as (28, 28); by default (n_x,)
     settings : anything that JSON can hold, to find again in `Checkpoint.settings`
-    run : the identity of the run that the training belongs to, see `runs.config.identity`
+    run : the identity of the run that the training belongs to, see `runs.config.write_config`
 
     Raises
     ------
@@ -144,6 +145,12 @@ class Checkpoint:
         """Of npvae and of what its results depend on, when the file was written."""
         return self.header["versions"]
 
+    @property
+    def train_losses(self) -> list[float]:
+        """The training loss of each epoch that had ended."""
+        with decoding(self.path, WHAT):
+            return [float(record["train_loss"]) for record in self.header["progress"]["records"]]
+
     def restore(self, trainer: Trainer) -> None:
         """Let a trainer go on from here.
 
@@ -166,6 +173,9 @@ class Checkpoint:
         params, stored = trainer.model.params, self.header["progress"]
         epoch, step, batch_size = (_number(stored, k, int) for k in ("epoch", "step", "batch_size"))
         values = stored_parameters(params, self.arrays)
+        for name in values:
+            if (found := self.arrays[f"params/{name}"].dtype) != params.dtype:
+                raise DataError(f"params/{name} is {found}, and this model has {params.dtype}")
         order, losses = np.zeros(0, np.int64), np.zeros((0, len(Loss._fields)))
         most = 0
         if "progress/order" in self.arrays:
@@ -191,7 +201,7 @@ class Checkpoint:
             "records": records,
             "best": self._vector("progress/best", params.dtype, params.flat.shape),
             "params": np.concatenate([np.zeros(0, params.dtype), *map(np.ravel, values.values())]),
-            "beta": _number(self.header, "beta") if self.header.get("beta") is not None else None,
+            "beta": None if self.header.get("beta") is None else require_beta(self.header["beta"]),
             "optimizer": self._optimizer(params.flat.shape),
         }
 

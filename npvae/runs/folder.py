@@ -1,5 +1,6 @@
 """The folder of a run, which keeps everything that it made."""
 
+import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._locked: os.stat_result | None = None
 
     @cached_property
     def run(self) -> str:
@@ -89,6 +91,7 @@ class RunFolder:
         """
         with locked(self / LOCK, str(self.path)):
             remove_parts(self.path)
+            self._locked = self.path.stat()
             yield
 
     def write_config(self, settings: Settings, dataset: Dataset, n_parameters: int) -> None:
@@ -137,17 +140,25 @@ class RunFolder:
         InputError : if the folder has been moved, deleted or replaced meanwhile
         WriteError : if a file cannot be written
         """
-        self._require_same_folder()
+        self.require_same()
         path = self / "checkpoint.npz"
         save_checkpoint(path, trainer, shape, settings.as_json(), run=self.run)
         write_history(self / "history.csv", trainer.records)
         with trainer.best_parameters():
             save_model(self / "model.npz", trainer.model, trainer.scaling, shape, run=self.run)
 
-    def _require_same_folder(self) -> None:
-        """Refuse to write into what is no longer the folder of this run."""
+    def require_same(self) -> None:
+        """Refuse to write into what is no longer the folder that was locked, or of this run.
+
+        Raises
+        ------
+        InputError : if the folder has been moved, deleted or replaced meanwhile
+        """
         config = self / "config.json"
-        if not config.exists() or read_config(config).get("run", "") != self.run:
+        same = config.exists() and read_config(config).get("run", "") == self.run
+        if same and self._locked is not None:
+            same = os.path.samestat(self.path.stat(), self._locked)
+        if not same:
             raise InputError(
                 f"{self.path} is no longer the folder of this run: it was moved, deleted or "
                 "replaced while the training went on. What was saved until then is where the "
@@ -210,6 +221,28 @@ class RunFolder:
         found = read_metrics(self / "metrics.json")
         return found if found.get("model_crc32") == model_checksum(model) else {}
 
+    def history(self) -> dict[str, list[float]]:
+        """Read the columns of history.csv by name; nothing before the first epoch.
+
+        Raises
+        ------
+        DataError : if it is damaged, or not of the training that the checkpoint is of
+        """
+        path, checkpoint = self / "history.csv", self / "checkpoint.npz"
+        if not path.exists():
+            return {}
+        columns = history_columns(path)
+        if checkpoint.exists():
+            stored = read_checkpoint(checkpoint)
+            self._require_this_run(checkpoint, stored.header.get("run", ""))
+            done = len(columns["epoch"])  # fewer, where a process was killed between the two files
+            if columns["train_loss"] != stored.train_losses[:done]:
+                raise DataError(
+                    f"{path} is of another training than {checkpoint}: delete it, and "
+                    f"{resume_command(self.path)} writes it anew"
+                )
+        return columns
+
     def has_ended(self) -> bool:
         """Whether the training is over, at its last epoch or before, by early stopping."""
         done, asked = self.epochs()
@@ -226,14 +259,11 @@ class RunFolder:
 
     def _bounds(self) -> list[float]:
         """Return the bound on the validation part after each epoch."""
-        history = self / "history.csv"
-        return history_columns(history).get("validation_bound", []) if history.exists() else []
+        return self.history().get("validation_bound", [])
 
     def epochs(self) -> tuple[int, int]:
         """Return how many epochs are done, and how many were asked for."""
-        history = self / "history.csv"
-        done = len(history_columns(history)["epoch"]) if history.exists() else 0
-        return done, self.settings().epochs
+        return len(self.history().get("epoch", [])), self.settings().epochs
 
     def load_data(self, place: str | None = None) -> Dataset:
         """Load the data of the run again, and refuse data that have changed since.

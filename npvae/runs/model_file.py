@@ -63,7 +63,7 @@ def save_model(
     ----------
     path : the file
     model, scaling, shape : as in `SavedModel`
-    run : the identity of the run that the model belongs to, see `runs.config.identity`
+    run : the identity of the run that the model belongs to, see `runs.config.write_config`
 
     Raises
     ------
@@ -194,7 +194,7 @@ def model_content(
     header: dict[str, Any] = {
         "model": dict(model.config) if type(model) in MODELS.values() else {},
         "class": type(model).__name__,
-        "beta": getattr(model, "beta", None),
+        "beta": None if (beta := getattr(model, "beta", None)) is None else require_beta(beta),
         "scaling": {"kind": "standardized"}
         if isinstance(scaling, Standardized)
         else {"kind": "pixels", "binarize": scaling.binarize},

@@ -12,7 +12,8 @@ from npvae.errors import InputError
 
 FAR = 1 << 30  # the byte that Windows locks: beyond all content, which stays readable
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # which might lead to a file of the user's
-NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)  # some network folders: train all the same
+# some network folders: train all the same; NFS locks no folder (EBADF)
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EBADF, errno.EISDIR)
 
 
 @contextmanager
@@ -20,7 +21,8 @@ def locked(path: Path, what: str) -> Iterator[None]:
     """Hold the lock file `path` while the block runs.
 
     The file itself stays behind and means nothing: what counts is the system's lock on it, which no
-    dead process holds.
+    dead process holds. The folder of the file is locked as well, where folders can be, so that
+    deleting the file lets nobody in; Windows deletes no file that is open.
 
     Parameters
     ----------
@@ -49,10 +51,13 @@ def locked(path: Path, what: str) -> Iterator[None]:
             f"{what} cannot be written to ({error.strerror}); make room, or make it writable, and "
             "give the same command again"
         ) from error
+    handles = [handle]
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode) or path.is_symlink():
             raise InputError(f"{path} is no file that npvae made; take it away")
-        if not _taken(handle):
+        with suppress(OSError):  # Windows opens no folder
+            handles.append(os.open(path.parent, os.O_RDONLY))
+        if not all(map(_taken, handles)):
             os.lseek(handle, 0, os.SEEK_SET)
             holder = os.read(handle, 20).decode(errors="replace").strip() or "unknown"
             raise InputError(
@@ -65,7 +70,8 @@ def locked(path: Path, what: str) -> Iterator[None]:
             os.write(handle, f"{os.getpid()}\n".encode())
         yield
     finally:
-        os.close(handle)  # and with it goes the lock
+        for each in handles:
+            os.close(each)  # and with it goes the lock
 
 
 def _taken(handle: int) -> bool:

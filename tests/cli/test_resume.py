@@ -1,27 +1,30 @@
 """What `npvae train` was asked to do once, and finishes another time."""
 
+import importlib
 import json
 import shutil
 import signal
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
-from small_runs import begin, require_same, small_data, stop_after, train
+from tiny_runs import at_update, begin, require_same, stop_after, train
 
-from npvae import load_checkpoint
 from npvae.cli import main
-from npvae.cli.watching import Watch
+from npvae.runs.checkpoints import read_checkpoint
 from npvae.runs.folder import RunFolder
 from npvae.runs.settings import Settings
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "run-format-1"
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    yield from small_data(tmp_path, monkeypatch)
+pytestmark = pytest.mark.usefixtures("tiny_files")
+
+
+def place(out="run"):
+    """Where the training of a checkpoint stands."""
+    progress = read_checkpoint(Path(out, "checkpoint.npz")).header["progress"]
+    return progress["epoch"], progress["step"]
 
 
 # ---- to the same bits ----------------------------------------------------------------------------
@@ -33,7 +36,7 @@ def test_a_table_that_was_stopped_within_an_epoch(monkeypatch, capsys):
     stop_after(monkeypatch, 5)
     assert begin("run", data="real.npy") == 130
     said = capsys.readouterr().err
-    assert "stopped by SIGINT; saved as it was in epoch 2, after step 2" in said
+    assert "epoch 2, step 2" in said
     assert "npvae train --resume run" in said
     assert not Path("run/metrics.json").exists()
     assert train("--resume", "run") == 0
@@ -76,7 +79,7 @@ def test_going_on_for_longer_says_so(capsys):
     capsys.readouterr()
     assert train("--resume", "run", "--epochs", 5) == 0
     said = capsys.readouterr().out
-    assert "resume run after epoch 2, of 5 epochs" in said
+    assert "the end of epoch 2, of 5 epochs" in said
     assert [line.split()[0] for line in said.splitlines() if "/5 " in line] == ["3/5", "4/5", "5/5"]
     assert RunFolder.open("run").settings().epochs == 5
 
@@ -107,16 +110,15 @@ def test_saving_less_often_changes_nothing_but_when():
 
 
 def test_a_checkpoint_every_few_epochs(monkeypatch):
-    saved = []
-    real = RunFolder.save
+    saved, save = [], RunFolder.save
 
-    def save(self, state):
-        saved.append(state.progress.place)
-        real(self, state)
+    def note(self, trainer, *given):
+        saved.append(trainer.steps)
+        save(self, trainer, *given)
 
-    monkeypatch.setattr(RunFolder, "save", save)
+    monkeypatch.setattr(RunFolder, "save", note)
     assert begin("run", "--checkpoint-epochs", 3) == 0
-    assert saved == ["before the first step", "after epoch 3", "after epoch 4"]
+    assert saved == [9, 12]
 
 
 def test_what_a_killed_writer_left_is_swept():
@@ -136,37 +138,66 @@ def test_a_folder_where_a_run_was_killed_before_its_config_is_free():
 
 
 def test_a_folder_that_is_moved_away_is_not_made_anew(monkeypatch, capsys):
-    real = Watch.__call__
-
-    def watch(self, updates):
-        for number, step in enumerate(real(self, updates), start=1):
-            if number == 5:
-                Path("run").rename("moved")
-            yield step
-
-    monkeypatch.setattr(Watch, "__call__", watch)
+    at_update(monkeypatch, 5, lambda: Path("run").rename("moved"))
     assert begin("run") == 2
-    assert "moved or deleted while its training went on" in capsys.readouterr().err
+    assert "run" in capsys.readouterr().err
     assert not Path("run").exists()
-    monkeypatch.setattr(Watch, "__call__", real)
+    assert train("--resume", "moved") == 0
+    assert begin("never") == 0
+    require_same("never", "moved")
+
+
+@pytest.mark.parametrize("moved_by", ["measure", "pictures.draw_all"])
+def test_nor_is_one_that_is_moved_away_while_the_model_is_tested_or_drawn(monkeypatch, moved_by):
+    module, _, name = f"npvae.cli.train.{moved_by}".rpartition(".")
+    act = getattr(
+        importlib.import_module(module.replace("cli.train.pictures", "runs.pictures")), name
+    )
+
+    def and_move(*given):
+        Path("run").rename("moved")
+        return act(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"{module}.{name}", and_move)
+        assert begin("run") == 2
+    assert not Path("run").exists()
     assert train("--resume", "moved") == 0
 
 
-def test_signals_while_a_checkpoint_is_written_do_not_disturb_it(monkeypatch, capsys):
-    """Ctrl-C again, or a scheduler that loses its patience."""
-    real = RunFolder.save
+SIGNALS = [
+    [signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)],
+    [signal.SIGINT, signal.SIGINT],
+    [signal.SIGINT, signal.SIGINT, signal.SIGINT],
+]
 
-    def save(self, state):
-        if state.progress.has_begun:
-            signal.raise_signal(signal.SIGTERM)
-            signal.raise_signal(signal.SIGINT)
-        real(self, state)
 
-    stop_after(monkeypatch, 2)
-    monkeypatch.setattr(RunFolder, "save", save)
-    assert begin("run") == 130
-    assert "saved as it was in epoch 1, after step 2" in capsys.readouterr().err
-    assert load_checkpoint("run/checkpoint.npz").progress.step == 2
+@pytest.mark.parametrize("within", ["update", "end of an epoch", "save"])
+@pytest.mark.parametrize("numbers", SIGNALS, ids=["TERM HUP", "two INT", "three INT"])
+def test_any_number_of_signals_lose_nothing(monkeypatch, capsys, within, numbers):
+    """What is saved is what follows the update at hand, and the message says so."""
+    assert begin("never") == 0
+    update, save = (6 if within == "end of an epoch" else 5), RunFolder.save
+
+    def signals_first(self, trainer, *given):
+        if trainer.steps == update:
+            for number in numbers:
+                signal.raise_signal(number)
+        save(self, trainer, *given)
+
+    with monkeypatch.context() as patch:
+        if within == "save":
+            patch.setattr(RunFolder, "save", signals_first)
+            assert begin("run", "--checkpoint-minutes", 1e-9) == 128 + numbers[0]
+        else:
+            stop_after(patch, update, *numbers)
+            assert begin("run") == 128 + numbers[0]
+    (said,) = capsys.readouterr().err.splitlines()
+    assert place() == ((3, 0) if update == 6 else (2, 2))
+    assert ("the end of epoch 2" if update == 6 else "epoch 2, step 2") in said
+    assert "npvae train --resume run" in said
+    assert train("--resume", "run") == 0
+    require_same("never", "run")
 
 
 def test_a_signal_after_the_training_says_how_to_go_on(monkeypatch, capsys):
@@ -174,7 +205,9 @@ def test_a_signal_after_the_training_says_how_to_go_on(monkeypatch, capsys):
     with monkeypatch.context() as patch:
         patch.setattr("npvae.cli.train._draw", lambda *given: signal.raise_signal(signal.SIGTERM))
         assert begin("run") == 128 + signal.SIGTERM
-    assert "saved as it was after epoch 4. Go on with: " in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "the end of epoch 4" in said
+    assert "npvae train --resume run" in said
     assert train("--resume", "run") == 0
     require_same("never", "run")
 
@@ -184,7 +217,7 @@ def test_a_run_that_is_complete_says_so(capsys):
     capsys.readouterr()
     assert train("--resume", "run") == 0
     said = capsys.readouterr().out
-    assert "it is complete; for more give --epochs N" in said
+    assert "--epochs N" in said
     assert "----- validation" not in said
 
 
@@ -194,7 +227,8 @@ def test_figures_of_a_run_that_is_not_complete_say_so(monkeypatch, capsys):
     capsys.readouterr()
     assert main(["evaluate", "my run"]) == 0
     said = capsys.readouterr().err
-    assert "only 1 of its 4 epochs are done; npvae train --resume 'my run'" in said
+    assert "1 of its 4 epochs" in said
+    assert "npvae train --resume 'my run'" in said
 
 
 def test_without_model_npz_the_checkpoint_has_the_model(capsys):
@@ -211,7 +245,7 @@ def test_without_model_npz_the_checkpoint_has_the_model(capsys):
 # ---- the format of today, kept for tomorrow ------------------------------------------------------
 
 
-NAMED = ("data", "latent", "hidden", "epochs", "batch_size", "likelihood", "binarize")  # of it
+NAMED = ("data", "latent", "hidden", "epochs", "batch_size", "lr", "likelihood", "binarize")
 
 
 def test_a_run_of_format_1_goes_on():
@@ -222,19 +256,23 @@ def test_a_run_of_format_1_goes_on():
     i, j = np.indices((60, 9))
     np.save("own.npy", (np.minimum(i * (j + 3) * 7 % 300, 255)).astype(np.uint8).reshape(60, 3, 3))
     shutil.copytree(FIXTURE, "run")
-    stopped = load_checkpoint("run/checkpoint.npz")
-    assert stopped.progress.place == "in epoch 2, after step 2"
+    assert place() == (2, 2)
     assert train("--resume", "run") == 0
-    ended = load_checkpoint("run/checkpoint.npz")
-    assert ended.progress.place == "after epoch 3"
-    assert asdict(ended.progress.records[0]) == asdict(stopped.progress.records[0])
-    for held_out in (record.held_out for record in ended.progress.records):
-        assert held_out.bound == pytest.approx(held_out.elbo)  # which the first records lack
-    settings = RunFolder(Path("run")).settings()
+    assert place() == (4, 0)
+    before, after = (read_checkpoint(at / "checkpoint.npz") for at in (FIXTURE, Path("run")))
+    stopped, ended = (c.header["progress"]["records"] for c in (before, after))
+    assert [record["epoch"] for record in ended] == [1, 2, 3]
+    assert stopped[0]["train_loss"] == ended[0]["train_loss"]
+    for held_out in (record["held_out"] for record in ended):  # the bound, which the first lacks
+        assert held_out["bound"] == pytest.approx(held_out["elbo"])
+    folder = RunFolder.open("run")
+    settings = folder.settings()
     assert settings == Settings(**{name: getattr(settings, name) for name in NAMED})
     # other machines round otherwise, but not much
     expected = json.loads((FIXTURE / "expected.json").read_text())
-    for record, elbo in zip(ended.progress.records, expected["train_elbo"], strict=True):
-        assert record.train_elbo == pytest.approx(elbo, abs=1e-3)
-    total = float(np.abs(ended.model.params.flat).sum())
+    assert [record["train_elbo"] for record in ended] == pytest.approx(
+        expected["train_elbo"], abs=1e-3
+    )
+    total = float(np.abs(folder.load_model().model.params.flat).sum())
     assert total == pytest.approx(expected["sum of absolute parameters"], rel=1e-4)
+    assert main(["evaluate", "run"]) == 0

@@ -1,125 +1,79 @@
+"""A training in a file: it goes on to the same bits, or is refused, at the save or at the load."""
+
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
-from small_training import (
-    BATCH,
-    DATA,
-    MODELS,
-    OPTIMIZERS,
-    SCALING,
-    SCHEDULES,
-    Signed,
-    own_layers,
-    saved_after,
-    state,
-    train,
-)
 from strict_device import StrictDevice, waiting_allowed
+from tiny_trainings import EPOCHS, KINDS, MODELS, bits, go_on, make_training
 
 from npvae import (
-    SGD,
     VAE,
-    Adam,
+    Autoencoder,
     DataError,
-    Progress,
+    Evaluation,
+    InputError,
+    Pixels,
     Standardized,
+    TrainingError,
     load_checkpoint,
     load_model,
     save_checkpoint,
-    steps,
+    save_model,
 )
+from npvae.runs.checkpoints import read_checkpoint
 from npvae.runs.model_file import read_content
 
 
-@pytest.mark.parametrize(
-    ("model", "optimizer", "schedule", "updates"),
-    [
-        *(("vae", "Adam", None, updates) for updates in range(13)),
-        *((model, "Adam", None, updates) for model in MODELS for updates in (4, 6)),
-        *(("vae", optimizer, None, updates) for optimizer in OPTIMIZERS for updates in (4, 6)),
-        *(("vae", "Adam", schedule, updates) for schedule in SCHEDULES for updates in (2, 6, 10)),
-    ],
-)
-def test_it_goes_on_to_the_same_bits(tmp_path, model, optimizer, schedule, updates):
-    """Stopped after every update there is, those at the ends of epochs among them."""
-    make_model, make_optimizer = MODELS[model], OPTIMIZERS[optimizer]
-    schedules = SCHEDULES.get(schedule, {})
-    never = make_model(), make_optimizer(), Progress(rng=7)
-    train(*never, epochs=4, **schedules)
-    path = saved_after(tmp_path / "c.npz", updates, make_model, make_optimizer, **schedules)
-    again = load_checkpoint(path)
-    assert again.settings == {"lr": 0.02}
-    train(again.model, again.optimizer, again.progress, epochs=4, **schedules)
-    assert state(again.model, again.optimizer, again.progress) == state(*never)
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "c.npz"
 
 
-def test_a_training_that_goes_on_for_longer(tmp_path):
-    never = MODELS["vae"](), Adam(0.02), Progress(rng=7)
-    train(*never, epochs=6)
-    shorter = MODELS["vae"](), Adam(0.02), Progress(rng=7)
-    train(*shorter, epochs=2)
-    save_checkpoint(tmp_path / "c.npz", shorter[0], SCALING, (2, 3), *shorter[1:])
-    again = load_checkpoint(tmp_path / "c.npz")
-    records = train(again.model, again.optimizer, again.progress, epochs=6)
-    assert [record.epoch for record in records] == [3, 4, 5, 6]
-    assert state(again.model, again.optimizer, again.progress) == state(*never)
+# ---- to the same bits ----------------------------------------------------------------------------
 
 
-def test_from_checkpoint_to_checkpoint(tmp_path):
-    never = MODELS["vae"](), Adam(0.02), Progress(rng=7)
-    train(*never, epochs=4)
-    path = saved_after(tmp_path / "c.npz", 0)
-    for _ in range(12):
-        again = load_checkpoint(path)
-        train(again.model, again.optimizer, again.progress, epochs=4, stop_after=1)
-        save_checkpoint(path, again.model, SCALING, (2, 3), again.optimizer, again.progress)
-    train(again.model, again.optimizer, again.progress, epochs=4, stop_after=1)
-    assert state(again.model, again.optimizer, again.progress) == state(*never)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "".join(kind.values()))
+def test_from_file_to_file_it_ends_with_the_same_bits(path, kind):
+    """One trainer for each update; every file leads to the same end, from whichever it goes on."""
+    expected = bits(go_on(make_training(**kind)))
+    trainer = make_training(**kind)
+    while trainer.goes_on(EPOCHS):
+        trainer.step()
+        for ended in range(1 + trainer.epoch_is_over):  # before the epoch's end, and after it
+            if ended:
+                trainer.end_epoch()
+            save_checkpoint(path, trainer)
+            trainer = make_training(**kind, rng=99)
+            load_checkpoint(path, trainer)
+    assert bits(trainer) == expected
 
 
-def test_steps_alone_go_on_too(tmp_path):
-    """Without `fit` there are no records, and the order of the updates is the same."""
-    args = (DATA.train, SCALING)
-    never, adam, progress = MODELS["vae"](), Adam(), Progress(rng=7)
-    for _ in steps(never, *args, adam, epochs=2, batch_size=BATCH, progress=progress):
-        pass
-    model, adam, progress = MODELS["vae"](), Adam(), Progress(rng=7)
-    updates = steps(model, *args, adam, epochs=2, batch_size=BATCH, progress=progress)
-    assert [next(updates).n for _ in range(5)] == [16, 16, 8, 16, 16]
-    save_checkpoint(tmp_path / "c.npz", model, SCALING, (2, 3), adam, progress)
-    c = load_checkpoint(tmp_path / "c.npz")
-    rest = list(steps(c.model, *args, c.optimizer, epochs=2, batch_size=BATCH, progress=c.progress))
-    assert [step.n for step in rest] == [8]
-    np.testing.assert_array_equal(c.model.params.flat, never.params.flat)
+def test_before_the_first_update_it_goes_on_too(path):
+    save_checkpoint(path, make_training())
+    again = make_training(rng=99)
+    load_checkpoint(path, again)
+    assert bits(go_on(again)) == bits(go_on(make_training()))
 
 
-def test_layers_and_optimisers_of_ones_own(tmp_path):
-    never = own_layers(), Signed(), Progress(rng=7)
-    train(*never, epochs=4)
-    path = saved_after(tmp_path / "c.npz", 5, own_layers, Signed)
-    with pytest.raises(
-        DataError, match=r"c\.npz.*layers of your own; use load_checkpoint with model="
-    ):
-        load_checkpoint(path)
-    with pytest.raises(DataError, match=r"c\.npz.*Signed.*give optimizer="):
-        load_checkpoint(path, model=own_layers())
-    again = load_checkpoint(path, model=own_layers(), optimizer=Signed(lr=9.0))
-    train(again.model, again.optimizer, again.progress, epochs=4)
-    assert state(again.model, again.optimizer, again.progress) == state(*never)
+def test_a_training_that_goes_on_for_longer(path):
+    save_checkpoint(path, go_on(make_training(), epochs=2))
+    again = make_training()
+    load_checkpoint(path, again)
+    go_on(again, epochs=6)
+    assert [record.epoch for record in again.records] == [1, 2, 3, 4, 5, 6]
+    assert bits(again) == bits(go_on(make_training(), epochs=6))
 
 
-def test_it_moves_between_devices(tmp_path):
-    path = saved_after(tmp_path / "c.npz", 5)
-    moved = load_checkpoint(path, device=StrictDevice())
+def test_it_moves_between_devices(path, tmp_path):
+    save_checkpoint(path, go_on(make_training(schedule="early stopping"), updates=7))
+    model = MODELS["vae"](device=StrictDevice())
+    moved = make_training(model, schedule="early stopping")
+    load_checkpoint(path, moved)
+    there = make_training(MODELS["vae"](device=StrictDevice()), schedule="early stopping")
     with waiting_allowed():
-        save_checkpoint(
-            tmp_path / "again.npz",
-            moved.model,
-            SCALING,
-            (2, 3),
-            moved.optimizer,
-            moved.progress,
-            {"lr": 0.02},
-        )
+        there.restore(moved.state())  # and from memory to memory
+        save_checkpoint(tmp_path / "again.npz", there)
     (header, arrays), (before, same) = (
         read_content(file, "a checkpoint") for file in (tmp_path / "again.npz", path)
     )
@@ -131,84 +85,178 @@ def test_it_moves_between_devices(tmp_path):
         assert arrays[name].tobytes() == same[name].tobytes()
 
 
-def test_the_model_in_it_can_be_used_alone(tmp_path):
-    path = saved_after(tmp_path / "c.npz", 5)
-    np.testing.assert_array_equal(
-        load_model(path).model.params.flat, load_checkpoint(path).model.params.flat
-    )
+# ---- what is in it -------------------------------------------------------------------------------
 
 
-def test_the_standardisation_goes_with_it(tmp_path):
-    scaling = Standardized(np.arange(6) / 7, np.arange(1, 7) / 3)
-    model = VAE.dense(6, 5, 2, likelihood="gaussian")
-    save_checkpoint(tmp_path / "c.npz", model, scaling, (6,), SGD(), Progress())
-    again = load_checkpoint(tmp_path / "c.npz")
-    np.testing.assert_array_equal(again.scaling.std, scaling.std)
-    assert again.progress.rng == 0
-    assert again.shape == (6,)
+def test_the_model_in_it_can_be_used_alone(path):
+    """Of a training with early stopping it is that of the best epoch."""
+    trainer = go_on(make_training(), updates=5)
+    save_checkpoint(path, trainer)
+    np.testing.assert_array_equal(load_model(path).model.params.flat, trainer.model.params.flat)
+    trainer = go_on(make_training(schedule="early stopping"))
+    save_checkpoint(path, trainer)
+    np.testing.assert_array_equal(load_model(path).model.params.flat, trainer.best)
+    assert (trainer.best != trainer.model.params.flat).any()
 
 
-def test_there_is_no_pickle_in_it(tmp_path):
-    with np.load(saved_after(tmp_path / "c.npz", 5), allow_pickle=False) as file:
+def test_it_keeps_settings_shape_identity_and_versions(path):
+    save_checkpoint(path, make_training(), (2, 3), {"lr": 0.02}, run="abc")
+    checkpoint = read_checkpoint(path)
+    assert checkpoint.settings == {"lr": 0.02}
+    assert checkpoint.versions["numpy"] == np.__version__
+    assert set(checkpoint.versions) >= {"npvae", "python", "platform"}
+    assert (load_model(path).shape, load_model(path).run) == ((2, 3), "abc")
+    save_checkpoint(path, make_training())
+    assert load_model(path).shape == (6,)
+
+
+def test_the_seconds_of_the_epoch_at_hand_go_on(path):
+    trainer, again = go_on(make_training(), updates=5), make_training()
+    save_checkpoint(path, trainer)
+    load_checkpoint(path, again)
+    assert again.seconds == trainer.seconds > 0
+
+
+def test_there_is_no_pickle_in_it(path):
+    save_checkpoint(path, go_on(make_training(), updates=5))
+    with np.load(path, allow_pickle=False) as file:
         assert {file[name].dtype.kind for name in file.files} <= {"f", "i", "U"}
 
 
-def test_it_says_what_it_was_written_with(tmp_path):
-    versions = load_checkpoint(saved_after(tmp_path / "c.npz", 0)).versions
-    assert versions["numpy"] == np.__version__
-    assert set(versions) >= {"npvae", "python", "platform"}
+@pytest.mark.parametrize("rate", [0.0, 0, 1, np.float32(0.1), 1e-4])
+def test_a_rate_that_was_set_by_hand_goes_with_it(path, rate):
+    """Whatever kind of number it is: they are the same to the optimiser."""
+    trainer, again = go_on(make_training(), updates=2), make_training()
+    trainer.optimizer.lr = rate
+    save_checkpoint(path, trainer)
+    load_checkpoint(path, again)
+    assert bits(go_on(again)) == bits(go_on(trainer))
 
 
-@pytest.mark.parametrize("rates", [np.geomspace(0.03, 0.003, 4), [0.0, 0, 1, np.float32(0.1)]])
-def test_a_schedule_of_the_learning_rate_goes_on(tmp_path, rates):
-    """Whatever kind of number it makes: they are the same to the optimiser."""
-
-    def scheduled(model, adam, progress, epochs):
-        for epoch in epochs:
-            adam.lr = rates[epoch]
-            train(model, adam, progress, epochs=epoch + 1)
-
-    never = MODELS["vae"](), Adam(), Progress(rng=7)
-    scheduled(*never, range(4))
-    begun = MODELS["vae"](), Adam(), Progress(rng=7)
-    scheduled(*begun, range(2))
-    save_checkpoint(tmp_path / "c.npz", begun[0], SCALING, (2, 3), *begun[1:])
-    again = load_checkpoint(tmp_path / "c.npz")
-    scheduled(again.model, again.optimizer, again.progress, range(2, 4))
-    np.testing.assert_array_equal(again.model.params.flat, never[0].params.flat)
+@pytest.mark.parametrize("name", ["vae", "own layers"])
+def test_beta_goes_with_it_as_it_is_at_the_moment(path, name):
+    trainer, again = make_training(name), make_training(name)
+    trainer.model.beta = 0.25
+    save_checkpoint(path, trainer)
+    load_checkpoint(path, again)
+    assert again.model.beta == 0.25
 
 
-@pytest.mark.parametrize("fit_first", [True, False])
-def test_epochs_with_and_without_records(tmp_path, fit_first):
-    model, adam, progress = MODELS["vae"](), Adam(), Progress(rng=7)
-    for epoch, with_fit in enumerate([fit_first, not fit_first], start=1):
-        if with_fit:
-            train(model, adam, progress, epochs=epoch)
-        else:
-            options = {"epochs": epoch, "batch_size": BATCH, "progress": progress}
-            assert len(list(steps(model, DATA.train, SCALING, adam, **options))) == 3
-    save_checkpoint(tmp_path / "c.npz", model, SCALING, (2, 3), adam, progress)
-    again = load_checkpoint(tmp_path / "c.npz").progress
-    assert (again.epoch, len(again.records)) == (3, 1)
+def test_what_an_own_optimiser_keeps_stays_as_it_is(path):
+    def with_best(best, average):
+        trainer = make_training("own layers", "own optimiser")
+        trainer.optimizer.best, trainer.optimizer.average = best, average
+        return trainer
+
+    save_checkpoint(path, with_best(-1.5, np.arange(46) / 3))
+    again = with_best(0.0, None)
+    load_checkpoint(path, again)
+    assert again.optimizer.best == -1.5
+    assert again.optimizer.average.dtype == np.float64
+    np.testing.assert_array_equal(again.optimizer.average, np.arange(46) / 3)
 
 
-def test_what_an_own_optimiser_keeps_stays_as_it_is(tmp_path):
-    class Best(Signed):
-        def __init__(self):
-            super().__init__()
-            self.best, self.average = -1.5, np.arange(46) / 3
-
-    model = own_layers()
-    save_checkpoint(tmp_path / "c.npz", model, SCALING, (2, 3), Best(), Progress())
-    again = load_checkpoint(tmp_path / "c.npz", model=own_layers(), optimizer=Best()).optimizer
-    assert again.best == -1.5
-    assert again.average.dtype == np.float64
-    np.testing.assert_array_equal(again.average, np.arange(46) / 3)
+# ---- what is not saved ---------------------------------------------------------------------------
 
 
-def test_beta_goes_with_it(tmp_path):
-    """As it is at the moment, also of a model with layers of one's own."""
-    for model, given in ((own_layers(), {"model": own_layers()}), (VAE.dense(6, 5, 2), {})):
-        model.beta = 0.25
-        save_checkpoint(tmp_path / "c.npz", model, SCALING, (2, 3), SGD(), Progress())
-        assert load_checkpoint(tmp_path / "c.npz", **given).model.beta == 0.25
+def ruin_a_loss(trainer):
+    trainer.losses[1, 0] = np.nan
+
+
+def ruin_a_parameter(trainer):
+    trainer.model.params.flat[3] = np.inf
+
+
+def set_odd_validation(trainer):
+    trainer.validate = lambda: Evaluation(np.nan, 1.0, 0.0, (0.0, 0.0), 0, 12, -1.0)
+    trainer.run_epoch()
+
+
+UNSAVEABLE = {
+    "a loss": (ruin_a_loss, TrainingError, "epoch 2, step 2, the loss is nan"),
+    "a parameter": (ruin_a_parameter, TrainingError, "parameter"),
+    "a rate": (lambda t: setattr(t.optimizer, "lr", -0.1), InputError, "lr is -0.1"),
+    "no rate": (lambda t: setattr(t.optimizer, "lr", np.nan), InputError, "lr"),
+    "a decay": (lambda t: setattr(t.optimizer, "beta1", 1.0), InputError, "beta1 is 1.0"),
+    "a beta": (lambda t: setattr(t.model, "beta", -1.0), InputError, "beta is -1.0"),
+    "no beta": (lambda t: setattr(t.model, "beta", np.nan), InputError, "beta is nan"),
+    "a validation": (set_odd_validation, DataError, "elbo"),
+    "another kind of validation": (
+        lambda t: (setattr(t, "validate", lambda: SimpleNamespace(bound=-1.0)), t.run_epoch()),
+        InputError,
+        "Evaluation",
+    ),
+    "a schedule": (lambda t: setattr(t.optimizer, "plan", [1, 2]), InputError, r"\[1, 2\]"),
+    "a scaling": (lambda t: setattr(t, "scaling", object()), InputError, "Pixels"),
+    "a generator": (
+        lambda t: setattr(t, "rng", np.random.Generator(np.random.Philox(0))),
+        InputError,
+        "PCG64",
+    ),
+    "a spread": (
+        lambda t: setattr(t, "scaling", Standardized(np.zeros(6), np.zeros(6))),
+        (InputError, DataError),
+        "std|deviation",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", UNSAVEABLE)
+def test_what_could_not_be_loaded_is_not_saved(path, what):
+    trainer, (ruin, error, words) = go_on(make_training(), updates=5), UNSAVEABLE[what]
+    save_checkpoint(path, trainer)
+    before = path.read_bytes()
+    with pytest.raises(error, match=words):  # noqa: PT012, some of it is refused at once
+        ruin(trainer)
+        save_checkpoint(path, trainer)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("odd", [np.int64(3), np.nan])
+def test_settings_that_no_file_can_hold(path, odd):
+    with pytest.raises(InputError, match="settings"):
+        save_checkpoint(path, make_training(), settings={"lr": odd})
+    assert not path.exists()
+
+
+# ---- what is not gone on with --------------------------------------------------------------------
+
+
+def other_model(make):
+    return lambda: make_training(make())
+
+
+OTHERS = {
+    "sizes": other_model(lambda: VAE.dense(6, 4, 2, activation="tanh", beta=2)),
+    "activation": other_model(lambda: VAE.dense(6, 5, 2, beta=2)),
+    "floats": other_model(lambda: MODELS["vae"](dtype=np.float64)),
+    "class": other_model(lambda: Autoencoder.dense(6, 5, 2, activation="tanh")),
+    "own class": lambda: make_training("own class"),
+    "own layers": lambda: make_training("own layers"),
+    "optimiser": lambda: make_training(optimizer="SGD"),
+    "own optimiser": lambda: make_training(optimizer="own optimiser"),
+    "batch size": lambda: make_training(batch_size=20),
+    "binarisation": lambda: make_training(scaling=Pixels("threshold")),
+}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_another_training_than_was_saved(path, what):
+    save_checkpoint(path, go_on(make_training(), updates=5))
+    other = OTHERS[what]()
+    before = bits(other)
+    with pytest.raises(DataError, match=r"c\.npz"):
+        load_checkpoint(path, other)
+    assert bits(other) == before
+
+
+def test_a_model_is_no_checkpoint(path):
+    save_model(path, MODELS["vae"](), Pixels(), (2, 3))
+    with pytest.raises(DataError, match="load_model"):
+        load_checkpoint(path, make_training())
+
+
+def test_no_such_file(path):
+    with pytest.raises(DataError, match=r"c\.npz"):
+        load_checkpoint(path, make_training())

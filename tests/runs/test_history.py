@@ -59,5 +59,5 @@ def test_before_the_first_epoch_there_is_none(tmp_path):
 def test_a_damaged_history(tmp_path, content):
     path = tmp_path / "history.csv"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(DataError, match=r"history\.csv cannot be read as a run's history"):
+    with pytest.raises(DataError, match=r"history\.csv"):
         history_columns(path)

@@ -26,7 +26,7 @@ from run_files import (
     visible,
 )
 
-from npvae import load_checkpoint
+from npvae.runs.checkpoints import read_checkpoint
 
 NO_SPACE = "No space left on device"
 TWO_UPDATES = ["--batch-size", "120"]  # an epoch
@@ -126,6 +126,31 @@ def test_full_as_pictures_and_report_are_written(data, tmp_path, monkeypatch, ca
         assert not differing_bytes(expected, folder), disk.log[-1]
 
 
+def test_read_only_in_the_middle_and_back(data, tmp_path, monkeypatch, capsys, stride):
+    """Nothing can be written or taken away any more; one clear message, and it goes on later."""
+    draw_quickly(monkeypatch)
+    given = arguments(data, *TWO_UPDATES, *AT_EVERY_UPDATE, epochs=2)
+    expected = tmp_path / "expected"
+    log = count_operations(["train", *given, "--out", expected])
+    begun = 1 + log.index("replace checkpoint.npz")
+    for at in range(begun, len(log), stride(13)):
+        folder = tmp_path / str(at)
+        capsys.readouterr()
+        with Disk("read-only", at).below() as disk:
+            status = run("train", *given, "--out", folder)
+        said = capsys.readouterr().err
+        if [what for what in disk.failed if what != "fsync the folder"]:
+            assert status == 2, disk.log[-1]
+            (line,) = said.splitlines()
+            assert "Read-only" in line
+            assert f"npvae train --resume {folder}" in line
+        require_whole(folder, disk.log[-1])
+        assert run("train", "--resume", folder) == 0
+        assert not parts(folder)
+        assert not differing_bytes(expected, folder), disk.log[-1]
+        shutil.rmtree(folder)
+
+
 @pytest.mark.parametrize("what", ["write checkpoint.npz", "write model.npz", "write metrics.json"])
 def test_full_as_a_program(data, tmp_path, monkeypatch, what):
     """Nor does the interpreter have anything to say as it ends."""
@@ -189,7 +214,7 @@ def test_a_small_disk_fills_up_in_the_middle(data, tmp_path, monkeypatch, small_
         assert f"npvae train --resume {folder}" in said
         require_whole(folder, when)
         assert not parts(folder)
-        done = load_checkpoint(folder / "checkpoint.npz").progress.epoch - 1
+        done = len(read_checkpoint(folder / "checkpoint.npz").train_losses)
         assert (done == 6) == (when == "drawing")
     assert end(start(["train", "--resume", small_disk(1 << 22) / "run"])) == (0, "")
     assert not differing_bytes(expected, folder)

@@ -51,8 +51,18 @@ def test_it_is_free_again_after_an_error(tmp_path):
 
 
 def test_two_locks_do_not_meet(tmp_path):
-    with locked(tmp_path / "one", "one"), locked(tmp_path / "two", "two"):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    with locked(tmp_path / "one" / ".lock", "one"), locked(tmp_path / "two" / ".lock", "two"):
         pass
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no file that is open can be deleted there")
+def test_deleting_the_file_lets_nobody_in(tmp_path, holder):
+    (tmp_path / ".lock").unlink()
+    for _ in range(2):
+        with pytest.raises(InputError, match="in use"), locked(tmp_path / ".lock", "the run"):
+            pass
 
 
 def test_a_lock_file_with_anything_in_it_is_free(tmp_path):

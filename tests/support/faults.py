@@ -3,8 +3,9 @@
     python tests/support/faults.py kill 40 train --data own.npy --out run
 
 kills the process with SIGKILL at its 40th operation (a write: when half of it is done). With `full`
-in place of `kill` the disk is full from the 40th operation on, with `count` nothing goes wrong, and
-the last line says how many operations there were.
+in place of `kill` the disk is full from the 40th operation on, with `read-only` nothing can be
+changed on it any more, with `count` nothing goes wrong, and the last line says how many operations
+there were.
 """
 
 import errno
@@ -45,7 +46,18 @@ def full():
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-FAULTS = {"kill": kill, "stop": stop, "interrupt": interrupt, "full": full, "count": None}
+def read_only():
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+
+FAULTS = {
+    "kill": kill,
+    "stop": stop,
+    "interrupt": interrupt,
+    "full": full,
+    "read-only": read_only,
+    "count": None,
+}
 
 
 class Disk:
@@ -77,7 +89,7 @@ class Disk:
         )
         lock.os = _like(
             os,
-            open=lambda *given: self._do("create", "the lock", os.open, *given),
+            open=self._open_lock,
             ftruncate=lambda *given: self._do("truncate", "the lock", os.ftruncate, *given),
             write=lambda *given: self._do("write", "the lock", os.write, *given),
         )
@@ -103,6 +115,11 @@ class Disk:
     def _do(self, kind, name, act, *given):
         self.operation(kind, name)
         return act(*given)
+
+    def _open_lock(self, path, flags, *mode):
+        if flags & os.O_CREAT:  # else it is the folder, which takes no room
+            self.operation("create", "the lock")
+        return os.open(path, flags, *mode)
 
     def _mkstemp(self, **options):
         self.operation("create", options["prefix"].strip("."))

@@ -15,8 +15,9 @@ import numpy as np
 import quick
 from PIL import Image
 
-from npvae import load_checkpoint, load_model
+from npvae import load_model
 from npvae.cli import main
+from npvae.runs.checkpoints import read_checkpoint
 from npvae.runs.history import history_columns
 from npvae.storage.atomic import is_part
 
@@ -118,7 +119,7 @@ READERS = {
     "config.json": lambda path: json.loads(path.read_text(encoding="utf-8")),
     "metrics.json": lambda path: json.loads(path.read_text(encoding="utf-8")),
     "split.npz": read_numbers,
-    "checkpoint.npz": load_checkpoint,
+    "checkpoint.npz": read_checkpoint,
     "model.npz": load_model,
     "history.csv": history_columns,
     "history.png": read_picture,

@@ -159,6 +159,7 @@ class HostNoise:
 
     def __init__(self, rng: np.random.Generator, asarray) -> None:
         self._rng, self._asarray = rng, asarray
+        self.bit_generator = rng.bit_generator  # which a checkpoint keeps
 
     def random(self, *, size, dtype=np.float64):
         return self._asarray(self._rng.random(size=size, dtype=dtype))

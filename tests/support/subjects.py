@@ -9,14 +9,12 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from judges import (
     LIMIT,
-    TABLE,
     judge_checkpoint,
     judge_columns,
     judge_dataset,
@@ -32,18 +30,17 @@ from PIL import Image
 from npvae import (
     IWAE,
     VAE,
-    Adam,
+    DataError,
     Dataset,
     DenoisingAutoencoder,
     EarlyStopping,
-    Progress,
     Split,
     Standardized,
-    fit,
     load_checkpoint,
     load_model,
     save_checkpoint,
     save_model,
+    trainer_for,
 )
 from npvae.datasets import glyphs, load_dataset
 from npvae.datasets.glyphs import draw_glyphs
@@ -54,7 +51,6 @@ from npvae.runs.history import history_columns
 from npvae.runs.settings import Settings
 
 SHAPE = (12, 10)  # of an image
-PIXELS = np.random.default_rng(0).integers(0, 256, (12, *SHAPE), dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -86,12 +82,20 @@ def numbers_of_dataset(data):
     return [data.train.x, data.train.labels, *(part.rows for part in parts)]
 
 
+def table():
+    return np.random.default_rng(0).normal(10, 3, (40, 4))
+
+
+def pixels():
+    return np.random.default_rng(0).integers(0, 256, (12, *SHAPE), dtype=np.uint8)
+
+
 # ---- valid files ---------------------------------------------------------------------------------
 
 
 def make_idx(pack):
-    header = bytes([0, 0, 8, 3]) + b"".join(n.to_bytes(4, "big") for n in PIXELS.shape)
-    Path("images-idx3-ubyte").write_bytes(pack(header + PIXELS.tobytes()))
+    header = bytes([0, 0, 8, 3]) + b"".join(n.to_bytes(4, "big") for n in pixels().shape)
+    Path("images-idx3-ubyte").write_bytes(pack(header + pixels().tobytes()))
 
 
 def _gzip(raw):
@@ -102,13 +106,13 @@ def make_csv():
     with open("own.csv", "w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*"abcd", "label"])
-        writer.writerows([*row.round(3), i % 3] for i, row in enumerate(TABLE))
+        writer.writerows([*row.round(3), i % 3] for i, row in enumerate(table()))
 
 
 def make_pictures(suffix):
     Path("own").mkdir()
-    for i, pixels in enumerate(PIXELS // 64):  # few greys: without noise, files pack to less
-        Image.fromarray(pixels).save(f"own/{i:02d}.{suffix}")
+    for i, image in enumerate(pixels() // 64):  # few greys: without noise, files pack to less
+        Image.fromarray(image).save(f"own/{i:02d}.{suffix}")
 
 
 def make_model(kind, **options):
@@ -116,20 +120,38 @@ def make_model(kind, **options):
     save_model("model.npz", model, Standardized(np.arange(4.0), np.ones(4)), (4,))
 
 
+def trainer_on_table():
+    part, scaling = Split(table(), np.arange(40)), Standardized(np.full(4, 10.0), np.full(4, 3.0))
+    data = Dataset("own", part, part, part, (4,), "real", "a test")
+    model = VAE.dense(4, (3,), 2, likelihood="gaussian")
+    options = {"scaling": scaling, "batch_size": 16, "early_stopping": EarlyStopping(3)}
+    return trainer_for(model, data, **options)
+
+
 def make_checkpoint():
     """Of a training that stands within its second epoch."""
-    model, adam, progress = VAE.dense(4, (3,), 2, likelihood="gaussian"), Adam(), Progress(0)
-    part, scaling = Split(TABLE, np.arange(40)), Standardized(np.full(4, 10.0), np.full(4, 3.0))
-    data = Dataset("own", part, part, part, (4,), "real", "a test")
-    options = {"scaling": scaling, "optimizer": adam, "batch_size": 16, "progress": progress}
-    options["early_stopping"] = EarlyStopping(3)
-    assert len(list(fit(model, data, watch=lambda updates: islice(updates, 5), **options))) == 1
-    save_checkpoint("checkpoint.npz", model, scaling, (4,), adam, progress, {"lr": 1e-3})
+    trainer = trainer_on_table()
+    trainer.run_epoch()
+    trainer.step(), trainer.step()
+    save_checkpoint("checkpoint.npz", trainer, (4,), {"lr": 1e-3})
+
+
+def read_checkpoint(path):
+    """Return a trainer that goes on from there; one that refuses the file stays as it was."""
+    trainer = trainer_on_table()
+    before = trainer.model.params.flat.tobytes()
+    try:
+        load_checkpoint(path, trainer)
+    except DataError:
+        assert trainer.steps == 0
+        assert trainer.model.params.flat.tobytes() == before
+        raise
+    return trainer
 
 
 def make_run():
     """A run on own data, as `npvae train` leaves it; its paths are relative, so alike anywhere."""
-    np.save("own.npy", TABLE)
+    np.save("own.npy", table())
     settings = Settings(data="own.npy", latent=2, hidden=(5, 3), seed=3)
     data = load_data(settings)
     run = RunFolder.create("run", "own")
@@ -166,18 +188,11 @@ def _same_model(saved):
     return [saved.model.params.flat, saved.scaling.mean, saved.scaling.std]
 
 
-def _same_checkpoint(saved):
-    adam, progress = saved.optimizer, saved.progress
-    counts = [adam.t, progress.epoch, progress.step, str(progress.rng.bit_generator.state)]
-    return [
-        *_same_model(saved),
-        progress.best,
-        adam.M,
-        adam.V,
-        progress.order,
-        progress.losses,
-        *counts,
-    ]
+def _same_checkpoint(trainer):
+    state = trainer.state()
+    vectors = [state[name] for name in ("params", "best", "order", "losses")]
+    counts = [trainer.steps, str(state["rng"]), state["optimizer"]["t"]]
+    return [*vectors, trainer.scaling.mean, trainer.optimizer.M, trainer.optimizer.V, *counts]
 
 
 def _same_settings(settings):
@@ -210,8 +225,8 @@ SUBJECTS = {
                    lambda array: [array], idx.RAW),
     "idx.gz": Subject("images-idx3-ubyte", lambda: make_idx(_gzip),
                       _read_idx, judge_idx, lambda array: [array], idx.GZIP, checked=True),
-    "npy": own_file("own.npy", lambda: np.save("own.npy", PIXELS), arrays.NPY),
-    "npz": own_file("own.npz", lambda: np.savez("own.npz", x=PIXELS, labels=np.arange(12) % 3),
+    "npy": own_file("own.npy", lambda: np.save("own.npy", pixels()), arrays.NPY),
+    "npz": own_file("own.npz", lambda: np.savez("own.npz", x=pixels(), labels=np.arange(12) % 3),
                     archives.NPZ, checked=True),
     "csv": own_file("own.csv", make_csv, texts.CSV),
     "png": pictures("png", images.PNG),
@@ -221,7 +236,7 @@ SUBJECTS = {
     "model": model_file(VAE, sigma=0.3),
     "model-weighted": model_file(IWAE, k=3, objective="dreg", n_y=3, sigma="learned"),
     "model-denoising": model_file(DenoisingAutoencoder, corruption="mask", amount=0.3),
-    "checkpoint": Subject("checkpoint.npz", make_checkpoint, load_checkpoint, judge_checkpoint,
+    "checkpoint": Subject("checkpoint.npz", make_checkpoint, read_checkpoint, judge_checkpoint,
                           _same_checkpoint, archives.MODEL, True),
     "config-settings": run_file("config.json", RunFolder.settings, judge_settings,
                                  _same_settings, texts.JSON),

@@ -18,7 +18,6 @@ from npvae.figures import Form
 from npvae.figures.style import label_name, shortened
 from npvae.parameters import Array
 from npvae.runs.folder import RunFolder
-from npvae.runs.history import history_columns
 from npvae.runs.model_file import SavedModel
 from npvae.runs.pictures.forms import as_shown, form_of
 from npvae.vae import VAE
@@ -68,8 +67,7 @@ class Trained:
         device : where the model computes
         """
         folder = folder if isinstance(folder, RunFolder) else RunFolder.open(folder)
-        saved, path = folder.load_model(device), folder / "history.csv"
-        history = history_columns(path) if path.exists() else {}
+        saved, history = folder.load_model(device), folder.history()
         dataset = folder.load_data(place)
         return cls(saved, dataset, history, best=folder.best_epoch(), seed=seed)
 
