@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from npvae.errors import InputError
-from npvae.figures.style import BLUE, FAINT, POINTS, drawable, drawing, label_name, shortened, title
+from npvae.figures.style import (
+    BLUE,
+    FAINT,
+    POINTS,
+    drawable,
+    drawing,
+    label_name,
+    one_line,
+    shortened,
+    title,
+)
 from npvae.parameters import Array
 
 if TYPE_CHECKING:
@@ -22,7 +32,7 @@ def latent_scatter(
     labels: Array | None = None,
     classes: Sequence[str] = (),
     *,
-    axes: Sequence[str] = ("z 1", "z 2"),
+    axes: Sequence[str] = ("z 0", "z 1"),
     unit: str = PRIOR,
     prior: bool = True,
     told: str = "the posterior means of test examples",
@@ -216,7 +226,7 @@ def _legend(ax: "Axes", groups: Sequence[Group], prior: Any) -> None:
 
 def name_axes(ax: "Axes", axes: Sequence[str], unit: str) -> None:
     """Name the coordinates along x and, of two, along y."""
-    named = [f"{name} ({unit})" if unit else name for name in axes]
+    named = [one_line(f"{name} ({unit})" if unit else name) for name in axes]
     ax.set_xlabel(named[0], parse_math=False)
     if len(named) > 1:
         ax.set_ylabel(named[1], parse_math=False)

@@ -4,11 +4,11 @@ import json
 import shutil
 from pathlib import Path
 
-import gallery_runs
 import measured_runs
 import numpy as np
 import pytest
 import run_files
+import untrained_runs
 from measured_runs import SMALL, refused, run
 from PIL import Image
 
@@ -42,7 +42,7 @@ def elsewhere(trained, monkeypatch):
 def drawn(monkeypatch):
     """The arguments of every picture, none of which is drawn; the files are blots."""
     run_files.draw_quickly(monkeypatch)
-    return gallery_runs.catch(monkeypatch)
+    return untrained_runs.catch(monkeypatch)
 
 
 def contents(folder):

@@ -14,10 +14,10 @@ from faults import Disk
 from measured_runs import SMALL, refused, run
 
 from npvae.datasets.glyphs import draw_glyphs
-from npvae.runs import pictures as gallery
+from npvae.runs import pictures
 
 EARLY = ["--epochs", 60, "--lr", 0.3, "--patience", 3]
-DRAW_ALL = gallery.draw_all
+DRAW_ALL = pictures.draw_all
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +60,8 @@ def test_report_writes_the_page_that_train_wrote(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["vae", "early"])
 def test_report_draws_the_run_that_train_drew(tmp_path, monkeypatch, name):
-    drawn, draw_all = [], gallery.draw_all
-    monkeypatch.setattr(gallery, "draw_all", lambda run: drawn.append(run) or draw_all(run))
+    drawn, draw_all = [], pictures.draw_all
+    monkeypatch.setattr(pictures, "draw_all", lambda run: drawn.append(run) or draw_all(run))
     options = EARLY if name == "early" else []
     given = ["--data", "pixels.npy", *SMALL, *options, "--out", tmp_path / "run"]
     assert run("train", *given) == 0
@@ -89,12 +89,12 @@ def test_a_report_of_digits_is_small_and_asks_for_nothing(tmp_path, monkeypatch)
     np.savez(tmp_path / "digits.npz", x=glyphs.x.reshape(-1, 28, 28), y=glyphs.labels)
     options = ["--epochs", 4, "--hidden", 50, "--out", tmp_path / "run"]
     assert run("train", "--data", tmp_path / "digits.npz", *options) == 0
-    monkeypatch.setattr(gallery, "draw_all", DRAW_ALL)
+    monkeypatch.setattr(pictures, "draw_all", DRAW_ALL)
     assert run("report", tmp_path / "run") == 0
     written = page(tmp_path / "run")
     assert 1e6 < len(written) < 5e6
     root = browser.read(written.decode())
-    assert len(root.all("img")) == len(root.all("source")) == len(gallery.PICTURES)
+    assert len(root.all("img")) == len(root.all("source")) == len(pictures.PICTURES)
     assert b"http:" not in written
     assert b"https:" not in written
     for node in root.elements():

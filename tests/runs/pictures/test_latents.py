@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from gallery_runs import (
+from untrained_runs import (
     NAMES,
     assert_decodes_to,
     by_the_seed,

@@ -16,6 +16,10 @@ from npvae.runs.pictures import Trained
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+OWN_FILES = {  # of a run: without them it cannot go on, or be read
+    *("config.json", "history.csv", "checkpoint.npz", "model.npz", "metrics.json", "split.npz"),
+    ".lock",
+}
 MOST_ACROSS = 50  # images, and as many down
 MOST_IN_A_PICTURE = MOST_ACROSS**2
 
@@ -40,10 +44,47 @@ def add_arguments(parser: argparse.ArgumentParser, name: str, chooses: str) -> N
 def open_run(options: argparse.Namespace, name: str) -> tuple[Trained, Path]:
     """Return the run that is asked for, and the file to draw into, with a name that says how."""
     folder = RunFolder.open(options.folder)
-    out = Path(options.out) if options.out else folder / f"{name}.png"
-    if out.suffix.lower().lstrip(".") not in FORMATS:
-        raise InputError(f"--out {out}: give a name that ends in .{', .'.join(FORMATS)}")
+    out = out_file(options.out, folder, f"{name}.png", FORMATS, options.data)
     return Trained.open(folder, options.data, options.seed, options.device), out
+
+
+def out_file(
+    given: str | None, folder: RunFolder, name: str, endings: Sequence[str], data: str | None = None
+) -> Path:
+    """Return the file that a verb writes; refuse one that a run needs.
+
+    Parameters
+    ----------
+    given : with --out; None for the file of that name in the folder of the run
+    endings : of the names that may be given
+    data : given with --data, where the data of the run are now
+    """
+    out = Path(given) if given else folder / name
+    if out.suffix.lower().lstrip(".") not in endings:
+        raise InputError(f"--out {out}: give a name that ends in .{', .'.join(endings)}")
+    require_free(out, folder, data)
+    return out
+
+
+def require_free(out: Path, folder: RunFolder, data: str | None = None) -> None:
+    """Refuse to write over the data of a run, into a folder of its images, or over its files.
+
+    Raises
+    ------
+    InputError : which names the file, and the flag to give another one with
+    """
+    path = out.expanduser().resolve()
+    if path.name.lower() in OWN_FILES and (path.parent / "config.json").exists():
+        raise InputError(f"--out {out}: this file belongs to the run itself; choose another name")
+    for place in filter(None, (folder.settings().data, data)):
+        source = Path(place).expanduser().resolve()
+        if source in (path, *path.parents) or _same_file(path, source):
+            raise InputError(f"--out {out}: these are the data of the run; choose another name")
+
+
+def _same_file(path: Path, other: Path) -> bool:
+    """Whether two names are of one file, by a hard link or because case does not count."""
+    return path.exists() and other.exists() and path.samefile(other)
 
 
 def write(ax: "Axes", out: Path, what: str) -> int:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from gallery_runs import HISTORY, NAMES, VALIDATION, by_the_seed, catch, greys, make_run, x_of
+from untrained_runs import HISTORY, NAMES, VALIDATION, by_the_seed, catch, greys, make_run, x_of
 
 from npvae import IWAE, VAE, Autoencoder, DenoisingAutoencoder, InputError, figures
 from npvae.evaluation.elbo import NOISE
@@ -150,7 +150,7 @@ def test_the_noise_of_a_denoising_run_is_a_stream_of_its_own(caught, corruption)
 
 def test_which_pixels_are_spoiled_has_nothing_to_do_with_which_are_drawn(caught, monkeypatch):
     """A mask of 0.3 takes that part of the bright pixels; standard error 0.0045 of 10,000."""
-    monkeypatch.setattr("npvae.runs.pictures.examples.EXAMPLES", 1000)
+    monkeypatch.setattr("npvae.runs.pictures.reconstructed.EXAMPLES", 1000)
     run = make_run(DenoisingAutoencoder, n=1000, binarize="dynamic", corruption="mask", amount=0.3)
     PICTURES["reconstructions"].draw(run)
     (x, *_), named = caught["reconstructions"]

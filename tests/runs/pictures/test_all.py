@@ -4,8 +4,8 @@ import matplotlib.pyplot as plt
 import measured_runs
 import numpy as np
 import pytest
-from gallery_runs import HISTORY, SHAPES, by_the_seed, catch, make_run
 from strict_device import StrictDevice, waiting_allowed
+from untrained_runs import HISTORY, SHAPES, by_the_seed, catch, make_run
 
 from npvae import IWAE, VAE, Autoencoder, DenoisingAutoencoder, InputError, figures
 from npvae.runs.folder import RunFolder
@@ -109,7 +109,7 @@ def test_one_that_cannot_be_drawn_costs_no_other(monkeypatch, error, why):
 
 
 def test_all_at_once_with_reasons_for_the_missing(monkeypatch):
-    """In the order of the gallery; the pictures themselves are drawn elsewhere."""
+    """In the order of PICTURES; the pictures themselves are drawn elsewhere."""
     monkeypatch.setattr("npvae.runs.pictures.picture_bytes", lambda ax, dark=False: (ax, dark))
     drawn = draw_all(make_run(Autoencoder, history={}))
     assert list(drawn) == list(PICTURES)
