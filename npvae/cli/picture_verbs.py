@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from npvae import figures
 from npvae.cli.arguments import add_run, whole
 from npvae.cli.printing import say
+from npvae.datasets import NAMES
 from npvae.errors import InputError
 from npvae.figures.writing import FORMATS
 from npvae.runs.folder import RunFolder
@@ -73,18 +74,21 @@ def require_free(out: Path, folder: RunFolder, data: str | None = None) -> None:
     ------
     InputError : which names the file, and the flag to give another one with
     """
-    path = out.expanduser().resolve()
-    if path.name.lower() in OWN_FILES and (path.parent / "config.json").exists():
+    if out.name.lower() in OWN_FILES and (out.parent / "config.json").exists():
         raise InputError(f"--out {out}: this file belongs to the run itself; choose another name")
-    for place in filter(None, (folder.settings().data, data)):
-        source = Path(place).expanduser().resolve()
-        if source in (path, *path.parents) or _same_file(path, source):
+    for place in (folder.settings().data, data):
+        if place and place not in NAMES and _is_within(out, Path(place).expanduser()):
             raise InputError(f"--out {out}: these are the data of the run; choose another name")
 
 
-def _same_file(path: Path, other: Path) -> bool:
-    """Whether two names are of one file, by a hard link or because case does not count."""
-    return path.exists() and other.exists() and path.samefile(other)
+def _is_within(out: Path, source: Path) -> bool:
+    """Whether a file is this one, by whichever name, or in this folder."""
+    try:
+        if source.is_dir():
+            return source.resolve() in out.resolve().parents
+        return out.exists() and source.exists() and out.samefile(source)
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def write(ax: "Axes", out: Path, what: str) -> int:

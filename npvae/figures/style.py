@@ -96,7 +96,7 @@ def drawing(ax: "Axes | None", width: float = WIDTH, height: float = 4.0) -> Ite
 
         # Loads pyplot's backend now: in a notebook that switches `interactive` on, which a context
         # of settings would switch off again at its end.
-        plt.draw_if_interactive()
+        plt.draw_if_interactive()  # type: ignore[no-untyped-call]
     with own_style():
         yield _new_figure(width, height).subplots()
 

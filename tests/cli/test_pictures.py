@@ -133,14 +133,6 @@ def test_a_picture_nobody_knows_is_refused_with_those_that_there_are(capsys, fla
     assert ("did you mean" in line) == bool(meant)
 
 
-@pytest.mark.parametrize(
-    ("verb", "others"), [("interpolate", "kl"), ("plot", "--colour"), ("traverse", "--strips 3")]
-)
-def test_what_a_verb_does_not_know_is_refused_with_its_name(capsys, verb, others):
-    line = refused(capsys, verb, "vae", *others.split())
-    assert f"unrecognized arguments: {others}; {verb} takes no such thing" in line
-
-
 @pytest.mark.parametrize("name", ["samples", "kl", "rate-distortion"])
 def test_what_was_asked_for_and_cannot_be_drawn_is_refused(tmp_path, capsys, name):
     assert "no prior" in refused(capsys, "plot", "autoencoder", name, "--out", tmp_path / "new")
@@ -174,6 +166,29 @@ def test_plot_and_reconstruct_show_the_same_examples(drawn, tmp_path, seed):
     np.testing.assert_array_equal(*shown)
 
 
+@pytest.mark.parametrize("name", ["vae", "animals"])
+def test_pictures_that_need_no_data_are_drawn_when_these_are_gone(
+    drawn, tmp_path, capsys, monkeypatch, name
+):
+    """And others end as ever; where they are there, they are not even read."""
+    folder, _ = without_data(tmp_path, name)
+    asked = ["history", "rate-distortion", "samples"]
+    assert run("plot", folder, *asked) == 0
+    assert drawn_names(drawn) == set(asked)
+    capsys.readouterr()
+    others = PICTURES.keys() - set(asked)
+    for other in (*others, None):
+        line = refused(capsys, "plot", folder, *filter(None, [other]))
+        assert "gone.npz" in line
+        assert "--data" in line
+    loaded, load = [], RunFolder.load_data
+    monkeypatch.setattr(RunFolder, "load_data", lambda *of: loaded.append(1) or load(*of))
+    assert run("plot", name, *asked, "--out", tmp_path / "a") == 0
+    assert not loaded
+    assert run("plot", name, "--out", tmp_path / "b") == 0
+    assert loaded == [1]
+
+
 def test_plot_finds_data_that_were_moved(drawn, tmp_path, capsys):
     folder, now = without_data(tmp_path)
     assert "say with --data where they are now" in refused(capsys, "plot", folder, "kl")
@@ -193,6 +208,82 @@ def test_the_best_epoch_of_early_stopping_is_marked(drawn, tmp_path):
     assert metrics["best_epoch"] < len(columns["epoch"]) == metrics["epochs"]
     names = drawn["rate_distortion"][0][2]
     assert names[metrics["best_epoch"] - 1] == f"epoch {metrics['best_epoch']}"
+
+
+# ---- what no verb writes over --------------------------------------------------------------------
+
+VERBS = {  # and how a file of one's own can have the ending that each asks for
+    "sample": "csv",
+    "reconstruct": "png",
+    "interpolate": "png",
+    "traverse": "png",
+    "manifold": "png",
+    "report": "html",
+}
+
+
+def own_data(tmp_path, ending):
+    """Return a run of a folder of images, in which a file has this name, and the file."""
+    folder, images = shutil.copytree("vae", tmp_path / "vae"), tmp_path / "images"
+    images.mkdir()
+    own = images / f"1.{ending}"
+    own.write_text("mine")
+    config = json.loads((folder / "config.json").read_text())
+    config["settings"]["data"] = str(images)
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder, own
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_data_of_the_run_are_not_written_over(drawn, tmp_path, capsys, verb):
+    folder, own = own_data(tmp_path, VERBS[verb])
+    for out in (own, own.with_name(f"new.{VERBS[verb]}")):
+        assert f"--out {out}" in refused(capsys, verb, folder, "--out", out)
+    assert own.read_text() == "mine"
+    assert len(list(own.parent.iterdir())) == 1
+
+
+def test_nor_by_plot_nor_where_they_are_now(drawn, tmp_path, capsys):
+    folder, own = own_data(tmp_path, "png")
+    assert f"--out {own.parent}" in refused(capsys, "plot", folder, "kl", "--out", own.parent)
+    now = tmp_path / "now"
+    now.mkdir()
+    for asked in (["manifold"], ["plot", "kl"]):
+        out = now / "kl.png" if "plot" not in asked else now
+        line = refused(capsys, asked[0], folder, *asked[1:], "--data", now, "--out", out)
+        assert f"--out {now}" in line
+    assert not list(now.iterdir())
+
+
+@pytest.mark.parametrize("way", ["itself", "a link", "a hard link", "from its folder"])
+def test_a_table_is_not_written_over_by_any_name(tmp_path, capsys, monkeypatch, way):
+    folder = shutil.copytree("table", tmp_path / "run")
+    data = tmp_path / "own.csv"
+    data.write_text("a,b")
+    config = json.loads((folder / "config.json").read_text())
+    config["settings"]["data"] = str(data)
+    (folder / "config.json").write_text(json.dumps(config))
+    out = tmp_path / "other.csv"
+    if way == "a link":
+        out.symlink_to(data)
+    elif way == "a hard link":
+        out.hardlink_to(data)
+    else:
+        monkeypatch.chdir(tmp_path)
+        out = data if way == "itself" else Path("own.csv")
+    assert f"--out {out}" in refused(capsys, "sample", folder, "--out", out)
+    assert data.read_text() == "a,b"
+
+
+@pytest.mark.parametrize("name", ["history.csv", "History.CSV"])
+def test_the_files_of_a_run_are_not_written_over(tmp_path, capsys, name):
+    """Those of another run neither."""
+    folder = shutil.copytree("table", tmp_path / "run")
+    before = contents(folder)
+    for of in (folder, "vae"):
+        assert f"--out {folder / name}" in refused(capsys, "sample", of, "--out", folder / name)
+    assert contents(folder) == before
+    assert run("sample", "vae", "--out", tmp_path / name) == 0, "elsewhere it is a name like others"
 
 
 # ---- what all verbs of one picture share ---------------------------------------------------------

@@ -1,7 +1,11 @@
 """What holds for every picture: where it is drawn, in which style, and what a dollar is."""
 
+import os
+import subprocess
+import sys
 from functools import partial
 from itertools import combinations
+from xml.etree import ElementTree
 
 import matplotlib as mpl
 import numpy as np
@@ -14,6 +18,7 @@ from matplotlib.text import Text
 from npvae import figures
 from npvae.errors import InputError
 from npvae.figures import Form
+from npvae.figures.style import UNREADABLE
 
 X = 0.9 * np.random.default_rng(0).random((9, 45))  # dark: light images have a grey frame
 TICK = np.array([-1.0, 0.0, 1.0])
@@ -291,29 +296,114 @@ def test_a_title_stands_in_lines_that_fit(inches):
         assert told.get_window_extent().width > 0.5 * ax.get_window_extent().width
 
 
+# ---- a matplotlibrc, a notebook ------------------------------------------------------------------
+
+ODD = {
+    "text.usetex": True,
+    "text.parse_math": False,
+    "axes.formatter.use_mathtext": True,
+    "path.sketch": (1, 100, 2),
+    "figure.autolayout": True,
+    "figure.figsize": (30, 1),
+    "font.family": ["no such letters"],
+    "savefig.bbox": None,
+    "svg.fonttype": "none",
+    "axes.xmargin": 5,
+}
+
+
+@pytest.mark.parametrize("format", ["png", "svg"])
+@pytest.mark.parametrize("name", ["history", "scatter", "traversals of rows"])
+def test_odd_settings_change_nothing(monkeypatch, name, format):
+    monkeypatch.setattr("npvae.figures.writing.DPI", 30)
+    contents = []
+    for settings in ({}, ODD):
+        with mpl.rc_context(settings), figures.off_screen():
+            before = dict(mpl.rcParams)
+            contents.append(figures.picture_bytes(PICTURES[name](), format))
+            assert dict(mpl.rcParams) == before
+    assert contents[0] == contents[1]
+
+
+BACKEND = """
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg as FigureCanvas
+from matplotlib.backend_bases import FigureManagerBase as FigureManager
+
+matplotlib.interactive(True)  # as that of a notebook does when it is loaded
+"""
+NOTEBOOK = """
+import matplotlib
+import numpy as np
+
+from npvae import figures
+
+figures.kl_per_latent(np.ones(2))
+assert matplotlib.is_interactive()
+import matplotlib.pyplot as plt
+
+assert len(plt.get_fignums()) == 1
+assert matplotlib.get_backend() == "module://notebook_backend"
+figures.picture_bytes(plt.gcf())
+plt.figure()
+assert matplotlib.is_interactive() and len(plt.get_fignums()) == 2
+"""
+
+
+def test_in_a_notebook_later_figures_are_shown_as_before(tmp_path):
+    """There, the backend switches `interactive` on when it is loaded."""
+    (tmp_path / "notebook_backend.py").write_text(BACKEND)
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = os.environ | {"MPLBACKEND": "module://notebook_backend", "PYTHONPATH": path}
+    done = subprocess.run(
+        [sys.executable, "-c", NOTEBOOK], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
 # ---- names ---------------------------------------------------------------------------------------
 
-PRICES, IMAGES, PATHS = Form((3,), (DOLLARS, "a$", "$")), Form((5, 9)), X.reshape(3, 3, -1)
-LABELLED = {"labels": np.arange(9) % 3, "classes": [DOLLARS] * 3}
-NAMED = {
-    "columns of samples": partial(figures.samples, X[:, :3], PRICES),
-    "columns of reconstructions": partial(figures.reconstructions, X[:, :3], X[:, :3], PRICES),
-    "columns of a manifold": partial(figures.manifold, X[:, :3], PRICES, [TICK, TICK]),
-    "columns along one latent": partial(figures.manifold, X[:3, :3], PRICES, [TICK]),
-    "columns of interpolations": partial(figures.interpolation, PATHS[..., :3], PRICES),
-    "strips": partial(figures.interpolation, PATHS, IMAGES, names=[DOLLARS] * 3),
-    "strips of rows": partial(figures.interpolation, PATHS, (45,), names=[DOLLARS] * 3),
-    "latents": partial(figures.traversals, PATHS, IMAGES, TICK, [DOLLARS] * 3),
-    "latents of rows": partial(figures.traversals, PATHS, (45,), TICK, [DOLLARS] * 3),
-    "classes over images": partial(figures.samples, X, IMAGES, across=3, **LABELLED),
-    "classes of rows": partial(figures.samples, X, (45,), **LABELLED),
-    "classes of points": partial(figures.latent_scatter, X[:, :2], **LABELLED),
-    "classes of a histogram": partial(figures.latent_scatter, X[:, :1], **LABELLED),
-    "models": partial(figures.rate_distortion, [1.0, 2.0], [3.0, 2.0], [DOLLARS] * 2),
-    "what and how": partial(figures.reconstructions, X, X, IMAGES, what=DOLLARS, how=DOLLARS),
-    "bound": partial(figures.history, HISTORY, DOLLARS),
-    "titles": partial(figures.samples, X, IMAGES, told=DOLLARS),
-}
+IMAGES, PATHS = Form((5, 9)), X.reshape(3, 3, -1)
+
+
+def of_names(name):
+    """Return every picture that shows names, each of which is this one."""
+    prices = Form((3,), (name, "a$", "$"), unit=name)
+    labelled = {"labels": np.arange(9) % 3, "classes": [name] * 3}
+    return {
+        "columns of samples": partial(figures.samples, X[:, :3], prices),
+        "columns of reconstructions": partial(figures.reconstructions, X[:, :3], X[:, :3], prices),
+        "columns of a manifold": partial(figures.manifold, X[:, :3], prices, [TICK, TICK]),
+        "columns along one latent": partial(figures.manifold, X[:3, :3], prices, [TICK]),
+        "columns of interpolations": partial(figures.interpolation, PATHS[..., :3], prices),
+        "strips": partial(figures.interpolation, PATHS, IMAGES, names=[name] * 3),
+        "strips of rows": partial(figures.interpolation, PATHS, (45,), names=[name] * 3),
+        "latents": partial(figures.traversals, PATHS, IMAGES, TICK, [name] * 3),
+        "latents of rows": partial(figures.traversals, PATHS, (45,), TICK, [name] * 3),
+        "classes over images": partial(figures.samples, X, IMAGES, across=3, **labelled),
+        "classes of rows": partial(figures.samples, X, (45,), **labelled),
+        "classes of points": partial(figures.latent_scatter, X[:, :2], **labelled),
+        "classes of a histogram": partial(figures.latent_scatter, X[:, :1], **labelled),
+        "models": partial(figures.rate_distortion, [1.0, 2.0], [3.0, 2.0], [name] * 2),
+        "what and how": partial(figures.reconstructions, X, X, IMAGES, what=name, how=name),
+        "bound": partial(figures.history, HISTORY, name),
+        "titles": partial(figures.samples, X, IMAGES, told=name),
+    }
+
+
+NAMED = of_names(DOLLARS)
+ODD_NAME = "a\x07b\x1b[31m\ud800\ufffe\x00--><!-- \n\u202e]]>&"
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_whatever_names_are_an_svg_is_well_formed_and_nothing_warns(name):
+    with figures.off_screen():
+        ax = of_names(ODD_NAME)[name]()
+    content = figures.picture_bytes(ax, "svg")
+    ElementTree.fromstring(content)
+    texts = [text.get_text() for text in ax.figure.findobj(Text)]
+    assert any("\ufffd" in text for text in texts)
+    assert not any(UNREADABLE.search(text) for text in texts)
 
 
 @pytest.mark.parametrize("draw", NAMED.values(), ids=NAMED.keys())

@@ -58,7 +58,7 @@ def test_of_one_latent_images_stand_in_a_row(n):
     grid = 8 * np.ma.filled(ax.images[0].get_array(), np.nan) - 4
     assert grid.shape == (30, 29 * n + 1)
     np.testing.assert_allclose(grid[1, 1::29], tick, atol=1e-6)
-    assert ax.get_xlabel() == "z 1 (standard deviations of the prior)"
+    assert ax.get_xlabel() == "z 0 (standard deviations of the prior)"
     assert not ax.get_ylabel()
 
 
@@ -90,7 +90,7 @@ def test_a_map_has_the_values_of_its_places(tick):
     for u, v in [(tick[1], tick[-1]), (tick[-2], tick[0]), (tick[2], tick[1])]:
         assert_colour_is(seen, first, (u, v), u)
         assert_colour_is(seen, second, (u, v), v)
-    assert texts([first.axes.xaxis.label, first.axes.yaxis.label]) == ["z 1", "z 2"]
+    assert texts([first.axes.xaxis.label, first.axes.yaxis.label]) == ["z 0", "z 1"]
     assert "coordinates in standard deviations of the prior" in ax.get_title(loc="left")
 
 
@@ -103,7 +103,7 @@ def test_a_map_of_one_latent_has_the_values_of_its_places(tick):
     for u in (tick[1], tick[-2]):
         for row, value in zip(ax.get_yticks(), (u, -u, 0), strict=True):
             assert_colour_is(seen, field, (u, row), value)
-    assert ax.get_xlabel() == "z 1 (standard deviations of the prior)"
+    assert ax.get_xlabel() == "z 0 (standard deviations of the prior)"
 
 
 def test_of_many_columns_those_that_vary_most_are_mapped():

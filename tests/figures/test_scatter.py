@@ -194,9 +194,9 @@ def test_the_prior_of_one_latent_is_a_bell_over_as_many_examples():
 def test_axes_say_what_and_in_which_unit(latents):
     u = RNG.standard_normal((5, latents))
     ax = figures.latent_scatter(u)
-    assert ax.get_xlabel() == "z 1 (standard deviations of the prior)"
+    assert ax.get_xlabel() == "z 0 (standard deviations of the prior)"
     if latents == 2:
-        assert ax.get_ylabel() == "z 2 (standard deviations of the prior)"
+        assert ax.get_ylabel() == "z 1 (standard deviations of the prior)"
     assert figures.latent_scatter(u, axes=["a", "b"], unit="").get_xlabel() == "a"
 
 

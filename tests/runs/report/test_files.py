@@ -61,18 +61,22 @@ def test_report_writes_the_page_that_train_wrote(tmp_path, name):
 @pytest.mark.parametrize("name", ["vae", "early"])
 def test_report_draws_the_run_that_train_drew(tmp_path, monkeypatch, name):
     drawn, draw_all = [], pictures.draw_all
-    monkeypatch.setattr(pictures, "draw_all", lambda run: drawn.append(run) or draw_all(run))
+
+    def note(run):  # now: after its training, a model may go on from where it was
+        drawn.append((run, run.model.params.flat.copy(), run.codes.mu, run.take(slice(0, 5))[0]))
+        return draw_all(run)
+
+    monkeypatch.setattr(pictures, "draw_all", note)
     options = EARLY if name == "early" else []
     given = ["--data", "pixels.npy", *SMALL, *options, "--out", tmp_path / "run"]
     assert run("train", *given) == 0
     assert run("report", tmp_path / "run") == 0
-    trained, opened = drawn
+    (trained, *its), (opened, *of_opened) = drawn
     assert (trained.best, trained.seed) == (opened.best, opened.seed)
     assert (trained.best is None) == (name == "vae")
     assert trained.history == opened.history
-    np.testing.assert_array_equal(trained.model.params.flat, opened.model.params.flat)
-    np.testing.assert_array_equal(trained.codes.mu, opened.codes.mu)
-    np.testing.assert_array_equal(trained.take(slice(0, 5))[0], opened.take(slice(0, 5))[0])
+    for one, other in zip(its, of_opened, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_equal_runs_have_equal_pages(tmp_path):
@@ -126,7 +130,8 @@ def test_without_out_it_is_in_the_folder_of_the_run(tmp_path, capsys):
 @pytest.mark.parametrize("name", ["a.pdf", "a", "a.html.gz", ".html", "html"])
 def test_a_name_that_is_no_page(tmp_path, capsys, name):
     line = refused(capsys, "report", "vae", "--out", tmp_path / name)
-    assert line == f"npvae: --out {tmp_path / name}: give a name that ends in .html"
+    assert f"--out {tmp_path / name}: " in line
+    assert ".html" in line
     assert not list(tmp_path.iterdir())
 
 
