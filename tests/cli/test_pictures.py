@@ -63,7 +63,8 @@ def without_data(tmp_path, name="animals"):
 # ---- plot ----------------------------------------------------------------------------------------
 
 
-def test_every_picture_of_a_run(tmp_path, capsys):
+def test_every_picture_of_a_run(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("npvae.figures.writing.DPI", 40)
     folder = shutil.copytree("vae", tmp_path / "vae")
     before = contents(folder)
     assert run("plot", folder) == 0
@@ -73,7 +74,7 @@ def test_every_picture_of_a_run(tmp_path, capsys):
     pictures = {f"{name}.png" for name in PICTURES}
     for name in pictures:
         with Image.open(folder / name) as image:
-            assert min(image.size) > 100
+            assert min(image.size) > 40
     after = contents(folder)
     assert after.keys() == before.keys() | pictures
     for name in before.keys() - pictures:
@@ -319,7 +320,7 @@ def test_where_nothing_can_be_written(drawn, capsys, verb):
 
 @pytest.mark.parametrize("verb", [*FILES, "plot"])
 def test_what_is_no_run_and_data_that_are_gone(drawn, tmp_path, capsys, verb):
-    assert "nowhere is no run" in refused(capsys, verb, "nowhere")
+    assert "nowhere is not a run" in refused(capsys, verb, "nowhere")
     folder, now = without_data(tmp_path)
     line = refused(capsys, verb, folder)
     assert "the data of this run, gone.npz, are not there" in line
@@ -343,8 +344,9 @@ def test_every_kind_of_run(drawn, tmp_path, verb, kind):
     ],
     ids=FILES,
 )
-def test_the_seed_decides_the_bytes(tmp_path, asked):
+def test_the_seed_decides_the_bytes(tmp_path, monkeypatch, asked):
     """Pixels are drawn, where these are dynamic, and so are the examples of strips."""
+    monkeypatch.setattr("npvae.figures.writing.DPI", 40)
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         assert run(*asked, "--seed", seed, "--out", tmp_path / f"{name}.png") == 0
     a, b, c = (tmp_path.joinpath(f"{name}.png").read_bytes() for name in "abc")

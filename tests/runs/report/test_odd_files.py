@@ -90,7 +90,7 @@ def odd(trained, tmp_path_factory):
 # ---- metrics.json --------------------------------------------------------------------------------
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(METRICS)
 @example({"test": {"log_likelihood": {"3": 5}}})
 @example({"test": {"elbo": HUGE}, "train_seconds": -HUGE})
@@ -113,7 +113,7 @@ def test_metrics_that_are_no_metrics(folder, text):
 # ---- config.json -------------------------------------------------------------------------------
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(st.data())
 def test_a_config_with_any_entry_changed_makes_a_page_or_is_refused(odd, data):
     def change(config):
@@ -168,5 +168,6 @@ def test_a_history_of_any_kind(folder, monkeypatch, text):
     few = {name: pictures.PICTURES[name] for name in ("history", "rate-distortion")}
     monkeypatch.setattr(pictures, "PICTURES", few)
     monkeypatch.setattr(pictures, "draw_all", DRAW_ALL)
+    monkeypatch.setattr("npvae.figures.writing.DPI", 20)
     (folder / "history.csv").write_text(text)
     outcome(folder)
