@@ -59,7 +59,6 @@ class Form:
         return form
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "columns", tuple(map(one_line, self.columns)))
         object.__setattr__(self, "unit", one_line(self.unit))
         if self.limits is not None and not self.limits[0] < self.limits[1]:
             raise InputError(

@@ -7,8 +7,9 @@ import pytest
 from strict_device import StrictDevice, waiting_allowed
 from untrained_runs import HISTORY, SHAPES, by_the_seed, catch, make_run
 
-from npvae import IWAE, VAE, Autoencoder, DenoisingAutoencoder, InputError, figures
+from npvae import IWAE, VAE, Autoencoder, DataError, DenoisingAutoencoder, InputError, figures
 from npvae.runs.folder import RunFolder
+from npvae.runs.model_file import SavedModel
 from npvae.runs.pictures import PICTURES, Picture, Trained, draw, draw_all
 
 WITHOUT_PRIOR = {"samples", "kl", "rate-distortion"}
@@ -109,6 +110,17 @@ def test_one_that_cannot_be_drawn_costs_no_other(monkeypatch, error, why):
     assert drawn.pop("scatter") == why
     assert drawn.keys() == few.keys()
     assert set(drawn.values()) == {(b"", b"")}
+
+
+def test_where_the_data_are_gone_nothing_is_drawn_in_vain(monkeypatch):
+    def gone():
+        raise DataError("gone")
+
+    run = make_run()
+    saved = SavedModel(run.model, run.scaling, run.shape)
+    monkeypatch.setattr("npvae.runs.pictures.picture_bytes", lambda ax, dark=False: b"")
+    with pytest.raises(DataError):
+        draw_all(Trained(saved, gone, HISTORY, columns=(), classes=()))
 
 
 def test_all_at_once_with_reasons_for_the_missing(monkeypatch):

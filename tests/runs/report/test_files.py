@@ -89,12 +89,12 @@ def test_equal_runs_have_equal_pages(tmp_path):
 
 def test_a_report_of_digits_is_small_and_asks_for_nothing(tmp_path, monkeypatch):
     """With the largest of the pictures of 28x28, which are real: below 5 MB, and no address."""
-    few = {name: pictures.PICTURES[name] for name in ("samples", "scatter", "manifold")}
-    monkeypatch.setattr(pictures, "PICTURES", few)
     glyphs = draw_glyphs(400, np.random.default_rng(0))
     np.savez(tmp_path / "digits.npz", x=glyphs.x.reshape(-1, 28, 28), y=glyphs.labels)
     options = ["--epochs", 1, "--hidden", 50, "--out", tmp_path / "run"]
     assert run("train", "--data", tmp_path / "digits.npz", *options) == 0
+    few = {name: pictures.PICTURES[name] for name in ("samples", "scatter", "manifold")}
+    monkeypatch.setattr(pictures, "PICTURES", few)
     monkeypatch.setattr(pictures, "draw_all", DRAW_ALL)
     assert run("report", tmp_path / "run") == 0
     written = page(tmp_path / "run")
