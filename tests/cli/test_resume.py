@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from npvae.cli.watching import Watch
 from small_runs import begin, require_same, small_data, stop_after, train
 
 from npvae import load_checkpoint
 from npvae.cli import main
+from npvae.cli.watching import Watch
 from npvae.runs.folder import RunFolder
 from npvae.runs.settings import Settings
 

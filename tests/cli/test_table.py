@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from npvae.cli.table import Table
 
 from npvae import IWAE, VAE, Autoencoder, EpochRecord, Evaluation
+from npvae.cli.table import Table
 
 HELD_OUT = Evaluation(-108.2, 84.1, 23.1, (1.0, 2.0), 21, 10, -102.2)
 RECORD = EpochRecord(1000, 110.1, -108.36, 84.7, 23.64, HELD_OUT, 12.5)

@@ -5,9 +5,9 @@ import signal
 import sys
 
 import pytest
-from npvae.cli.watching import SIGNALS, Watch, say
 from strict_device import StrictDevice
 
+from npvae.cli.watching import SIGNALS, Watch, say
 from npvae.devices import CPU
 from npvae.encoder_decoder import Loss
 from npvae.training import Step
