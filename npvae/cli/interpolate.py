@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from npvae.cli import showing
+from npvae.cli import picture_verbs
 from npvae.cli.arguments import natural, whole
 from npvae.errors import InputError
 from npvae.evaluation.fine_print import counted
 from npvae.runs.pictures import Trained, interpolation
-from npvae.runs.pictures.latent import STEPS, STRIPS
+from npvae.runs.pictures.latents import STEPS, STRIPS
 
 EXAMPLE = (
     "npvae interpolate runs/mnist-001 --from 3 --to 8\n"
@@ -20,7 +20,7 @@ EXAMPLE = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `npvae interpolate`."""
-    showing.add_arguments(parser, "interpolation", "chooses the test examples")
+    picture_verbs.add_arguments(parser, "interpolation", "chooses the test examples")
     for end in ("from", "to"):
         which = parser.add_mutually_exclusive_group()
         which.add_argument(f"--{end}", metavar="L", help="a label (default: any)")
@@ -49,12 +49,12 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(
             "--from-index and --to-index: between two different test examples there is one strip"
         )
-    showing.require_few(strips, options.steps, f"--strips {strips} --steps {options.steps}")
-    trained, out = showing.open_run(options, "interpolation")
+    picture_verbs.require_few(strips, options.steps, f"--strips {strips} --steps {options.steps}")
+    trained, out = picture_verbs.open_run(options, "interpolation")
     rng = np.random.default_rng(options.seed)
     ends = (_chosen(trained, end, given, strips, rng) for end in ("from", "to"))
     ax = interpolation(trained, list(zip(*ends, strict=True)), options.steps)
-    return showing.write(ax, out, f"{counted(strips, 'strip')} between test examples")
+    return picture_verbs.write(ax, out, f"{counted(strips, 'strip')} between test examples")
 
 
 def _chosen(
@@ -79,5 +79,5 @@ def _chosen(
             f"--{end}-index"
         )
     known = 1 + int(max(labels.max(), split.labels.max()))
-    number = showing.label_number(f"--{end}", label, classes, known, trained.dataset.name)
+    number = picture_verbs.label_number(f"--{end}", label, classes, known, trained.dataset.name)
     return trained.pick(number, n, rng)

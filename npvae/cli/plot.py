@@ -6,6 +6,7 @@ from pathlib import Path
 
 from npvae import figures
 from npvae.cli.arguments import add_run, whole
+from npvae.cli.picture_verbs import require_free
 from npvae.cli.printing import say
 from npvae.errors import InputError
 from npvae.figures.writing import FORMATS
@@ -45,6 +46,8 @@ def run(options: argparse.Namespace) -> int:
     out = Path(options.out) if options.out else folder.path
     if out.is_file() or out.suffix.lower().lstrip(".") in FORMATS:
         raise InputError(f"--out {out}: give a folder, which gets a file for each picture")
+    for name in names:
+        require_free(out / f"{name}.{options.format}", folder, options.data)
     trained = Trained.open(folder, options.data, options.seed, options.device)
     drawn = {}
     for name in names:

@@ -1,20 +1,16 @@
 """Draw new examples from a trained run."""
 
 import argparse
-import csv
-from pathlib import Path
-
-import numpy as np
 
 from npvae import figures
 from npvae.cli.arguments import add_device, natural, whole
+from npvae.cli.picture_verbs import MOST_IN_A_PICTURE, label_number, out_file, require_told
 from npvae.cli.printing import say
-from npvae.cli.showing import MOST_IN_A_PICTURE, label_number, require_told
 from npvae.errors import InputError
 from npvae.figures.writing import FORMATS
 from npvae.runs.folder import RunFolder
 from npvae.runs.pictures import draw_samples, form_of, show_samples
-from npvae.storage.atomic import write_whole
+from npvae.runs.pictures.sampled import Names, write_numbers
 from npvae.vae import VAE
 
 EXAMPLE = "npvae sample runs/mnist-001 -n 64 --out digits.png"
@@ -45,12 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write a picture or the numbers of n samples."""
     folder = RunFolder.open(options.folder)
-    out = Path(options.out) if options.out else folder / "samples.png"
-    form = out.suffix.lower().lstrip(".")
-    if form not in (*FORMATS, "npy", "csv"):
-        raise InputError(
-            f"--out {out}: give a name that ends in .{', .'.join(FORMATS)}, .npy or .csv"
-        )
+    out = out_file(options.out, folder, "samples.png", (*FORMATS, "npy", "csv"))
     saved = folder.load_model(options.device)
     if not isinstance(saved.model, VAE):
         raise InputError(f"{folder.path} holds an autoencoder, which has no prior to sample from")
@@ -61,27 +52,15 @@ def run(options: argparse.Namespace) -> int:
     drawn = draw_samples(
         saved.model, options.seed, options.n, label, draw=options.draw, names=names
     )
-    x, columns = drawn.x, folder.columns()
-    if form in FORMATS:
-        if len(x) > MOST_IN_A_PICTURE:
-            raise InputError(
-                f"-n {len(x)}: a picture of so many shows nothing, {MOST_IN_A_PICTURE} at most; "
-                "write the numbers, to an --out that ends in .npy or .csv"
-            )
-        shown = form_of(saved.scaling, saved.shape, columns)
-        figures.save(show_samples(drawn, saved.scaling, shown, names), out)
-    elif form == "npy":
-        with write_whole(out) as file:
-            np.save(file, saved.scaling.decode(x).reshape(-1, *saved.shape))
+    if out.suffix.lower().lstrip(".") not in FORMATS:
+        write_numbers(drawn, saved, out, Names(folder.columns(), names))
+    elif len(drawn.x) > MOST_IN_A_PICTURE:
+        raise InputError(
+            f"-n {len(drawn.x)}: a picture of so many shows nothing, {MOST_IN_A_PICTURE} at most; "
+            "write the numbers, to an --out that ends in .npy or .csv"
+        )
     else:
-        with write_whole(out, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            rows = saved.scaling.decode(x).tolist()
-            if drawn.labels is not None:  # a column of its own, the last
-                known = names or [str(i) for i in range(saved.model.n_y)]
-                rows = [[*row, known[i]] for row, i in zip(rows, drawn.labels, strict=True)]
-                columns = [*columns, "label"] if columns else []
-            writer.writerows([columns] if columns else [])
-            writer.writerows(rows)
+        form = form_of(saved.scaling, saved.shape, folder.columns())
+        figures.save(show_samples(drawn, saved.scaling, form, names), out)
     say(f"{drawn.told}, in {out}")
     return 0

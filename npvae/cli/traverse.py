@@ -2,18 +2,18 @@
 
 import argparse
 
-from npvae.cli import showing
+from npvae.cli import picture_verbs
 from npvae.cli.arguments import natural, whole
 from npvae.errors import InputError
 from npvae.runs.pictures import traversals
-from npvae.runs.pictures.latent import MOST_LATENTS, STEPS
+from npvae.runs.pictures.latents import MOST_LATENTS, STEPS
 
 EXAMPLE = "npvae traverse runs/mnist-001 --index 3 --latents 5"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `npvae traverse`."""
-    showing.add_arguments(parser, "traversals", "of pixels that are drawn")
+    picture_verbs.add_arguments(parser, "traversals", "of pixels that are drawn")
     parser.add_argument(
         "--index",
         type=whole,
@@ -39,10 +39,12 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(
             f"--steps {options.steps}: a latent that changes takes two values at least"
         )
-    trained, out = showing.open_run(options, "traversals")
+    trained, out = picture_verbs.open_run(options, "traversals")
     n, latents = len(trained.dataset.test), min(options.latents, trained.model.n_z)
     if options.index >= n:
         raise InputError(f"--index {options.index}: the test part has {n} examples, 0 to {n - 1}")
-    showing.require_few(latents, options.steps, f"--latents {latents} --steps {options.steps}")
+    picture_verbs.require_few(
+        latents, options.steps, f"--latents {latents} --steps {options.steps}"
+    )
     ax = traversals(trained, options.index, latents, options.steps)
-    return showing.write(ax, out, f"what {latents} of {trained.model.n_z} latents change")
+    return picture_verbs.write(ax, out, f"what {latents} of {trained.model.n_z} latents change")

@@ -15,8 +15,8 @@ and labels find room. `plt.rcParams.update(figures.STYLE)` makes npvae's style y
 from npvae.figures.curves import history
 from npvae.figures.examples import reconstructions, samples
 from npvae.figures.form import Form, is_image
-from npvae.figures.manifold import manifold
 from npvae.figures.paths import interpolation, traversals
+from npvae.figures.plane import manifold
 from npvae.figures.rates import kl_per_latent, rate_distortion
 from npvae.figures.scatter import latent_scatter
 from npvae.figures.style import STYLE, off_screen, panels

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from npvae.errors import InputError
+from npvae.figures.style import one_line
 from npvae.parameters import Array
 
 
@@ -58,6 +59,7 @@ class Form:
         return form
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "unit", one_line(self.unit))
         if self.limits is not None and not self.limits[0] < self.limits[1]:
             raise InputError(
                 f"limits are {self.limits}; give the lower one first, and two that differ"

@@ -8,7 +8,7 @@ import numpy as np
 from npvae.errors import InputError
 from npvae.figures.form import Form
 from npvae.figures.scatter import PRIOR
-from npvae.figures.style import drawing, panels, title
+from npvae.figures.style import drawing, one_line, panels, title
 from npvae.figures.tables import MANY, MOST_NAMES, colour_bar, field, name_columns
 from npvae.figures.tiles import show_tiles
 from npvae.parameters import Array
@@ -47,6 +47,7 @@ def interpolation(
     """
     form = Form.of(form, x, axes=3)
     strips, steps, _ = x.shape
+    names = [one_line(name) for name in names]
     for end in ends or ():
         if end.shape != (strips, form.n_x):
             raise InputError(f"an end has shape {end.shape}, expected {(strips, form.n_x)}")
@@ -118,6 +119,7 @@ def traversals(
             f"{len(values)} values and {len(names)} names for x of shape {x.shape}; give a value "
             "for each step and a name for each latent"
         )
+    names = [one_line(name) for name in names]
     across = min(4, latents)
     rows = latents if form.is_image else -(-latents // across)
     with drawing(ax, height=_height(form, rows)) as ax:
@@ -126,7 +128,7 @@ def traversals(
             flat = x.reshape(latents * steps, -1)
             heads = [f"{value:.2g}" for value in values]
             show_tiles(ax, flat, form, steps, heads=heads, names=names, below=True)
-            ax.set_xlabel(f"z ({unit})", parse_math=False)
+            ax.set_xlabel(one_line(f"z ({unit})"), parse_math=False)
             return ax
         title(ax, f"{told}; z in {unit}")
         parts = panels(ax, rows, across)

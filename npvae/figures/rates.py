@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from npvae.errors import InputError
-from npvae.figures.style import BLUE, FAINT, MOST_MARKERS, ORANGE, drawable, drawing, title
+from npvae.figures.style import (
+    BLUE,
+    FAINT,
+    MOST_MARKERS,
+    ORANGE,
+    drawable,
+    drawing,
+    one_line,
+    title,
+)
 from npvae.parameters import Array
 
 if TYPE_CHECKING:
@@ -58,7 +67,7 @@ def kl_per_latent(
                 ax.bar(place[shown], kl[order][shown], width=0.8, label=label, **look)
         if len(kl) <= MOST_BARS:
             size = "medium" if len(kl) <= 25 else "x-small"
-            ax.set_xticks(place, [str(i + 1) for i in order], fontsize=size)
+            ax.set_xticks(place, [str(i) for i in order], fontsize=size)
             ax.set_xlabel("latent")
         else:
             ax.set_xlabel("latents, from the largest KL")
@@ -137,7 +146,7 @@ def _name_point(ax: "Axes", point: Array, name: str) -> None:
     """Write what a point is, on the side where there is more room."""
     right = point[0] < sum(ax.get_xlim()) / 2
     ax.annotate(
-        name,
+        one_line(name),
         point.tolist(),
         (5 if right else -5, 5),
         textcoords="offset points",

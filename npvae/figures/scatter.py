@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from npvae.errors import InputError
-from npvae.figures.style import BLUE, FAINT, POINTS, drawable, drawing, label_name, shortened, title
+from npvae.figures.style import (
+    BLUE,
+    FAINT,
+    POINTS,
+    drawable,
+    drawing,
+    label_name,
+    one_line,
+    shortened,
+    title,
+)
 from npvae.parameters import Array
 
 if TYPE_CHECKING:
@@ -22,7 +32,7 @@ def latent_scatter(
     labels: Array | None = None,
     classes: Sequence[str] = (),
     *,
-    axes: Sequence[str] = ("z 1", "z 2"),
+    axes: Sequence[str] = ("z 0", "z 1"),
     unit: str = PRIOR,
     prior: bool = True,
     told: str = "the posterior means of test examples",
@@ -55,6 +65,8 @@ def latent_scatter(
         name_axes(ax, axes, unit)
         (_bars if u.shape[1] == 1 else _points)(ax, groups)
         around = _prior(ax, groups) if prior else None
+        if u.shape[1] == 2 and 1 < len(groups) <= len(POINTS) + 1:
+            _names(ax, groups, least=4.0 if prior else 0.0)
         if len(groups) > 1 or prior:
             _legend(ax, groups, around)
     return ax
@@ -141,17 +153,18 @@ def _points(ax: "Axes", groups: Sequence[Group]) -> None:
         x, y = u[mixed].T
         ax.scatter(x, y, s=size, c=colours[mixed].tolist(), marker=marker, alpha=0.7, linewidths=0)
     ax.set_aspect("equal", adjustable="datalim")
-    if 1 < len(groups) <= len(POINTS) + 1:
-        _names(ax, groups)
 
 
-def _names(ax: "Axes", groups: Sequence[Group]) -> None:
-    """Write each label amid its codes or, where another one stands there, a little beside."""
+def _names(ax: "Axes", groups: Sequence[Group], least: float) -> None:
+    """Write each label amid its codes or, where another one stands there, a little beside.
+
+    What is seen is as wide and as high as the codes, and not less than `least`.
+    """
     from matplotlib.patheffects import withStroke
 
     halo = [withStroke(linewidth=2.5, foreground="white")]
     look: Any = {"ha": "center", "va": "center", "weight": "bold", "color": "#111111"}
-    wide, high = np.ptp(np.concatenate([group.u for group in groups]), axis=0)
+    wide, high = np.maximum(np.ptp(np.concatenate([group.u for group in groups]), axis=0), least)
     written: list[tuple[float, float, str]] = []
     for group in groups:
         x, middle = np.median(group.u, axis=0).tolist()
@@ -216,7 +229,7 @@ def _legend(ax: "Axes", groups: Sequence[Group], prior: Any) -> None:
 
 def name_axes(ax: "Axes", axes: Sequence[str], unit: str) -> None:
     """Name the coordinates along x and, of two, along y."""
-    named = [f"{name} ({unit})" if unit else name for name in axes]
+    named = [one_line(f"{name} ({unit})" if unit else name) for name in axes]
     ax.set_xlabel(named[0], parse_math=False)
     if len(named) > 1:
         ax.set_ylabel(named[1], parse_math=False)

@@ -1,5 +1,6 @@
 """The one style of all pictures: colours, letters, sizes, and where they are drawn."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -53,6 +54,11 @@ STYLE: dict[Any, Any] = {
 }
 
 
+# what no letter is drawn for, and what XML does not allow; and what turns the reading direction
+UNREADABLE = re.compile(
+    "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufffe\uffff]"
+)
+BLANK = re.compile(r"[\t\n\r]")
 _OFF_SCREEN = ContextVar("off screen", default=False)
 
 
@@ -78,13 +84,34 @@ def drawing(ax: "Axes | None", width: float = WIDTH, height: float = 4.0) -> Ite
     ------
     InputError : if `ax` is no axes, but a figure or an array of them
     """
-    from matplotlib import rc_context
     from matplotlib.axes import Axes
 
     if not (ax is None or isinstance(ax, Axes)):
         raise InputError(f"ax is of type {type(ax).__name__}; give one axes, such as axes[0, 0]")
-    with rc_context({} if ax is not None else STYLE):
-        yield ax if ax is not None else _new_figure(width, height).subplots()
+    if ax is not None:
+        yield ax
+        return
+    if not _OFF_SCREEN.get():
+        import matplotlib.pyplot as plt
+
+        # Loads pyplot's backend now: in a notebook that switches `interactive` on, which a context
+        # of settings would switch off again at its end.
+        plt.draw_if_interactive()  # type: ignore[no-untyped-call]
+    with own_style():
+        yield _new_figure(width, height).subplots()
+
+
+@contextmanager
+def own_style(**others: Any) -> Iterator[None]:
+    """Use npvae's style while the block runs, whatever a matplotlibrc says, and put all back.
+
+    What STYLE does not name is as matplotlib has it by default, so that `text.usetex`, for
+    instance, does not need LaTeX. Backend and `interactive` are left alone.
+    """
+    from matplotlib import style
+
+    with style.context(["default", STYLE | others]):
+        yield
 
 
 def _new_figure(width: float, height: float) -> "Figure":
@@ -130,12 +157,24 @@ def title(ax: "Axes", text: str) -> None:
     inches = ax.get_window_extent().width / ax.figure.dpi
     points = 180 if len(ax.figure.axes) == 1 else 153  # of letters an inch; alone it will grow
     an_inch = points / float(ax.title.get_fontsize())
+    text = one_line(text)
     ax.set_title(fill(text, max(20, round(an_inch * inches))), loc="left", parse_math=False)
 
 
 def label_name(classes: Sequence[str], label: int) -> str:
     """Return the name of a label, or its number where it has none."""
-    return classes[label] if label < len(classes) else str(label)
+    return one_line(classes[label]) if label < len(classes) else str(label)
+
+
+def one_line(text: str) -> str:
+    r"""Return text as one line that any picture can hold.
+
+    Blanks take the place of line breaks and tabs, a mark that of each character that has no letter.
+
+    >>> one_line("a\tb\x1b[31m")
+    'a b�[31m'
+    """
+    return UNREADABLE.sub("\ufffd", BLANK.sub(" ", text))
 
 
 def shortened(name: str, n: int) -> str:
@@ -144,6 +183,7 @@ def shortened(name: str, n: int) -> str:
     >>> shortened("measurement number 17", 12)
     'measure…r 17'
     """
+    name = one_line(name)
     return name if len(name) <= n else f"{name[: n - n // 3 - 1]}…{name[-(n // 3) :]}"
 
 

@@ -1,11 +1,12 @@
 """A picture as a file: whole or not at all, for white paper and for a dark screen."""
 
+import warnings
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from npvae.errors import InputError
-from npvae.figures.style import DARK_INK, DARK_PAPER, INK, STYLE
+from npvae.figures.style import DARK_INK, DARK_PAPER, INK, own_style
 from npvae.storage.atomic import write_whole
 
 if TYPE_CHECKING:
@@ -42,8 +43,6 @@ def picture_bytes(drawn: "Axes | Figure", format: str = "png", *, dark: bool = F
     format : png, svg or pdf
     dark : whether to swap ink and paper first; they stay swapped
     """
-    from matplotlib import rc_context
-
     nothing = {
         "png": {"Software": None},
         "svg": {"Date": None, "Creator": None},
@@ -53,7 +52,9 @@ def picture_bytes(drawn: "Axes | Figure", format: str = "png", *, dark: bool = F
     if dark:
         _swap_ink(figure)
     file = BytesIO()
-    with rc_context(STYLE | {"svg.hashsalt": "npvae"}):
+    with own_style(**{"svg.hashsalt": "npvae"}), warnings.catch_warnings():
+        # a letter that the font lacks is drawn as an empty box
+        warnings.filterwarnings("ignore", "Glyph .* missing")
         figure.savefig(
             file,
             format=format,

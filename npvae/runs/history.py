@@ -35,7 +35,7 @@ def history_row(record: EpochRecord) -> dict[str, Any]:
         measured = dict(vars(record.held_out))
         kl_per_latent = measured.pop("kl_per_latent")
         row |= {f"validation_{key}": value for key, value in measured.items() if key != "n"}
-        row |= {f"validation_kl_{i}": value for i, value in enumerate(kl_per_latent, start=1)}
+        row |= {f"validation_kl_{i}": value for i, value in enumerate(kl_per_latent)}
     return row | {"seconds": round(seconds, 3)}
 
 

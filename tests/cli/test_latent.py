@@ -1,10 +1,10 @@
 """`npvae interpolate`, `traverse` and `manifold`: which examples and labels are asked for."""
 
-import gallery_runs
 import measured_runs
 import numpy as np
 import pytest
 import run_files
+import untrained_runs
 from measured_runs import NAMES, SMALL, refused, run
 
 from npvae.runs.folder import RunFolder
@@ -32,7 +32,7 @@ def drawn(trained, monkeypatch):
     """The arguments of every picture, none of which is drawn; the files are blots."""
     monkeypatch.chdir(trained)
     run_files.draw_quickly(monkeypatch)
-    return gallery_runs.catch(monkeypatch)
+    return untrained_runs.catch(monkeypatch)
 
 
 def part_for_tests(name):

@@ -113,6 +113,19 @@ def test_numbers_of_a_conditional_model_come_with_their_labels(tmp_path):
     np.testing.assert_allclose(found, expected("animals", 4, [0, 1, 2, 0]).reshape(4, -1))
 
 
+def test_names_in_a_table_are_no_formulas(tmp_path):
+    """Numbers are numbers, those below zero, too."""
+    folder = shutil.copytree("animals", tmp_path / "animals")
+    config = json.loads((folder / "config.json").read_text())
+    config["data"]["classes"] = ["=1+1", "-5", "@x"]
+    config["data"]["columns"] = ["+a", "-b", "c", *map(str, range(17))]
+    (folder / "config.json").write_text(json.dumps(config))
+    assert run("sample", folder, "-n", 3, "--out", tmp_path / "a.csv") == 0
+    head, *rows = [line.split(",") for line in (tmp_path / "a.csv").read_text().splitlines()]
+    assert head[:3] == ["'+a", "'-b", "c"]
+    assert [row[-1] for row in rows] == ["'=1+1", "-5", "'@x"]
+
+
 def test_a_picture_of_too_many(capsys, tmp_path):
     line = refused(capsys, "sample", "vae", "-n", 2501, "--out", tmp_path / "a.png")
     assert "-n 2501: a picture of so many shows nothing, 2500 at most; write the numbers" in line

@@ -8,13 +8,13 @@ from run_files import differing_bytes, visible
 from npvae import Adam, fit
 from npvae.cli import train
 from npvae.datasets import load_dataset
-from npvae.runs import pictures as gallery
+from npvae.runs import pictures
 from npvae.runs.building import build_model
 from npvae.runs.folder import RunFolder
 from npvae.runs.history import history_columns
 from npvae.runs.recipes import flag
 
-DRAW_ALL = gallery.draw_all
+DRAW_ALL = pictures.draw_all
 GIVEN = [
     "--likelihood gaussian --sigma 0.2 --hidden 6,5 --activation tanh --init he --beta 0.5 "
     "--lr 0.01 --seed 4 --validation 9",
@@ -71,9 +71,9 @@ def test_without_out_it_takes_a_fresh_folder(tmp_path, monkeypatch, files):
 def test_same_seed_same_model_and_pictures_to_the_bit(tmp_path, monkeypatch):
     options = ["--data", "own.npy", *SMALL, "--out"]
     assert run("train", *options, tmp_path / "other", "--seed", 1) == 0
-    few = {name: gallery.PICTURES[name] for name in train.PICTURES}
-    monkeypatch.setattr(gallery, "PICTURES", few)
-    monkeypatch.setattr(gallery, "draw_all", DRAW_ALL)
+    few = {name: pictures.PICTURES[name] for name in train.PICTURES}
+    monkeypatch.setattr(pictures, "PICTURES", few)
+    monkeypatch.setattr(pictures, "draw_all", DRAW_ALL)
     for name in ("one", "same"):
         assert run("train", *options, tmp_path / name) == 0
     one, same, other = (tmp_path / name for name in ("one", "same", "other"))
@@ -118,7 +118,7 @@ def test_a_drawing_that_fails_loses_no_number(tmp_path, capsys, monkeypatch):
     numbers = said_of_the_test(capsys.readouterr().out)
     assert numbers
     with monkeypatch.context() as patch:
-        patch.setattr(gallery, "draw_all", fail)
+        patch.setattr(pictures, "draw_all", fail)
         with pytest.raises(RuntimeError, match="no ink"):
             run("train", *options, failed)
     said = capsys.readouterr().out

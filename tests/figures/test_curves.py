@@ -145,7 +145,7 @@ def bars(ax):
 def test_latents_stand_in_the_order_of_their_kl():
     kl, active = np.array([0.5, 0.02, 3.0, 0.5]), np.array([True, False, True, False])
     ax = figures.kl_per_latent(kl, active)
-    assert bars(ax) == [(3, 3.0, False), (1, 0.5, False), (4, 0.5, True), (2, 0.02, True)]
+    assert bars(ax) == [(2, 3.0, False), (0, 0.5, False), (3, 0.5, True), (1, 0.02, True)]
     assert texts(ax.get_legend().get_texts()) == ["2 active", "2 not active"]
     assert ax.get_ylabel() == "KL (nats an example)"
     assert ax.get_xlabel() == "latent"
@@ -160,14 +160,14 @@ def test_any_latents_are_all_there(kl, random):
     active = np.array([random.random() < 0.5 for _ in kl])
     with figures.off_screen():
         found = bars(figures.kl_per_latent(np.array(kl), active))
-    assert sorted(found) == [(i + 1, kl[i], not active[i]) for i in range(len(kl))]
+    assert sorted(found) == [(i, kl[i], not active[i]) for i in range(len(kl))]
     heights = [height for _, height, _ in found]
     assert heights == sorted(heights, reverse=True)
 
 
 def test_nobody_asked_who_is_active():
     ax = figures.kl_per_latent(np.zeros(1), told="what")
-    assert bars(ax) == [(1, 0, False)]
+    assert bars(ax) == [(0, 0, False)]
     assert ax.get_legend() is None
     assert ax.get_title(loc="left") == "what"
 

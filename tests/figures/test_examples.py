@@ -12,13 +12,12 @@ from npvae.figures import Form
 
 SHAPES = [(28, 28), (5, 9), (1, 1), (6, 7, 3), (6, 6, 1), (40, 2)]
 TABLES = [(3,), (40,), (2, 3, 4), (1,)]
-RNG = np.random.default_rng(0)
 
 pytestmark = pytest.mark.usefixtures("off_screen")
 
 
-def examples(n, shape):
-    return RNG.random((n, int(np.prod(shape)))).astype(np.float32)
+def examples(n, shape, seed=0):
+    return np.random.default_rng(seed).random((n, int(np.prod(shape)))).astype(np.float32)
 
 
 def images_in(ax, shape):
@@ -115,7 +114,7 @@ def test_samples_in_rows_of_ones_own(n, shape, across):
 @pytest.mark.parametrize(("n", "rows"), [(1, 1), (8, 1), (9, 2), (20, 3)])
 @pytest.mark.parametrize("shape", [(5, 9), (6, 7, 3), (6, 6, 1)], ids=str)
 def test_reconstructions_stand_below_their_examples(shape, n, rows):
-    x, x_hat = examples(n, shape), examples(n, shape)
+    x, x_hat = examples(n, shape), examples(n, shape, 1)
     ax = figures.reconstructions(x, x_hat, shape)
     drawn_rows, columns, places = images_in(ax, shape)
     assert (drawn_rows, columns) == (2 * rows, min(8, n))
@@ -177,9 +176,9 @@ def test_light_images_have_a_grey_frame(shape, level, frame):
 
 
 @pytest.mark.parametrize("channels", [(), (3,)], ids=["grey", "colours"])
-def test_more_pixels_than_are_seen_become_their_means(channels):
+def test_more_pixels_than_are_seen_become_their_means(channels, rng):
     """Four images of 1000 pixels across are twice as many as are seen."""
-    x = RNG.random((4, 3, 1000, *channels))
+    x = rng.random((4, 3, 1000, *channels))
     ax = figures.samples(x.reshape(4, -1), (3, 1000, *channels), across=4)
     grid = np.ma.filled(ax.images[0].get_array(), np.nan)
     assert grid.shape[:2] == (1 + 2, 4 * 501 + 1)
@@ -256,10 +255,12 @@ def test_more_labels_than_colours_are_not_told_apart():
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["median"]
 
 
-@pytest.mark.parametrize(("n", "panels"), [(1, 1), (2, 2), (3, 3), (9, 4)])
-@pytest.mark.parametrize("shape", TABLES, ids=str)
+@pytest.mark.parametrize(
+    ("shape", "n", "panels"),
+    [((3,), 1, 1), ((40,), 2, 2), ((2, 3, 4), 3, 3), ((1,), 9, 4)],
+)
 def test_the_first_rows_beside_their_reconstructions(shape, n, panels):
-    x, x_hat, spoiled = (examples(n, shape) for _ in range(3))
+    x, x_hat, spoiled = (examples(n, shape, seed) for seed in range(3))
     ax = figures.reconstructions(x, x_hat, Form(shape, unit="m"), spoiled=spoiled)
     parts = [part for part in ax.figure.axes if part.axison]
     assert len(parts) == panels

@@ -1,7 +1,11 @@
 """What holds for every picture: where it is drawn, in which style, and what a dollar is."""
 
+import os
+import subprocess
+import sys
 from functools import partial
 from itertools import combinations
+from xml.etree import ElementTree
 
 import matplotlib as mpl
 import numpy as np
@@ -14,6 +18,7 @@ from matplotlib.text import Text
 from npvae import figures
 from npvae.errors import InputError
 from npvae.figures import Form
+from npvae.figures.style import UNREADABLE
 
 X = 0.9 * np.random.default_rng(0).random((9, 45))  # dark: light images have a grey frame
 TICK = np.array([-1.0, 0.0, 1.0])
@@ -25,7 +30,6 @@ HISTORY = {
     "train_kl": [10.0, 15.0],
     "validation_active_units": [3.0, 5.0],
 }
-DOLLARS = "$\\foo$"  # no formula that matplotlib knows
 
 
 def of_examples(form, kind):
@@ -129,15 +133,6 @@ def test_without_an_ax_it_makes_one_figure_of_pyplots(draw):
     assert [plt.figure(number) for number in plt.get_fignums()] == [ax.figure]
 
 
-@every_picture
-def test_off_screen_it_makes_none_and_leaves_the_settings_of_the_user(draw):
-    with mpl.rc_context({"font.size": 20, "axes.grid": False}), figures.off_screen():
-        before = dict(mpl.rcParams)
-        draw()
-        assert dict(mpl.rcParams) == before
-    assert plt.get_fignums() == []
-
-
 def test_the_settings_are_as_before_when_drawing_fails():
     before = dict(mpl.rcParams)
     with pytest.raises(ValueError, match="same first dimension"):
@@ -219,9 +214,12 @@ def unwritten(monkeypatch):
 
 @pytest.mark.usefixtures("unwritten")
 @every_picture
-def test_in_the_dark_all_ink_is_light(draw):
-    with figures.off_screen():
+def test_off_screen_no_setting_changes_and_in_the_dark_all_ink_is_light(draw):
+    with mpl.rc_context({"font.size": 20, "axes.grid": False}), figures.off_screen():
+        before = dict(mpl.rcParams)
         ax = draw()
+        assert dict(mpl.rcParams) == before
+    assert plt.get_fignums() == []
     figures.picture_bytes(ax, dark=True)
     assert min(inks(ax.figure)) > 0.5
     assert max(papers(ax.figure)) < 0.15
@@ -291,38 +289,113 @@ def test_a_title_stands_in_lines_that_fit(inches):
         assert told.get_window_extent().width > 0.5 * ax.get_window_extent().width
 
 
-# ---- names ---------------------------------------------------------------------------------------
+# ---- a matplotlibrc, a notebook ------------------------------------------------------------------
 
-PRICES, IMAGES, PATHS = Form((3,), (DOLLARS, "a$", "$")), Form((5, 9)), X.reshape(3, 3, -1)
-LABELLED = {"labels": np.arange(9) % 3, "classes": [DOLLARS] * 3}
-NAMED = {
-    "columns of samples": partial(figures.samples, X[:, :3], PRICES),
-    "columns of reconstructions": partial(figures.reconstructions, X[:, :3], X[:, :3], PRICES),
-    "columns of a manifold": partial(figures.manifold, X[:, :3], PRICES, [TICK, TICK]),
-    "columns along one latent": partial(figures.manifold, X[:3, :3], PRICES, [TICK]),
-    "columns of interpolations": partial(figures.interpolation, PATHS[..., :3], PRICES),
-    "strips": partial(figures.interpolation, PATHS, IMAGES, names=[DOLLARS] * 3),
-    "strips of rows": partial(figures.interpolation, PATHS, (45,), names=[DOLLARS] * 3),
-    "latents": partial(figures.traversals, PATHS, IMAGES, TICK, [DOLLARS] * 3),
-    "latents of rows": partial(figures.traversals, PATHS, (45,), TICK, [DOLLARS] * 3),
-    "classes over images": partial(figures.samples, X, IMAGES, across=3, **LABELLED),
-    "classes of rows": partial(figures.samples, X, (45,), **LABELLED),
-    "classes of points": partial(figures.latent_scatter, X[:, :2], **LABELLED),
-    "classes of a histogram": partial(figures.latent_scatter, X[:, :1], **LABELLED),
-    "models": partial(figures.rate_distortion, [1.0, 2.0], [3.0, 2.0], [DOLLARS] * 2),
-    "what and how": partial(figures.reconstructions, X, X, IMAGES, what=DOLLARS, how=DOLLARS),
-    "bound": partial(figures.history, HISTORY, DOLLARS),
-    "titles": partial(figures.samples, X, IMAGES, told=DOLLARS),
+ODD = {
+    "text.usetex": True,
+    "text.parse_math": False,
+    "axes.formatter.use_mathtext": True,
+    "path.sketch": (1, 100, 2),
+    "figure.autolayout": True,
+    "figure.figsize": (30, 1),
+    "font.family": ["no such letters"],
+    "savefig.bbox": None,
+    "svg.fonttype": "none",
+    "axes.xmargin": 5,
 }
 
 
-@pytest.mark.parametrize("draw", NAMED.values(), ids=NAMED.keys())
-def test_names_are_no_formulas(draw):
+@pytest.mark.parametrize(("name", "format"), [("history", "png"), ("scatter", "svg")])
+def test_odd_settings_change_nothing(monkeypatch, name, format):
+    monkeypatch.setattr("npvae.figures.writing.DPI", 30)
+    contents = []
+    for settings in ({}, ODD):
+        with mpl.rc_context(settings), figures.off_screen():
+            before = dict(mpl.rcParams)
+            contents.append(figures.picture_bytes(PICTURES[name](), format))
+            assert dict(mpl.rcParams) == before
+    assert contents[0] == contents[1]
+
+
+BACKEND = """
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg as FigureCanvas
+from matplotlib.backend_bases import FigureManagerBase as FigureManager
+
+matplotlib.interactive(True)  # as that of a notebook does when it is loaded
+"""
+NOTEBOOK = """
+import matplotlib
+import numpy as np
+
+from npvae import figures
+
+figures.kl_per_latent(np.ones(2))
+assert matplotlib.is_interactive()
+import matplotlib.pyplot as plt
+
+assert len(plt.get_fignums()) == 1
+assert matplotlib.get_backend() == "module://notebook_backend"
+figures.picture_bytes(plt.gcf())
+plt.figure()
+assert matplotlib.is_interactive() and len(plt.get_fignums()) == 2
+"""
+
+
+def test_in_a_notebook_later_figures_are_shown_as_before(tmp_path):
+    """There, the backend switches `interactive` on when it is loaded."""
+    (tmp_path / "notebook_backend.py").write_text(BACKEND)
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = os.environ | {"MPLBACKEND": "module://notebook_backend", "PYTHONPATH": path}
+    done = subprocess.run(
+        [sys.executable, "-c", NOTEBOOK], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+# ---- names ---------------------------------------------------------------------------------------
+
+IMAGES, PATHS = Form((5, 9)), X.reshape(3, 3, -1)
+
+
+def of_names(name):
+    """Return every picture that shows names, each of which is this one."""
+    prices = Form((3,), (name, "a$", "$"), unit=name)
+    labelled = {"labels": np.arange(9) % 3, "classes": [name] * 3}
+    return {
+        "columns of samples": partial(figures.samples, X[:, :3], prices),
+        "columns of reconstructions": partial(figures.reconstructions, X[:, :3], X[:, :3], prices),
+        "columns of a manifold": partial(figures.manifold, X[:, :3], prices, [TICK, TICK]),
+        "columns along one latent": partial(figures.manifold, X[:3, :3], prices, [TICK]),
+        "columns of interpolations": partial(figures.interpolation, PATHS[..., :3], prices),
+        "strips": partial(figures.interpolation, PATHS, IMAGES, names=[name] * 3),
+        "strips of rows": partial(figures.interpolation, PATHS, (45,), names=[name] * 3),
+        "latents": partial(figures.traversals, PATHS, IMAGES, TICK, [name] * 3),
+        "latents of rows": partial(figures.traversals, PATHS, (45,), TICK, [name] * 3),
+        "classes over images": partial(figures.samples, X, IMAGES, across=3, **labelled),
+        "classes of rows": partial(figures.samples, X, (45,), **labelled),
+        "classes of points": partial(figures.latent_scatter, X[:, :2], **labelled),
+        "classes of a histogram": partial(figures.latent_scatter, X[:, :1], **labelled),
+        "models": partial(figures.rate_distortion, [1.0, 2.0], [3.0, 2.0], [name] * 2),
+        "what and how": partial(figures.reconstructions, X, X, IMAGES, what=name, how=name),
+        "bound": partial(figures.history, HISTORY, name),
+        "titles": partial(figures.samples, X, IMAGES, told=name),
+    }
+
+
+ODD_NAME = "$\\foo$\x07\x1b[31m\ud800\ufffe\x00--><!-- \n\u202e]]>&"
+
+
+@pytest.mark.parametrize("name", of_names(""))
+def test_whatever_names_are_an_svg_is_well_formed_and_nothing_warns(name):
     """A dollar is a dollar, as in a table of prices; as a formula this one would raise."""
     with figures.off_screen():
-        figure = draw().figure
-    figure.set_layout_engine("none")  # which takes long
-    figure.draw_without_rendering()
-    shown = [text for text in figure.findobj(Text) if DOLLARS in text.get_text()]
+        ax = of_names(ODD_NAME)[name]()
+    ax.figure.set_layout_engine("none")  # which takes long
+    ElementTree.fromstring(figures.picture_bytes(ax, "svg"))
+    shown = [text for text in ax.figure.findobj(Text) if "$\\foo$" in text.get_text()]
     assert shown
     assert not any(text.get_parse_math() for text in shown)
+    for text in shown:
+        assert "\ufffd" in text.get_text()
+        assert not UNREADABLE.search(text.get_text())

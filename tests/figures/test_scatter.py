@@ -12,8 +12,6 @@ from matplotlib.markers import MarkerStyle
 
 from npvae import figures
 
-RNG = np.random.default_rng(0)
-
 pytestmark = pytest.mark.usefixtures("off_screen")
 
 
@@ -58,8 +56,8 @@ def of(u):
 
 
 @pytest.mark.parametrize("classes", [(), ("cat", "dog")])
-def test_every_code_is_drawn_under_its_label(classes):
-    u, labels = RNG.standard_normal((60, 2)), np.arange(60) % 3
+def test_every_code_is_drawn_under_its_label(classes, rng):
+    u, labels = rng.standard_normal((60, 2)), np.arange(60) % 3
     ax = figures.latent_scatter(u, labels, classes, prior=False)
     names = [*classes, *"012"[len(classes) :]]
     assert list(groups(ax)) == names
@@ -71,9 +69,9 @@ def test_every_code_is_drawn_under_its_label(classes):
 
 
 @pytest.mark.parametrize("labels", [np.repeat([0, 1], 100), np.repeat([5, 10], 100)])
-def test_codes_of_all_labels_are_drawn_mixed(labels):
+def test_codes_of_all_labels_are_drawn_mixed(labels, rng):
     """So that none lies over all the others."""
-    drawn = points(figures.latent_scatter(RNG.standard_normal((200, 2)), labels))
+    drawn = points(figures.latent_scatter(rng.standard_normal((200, 2)), labels))
     colours = [colour for _, colour, _ in drawn]
     first = colours[:100].count(colours[0])
     assert 30 < first < 70
@@ -86,8 +84,8 @@ def test_a_single_code(labels):
     assert groups(ax) == {"": [[1, 2]]}
 
 
-def test_names_far_apart_all_stand_amid_their_codes():
-    u = np.repeat([[0.0, 0.0], [5.0, 0.0], [0.0, 5.0]], 4, axis=0) + RNG.random((12, 2))
+def test_names_far_apart_all_stand_amid_their_codes(rng):
+    u = np.repeat([[0.0, 0.0], [5.0, 0.0], [0.0, 5.0]], 4, axis=0) + rng.random((12, 2))
     ax = figures.latent_scatter(u, np.repeat([0, 1, 2], 4))
     assert texts(ax.texts) == ["0", "1", "2"]
     middles = [np.median(u[i : i + 4], axis=0) for i in (0, 4, 8)]
@@ -107,8 +105,16 @@ def test_names_at_one_place_stand_above_one_another(n):
     assert np.abs(y).max() <= 1.5, "not far from where they belong"
 
 
-def test_codes_without_labels_have_one_colour():
-    u = RNG.standard_normal((5, 2))
+def test_names_of_codes_in_the_middle_of_the_prior_stand_above_one_another():
+    """What is seen is as high as the circle at two standard deviations."""
+    u = np.tile([[0.0, 0.0], [0.1, 0.1]], (3, 1))
+    ax = figures.latent_scatter(u, np.repeat([0, 1, 2], 2), ["cat", "dog", "emu"])
+    heights = sorted(text.get_position()[1] for text in ax.texts)
+    assert np.diff(heights).min() >= 4 / 31
+
+
+def test_codes_without_labels_have_one_colour(rng):
+    u = rng.standard_normal((5, 2))
     ax = figures.latent_scatter(u, prior=False)
     assert len({colour for _, colour, _ in points(ax)}) == 1
     assert groups(ax) == {"": of(u)}
@@ -116,8 +122,8 @@ def test_codes_without_labels_have_one_colour():
     assert not ax.texts
 
 
-def test_from_the_eleventh_label_on_the_marker_is_another():
-    ax = figures.latent_scatter(RNG.standard_normal((40, 2)), np.arange(40) % 20)
+def test_from_the_eleventh_label_on_the_marker_is_another(rng):
+    ax = figures.latent_scatter(rng.standard_normal((40, 2)), np.arange(40) % 20)
     assert [len(group) for group in groups(ax).values()] == [2] * 20
     drawn = list(looks(ax).values())
     assert len(set(drawn)) == 20
@@ -126,9 +132,9 @@ def test_from_the_eleventh_label_on_the_marker_is_another():
     assert {marker for _, marker in first}.isdisjoint(marker for _, marker in second)
 
 
-def test_twenty_labels_have_a_look_and_the_rarest_share_one():
+def test_twenty_labels_have_a_look_and_the_rarest_share_one(rng):
     labels = np.concatenate([np.repeat(np.arange(23), 2), np.arange(23)[3:]])  # 0, 1, 2 are rarer
-    u = RNG.standard_normal((len(labels), 2))
+    u = rng.standard_normal((len(labels), 2))
     drawn = groups(figures.latent_scatter(u, labels, prior=False))
     assert set(drawn) == {"3 other labels", *map(str, range(3, 23))}
     assert drawn["3 other labels"] == of(u[labels < 3])
@@ -136,23 +142,23 @@ def test_twenty_labels_have_a_look_and_the_rarest_share_one():
 
 
 @pytest.mark.parametrize("latents", [1, 2])
-def test_a_long_name_keeps_its_end(latents):
-    u, names = RNG.standard_normal((4, latents)), ["measurement number 123", "a name in 20 letters"]
+def test_a_long_name_keeps_its_end(latents, rng):
+    u, names = rng.standard_normal((4, latents)), ["measurement number 123", "a name in 20 letters"]
     ax = figures.latent_scatter(u, np.arange(4) % 2, names, prior=False)
     shown = ["measurement n…er 123", "a name in 20 letters"]
     assert texts(ax.get_legend().get_texts()) == shown
 
 
 @pytest.mark.parametrize("latents", [1, 2])
-def test_a_name_that_begins_with_a_line_is_in_the_legend(latents):
+def test_a_name_that_begins_with_a_line_is_in_the_legend(latents, rng):
     """As a folder of images may be called; matplotlib leaves such labels out."""
-    u = RNG.standard_normal((6, latents))
+    u = rng.standard_normal((6, latents))
     ax = figures.latent_scatter(u, np.arange(6) % 2, ["_noise_", "cat"], prior=False)
     assert set(texts(ax.get_legend().get_texts())) == {"_noise_", "cat"}
 
 
-def test_circles_show_where_the_prior_is():
-    u = RNG.standard_normal((9, 2))
+def test_circles_show_where_the_prior_is(rng):
+    u = rng.standard_normal((9, 2))
     with mpl.rc_context({"text.color": "red"}):
         ax = figures.latent_scatter(u, ax=Figure().subplots())
     assert {line.get_color() for line in ax.lines} == {"red"}, "that of letters"
@@ -164,8 +170,8 @@ def test_circles_show_where_the_prior_is():
 
 
 @pytest.mark.parametrize(("n", "bins"), [(1, 5), (60, 15), (2000, 60)])
-def test_one_latent_is_a_histogram(n, bins):
-    u, labels = RNG.standard_normal((n, 1)), np.arange(n) % 2
+def test_one_latent_is_a_histogram(n, bins, rng):
+    u, labels = rng.standard_normal((n, 1)), np.arange(n) % 2
     ax = figures.latent_scatter(u, labels, ["cat", "dog"])
     for label, bars in enumerate(ax.containers):
         inside, _ = np.histogram(u[labels == label], bins=bins, range=(u.min(), u.max()))
@@ -191,21 +197,21 @@ def test_the_prior_of_one_latent_is_a_bell_over_as_many_examples():
 
 
 @pytest.mark.parametrize("latents", [1, 2])
-def test_axes_say_what_and_in_which_unit(latents):
-    u = RNG.standard_normal((5, latents))
+def test_axes_say_what_and_in_which_unit(latents, rng):
+    u = rng.standard_normal((5, latents))
     ax = figures.latent_scatter(u)
-    assert ax.get_xlabel() == "z 1 (standard deviations of the prior)"
+    assert ax.get_xlabel() == "z 0 (standard deviations of the prior)"
     if latents == 2:
-        assert ax.get_ylabel() == "z 2 (standard deviations of the prior)"
+        assert ax.get_ylabel() == "z 1 (standard deviations of the prior)"
     assert figures.latent_scatter(u, axes=["a", "b"], unit="").get_xlabel() == "a"
 
 
 @pytest.mark.parametrize("latents", [1, 2])
-def test_the_legend_is_of_the_codes_whatever_the_ax_had_before(latents):
+def test_the_legend_is_of_the_codes_whatever_the_ax_had_before(latents, rng):
     ax = Figure().subplots()
     ax.plot([0, 1], [0, 1], color="red")
     ax.scatter([0], [0])
-    figures.latent_scatter(RNG.normal(size=(20, latents)), np.arange(20) % 2, ax=ax)
+    figures.latent_scatter(rng.normal(size=(20, latents)), np.arange(20) % 2, ax=ax)
     *codes, prior = ax.get_legend().legend_handles
     assert {handle.get_marker() for handle in codes} == {"s" if latents == 1 else "o"}
     assert prior.get_linestyle() == "--"

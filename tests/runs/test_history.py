@@ -28,15 +28,15 @@ def test_history_has_a_line_an_epoch(tmp_path):
         "validation_kl",
         "validation_active_units",
         "validation_bound",
+        "validation_kl_0",
         "validation_kl_1",
-        "validation_kl_2",
         "seconds",
     ]
     columns = history_columns(path)
     assert columns["epoch"] == [1, 2]
     assert columns["validation_elbo"] == [-80.5, -80.5]
     assert columns["validation_bound"] == [-79.5, -79.5]
-    assert (columns["validation_kl_1"][0], columns["validation_kl_2"][0]) == (10, 0.5)
+    assert (columns["validation_kl_0"][0], columns["validation_kl_1"][0]) == (10, 0.5)
     assert columns["seconds"] == [1.235, 1.235]
 
 

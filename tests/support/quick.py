@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from npvae import figures
-from npvae.runs import pictures as gallery
+from npvae.runs import pictures
 from npvae.storage.atomic import write_whole
 
 
@@ -22,12 +22,12 @@ def blot():
 
 
 def draw_blots(run):
-    """In place of `gallery.draw_all`."""
-    drawn = gallery.Drawn(blot(), blot())
-    names = set(gallery.PICTURES)
+    """In place of `pictures.draw_all`."""
+    drawn = pictures.Drawn(blot(), blot())
+    names = set(pictures.PICTURES)
     if not run.has_prior:
         names -= {"samples", "kl", "rate-distortion"}
-    return {name: drawn if name in names else "no prior" for name in gallery.PICTURES}
+    return {name: drawn if name in names else "no prior" for name in pictures.PICTURES}
 
 
 def save_blot(figure, path):
@@ -38,7 +38,7 @@ def save_blot(figure, path):
 
 def draw_quickly(patch=setattr):
     """Let npvae write blots, for as long as the process or a patch lasts."""
-    patch(gallery, "draw_all", draw_blots)
+    patch(pictures, "draw_all", draw_blots)
     patch(figures, "save", save_blot)
 
 

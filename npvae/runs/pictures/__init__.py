@@ -1,7 +1,7 @@
 """The pictures of one trained run: which there are, and what each of them shows of it.
 
-    run = gallery.Trained.open("runs/mnist-001")
-    gallery.scatter(run)
+    run = pictures.Trained.open("runs/mnist-001")
+    pictures.scatter(run)
 
 Each is a function of a `Trained` run, takes an optional `ax` and returns it. Where the model or the
 data have nothing to show it raises `InputError`, which says why.
@@ -10,14 +10,13 @@ data have nothing to show it raises `InputError`, which says why.
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from npvae.errors import InputError
+from npvae.errors import DataError, InputError
 from npvae.figures import off_screen, picture_bytes
-from npvae.runs.pictures.examples import reconstructions, samples
-from npvae.runs.pictures.forms import form_of
-from npvae.runs.pictures.latent import interpolation, manifold, scatter, traversals
-from npvae.runs.pictures.sampling import draw_samples, show_samples
-from npvae.runs.pictures.trained import Trained
-from npvae.runs.pictures.training import history, kl, rate_distortion
+from npvae.runs.pictures.epochs import history, rate_distortion
+from npvae.runs.pictures.latents import interpolation, kl, manifold, scatter, traversals
+from npvae.runs.pictures.reconstructed import reconstructions
+from npvae.runs.pictures.sampled import draw_samples, samples, show_samples
+from npvae.runs.pictures.trained_run import Trained, form_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,12 +59,18 @@ def draw(run: Trained, name: str) -> Drawn:
 def draw_all(run: Trained) -> dict[str, Drawn | str]:
     """Draw every picture; in place of one that has nothing to show, or that cannot be, say why.
 
-    No picture is worth the others, or the report of a run.
+    One picture that fails costs neither the others nor the report of a run.
+
+    Raises
+    ------
+    DataError : if the data of the run are not there, damaged, or have changed since
     """
     drawn: dict[str, Drawn | str] = {}
     for name in PICTURES:
         try:
             drawn[name] = draw(run, name)
+        except DataError:  # the data are gone, or have changed: that concerns the whole run
+            raise
         except (InputError, ArithmeticError, MemoryError, ValueError) as error:
             drawn[name] = str(error) or type(error).__name__
     return drawn

@@ -1,6 +1,5 @@
 """A self-contained HTML page, built as a tree: whatever is text stays text."""
 
-import re
 import struct
 from base64 import b64encode
 from collections.abc import Iterable
@@ -8,15 +7,13 @@ from importlib.resources import files
 from typing import TypeAlias
 from xml.etree.ElementTree import Element, tostring
 
+from npvae.figures.style import UNREADABLE
 from npvae.figures.writing import DPI
 from npvae.runs.pictures import Drawn
 
 Content: TypeAlias = str | Element
 # nothing but what the page itself holds; no script at all
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'"
-UNREADABLE = re.compile(
-    "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]"
-)
 PIXEL = 96 / DPI  # CSS pixels for one of a picture
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from gallery_runs import (
+from untrained_runs import (
     NAMES,
     assert_decodes_to,
     by_the_seed,
@@ -121,7 +121,7 @@ def test_each_latent_goes_from_3_below_to_3_above_in_order_of_kl(caught):
     (_, form, values, names), named = caught["traversals"]
     assert form == run.form
     np.testing.assert_array_equal(values, [-3, -1.5, 0, 1.5, 3])
-    assert names == [f"z {i + 1}: {run.codes.kl[i]:.2f} nats" for i in order]
+    assert names == [f"z {i}: {run.codes.kl[i]:.2f} nats" for i in order]
     assert named["unit"] == PRIOR
     words = "one latent changed at a time: in order of KL"
     assert named["told"] == f"test example 5, {words}"
@@ -131,7 +131,7 @@ def test_only_the_latents_that_carry_most_are_shown(caught):
     run = make_run(n_z=4)
     traversals(run, latents=2)
     assert caught["traversals"][0][0].shape == (2, 11, 20)
-    most = np.argsort(-run.codes.kl)[:2] + 1
+    most = np.argsort(-run.codes.kl)[:2]
     assert [name.split(":")[0] for name in caught["traversals"][0][3]] == [f"z {i}" for i in most]
     assert caught["traversals"][1]["told"].endswith("of 4, those with the largest KL")
 
@@ -158,6 +158,6 @@ def test_an_autoencoders_latents_go_as_far_as_its_codes_do(caught):
         z[row, :, latent] = mean[latent] + np.array([-3, 0, 3]) * std[latent]
     assert_decodes_to(caught["traversals"], decoded(run, z))
     (*_, names), named = caught["traversals"]
-    assert names == [f"z {i + 1}: std {std[i]:.3g}" for i in order]
+    assert names == [f"z {i}: std {std[i]:.3g}" for i in order]
     assert named["unit"] == "standard deviations of the codes from their mean"
     assert named["told"].endswith("in order of variance")

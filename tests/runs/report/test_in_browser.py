@@ -15,7 +15,7 @@ import run_files
 from browser import visit
 from measured_runs import run
 
-from npvae.runs import pictures as gallery
+from npvae.runs import pictures
 
 pytestmark = pytest.mark.browser
 NAMES = ["marked", "table", "autoencoder"]
@@ -65,12 +65,12 @@ def reports(tmp_path_factory):
     """The reports by name, with real pictures; and the folder that they are in."""
     folder = tmp_path_factory.mktemp("reports")
     measured_runs.save_data(folder)
-    draw_all = gallery.draw_all
+    draw_all = pictures.draw_all
     with pytest.MonkeyPatch.context() as patch:
         run_files.draw_quickly(patch)
         runs = {"marked": marked_run.save(folder), "table": marked_run.save_table(folder)}
         measured_runs.train(folder, "autoencoder")
-        patch.setattr(gallery, "draw_all", draw_all)
+        patch.setattr(pictures, "draw_all", draw_all)
         pages = {}
         for name in NAMES:
             pages[name] = folder / f"{name}.html"
@@ -96,7 +96,7 @@ def contrast(ink, paper):
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def pictures(seen):
+def images(seen):
     """Wait for every picture, and return for each whether it is there, and which it is."""
     return seen.ask("""async () => {
         const images = [...document.images];
@@ -115,7 +115,7 @@ def pictures(seen):
 def test_it_shows_every_picture_and_asks_for_nothing(chromium, report, scheme):
     with visit(chromium, report, color_scheme=scheme) as seen:
         n = 6 if report.stem == "autoencoder" else 9
-        assert pictures(seen) == n * [[True, scheme]]
+        assert images(seen) == n * [[True, scheme]]
         assert seen.ask("document.querySelectorAll('figure').length") == 9
         seen.ask(OPEN_ALL)
         assert not seen.wrong
@@ -125,7 +125,7 @@ def test_on_paper_it_is_light(chromium, reports):
     with visit(chromium, reports[1]["autoencoder"], color_scheme="dark") as seen:
         seen.page.emulate_media(media="print")
         seen.page.reload()
-        assert pictures(seen) == 6 * [[True, "light"]]
+        assert images(seen) == 6 * [[True, "light"]]
         assert seen.ask("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
@@ -168,7 +168,7 @@ def test_no_element_is_there_that_npvae_does_not_make(chromium, report):
 def test_nothing_is_wider_than_a_phone(chromium, report):
     with visit(chromium, report, **PHONE) as seen:
         seen.ask(OPEN_ALL)
-        assert pictures(seen)
+        assert images(seen)
         assert seen.ask("[innerWidth, document.documentElement.scrollWidth]") == [390, 390]
         assert seen.ask(TOO_WIDE) == []
 
@@ -176,7 +176,7 @@ def test_nothing_is_wider_than_a_phone(chromium, report):
 def test_on_a_phone_a_picture_is_moved_to_its_end_within_its_figure(chromium, report):
     """So that the letters in it are not too small to read."""
     with visit(chromium, report, **PHONE) as seen:
-        assert pictures(seen)
+        assert images(seen)
         found = seen.ask(WIDTHS)
         assert any(own > 480 for own, *_ in found), "or this test would look at nothing"
         overflow = (
@@ -190,14 +190,14 @@ def test_on_a_phone_a_picture_is_moved_to_its_end_within_its_figure(chromium, re
 
 def test_on_a_wide_screen_every_picture_is_seen_whole(chromium, report):
     with visit(chromium, report, viewport={"width": 1280, "height": 800}) as seen:
-        assert pictures(seen)
+        assert images(seen)
         for own, shown, figure, _ in seen.ask(WIDTHS):
             assert shown == pytest.approx(min(own, figure), abs=1)
 
 
 def test_on_paper_everything_is_unfolded_and_nothing_is_cut_off(chromium, report):
     with visit(chromium, report, viewport={"width": 400, "height": 800}) as seen:
-        assert pictures(seen)
+        assert images(seen)
         folded = seen.ask(FOLDED)
         assert len(folded) == 4
         assert not any(folded)

@@ -14,9 +14,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from measured_runs import run
 
-from npvae.runs import pictures as gallery
+from npvae.runs import pictures
 
-DRAW_ALL = gallery.draw_all
+DRAW_ALL = pictures.draw_all
 HUGE = 10**400  # which is no float
 WORDS = st.sampled_from(
     ["vae", "autoencoder", "denoising", "bernoulli", "gaussian", "iwae", "dreg", "dynamic", "none"]
@@ -90,7 +90,7 @@ def odd(trained, tmp_path_factory):
 # ---- metrics.json --------------------------------------------------------------------------------
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(METRICS)
 @example({"test": {"log_likelihood": {"3": 5}}})
 @example({"test": {"elbo": HUGE}, "train_seconds": -HUGE})
@@ -113,7 +113,7 @@ def test_metrics_that_are_no_metrics(folder, text):
 # ---- config.json -------------------------------------------------------------------------------
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(st.data())
 def test_a_config_with_any_entry_changed_makes_a_page_or_is_refused(odd, data):
     def change(config):
@@ -165,8 +165,9 @@ ROWS = "epoch,train_loss,train_elbo,train_reconstruction,train_kl"
 )
 def test_a_history_of_any_kind(folder, monkeypatch, text):
     """The pictures that are made of it are drawn."""
-    few = {name: gallery.PICTURES[name] for name in ("history", "rate-distortion")}
-    monkeypatch.setattr(gallery, "PICTURES", few)
-    monkeypatch.setattr(gallery, "draw_all", DRAW_ALL)
+    few = {name: pictures.PICTURES[name] for name in ("history", "rate-distortion")}
+    monkeypatch.setattr(pictures, "PICTURES", few)
+    monkeypatch.setattr(pictures, "draw_all", DRAW_ALL)
+    monkeypatch.setattr("npvae.figures.writing.DPI", 20)
     (folder / "history.csv").write_text(text)
     outcome(folder)

@@ -33,6 +33,7 @@ def shown(text):
         (unicodedata.category(c) == "Cc" and c not in "\t\n\r")
         or unicodedata.category(c) == "Cs"
         or unicodedata.bidirectional(c) in TURNS
+        or c in "\ufffe\uffff"  # which XML does not allow
         for c in text
     ]
     return "".join("\ufffd" if hide else c for c, hide in zip(text, hidden, strict=True))

@@ -1,6 +1,6 @@
-"""A trained run at hand: its model and its data, as the pictures need them."""
+"""A trained run as the pictures need it: its model, its history, and its data once one asks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -8,18 +8,17 @@ from typing import Any
 import numpy as np
 
 from npvae.datasets.dataset import Dataset
-from npvae.datasets.preprocessing import Pixels
+from npvae.datasets.preprocessing import Pixels, Scaling, Standardized
 from npvae.devices import CPU, Device
 from npvae.encoder_decoder import condition, require_examples
 from npvae.errors import InputError
 from npvae.evaluation.elbo import EVALUATION_SEED
 from npvae.evaluation.latent_space import Codes, Plane, encode_split, plane_of
-from npvae.figures import Form
+from npvae.figures import Form, is_image
 from npvae.figures.style import label_name, shortened
 from npvae.parameters import Array
 from npvae.runs.folder import RunFolder
 from npvae.runs.model_file import SavedModel
-from npvae.runs.pictures.forms import as_shown, form_of
 from npvae.vae import VAE
 
 MOST_CODES = 10_000  # test examples that the pictures of latent space are made from
@@ -31,8 +30,11 @@ class Trained:
     Parameters
     ----------
     saved : the model, with its scaling and the shape of its examples
-    dataset : whose test part is shown
+    dataset : whose test part is shown, or what loads it; it is called once, by the first picture
+        that needs the data
     history : the columns of history.csv, {} before the first epoch has ended
+    columns, classes : the names of a table's columns and of the labels, as the run knows them
+        without its data; by default those of the dataset
     best : the epoch that the model has gone back to, or None
     seed : of everything that is drawn
     """
@@ -40,13 +42,16 @@ class Trained:
     def __init__(
         self,
         saved: SavedModel,
-        dataset: Dataset,
+        dataset: Dataset | Callable[[], Dataset],
         history: Mapping[str, Sequence[float]],
         *,
+        columns: Sequence[str] | None = None,
+        classes: Sequence[str] | None = None,
         best: int | None = None,
         seed: int = EVALUATION_SEED,
     ) -> None:
-        self.model, self.scaling, self.dataset = saved.model, saved.scaling, dataset
+        self.model, self.scaling, self.shape = saved.model, saved.scaling, saved.shape
+        self._dataset, self._columns, self._classes = dataset, columns, classes
         self.history, self.best, self.seed = history, best, seed
         self.device, self.dtype = self.model.params.device, self.model.params.dtype
 
@@ -68,8 +73,35 @@ class Trained:
         """
         folder = folder if isinstance(folder, RunFolder) else RunFolder.open(folder)
         saved, history = folder.load_model(device), folder.history()
-        dataset = folder.load_data(place)
-        return cls(saved, dataset, history, best=folder.best_epoch(), seed=seed)
+        return cls(
+            saved,
+            lambda: folder.load_data(place),
+            history,
+            columns=folder.columns(),
+            classes=folder.classes(),
+            best=folder.best_epoch(),
+            seed=seed,
+        )
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The data, loaded when they are needed for the first time.
+
+        Raises
+        ------
+        DataError : if they are not there, damaged, or have changed since
+        """
+        return self._dataset() if callable(self._dataset) else self._dataset
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Names of a table's columns."""
+        return self.dataset.columns if self._columns is None else self._columns
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Names of the labels that the model knows."""
+        return self.dataset.classes if self._classes is None else self._classes
 
     @property
     def has_prior(self) -> bool:
@@ -102,7 +134,7 @@ class Trained:
     @cached_property
     def form(self) -> Form:
         """How an example is shown."""
-        return form_of(self.scaling, self.dataset.shape, self.dataset.columns)
+        return form_of(self.scaling, self.shape, self.columns)
 
     def seen(self, x: Array) -> Array:
         """Return examples as they are shown, on the host."""
@@ -172,3 +204,25 @@ class Trained:
         """Refuse a run of which no epoch has ended."""
         if not self.history.get("epoch"):
             raise InputError("no epoch of this run has ended yet")
+
+
+def form_of(scaling: Scaling, shape: Sequence[int], columns: Sequence[str] = ()) -> Form:
+    """Return how examples are shown that a scaling has made x of.
+
+    Pixels are shown from 0 to 1 and tables in standard deviations; images of real values in their
+    own units, from two standard deviations below the darkest mean to as many above the lightest.
+    """
+    shape, columns = tuple(shape), tuple(columns)
+    if not isinstance(scaling, Standardized):
+        limits = None if is_image(shape) else (0.0, 1.0)
+        return Form(shape, columns, limits, "value, from 0 to 1")
+    if not is_image(shape):
+        return Form(shape, columns)
+    low, high = scaling.mean - 2 * scaling.std, scaling.mean + 2 * scaling.std
+    return Form(shape, limits=(float(low.min()), float(high.max())))
+
+
+def as_shown(x: Array, scaling: Scaling, form: Form) -> Array:
+    """Return examples, (..., n_x), as their form says: images of real values in their units."""
+    in_units = isinstance(scaling, Standardized) and form.is_image
+    return scaling.decode(x) if in_units else x

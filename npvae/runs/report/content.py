@@ -43,7 +43,7 @@ def write_report(
     path : of the file
     folder, run : the run, and what it holds
     metrics : the content of its metrics.json
-    pictures : what `gallery.draw_all` has made of it
+    pictures : what `pictures.draw_all` has made of it
     """
     config, settings = read_config(folder / "config.json"), folder.settings()
     data = Path(settings.data).name or settings.data

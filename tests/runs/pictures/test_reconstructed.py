@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from gallery_runs import HISTORY, NAMES, VALIDATION, by_the_seed, catch, greys, make_run, x_of
+from untrained_runs import HISTORY, NAMES, VALIDATION, by_the_seed, catch, greys, make_run, x_of
 
-from npvae import IWAE, VAE, Autoencoder, DenoisingAutoencoder, InputError, figures
+from npvae import IWAE, VAE, Autoencoder, DenoisingAutoencoder, InputError
 from npvae.evaluation.elbo import NOISE
 from npvae.runs.pictures import PICTURES, draw_samples
 
@@ -15,11 +15,11 @@ def caught(monkeypatch):
     return catch(monkeypatch)
 
 
-def told(picture, **options):
-    """Return the title of a picture, on one line."""
-    with figures.off_screen():
-        ax = PICTURES[picture].draw(make_run(**options))
-    return ax.get_title(loc="left").replace("\n", " ")
+def told(caught, picture, **options):
+    """Return what the title of a picture is made of."""
+    PICTURES[picture].draw(make_run(**options))
+    named = caught[picture][1]
+    return " ".join(named.get(part, "") for part in ("told", "what", "how")).strip()
 
 
 # ---- units ---------------------------------------------------------------------------------------
@@ -150,28 +150,28 @@ def test_the_noise_of_a_denoising_run_is_a_stream_of_its_own(caught, corruption)
 
 def test_which_pixels_are_spoiled_has_nothing_to_do_with_which_are_drawn(caught, monkeypatch):
     """A mask of 0.3 takes that part of the bright pixels; standard error 0.0045 of 10,000."""
-    monkeypatch.setattr("npvae.runs.pictures.examples.EXAMPLES", 1000)
+    monkeypatch.setattr("npvae.runs.pictures.reconstructed.EXAMPLES", 1000)
     run = make_run(DenoisingAutoencoder, n=1000, binarize="dynamic", corruption="mask", amount=0.3)
     PICTURES["reconstructions"].draw(run)
     (x, *_), named = caught["reconstructions"]
     assert 1 - named["spoiled"][x == 1].mean() == pytest.approx(0.3, abs=0.02)
 
 
-def test_pixels_that_were_drawn_are_called_so():
-    assert "(each pixel drawn as 0 or 1)" in told("reconstructions", binarize="dynamic")
-    assert "(each pixel drawn as 0 or 1)" in told("interpolation", binarize="dynamic")
+def test_pixels_that_were_drawn_are_called_so(caught):
+    assert "(each pixel drawn as 0 or 1)" in told(caught, "reconstructions", binarize="dynamic")
+    assert "(each pixel drawn as 0 or 1)" in told(caught, "interpolation", binarize="dynamic")
     for options in ({"binarize": "none"}, {"binarize": "threshold"}, {"form": "table"}):
-        assert "drawn as 0 or 1" not in told("reconstructions", **options)
+        assert "drawn as 0 or 1" not in told(caught, "reconstructions", **options)
 
 
 @pytest.mark.parametrize(
     "picture", ["samples", "reconstructions", "manifold", "interpolation", "traversals"]
 )
-def test_of_real_images_it_is_said_what_black_and_white_are(picture):
-    assert told(picture, form="heights").endswith(greys(make_run(form="heights")))
-    assert "; black is " in told(picture, form="real colour")
+def test_of_real_images_it_is_said_what_black_and_white_are(caught, picture):
+    assert told(caught, picture, form="heights").endswith(greys(make_run(form="heights")))
+    assert "; black is " in told(caught, picture, form="real colour")
     for form in ("grey", "colour", "table", "arrays"):
-        assert "black" not in told(picture, form=form)
+        assert "black" not in told(caught, picture, form=form)
 
 
 # ---- training ------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from npvae import figures
 from npvae.cli.arguments import add_run, whole
 from npvae.cli.printing import say
+from npvae.datasets import NAMES
 from npvae.errors import InputError
 from npvae.figures.writing import FORMATS
 from npvae.runs.folder import RunFolder
@@ -16,6 +17,10 @@ from npvae.runs.pictures import Trained
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+OWN_FILES = {  # of a run: without them it cannot go on, or be read
+    *("config.json", "history.csv", "checkpoint.npz", "model.npz", "metrics.json", "split.npz"),
+    ".lock",
+}
 MOST_ACROSS = 50  # images, and as many down
 MOST_IN_A_PICTURE = MOST_ACROSS**2
 
@@ -40,10 +45,50 @@ def add_arguments(parser: argparse.ArgumentParser, name: str, chooses: str) -> N
 def open_run(options: argparse.Namespace, name: str) -> tuple[Trained, Path]:
     """Return the run that is asked for, and the file to draw into, with a name that says how."""
     folder = RunFolder.open(options.folder)
-    out = Path(options.out) if options.out else folder / f"{name}.png"
-    if out.suffix.lower().lstrip(".") not in FORMATS:
-        raise InputError(f"--out {out}: give a name that ends in .{', .'.join(FORMATS)}")
+    out = out_file(options.out, folder, f"{name}.png", FORMATS, options.data)
     return Trained.open(folder, options.data, options.seed, options.device), out
+
+
+def out_file(
+    given: str | None, folder: RunFolder, name: str, endings: Sequence[str], data: str | None = None
+) -> Path:
+    """Return the file that a verb writes; refuse one that a run needs.
+
+    Parameters
+    ----------
+    given : with --out; None for the file of that name in the folder of the run
+    endings : of the names that may be given
+    data : given with --data, where the data of the run are now
+    """
+    out = Path(given) if given else folder / name
+    if out.suffix.lower().lstrip(".") not in endings:
+        raise InputError(f"--out {out}: give a name that ends in .{', .'.join(endings)}")
+    require_free(out, folder, data)
+    return out
+
+
+def require_free(out: Path, folder: RunFolder, data: str | None = None) -> None:
+    """Refuse to write over the data of a run, into a folder of its images, or over its files.
+
+    Raises
+    ------
+    InputError : which names the file, and the flag to give another one with
+    """
+    if out.name.lower() in OWN_FILES and (out.parent / "config.json").exists():
+        raise InputError(f"--out {out}: this file belongs to the run itself; choose another name")
+    for place in (folder.settings().data, data):
+        if place and place not in NAMES and _is_within(out, Path(place).expanduser()):
+            raise InputError(f"--out {out}: these are the data of the run; choose another name")
+
+
+def _is_within(out: Path, source: Path) -> bool:
+    """Whether a file is this one, by whichever name, or in this folder."""
+    try:
+        if source.is_dir():
+            return source.resolve() in out.resolve().parents
+        return out.exists() and source.exists() and out.samefile(source)
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def write(ax: "Axes", out: Path, what: str) -> int:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from gallery_runs import (
+from untrained_runs import (
     NAMES,
     assert_decodes_to,
     by_the_seed,
@@ -38,7 +38,7 @@ def test_a_few_latents_are_shown_as_they_are(caught, n_z):
     np.testing.assert_allclose(u, mu_of(run, EVERY), rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(labels, np.arange(12) % 3)
     assert classes == NAMES
-    assert named["axes"] == ["z 1", "z 2"][:n_z]
+    assert named["axes"] == ["z 0", "z 1"][:n_z]
     assert named["told"] == "posterior means mu of 12 test examples"
     assert (named["unit"], named["prior"]) == (PRIOR, True)
 
@@ -110,7 +110,7 @@ def test_the_manifold_decodes_quantiles_of_the_prior(caught):
     assert form == run.form
     np.testing.assert_array_equal(ticks, [q, q])
     assert named["told"] == "means of p(x | z), at quantiles of the prior"
-    assert (named["unit"], named["axes"]) == (PRIOR, ["z 1", "z 2"])
+    assert (named["unit"], named["axes"]) == (PRIOR, ["z 0", "z 1"])
 
 
 def test_the_manifold_of_one_latent_is_a_line(caught):
@@ -118,7 +118,7 @@ def test_the_manifold_of_one_latent_is_a_line(caught):
     manifold(run, 4)
     x = decoded(run, gaussian_quantiles(4)[:, None])
     np.testing.assert_allclose(caught["manifold"][0][0], run.scaling.decode(x), rtol=1e-5)
-    assert caught["manifold"][1]["axes"] == ["z 1"]
+    assert caught["manifold"][1]["axes"] == ["z 0"]
 
 
 def test_the_manifold_of_many_latents_is_a_plane_and_says_so(caught):

@@ -24,7 +24,7 @@ def manifold(
     form: Form | Sequence[int],
     ticks: Sequence[Array],
     *,
-    axes: Sequence[str] = ("z 1", "z 2"),
+    axes: Sequence[str] = ("z 0", "z 1"),
     unit: str = PRIOR,
     told: str = "the means of p(x | z) at Gaussian quantiles",
     ax: "Axes | None" = None,

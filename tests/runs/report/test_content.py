@@ -15,7 +15,7 @@ import run_files
 from browser import folded, rows, sections
 from measured_runs import SMALL, refused, run
 
-from npvae.runs import pictures as gallery
+from npvae.runs import pictures
 from npvae.runs.folder import RunFolder
 
 ASKED = (  # of `npvae evaluate`, and the entry of metrics.json that it writes
@@ -287,18 +287,18 @@ def test_the_config_is_there(tmp_path, name):
 def test_every_picture_has_its_caption(tmp_path):
     page = report(tmp_path, "vae")
     captions = {node.attributes["id"]: node.texts("figcaption") for node in page.all("figure")}
-    assert captions == {name: [told.caption] for name, told in gallery.PICTURES.items()}
+    assert captions == {name: [told.caption] for name, told in pictures.PICTURES.items()}
     assert [image.attributes["alt"] for image in page.all("img")] == [
-        told.caption for told in gallery.PICTURES.values()
+        told.caption for told in pictures.PICTURES.values()
     ]
 
 
 def test_a_picture_that_could_not_be_drawn_says_why(tmp_path, monkeypatch):
-    draw_all = gallery.draw_all
+    draw_all = pictures.draw_all
     why = "no <b>epoch</b> & no model"
-    monkeypatch.setattr(gallery, "draw_all", lambda run: draw_all(run) | {"kl": why})
+    monkeypatch.setattr(pictures, "draw_all", lambda run: draw_all(run) | {"kl": why})
     page = report(tmp_path, "vae")
     figure = page.one("figure", id="kl")
     assert figure.texts("p") == [f"Not drawn: {why}."]
     assert not figure.all("img")
-    assert len(page.all("img")) == len(gallery.PICTURES) - 1
+    assert len(page.all("img")) == len(pictures.PICTURES) - 1

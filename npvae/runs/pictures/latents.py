@@ -1,4 +1,4 @@
-"""The latent space of a run: where test examples lie in it, and what its places decode to."""
+"""The latents of a run: what each carries, where test examples lie, and what places decode to."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from npvae.encoder_decoder import require_examples
 from npvae.evaluation.latent_space import line, traverse
 from npvae.figures.scatter import PRIOR
 from npvae.parameters import Array
-from npvae.runs.pictures.trained import Trained
+from npvae.runs.pictures.trained_run import Trained
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +18,19 @@ if TYPE_CHECKING:
 STRIPS, STEPS = 5, 11  # of an interpolation
 MOST_LATENTS, REACH = 10, 3.0  # that are traversed, and to how many standard deviations
 ACROSS = 15  # images of the manifold, along each direction
+
+
+def kl(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
+    """How many nats each latent carries at most."""
+    run.require_prior("KL")
+    codes = run.codes
+    assert codes.kl is not None
+    told = (
+        f"KL(q(z | x), p(z)) of each latent, mean of {run.counted_codes}; "
+        f"{codes.kl.sum():.2f} nats in all"
+    )
+    active = codes.active if len(codes.mu) > 1 else None
+    return figures.kl_per_latent(codes.kl, active, told=told, ax=ax)
 
 
 def scatter(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
@@ -46,7 +59,7 @@ def scatter(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
 def _axes(run: Trained) -> list[str]:
     """Return what the coordinates in the plane are."""
     if not run.plane.principal:
-        return [f"z {i + 1}" for i in range(run.model.n_z)]
+        return [f"z {i}" for i in range(run.model.n_z)]
     return ["principal direction 1", "principal direction 2"]
 
 
@@ -124,12 +137,12 @@ def traversals(
     codes, (x, y) = run.codes, run.take([index])
     order, values = codes.order[:latents], np.linspace(-REACH, REACH, steps)
     if codes.kl is not None:
-        places, names = values, [f"z {i + 1}: {codes.kl[i]:.2f} nats" for i in order]
+        places, names = values, [f"z {i}: {codes.kl[i]:.2f} nats" for i in order]
         unit = PRIOR
     else:
         std = np.sqrt(codes.variance)
         places = codes.mu.mean(axis=0)[order, None] + values * std[order, None]
-        names = [f"z {i + 1}: std {std[i]:.3g}" for i in order]
+        names = [f"z {i}: std {std[i]:.3g}" for i in order]
         unit = "standard deviations of the codes from their mean"
     path = traverse(run.encode(x, y)[0], order, places)
     told_y = np.tile(run.device.to_host(y[0]), (len(order) * steps, 1)) if y else None

@@ -1,28 +1,16 @@
-"""What a run makes up, and what it makes of test examples."""
+"""Test examples, and what a run makes of them."""
 
 from typing import TYPE_CHECKING
 
 from npvae import figures
 from npvae.autoencoder import DenoisingAutoencoder
-from npvae.errors import InputError
 from npvae.evaluation.elbo import NOISE
-from npvae.runs.pictures.sampling import draw_samples, show_samples
-from npvae.runs.pictures.trained import Trained
-from npvae.vae import VAE
+from npvae.runs.pictures.trained_run import Trained
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 EXAMPLES = 16  # beside their reconstructions
-
-
-def samples(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
-    """New examples, from draws of the prior."""
-    if not isinstance(run.model, VAE):
-        raise InputError("an autoencoder has no prior to sample from")
-    made = draw_samples(run.model, run.seed, names=run.dataset.classes)
-    made = made._replace(told=made.told + run.told_greys)
-    return show_samples(made, run.scaling, run.form, run.dataset.classes, ax=ax)
 
 
 def reconstructions(run: Trained, *, ax: "Axes | None" = None) -> "Axes":

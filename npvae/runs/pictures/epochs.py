@@ -1,9 +1,9 @@
-"""How the training of a run went, and how much its latents carry."""
+"""How the training of a run went, epoch by epoch."""
 
 from typing import TYPE_CHECKING
 
 from npvae import figures
-from npvae.runs.pictures.trained import Trained
+from npvae.runs.pictures.trained_run import Trained
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,19 +14,6 @@ def history(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
     run.require_history()
     bound = run.model.bound_name
     return figures.history(run.history, bound, prior=run.has_prior, best=run.best, ax=ax)
-
-
-def kl(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
-    """How many nats each latent carries at most."""
-    run.require_prior("KL")
-    codes = run.codes
-    assert codes.kl is not None
-    told = (
-        f"KL(q(z | x), p(z)) of each latent, mean of {run.counted_codes}; "
-        f"{codes.kl.sum():.2f} nats in all"
-    )
-    active = codes.active if len(codes.mu) > 1 else None
-    return figures.kl_per_latent(codes.kl, active, told=told, ax=ax)
 
 
 def rate_distortion(run: Trained, *, ax: "Axes | None" = None) -> "Axes":

@@ -1,23 +1,48 @@
-"""Samples of a model: how many make a good picture, and which labels they are given."""
+"""Samples: how many make a good picture, and which labels a conditional model is given."""
 
+import csv
+import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from npvae import figures
 from npvae.datasets.preprocessing import Scaling
+from npvae.errors import InputError
 from npvae.evaluation.fine_print import counted
 from npvae.figures import Form
 from npvae.parameters import Array, Seed
-from npvae.runs.pictures.forms import as_shown
+from npvae.runs.model_file import SavedModel
+from npvae.runs.pictures.trained_run import Trained, as_shown
+from npvae.storage.atomic import write_whole
 from npvae.vae import VAE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SAMPLES = 64
+FORMULA = re.compile(r"\s*[=+@-]")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 MOST_COLUMNS = 16  # of a picture in which each label has its own
+
+
+def samples(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
+    """New examples, from draws of the prior."""
+    if not isinstance(run.model, VAE):
+        raise InputError("an autoencoder has no prior to sample from")
+    classes = run.classes if run.model.n_y else ()
+    made = draw_samples(run.model, run.seed, names=classes)
+    made = made._replace(told=made.told + run.told_greys)
+    return show_samples(made, run.scaling, run.form, classes, ax=ax)
+
+
+class Names(NamedTuple):
+    """Names of the columns of a table, and of the labels; empty where there are none."""
+
+    columns: Sequence[str]
+    classes: Sequence[str]
 
 
 class Samples(NamedTuple):
@@ -68,6 +93,37 @@ def draw_samples(
     told = f"{counted(n, what)}{of_x} from the prior, given {given}{means}"
     x = model.sample(n, rng, draw=draw, y=model.one_hot(labels))
     return Samples(to_host(x), labels, told, across)
+
+
+def write_numbers(made: Samples, saved: SavedModel, path: Path, names: Names) -> None:
+    """Write samples as numbers, in the units of the data: an array (.npy) or a table (.csv).
+
+    In a table the label that each was given is the last column.
+    """
+    x = saved.scaling.decode(made.x)
+    if path.suffix.lower() == ".npy":
+        with write_whole(path) as file:
+            np.save(file, x.reshape(-1, *saved.shape))
+        return
+    rows, columns = x.tolist(), list(names.columns)
+    if made.labels is not None:
+        known = names.classes or [str(i) for i in range(saved.model.n_y)]
+        rows = [[*row, cell(known[i])] for row, i in zip(rows, made.labels, strict=True)]
+        columns = [*columns, "label"] if columns else []
+    with write_whole(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerows([map(cell, columns)] if columns else [])
+        writer.writerows(rows)
+
+
+def cell(text: str) -> str:
+    """Return text for a .csv that no spreadsheet takes for a formula: an apostrophe hides it.
+
+    >>> cell("=1+1"), cell("-height"), cell("-1.5"), cell("a=b")
+    ("'=1+1", "'-height", '-1.5', 'a=b')
+    """
+    is_formula = FORMULA.match(text) and not NUMBER.fullmatch(text.strip())
+    return f"'{text}" if is_formula else text
 
 
 def show_samples(
