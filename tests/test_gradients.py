@@ -13,7 +13,7 @@ from npvae.selfcheck import SUBJECTS
 from npvae.vae import VAE
 
 TOLERANCE = 1e-6
-EXAMPLES = 30  # shapes and seeds for each subject: with 100 no mutant was found that 30 miss
+EXAMPLES = 30  # shapes and seeds for each subject; 100 saw no mutant that these do not see
 
 
 @pytest.mark.parametrize("name", SUBJECTS)

@@ -151,6 +151,15 @@ def test_drawn_samples_have_the_decoded_mean():
     assert (np.abs(draws.mean(axis=0) - mean) < 4 * 0.5 / np.sqrt(20_000)).all()
 
 
+def test_noise_is_a_normal_number_for_each_latent_of_each_example_in_each_step(rng):
+    vae = VAE.dense(6, 5, 2)
+    noise = np.stack([vae.draw_noise(rng, 1000) for _ in range(2)])
+    assert (noise.shape, noise.dtype) == ((2, 1000, 2), np.float32)
+    assert len(np.unique(noise)) > 0.99 * noise.size
+    assert abs(noise.mean()) < 4 / np.sqrt(noise.size)
+    assert noise.std() == pytest.approx(1, rel=4 / np.sqrt(2 * noise.size))
+
+
 def test_same_seed_same_model():
     np.testing.assert_array_equal(make(VAE).params.flat, make(VAE).params.flat)
     other = VAE.dense(6, 5, 2, activation="tanh", dtype=np.float64, seed=1)
