@@ -15,7 +15,7 @@ import numpy as np
 # what npvae's kernels may use: CuPy has it (looked up by name in CuPy 14.2)
 UFUNCS = """
     absolute add divide equal exp expm1 greater greater_equal less less_equal log log1p matmul
-    maximum minimum multiply negative not_equal power sqrt square subtract tanh
+    maximum minimum multiply negative not_equal power sign sqrt square subtract tanh
 """.split()  # noqa: SIM905
 REDUCING = ("add", "multiply")  # the only ufuncs whose .reduce CuPy has
 FUNCTIONS = (np.concatenate, np.full_like, np.max, np.repeat, np.sum, np.vdot, np.zeros_like)
