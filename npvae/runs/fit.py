@@ -39,7 +39,8 @@ def trainer_for(
     ------
     InputError : if the data do not fit the model, or an argument does not make sense
 
-    >>> from npvae import VAE, load_dataset
+    >>> from npvae import VAE
+    >>> from npvae.datasets import load_dataset
     >>> data = load_dataset("glyphs", n_train=60, n_test=10)
     >>> trainer = trainer_for(VAE.dense(784, 8, 2), data)
     >>> trainer.run_epoch().epoch
@@ -96,7 +97,8 @@ def fit(
     TrainingError : if a loss is no longer finite; names the epoch, the step and the quantity
     InputError : if the data do not fit the model, or an argument does not make sense
 
-    >>> from npvae import VAE, load_dataset
+    >>> from npvae import VAE
+    >>> from npvae.datasets import load_dataset
     >>> data = load_dataset("glyphs", n_train=60, n_test=10)
     >>> records = fit(VAE.dense(784, 8, 2), data, epochs=2)
     >>> [record.epoch for record in records]

@@ -50,7 +50,7 @@ GAUSSIAN = {"likelihood": "gaussian"}
 
 
 def resolved(data, **asked):
-    return resolve(Settings(data="x", **asked), data)
+    return resolve(Settings(data="x", **{"latent": 20} | asked), data)
 
 
 def built(data=PIXELS, seed=0, **asked):
@@ -213,4 +213,4 @@ def test_adam_has_its_own_numbers():
 )
 def test_the_schedules(asked, lr, beta, early_stopping):
     expected = {"lr": lr, "beta": beta, "early_stopping": early_stopping}
-    assert build_schedules(Settings(data="x", **asked)) == expected
+    assert build_schedules(Settings(data="x", **{"epochs": 10} | asked)) == expected

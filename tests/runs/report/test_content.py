@@ -200,6 +200,7 @@ def test_every_epoch_has_its_row(tmp_path, name):
 def test_an_epoch_without_numbers(tmp_path):
     folder = copy("vae", tmp_path)
     names = "epoch,train_loss,train_elbo,train_reconstruction,train_kl"
+    (folder / "checkpoint.npz").unlink()  # with which a history has to agree
     (folder / "history.csv").write_text(f"{names}\n1,nan,-inf,inf,nan\n2,3,4,5,6\n")
     assert rows(folded(report(tmp_path, folder), "2 epochs, in nats an example")) == [
         ["1", "?", "?", "?"],
