@@ -249,14 +249,9 @@ ASTRAY = {
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "x"),
-    [
-        *((name, 3e38 * WILD) for name in ASTRAY),
-        *((name, 1e308 * WILD.astype(float)) for name in ("KL", "scatter", "manifold", "samples")),
-    ],
-)
-def test_numbers_that_no_axis_can_hold(name, x):
-    figure = ASTRAY[name](x).figure
+@pytest.mark.parametrize("x", [3e38 * WILD, 1e308 * WILD.astype(float)], ids=["float32", "float64"])
+@pytest.mark.parametrize("draw", ASTRAY.values(), ids=ASTRAY.keys())
+def test_numbers_that_no_axis_can_hold(draw, x):
+    figure = draw(x).figure
     figure.set_layout_engine("none")  # which takes long
     figure.draw_without_rendering()
