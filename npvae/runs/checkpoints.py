@@ -1,7 +1,7 @@
 """A training in one file: one that was stopped goes on to the same bits."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from math import isfinite
 from pathlib import Path
@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from npvae.encoder_decoder import Loss
-from npvae.errors import DataError, InputError
+from npvae.errors import DataError
 from npvae.evaluation.elbo import Evaluation
 from npvae.parameters import Array
 from npvae.runs.environment import versions
+from npvae.runs.history import records_from_array, records_to_array
 from npvae.runs.model_file import (
     below,
     decoding,
@@ -72,7 +73,6 @@ def save_checkpoint(
             "batch_size": state["batch_size"],
             "seconds": state["seconds"],
             "rng": state["rng"],
-            "records": [_stored(record) for record in state["records"]],
         },
         "settings": dict(settings or {}),
         "versions": versions(model.params.device.about),
@@ -85,6 +85,8 @@ def save_checkpoint(
     to_host = model.params.device.to_host
     arrays |= {name: to_host(array) for name, array in found.items()}
     Checkpoint(Path(path), header, arrays).state(trainer)  # which raises what a load would raise
+    if state["records"]:
+        arrays["progress/records"] = records_to_array(state["records"])
     write_content(path, header, arrays)
 
 
@@ -146,10 +148,20 @@ class Checkpoint:
         return self.header["versions"]
 
     @property
-    def train_losses(self) -> list[float]:
-        """The training loss of each epoch that had ended."""
+    def records(self) -> list[EpochRecord]:
+        """The records of the epochs that have ended.
+
+        Raises
+        ------
+        DataError : if they cannot be such
+        """
         with decoding(self.path, WHAT):
-            return [float(record["train_loss"]) for record in self.header["progress"]["records"]]
+            if (stored := self.header["progress"].get("records")) is not None:  # the first files
+                return [_record(record) for record in stored]
+            if (table := self.arrays.get("progress/records")) is None:
+                return []
+            shape = (len(table), table.shape[-1])
+            return records_from_array(require_floats(self.arrays, "progress/records", shape))
 
     def restore(self, trainer: Trainer) -> None:
         """Let a trainer go on from here.
@@ -182,7 +194,7 @@ class Checkpoint:
             order = _permutation(self.arrays["progress/order"])
             most = -(-len(order) // max(batch_size, 1))
             losses = require_floats(self.arrays, "progress/losses", (most, losses.shape[1]))
-        records = [_record(record) for record in stored["records"]]
+        records = self.records
         done = [record.epoch for record in records]
         in_order = all(a < b for a, b in pairwise([0, *done, epoch]))
         if not in_order or not 0 <= step <= most or len({_latents(r) for r in records}) > 1:
@@ -238,15 +250,6 @@ def _permutation(order: Array) -> Array:
     if not is_list or not np.array_equal(np.sort(order), np.arange(len(order))):
         raise DataError("its order of the examples is no permutation")
     return order
-
-
-def _stored(record: EpochRecord) -> dict[str, Any]:
-    if not isinstance(record.held_out, Evaluation | None):
-        raise InputError(
-            "a checkpoint keeps the `Evaluation` that validate returns, and this returned "
-            f"{type(record.held_out).__name__}; return what evaluate(...) gives"
-        )
-    return asdict(record)
 
 
 def _latents(record: EpochRecord) -> int | None:

@@ -17,7 +17,7 @@ from npvae.errors import DataError, InputError
 from npvae.runs.building import build_schedules
 from npvae.runs.checkpoints import Checkpoint, read_checkpoint, save_checkpoint
 from npvae.runs.config import CHANGEABLE, read_config, write_config
-from npvae.runs.history import history_columns, write_history
+from npvae.runs.history import History, history_columns
 from npvae.runs.metrics import read_metrics
 from npvae.runs.model_file import Model, SavedModel, load_model, model_checksum, save_model
 from npvae.runs.provenance import PARTS, load_same_data
@@ -36,7 +36,7 @@ class RunFolder:
     """The files of one run: config, checkpoint, model, history, metrics, split and pictures."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self._history = path, History(path / "history.csv")
         self._locked: os.stat_result | None = None
 
     @cached_property
@@ -71,7 +71,9 @@ class RunFolder:
     @classmethod
     def open(cls, path: str | Path) -> "RunFolder":
         """Return the folder of an earlier run, given itself or by a file in it."""
-        path = Path(path).parent if Path(path).is_file() else Path(path)
+        path = Path(path)
+        if path.is_file() and (path.parent / "config.json").is_file():
+            path = path.parent
         if not (path / "config.json").is_file():
             raise InputError(
                 f"{path} is not a run folder: it has no config.json; give the folder of a run"
@@ -143,7 +145,7 @@ class RunFolder:
         self.require_same()
         path = self / "checkpoint.npz"
         save_checkpoint(path, trainer, shape, settings.as_json(), run=self.run)
-        write_history(self / "history.csv", trainer.records)
+        self._history.write(trainer.records)
         with trainer.best_parameters():
             save_model(self / "model.npz", trainer.model, trainer.scaling, shape, run=self.run)
 
@@ -236,7 +238,7 @@ class RunFolder:
             stored = read_checkpoint(checkpoint)
             self._require_this_run(checkpoint, stored.header.get("run", ""))
             done = len(columns["epoch"])  # fewer, where a process was killed between the two files
-            if columns["train_loss"] != stored.train_losses[:done]:
+            if columns["train_loss"] != [one.train_loss for one in stored.records[:done]]:
                 raise DataError(
                     f"{path} is of another training than {checkpoint}: delete it, and "
                     f"{resume_command(self.path)} writes it anew"

@@ -3,28 +3,59 @@
 import csv
 import io
 from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from npvae.errors import DataError, InputError
+from npvae.evaluation.elbo import Evaluation
 from npvae.figures.curves import COLUMNS
-from npvae.storage.atomic import write_whole
+from npvae.parameters import Array
+from npvae.storage.atomic import append, write_whole
 from npvae.storage.reading import open_regular, reading
 from npvae.training import EpochRecord
 
 LARGEST = 1 << 28  # bytes: a million epochs of a hundred columns
 
 
-def write_history(path: str | Path, records: Sequence[EpochRecord]) -> None:
-    """Write a line an epoch under the columns' names; nothing before the first epoch."""
-    rows = [history_row(record) for record in records]
-    if not rows:
-        return
-    with write_whole(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
+class History:
+    """The history.csv of a training at hand, which grows by what is new.
+
+    A line counts when it is complete: one that was cut off, by a power failure for instance, is
+    left out when the file is read, and the next training writes the whole file.
+
+    Parameters
+    ----------
+    path : the file
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self._lines = path, 0
+        self._size: int | None = None  # before the first writing
+
+    def write(self, records: Sequence[EpochRecord]) -> None:
+        """Bring the file up to date, a line for each record; nothing before the first epoch."""
+        if not records:
+            return
+        size = self.path.stat().st_size if self.path.exists() else -1
+        if size == self._size and self._lines <= len(records):
+            append(self.path, _lines(records[self._lines :]), size)
+        else:
+            with write_whole(self.path, "w", newline="", encoding="utf-8") as file:
+                file.write(_lines(records, head=True))
+        self._lines, self._size = len(records), self.path.stat().st_size
+
+
+def _lines(records: Sequence[EpochRecord], *, head: bool = False) -> str:
+    rows, text = [history_row(record) for record in records], io.StringIO(newline="")
+    if rows:
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]))
+        if head:
+            writer.writeheader()
         writer.writerows(rows)
+    return text.getvalue()
 
 
 def history_row(record: EpochRecord) -> dict[str, Any]:
@@ -50,10 +81,73 @@ def history_columns(path: str | Path) -> dict[str, list[float]]:
         reading(path, "a run's history", "resume the run, which writes it anew"),
         io.TextIOWrapper(open_regular(path, LARGEST), encoding="utf-8", newline="") as file,
     ):
-        names, *rows = list(csv.reader(file, strict=True))
+        lines = file.read().splitlines(keepends=True)
+        complete = [line for line in lines if line.endswith("\n")]
+        names, *rows = list(csv.reader(complete, strict=True))
         table = np.array(rows, dtype=float).reshape(len(rows), len(names))
         if missing := COLUMNS - set(names):
             raise ValueError(f"no column {min(missing)}")
         if not np.array_equal(table[:, names.index("epoch")], np.arange(1, len(rows) + 1)):
             raise ValueError("its epochs are not 1, 2, 3, ...")
         return dict(zip(names, table.T.tolist(), strict=True))
+
+
+# ---- records as one array, for a checkpoint ------------------------------------------------------
+
+OWN = ("epoch", "train_loss", "train_elbo", "train_reconstruction", "train_kl", "seconds")
+HELD_OUT = ("elbo", "reconstruction", "kl", "bound", "active_units", "n")
+COUNTS = ("epoch", "active_units", "n")
+
+
+def records_to_array(records: Sequence[EpochRecord]) -> Array:
+    """Return records as (N, columns) float64: their own numbers, then those held out, if any.
+
+    Raises
+    ------
+    InputError : if what was held out is not an `Evaluation`
+    DataError : if a number is not finite
+    """
+    own, held_out = attrgetter(*OWN), attrgetter(*HELD_OUT)
+    if not all(isinstance(record.held_out, Evaluation | None) for record in records):
+        raise InputError(
+            "a checkpoint keeps the `Evaluation` that validate returns, and this returned "
+            "something else; return what evaluate(...) gives"
+        )
+    rows = [
+        own(one)
+        if one.held_out is None
+        else (*own(one), *held_out(one.held_out), *one.held_out.kl_per_latent)
+        for one in records
+    ]
+    width = len(rows[0]) if rows else len(OWN)
+    table = np.array(rows, np.float64).reshape(len(rows), width)
+    for epoch, column in np.argwhere(~np.isfinite(table))[:1]:
+        name = [*OWN, *HELD_OUT, *["kl_per_latent"] * width][column]
+        raise DataError(f"{name} of epoch {epoch + 1} is {table[epoch, column]}, not finite")
+    return table
+
+
+def records_from_array(table: Array) -> list[EpochRecord]:
+    """Return the records that `records_to_array` took apart.
+
+    Raises
+    ------
+    DataError : if the numbers cannot be those of records
+    """
+    width, least = table.shape[1], len(OWN) + len(HELD_OUT)
+    has_held_out = width >= least
+    counts = [(*OWN, *HELD_OUT).index(name) for name in COUNTS]
+    fits = has_held_out or width == len(OWN)
+    whole = table[:, counts if has_held_out else counts[:1]] if fits else table
+    if not fits or (whole != np.floor(whole)).any():
+        raise DataError("its records of epochs have columns that no training writes")
+    records = []
+    for row in table.tolist():
+        found = dict(zip((*OWN, *HELD_OUT), row, strict=False))
+        found |= {name: int(found[name]) for name in COUNTS if name in found}
+        held_out = None
+        if has_held_out:
+            figures = {name: found.pop(name) for name in HELD_OUT}
+            held_out = Evaluation(**figures, kl_per_latent=tuple(row[least:]))
+        records.append(EpochRecord(**found, held_out=held_out))
+    return records

@@ -60,6 +60,28 @@ def write_whole(path: str | Path, mode: str = "wb", **options: Any) -> Iterator[
     _flush_folder(path.parent)
 
 
+def append(path: Path, text: str, size: int) -> None:
+    """Write text at the end of a file of `size` bytes; on failure the file is cut back to that.
+
+    Raises
+    ------
+    WriteError : the disk is full, or whatever else the system says; names the file
+    """
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
+        try:
+            os.write(handle, text.encode())
+            os.fsync(handle)
+        except BaseException:
+            with suppress(OSError):
+                os.ftruncate(handle, size)
+            raise
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise WriteError(f"{path} could not be written: {error.strerror or error}") from error
+
+
 def remove_parts(folder: Path) -> None:
     """Remove what writers that were killed have left in a folder that nobody else writes to."""
     for part in filter(is_part, folder.iterdir()):

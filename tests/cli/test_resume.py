@@ -260,17 +260,17 @@ def test_a_run_of_format_1_goes_on():
     assert train("--resume", "run") == 0
     assert place() == (4, 0)
     before, after = (read_checkpoint(at / "checkpoint.npz") for at in (FIXTURE, Path("run")))
-    stopped, ended = (c.header["progress"]["records"] for c in (before, after))
-    assert [record["epoch"] for record in ended] == [1, 2, 3]
-    assert stopped[0]["train_loss"] == ended[0]["train_loss"]
-    for held_out in (record["held_out"] for record in ended):  # the bound, which the first lacks
-        assert held_out["bound"] == pytest.approx(held_out["elbo"])
+    stopped, ended = before.records, after.records
+    assert [record.epoch for record in ended] == [1, 2, 3]
+    assert stopped[0] == ended[0]
+    for held_out in (record.held_out for record in ended):  # the bound, which the first lacks
+        assert held_out.bound == pytest.approx(held_out.elbo)
     folder = RunFolder.open("run")
     settings = folder.settings()
     assert settings == Settings(**{name: getattr(settings, name) for name in NAMED})
     # other machines round otherwise, but not much
     expected = json.loads((FIXTURE / "expected.json").read_text())
-    assert [record["train_elbo"] for record in ended] == pytest.approx(
+    assert [record.train_elbo for record in ended] == pytest.approx(
         expected["train_elbo"], abs=1e-3
     )
     total = float(np.abs(folder.load_model().model.params.flat).sum())

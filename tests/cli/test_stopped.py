@@ -60,7 +60,7 @@ def start_without_end(data, folder):
 
 def require_same_as_straight(data, folder, tmp_path):
     """Let a run that was stopped end the epoch at hand and one more, and compare."""
-    epochs = len(read_checkpoint(folder / "checkpoint.npz").train_losses) + 2
+    epochs = len(read_checkpoint(folder / "checkpoint.npz").records) + 2
     assert run("train", "--resume", folder, "--epochs", epochs) == 0
     assert not differing_bytes(straight(data, tmp_path / "expected", epochs), folder)
 

@@ -242,9 +242,9 @@ def test_a_history_may_be_behind_its_checkpoint():
     folder, settings, dataset = make_run()
     trained(folder, settings, dataset)
     lines = (folder / "history.csv").read_text().splitlines()
-    (folder / "history.csv").write_text("\n".join(lines[:-1]))
+    (folder / "history.csv").write_text("\n".join(lines[:-1]) + "\n")
     assert folder.epochs() == (1, settings.epochs)
-    (folder / "history.csv").write_text("\n".join([*lines, lines[-1].replace("2", "3", 1)]))
+    (folder / "history.csv").write_text("\n".join([*lines, lines[-1].replace("2", "3", 1), ""]))
     with pytest.raises(DataError, match=r"history\.csv"):
         folder.epochs()
 
@@ -279,7 +279,7 @@ def test_the_best_epoch_is_found_in_the_history(options, bounds, best):
     if bounds is not None:
         names = "epoch,validation_bound,train_loss,train_elbo,train_reconstruction,train_kl"
         lines = [f"{epoch},{bound},0,0,0,0" for epoch, bound in enumerate(bounds, start=1)]
-        text = "\n".join([names, *lines])
+        text = "\n".join([names, *lines, ""])
         (folder / "history.csv").write_text(text)
     assert folder.best_epoch() == best
 

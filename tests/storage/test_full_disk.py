@@ -214,7 +214,7 @@ def test_a_small_disk_fills_up_in_the_middle(data, tmp_path, monkeypatch, small_
         assert f"npvae train --resume {folder}" in said
         require_whole(folder, when)
         assert not parts(folder)
-        done = len(read_checkpoint(folder / "checkpoint.npz").train_losses)
+        done = len(read_checkpoint(folder / "checkpoint.npz").records)
         assert (done == 6) == (when == "drawing")
     assert end(start(["train", "--resume", small_disk(1 << 22) / "run"])) == (0, "")
     assert not differing_bytes(expected, folder)

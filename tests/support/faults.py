@@ -82,6 +82,8 @@ class Disk:
         files.os = _like(
             os,
             fdopen=self._fdopen,
+            open=self._open,
+            write=self._write,
             fsync=lambda handle: self._do("fsync", self._names.get(handle), os.fsync, handle),
             chmod=lambda path, mode: self._do("chmod", _name(path), os.chmod, path, mode),
             replace=lambda old, new: self._do("replace", _name(old), os.replace, old, new),
@@ -126,6 +128,20 @@ class Disk:
         handle, path = tempfile.mkstemp(**options)
         self._names[handle] = _name(path)
         return handle, path
+
+    def _open(self, path, flags):
+        """As `os.open`, which is for the folder, or to write at the end of a file."""
+        if flags & os.O_WRONLY:
+            self.operation("create", Path(path).name)
+        handle = os.open(path, flags)
+        if flags & os.O_WRONLY:
+            self._names[handle] = Path(path).name
+        return handle
+
+    def _write(self, handle, data):
+        name = self._names[handle]
+        self.operation("write", name, lambda: os.write(handle, data[: len(data) // 2]))
+        return os.write(handle, data)
 
     def _fdopen(self, handle, mode, **options):
         """As `os.fdopen`, but with each write to the disk, not to the buffer, an operation."""

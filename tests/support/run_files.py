@@ -18,7 +18,7 @@ from PIL import Image
 from npvae import load_model
 from npvae.cli import main
 from npvae.runs.checkpoints import read_checkpoint
-from npvae.runs.history import history_columns
+from npvae.runs.history import OWN, history_columns
 from npvae.storage.atomic import is_part
 
 AT_EVERY_UPDATE = ["--checkpoint-minutes", "1e-9"]
@@ -162,6 +162,8 @@ def content(path):
     if path.name == "checkpoint.npz":
         stored = read_numbers(path)
         header = json.dumps(without_times(json.loads(str(stored.pop("header"))))).encode()
+        if (records := stored.get("progress/records")) is not None:
+            records[:, OWN.index("seconds")] = 0
         arrays = [
             f"{name} {array.dtype} {array.shape}".encode() + array.tobytes()
             for name, array in stored.items()
