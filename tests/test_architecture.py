@@ -5,6 +5,7 @@ import io
 import subprocess
 import sys
 import tokenize
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,9 @@ def name_of(path):
     return path.relative_to(PACKAGE).as_posix()
 
 
-def modules():
-    return pytest.mark.parametrize("path", FILES, ids=name_of)
+@cache
+def tree(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def room(path):
@@ -49,7 +51,7 @@ def room(path):
 
 def imported(path):
     """Every module that a file imports, wherever in it, by its full name."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -70,15 +72,12 @@ def test_every_room_has_its_place_in_the_order():
     assert {room(path) for path in FILES} == {*ORDER, "__init__"}
 
 
-@modules()
-def test_imports_point_one_way(path):
-    here = room(path)
-    if here == "__init__":
-        assert rooms_imported(path) <= set(ORDER[: ORDER.index("cli")])
-        return
-    below = set(ORDER[: ORDER.index(here)])
-    own = {here} if path.parent != PACKAGE else set()
-    assert rooms_imported(path) <= below | own
+def test_imports_point_one_way():
+    for path in FILES:
+        here = room(path)
+        below = set(ORDER[: ORDER.index("cli" if here == "__init__" else here)])
+        own = {here} if path.parent != PACKAGE else set()
+        assert rooms_imported(path) <= below | own, path
 
 
 @pytest.mark.parametrize("here", ONLY)
@@ -94,7 +93,7 @@ def test_the_heart_knows_no_files_signals_bars_or_flags(path):
     assert not names & set(OUTSIDE)
     doors = rooms_imported(path) & {*DOORS_BELOW, *DOORS_ABOVE}
     assert doors <= ({"devices"} if room(path) in KNOWS_DEVICES else set())
-    calls = (node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if is_call(node))
+    calls = (node for node in ast.walk(tree(path)) if is_call(node))
     assert not {node.func.id for node in calls} & {"open", "print", "input"}
 
 
@@ -112,13 +111,13 @@ def test_the_package_says_in_which_order_to_read_it():
     assert sorted(listed) == sorted({room(path) for path in FILES} - {"__init__", "__main__"})
 
 
-@modules()
-def test_nothing_heavy_is_imported_at_module_level(path):
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        names = [alias.name for alias in getattr(node, "names", [])]
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            names = [node.module] if isinstance(node, ast.ImportFrom) else names
-            assert not {name.partition(".")[0] for name in names} & HEAVY
+def test_nothing_heavy_is_imported_at_module_level():
+    for path in FILES:
+        for node in tree(path).body:
+            names = [alias.name for alias in getattr(node, "names", [])]
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = [node.module] if isinstance(node, ast.ImportFrom) else names
+                assert not {name.partition(".")[0] for name in names} & HEAVY, path
 
 
 @pytest.mark.parametrize(
@@ -147,18 +146,18 @@ def test_a_file_of_the_heart_is_short(path):
         if token.type not in (*blank, tokenize.ENDMARKER)
         for line in range(token.start[0], token.end[0] + 1)
     }
-    assert len(code - set(docstring_lines(ast.parse(text)))) <= 200
+    assert len(code - set(docstring_lines(tree(path)))) <= 200
 
 
 def test_there_is_no_drawer_for_everything():
     assert not {path.stem for path in FILES} & {"utils", "util", "helpers", "common", "misc"}
 
 
-@modules()
-def test_every_file_opens_with_what_it_is_for(path):
-    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
-    assert docstring
-    assert docstring.splitlines()[0].endswith((".", "?"))
+def test_every_file_opens_with_what_it_is_for():
+    for path in FILES:
+        docstring = ast.get_docstring(tree(path))
+        assert docstring, path
+        assert docstring.splitlines()[0].endswith((".", "?")), path
 
 
 def test_all_public_names_are_there():

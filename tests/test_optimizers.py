@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from npvae.errors import InputError
@@ -81,6 +81,7 @@ CASES = {
         *((case, np.float32) for case in ("SGD", "Momentum", "Adagrad", "Adam")),
     ],
 )
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10**6), n_steps=st.integers(1, 30), n=st.integers(1, 5))
 def test_several_steps_are_the_textbooks(case, dtype, seed, n_steps, n):
     make, plain, options = CASES[case]
