@@ -157,15 +157,6 @@ def pytest_configure(config):
     config.stash[KILLS_SURVIVED] = KillsSurvived(config.getoption("--kills"))
 
 
-def pytest_collection_finish(session):
-    """Start what runs for long in processes of its own, beside the tests that come before it."""
-    for begin in {
-        getattr(getattr(item, "module", None), "begin_early", None) for item in session.items
-    }:
-        if begin is not None:
-            begin()
-
-
 @pytest.fixture
 def gradients_checked(pytestconfig):
     """Where the gradient tests note what they have checked."""

@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -44,40 +43,20 @@ waiting.__enter__()
 """
 
 
-PROGRAMS, FOLDER = {}, tempfile.TemporaryDirectory()
-
-
-def begin_early():
-    """Start the blocks, each as a program, all at the same time."""
-    for name in PRINTED:
-        before = ON_THE_STAND_IN if name == "gpu" else ""
-        PROGRAMS[name] = subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", before + block(name)],
-            cwd=FOLDER.name,
-            env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "agg"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def end_of_programs():
-    """Let nothing run on, or lie about, when these tests are done."""
-    yield
-    for program in PROGRAMS.values():
-        program.kill()
-        program.communicate()
-    FOLDER.cleanup()
-
-
 @pytest.mark.parametrize("name", PRINTED)
-def test_the_python_runs(name):
+def test_the_python_runs(name, tmp_path):
     if name == "gpu" and COMPILER is None:
         pytest.skip("no C++ compiler for the kernels of the stand-in")
-    out, err = PROGRAMS[name].communicate()
-    assert PROGRAMS[name].returncode == 0, err
-    assert all(text in out for text in PRINTED[name]), out
+    before = ON_THE_STAND_IN if name == "gpu" else ""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", before + block(name)],
+        cwd=tmp_path,
+        env=os.environ | {"MPLBACKEND": "agg"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert all(text in done.stdout for text in PRINTED[name]), done.stdout
 
 
 def test_the_tour_has_twenty_lines():
