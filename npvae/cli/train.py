@@ -3,6 +3,7 @@
 import argparse
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from functools import partial
 from time import perf_counter
@@ -27,7 +28,7 @@ from npvae.runs.settings import Settings
 from npvae.runs.summary import data_words, model_words, training_words
 from npvae.storage.atomic import write_whole
 from npvae.storage.json_files import write_json
-from npvae.training import require_finite
+from npvae.training import EpochRecord, require_finite
 
 SIGNAL_NAMES: dict[int, str] = {
     signal.SIGINT: "Interrupted (Ctrl-C)",
@@ -176,6 +177,10 @@ def _finish(run: Run, start: float, *, report: bool) -> None:
     folder.require_same()
     write_json(folder / "metrics.json", metrics)
     print_metrics(metrics["test"])
+    if (gain := _still_rising(records)) is not None:
+        longer = f"{resume_command(folder.path)} --epochs {2 * len(records)}"
+        say(f"note   the validation part still gained {gain:.1f} nats in the last epoch; to train")
+        say(f"       longer: {longer}")
     if report:
         say("drawing the pictures and the report (--no-report leaves them out)")
         _draw(run, metrics)
@@ -183,6 +188,16 @@ def _finish(run: Run, start: float, *, report: bool) -> None:
     took = f"took {perf_counter() - start:.1f} s, {metrics['train_seconds']:.1f} s of it training"
     say(took + (f", peak memory {memory:.0f} MB" if memory else ""))
     say(f"everything is in {folder.path}: {', '.join(folder.names())}")
+
+
+def _still_rising(records: Sequence[EpochRecord]) -> float | None:
+    """Return what the last epoch gained on the validation part: half a nat and 1 %, or None.
+
+    Such a training has plainly not converged.
+    """
+    bounds = [one.held_out.bound for one in records[-2:] if one.held_out is not None]
+    gain = bounds[-1] - bounds[0] if len(bounds) == 2 else 0.0
+    return gain if gain > max(0.5, 0.01 * abs(bounds[-1])) else None
 
 
 def _with_what_was_measured(run: Run, metrics: dict[str, Any]) -> dict[str, Any]:
