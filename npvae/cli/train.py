@@ -196,8 +196,10 @@ def _still_rising(records: Sequence[EpochRecord]) -> float | None:
     Such a training has plainly not converged.
     """
     bounds = [one.held_out.bound for one in records[-2:] if one.held_out is not None]
-    gain = bounds[-1] - bounds[0] if len(bounds) == 2 else 0.0
-    return gain if gain > max(0.5, 0.01 * abs(bounds[-1])) else None
+    if len(bounds) < 2:
+        return None
+    gain = bounds[1] - bounds[0]
+    return gain if gain > max(0.5, 0.01 * abs(bounds[1])) else None
 
 
 def _with_what_was_measured(run: Run, metrics: dict[str, Any]) -> dict[str, Any]:

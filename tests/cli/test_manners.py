@@ -1,0 +1,108 @@
+"""How the commands behave: what was meant, where nobody reads, and what they say of a training."""
+
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+from cli_files import SMALL, assert_one_clear_message, python, run, save_files, work_offline
+
+from npvae.cli.train import _still_rising
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A folder with small data; the tests leave it as it is."""
+    folder = tmp_path_factory.mktemp("files")
+    save_files(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch, files):
+    """Every test works in the folder of the files, with no data, no cache and no network."""
+    work_offline(monkeypatch, files, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [("trian", "train"), ("train --epocs 3", "--epochs"), ("train --latnt=3", "--latent")],
+)
+def test_a_slip_is_told_what_was_probably_meant(capsys, line, meant):
+    assert run(*line.split()) == 2
+    assert_one_clear_message(capsys.readouterr(), f"did you mean {meant}?")
+
+
+def shell(command):
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+
+
+NPVAE = f"{sys.executable} -m npvae"
+
+
+def test_a_result_that_cannot_be_printed_is_an_error():
+    done = shell(f"{NPVAE} recipes > /dev/full")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "standard output could not be written" in done.stderr
+    assert shell(f"{NPVAE} --help > /dev/full").returncode == 1
+
+
+def test_a_result_that_nobody_reads_is_no_error_message():
+    done = shell(f"{NPVAE} recipes | true; exit ${{PIPESTATUS[0]}}")
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize("nowhere", [">&-", "> /dev/full", "2>&- >&-"])
+def test_a_training_ends_well_also_where_nobody_can_read(tmp_path, nowhere):
+    out = tmp_path / "run"
+    given = f"--data own.npy {' '.join(SMALL)} --no-report --out {out}"
+    done = shell(f"{NPVAE} train {given} {nowhere}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (out / "metrics.json").is_file()
+
+
+def test_odd_settings_of_python_and_tqdm_disturb_nothing(tmp_path):
+    odd = {"PYTHONWARNINGS": "error", "TQDM_MININTERVAL": "often"}
+    given = ("--data", "own.npy", *SMALL, "--no-report", "--out", tmp_path / "run")
+    done = python("train", *given, env=os.environ | odd)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_quiet_and_no_report(tmp_path, capsys):
+    out = tmp_path / "run"
+    given = ("--data", "own.npy", *SMALL, "--out", out)
+    assert run("train", *given, "--quiet", "--no-report") == 0
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "")
+    assert {"model.npz", "metrics.json", "config.json"} <= {path.name for path in out.iterdir()}
+    assert not (out / "report.html").exists()
+
+
+def records(*bounds):
+    return [SimpleNamespace(held_out=b if b is None else SimpleNamespace(bound=b)) for b in bounds]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "gain"),
+    [
+        ((-200.0, -150.0, -140.0), 10.0),
+        ((-140.0, -139.0), None),  # less than 1 %
+        ((-10.0, -9.6), None),  # less than half a nat
+        ((-9.0, -12.0), None),
+        ((-9.0,), None),
+        ((None, None), None),
+        ((), None),
+    ],
+)
+def test_a_training_still_rises_where_the_last_epoch_gained_much(bounds, gain):
+    assert _still_rising(records(*bounds)) == gain
+
+
+def test_a_training_that_still_rises_says_how_to_train_longer(tmp_path, capsys):
+    out = tmp_path / "run"
+    given = ("--data", "own.npy", *SMALL, "--lr", "0.03", "--no-report", "--out", out)
+    assert run("train", *given) == 0
+    [line] = [line for line in capsys.readouterr().out.splitlines() if "longer: " in line]
+    assert line.endswith(f"npvae train --resume {out} --epochs 4")
+    assert run(*line.split("npvae ")[1].split(), "--no-report") == 0
