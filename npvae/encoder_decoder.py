@@ -264,7 +264,7 @@ def condition(model: Any, examples: Any, chosen: Any) -> tuple[Array, ...]:
 def require_examples(model: Any, examples: Any) -> int:
     """Return how many examples there are; refuse none, and such as the model does not take."""
     if len(examples) == 0:
-        raise InputError("there are no examples; hold some out for this part (--validation)")
+        raise InputError("there are no examples; hold some out for this part")
     given: Any = getattr(getattr(examples, "x", None), "shape", ())
     n_x = getattr(model, "n_x", None)
     if n_x is not None and len(given) == 2 and given[1] != n_x:
@@ -276,8 +276,8 @@ def require_examples(model: Any, examples: Any) -> int:
         if examples.labels is None:
             raise InputError(
                 f"a conditional model needs labels (here {n_y} of them), and these data have none; "
-                "give data with labels (.npz with y, --label-column, or sub-folders), or train "
-                "one without a condition"
+                "give data with labels (.npz with y, a column of a table, or sub-folders), or "
+                "train one without a condition"
             )
         if isinstance(examples.labels, np.ndarray):
             require_labels(examples.labels, n_y)

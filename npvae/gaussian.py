@@ -1,6 +1,7 @@
 """Gaussians with diagonal covariance: each value beside its gradient.
 
-The reparameterized draw, the KL divergence from N(0, I), and the log density.
+The reparameterized draw, the KL divergence from N(0, I), the log density, and the mean of
+importance weights.
 """
 
 from math import log, pi
@@ -167,8 +168,8 @@ def log_prior_over_posterior(z: Array, logvar: Array, eps: Array) -> Array:
 
     log N(z; 0, I) - log N(z; mu, sigma²) = 1/2 sum(eps² + logvar - z²)
 
-    Its gradients are -z by z and 1/2 by logvar (mu and logvar count through z as well, see
-    `reparameterize_backward`), and its mean over q is -KL.
+    Its gradients are -z with respect to z and 1/2 with respect to logvar (mu and logvar count
+    through z as well, see `reparameterize_backward`), and its mean over q is -KL.
 
     Parameters
     ----------

@@ -27,9 +27,9 @@ class IWAE(VAE):
     ----------
     k : draws of z for each example
     objective : "iwae" is the gradient of L_k. "dreg" changes the encoder's: its expectation is the
-        same, but with v_i² in place of v_i and without the gradient of log q by its parameters its
-        signal does not drown in noise as k grows. "elbo" maximises the mean of the log w_i, the
-        ELBO estimated with k draws, v_i = 1/k
+        same, but it has v_i² in place of v_i, and leaves out the gradient of log q with respect to
+        the parameters of q, so that its signal does not drown in noise as k grows. "elbo" maximises
+        the mean of the log w_i, the ELBO estimated with k draws, v_i = 1/k
     others : as for `VAE`, but that nothing weighs the KL, which does not occur
 
     References
@@ -94,9 +94,9 @@ class IWAE(VAE):
 
         Notes
         -----
-        Per draw, d log w / dz = d log p(x | z) / dz - z, and by logvar, which is in log q, 1/2. For
-        "dreg" log q(z | x) counts by z alone, which adds (z - mu) / sigma² = eps / sigma, and each
-        draw has the weight v_i once more.
+        Per draw, d log w / dz = d log p(x | z) / dz - z, and d log w / dlogvar = 1/2, since logvar
+        is in log q. For "dreg" log q(z | x) counts through z alone, which adds
+        (z - mu) / sigma² = eps / sigma, and each draw has the weight v_i once more.
         """
         mu, logvar = self.encode(x, y)
         require_noise(eps, (len(mu), self.k, self.n_z))
@@ -109,7 +109,7 @@ class IWAE(VAE):
         if self.objective == "dreg":
             dlog_q_dz = -eps * np.exp(logvar[:, None] * -0.5)  # (mu - z) / sigma²
             dz = v[..., None] * (dz - dlog_w[..., None] * (z + dlog_q_dz))
-            dlogvar_q = 0.0  # log q counts by z alone
+            dlogvar_q = 0.0  # log q counts through z alone
         else:
             dz = dz - dlog_w[..., None] * z
             dlogvar_q = -0.5 / n  # the weights of an example sum to one

@@ -3,6 +3,9 @@
 `forward(x)` returns y and remembers what the backward needs. `backward(dy)` takes the gradient of
 the loss with respect to y, overwrites the gradients of the layer's own parameters, and returns
 the gradient with respect to x. Rows are examples throughout.
+
+The small functions beside the layers, `relu` for instance, are functions of their own because a GPU
+has a kernel for each of them (`devices/kernels.py`).
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +20,12 @@ from npvae.parameters import Array, Seed
 
 
 class Layer(Protocol):
-    """Anything with a forward and its backward; a parameter `W` has its gradient `dW` beside it."""
+    """Anything with a forward and its backward; a parameter `W` has its gradient `dW` beside it.
+
+    A layer may have two things more. `pattern`, an array, says on which side of its kinks the last
+    batch was, so that the gradient checker can leave out steps across them.
+    `backward_parameters(dy)` is the backward without dx.
+    """
 
     def forward(self, x: Array, /) -> Array:
         """Return y for a batch x."""
@@ -90,7 +98,7 @@ class Dense:
         return dy @ self.W.T
 
     def backward_parameters(self, dy: Array) -> None:
-        """The half of the backward that a network's first layer needs: nobody asks for its dx."""
+        """The half of the backward that a network's first layer needs, whose dx has no use."""
         np.matmul(self.x.T, dy, out=self.dW)
         sum_of_rows(dy, self.db)
 
@@ -190,7 +198,7 @@ class ClipLogvar:
 
     dx = dy where logvar lies between them, else 0
 
-    A logvar that can neither vanish nor explode makes deep or gated encoders start safely.
+    A variance that can neither vanish nor explode makes deep or gated encoders start safely.
     """
 
     def __init__(self, low: float, high: float) -> None:

@@ -116,8 +116,8 @@ def adam_update(
 ) -> None:
     """M <- beta1 M + g,  V <- beta2 V + g²,  p <- p - a M / (sqrt(V) + eps),  all in place.
 
-    a and eps are those of the notes on `Adam`, eps / s there; `change` is room for a vector. The
-    one other place (beside the Bernoulli likelihood) that is written for speed: every pass counts.
+    a and eps are those of the notes on `Adam`, eps / s there; `change` is room for a vector. This
+    is written for speed, since each pass over the vectors takes time.
     """
     M *= beta1
     M += g

@@ -177,6 +177,11 @@ class Parameters:
                 view[...] = self.device.asarray(assigned, self.dtype)
                 setattr(owner, attribute, view)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy begins with; what was assigned to a layer is in it."""
+        self._follow()
+        return self.__dict__.copy()
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Let the layers of a copied model borrow from the copied vector."""
         self.__dict__.update(state)

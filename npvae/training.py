@@ -3,6 +3,8 @@
     trainer = Trainer(vae, data.train, scaling, Adam(1e-3), rng=0)
     while trainer.goes_on(epochs=10):
         loss = trainer.step()
+        if trainer.epoch_is_over:
+            print(trainer.end_epoch())
 
 Between two steps the trainer is complete: stop there, save it, evaluate the model, or go on.
 Progress bars, clocks, checkpoints and signals stand around this loop, in the code that drives it.
@@ -126,7 +128,7 @@ class Trainer:
         n = require_examples(model, examples)
         require_weighted(model, beta)
         if early_stopping is not None and validate is None:
-            raise InputError("early stopping needs a validation part; hold some out (--validation)")
+            raise InputError("early stopping needs a validation part; hold some examples out")
         device = model.params.device
         self.model: Any = model
         self.optimizer, self.rng = optimizer or Adam(), device.generator(rng)
@@ -143,16 +145,21 @@ class Trainer:
     # ---- one update ------------------------------------------------------------------------------
 
     def step(self) -> Loss:
-        """Draw a batch and its noise, and make one update; return the loss before it."""
+        """Draw a batch and its noise, and make one update; return the loss before it.
+
+        If the epoch before it has not been ended, that comes first; see `end_epoch`.
+        """
+        if self.epoch_is_over:
+            self.end_epoch()
         begin = perf_counter()
         self._follow_schedules()
-        x, eps, *y = self.draw_batch()
+        x, eps, *y = self._draw_batch()
         loss = self.model.loss_and_grad(x, eps, *y)
         self.optimizer.step(self.model.params)
         self._count(loss, perf_counter() - begin)
         return loss
 
-    def draw_batch(self) -> tuple[Any, ...]:
+    def _draw_batch(self) -> tuple[Any, ...]:
         """Return x, (B, n_x), its noise eps, and the condition y where the model takes one.
 
         Each epoch goes once through the examples, in a new order.
@@ -194,7 +201,8 @@ class Trainer:
     @property
     def epoch_is_over(self) -> bool:
         """Whether the last update ended an epoch of which there is no record yet."""
-        return self.step_in_epoch == 0 and len(self.order) > 0
+        ended = self.records[-1].epoch if self.records else 0
+        return self.step_in_epoch == 0 and len(self.order) > 0 and ended < self.epoch - 1
 
     @property
     def place(self) -> str:
@@ -235,7 +243,7 @@ class Trainer:
         elbo = -reconstruction - kl
         record = EpochRecord(epoch, loss, elbo, reconstruction, kl, held_out, self.seconds)
         self.records.append(record)
-        if self.best_epoch == len(self.records):
+        if self.best_epoch == epoch:
             self.best = self.model.params.flat.copy()
         self.order = self.order[:0]
         return record
@@ -243,8 +251,8 @@ class Trainer:
     @property
     def best_epoch(self) -> int | None:
         """The epoch whose validation was best, if early stopping looks for it."""
-        stopping = self.early_stopping
-        return stopping.best(self._bounds()) or None if stopping else None
+        best = self.early_stopping.best(self._bounds()) if self.early_stopping else 0
+        return self.records[best - 1].epoch if best else None
 
     @contextmanager
     def best_parameters(self) -> Iterator[None]:
@@ -283,7 +291,8 @@ class Trainer:
     def state(self) -> dict[str, Any]:
         """Return all that decides how the training goes on to the same bits.
 
-        Numbers, text, lists and dictionaries of them, and arrays, which are the trainer's own.
+        It consists of numbers, text, lists and dictionaries of them, and arrays. The arrays are the
+        trainer's own: copy them if they are to outlive the next step.
 
         Raises
         ------

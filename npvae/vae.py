@@ -87,7 +87,8 @@ class VAE(EncoderDecoder):
         """Return n new examples, (n, n_x): z drawn from the prior, then the means of p(x | z).
 
         With `draw`, x itself is drawn as well: zeros and ones for the Bernoulli likelihood. A
-        conditional model takes y, (n, n_y), and makes examples of that kind.
+        conditional model takes y, (n, n_y), and makes examples of that kind. The same seed `rng`
+        gives the same examples; give a generator for others in each call.
         """
         if n < 1:
             raise InputError(f"sample({n}): ask for at least one example")
@@ -151,7 +152,7 @@ class VAE(EncoderDecoder):
         return self.pays if self.free_bits else np.zeros(0, bool)
 
     def terms(self, x: Array, eps: Array, y: Array | None = None) -> Terms:
-        """Return log p(x | z), the KL of each latent, and mu, for each example of a batch."""
+        """Return log p(x | z), the KL of each latent, mu and the ELBO, for each example."""
         mu, logvar = self.encode(x, y)
         require_noise(eps, mu.shape)
         outputs = self.decoder.forward(self.beside(reparameterize(mu, logvar, eps), y))

@@ -158,6 +158,14 @@ def test_what_is_assigned_to_a_layer_is_in_the_flat_vector():
     assert first.db is model.params.gradients["encoder.0.b"]
 
 
+def test_a_copy_has_what_was_assigned_to_a_layer():
+    model = VAE.dense(6, 4, 2, seed=0)
+    model.encoder.layers[0].W = np.full((6, 4), 2.0)
+    copy = deepcopy(model)
+    assert (copy.encoder.layers[0].W == 2).all()
+    assert (copy.params.values["encoder.0.W"] == 2).all()
+
+
 def test_an_array_of_another_shape_is_refused_when_assigned():
     model = VAE.dense(6, 4, 2, seed=0)
     model.encoder.layers[0].W = np.zeros((6, 5))

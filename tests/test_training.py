@@ -234,6 +234,30 @@ def test_an_epoch_ends_once_and_only_after_its_last_step():
     assert len(trainer.records) == 1
 
 
+def test_a_loop_that_ends_no_epoch_has_them_ended_by_the_next_step():
+    bare, plain = make_training(), make_training()
+    for _ in range(2 * plain.steps_per_epoch + 1):
+        bare.step()
+    for _ in range(2):
+        plain.run_epoch()
+    assert [one.held_out for one in bare.records] == [one.held_out for one in plain.records]
+    assert [one.epoch for one in bare.records] == [1, 2]
+
+
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_an_epoch_whose_first_step_failed_has_not_ended(epochs):
+    trainer = make_training()
+    for _ in range(epochs):
+        trainer.run_epoch()
+    loss_and_grad, trainer.model.loss_and_grad = trainer.model.loss_and_grad, None
+    with pytest.raises(TypeError):
+        trainer.step()
+    trainer.model.loss_and_grad = loss_and_grad
+    assert not trainer.epoch_is_over
+    assert trainer.run_epoch().epoch == epochs + 1
+    assert trainer.steps == (epochs + 1) * trainer.steps_per_epoch
+
+
 # ---- what is not a finite number -----------------------------------------------------------------
 
 
@@ -442,7 +466,7 @@ def empty(data, *parts):
         ({"batch_size": 0}, "batch_size is 0"),
         ({"batch_size": -5}, "batch_size is -5"),
         ({"data": "train"}, "no example"),
-        ({"data": "validation", "schedule": "early stopping"}, "--validation"),
+        ({"data": "validation", "schedule": "early stopping"}, "needs a validation part"),
         ({"model": "iwae", "schedule": "warm-up"}, "beta .*IWAE"),
         ({"model": "autoencoder", "schedule": "warm-up"}, "beta .*Autoencoder"),
     ],

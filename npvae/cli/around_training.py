@@ -12,11 +12,11 @@ from npvae.iwae import IWAE
 from npvae.training import EpochRecord, Trainer
 
 SHOW_EVERY = 50  # updates between two readings of the loss
-SIGNALS = [
-    getattr(signal, name)
+SIGNALS: dict[int, str] = {
+    getattr(signal, name): "interrupted (Ctrl-C)" if name == "SIGINT" else f"stopped ({name})"
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     if hasattr(signal, name)
-]
+}
 
 
 class Stopped(KeyboardInterrupt):

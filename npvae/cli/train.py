@@ -1,18 +1,18 @@
-"""Train a VAE and keep everything in a run folder, or go on with a run that was stopped."""
+"""Train a model and keep everything in a run folder, or go on with a run that was stopped."""
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from functools import partial
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from npvae.cli.arguments import add_settings, natural, positive
-from npvae.cli.around_training import Bar, Clock, Signals, Stopped, Table
+from npvae.cli.around_training import SIGNALS, Bar, Clock, Signals, Stopped, Table
 from npvae.cli.evaluate import print_metrics
 from npvae.cli.printing import say, silent
 from npvae.errors import DataError, InputError, TrainingError
@@ -20,7 +20,7 @@ from npvae.runs import pictures
 from npvae.runs.environment import peak_memory_mb
 from npvae.runs.folder import resume_command
 from npvae.runs.history import history_columns
-from npvae.runs.metrics import measure
+from npvae.runs.metrics import measure, not_finite
 from npvae.runs.model_file import SavedModel, model_checksum
 from npvae.runs.report import write_report
 from npvae.runs.run import SETTINGS, Run, begin, resume, saying_how_to_go_on
@@ -30,10 +30,6 @@ from npvae.storage.atomic import write_whole
 from npvae.storage.json_files import write_json
 from npvae.training import EpochRecord, require_finite
 
-SIGNAL_NAMES: dict[int, str] = {
-    signal.SIGINT: "Interrupted (Ctrl-C)",
-    signal.SIGTERM: "Stopped (SIGTERM)",
-}
 PICTURES = ("reconstructions", "samples", "history")  # files of their own; all are in the report
 EXAMPLE = (
     "npvae train --data mnist --latent 2 --epochs 5 --out runs/two-latents\n"
@@ -114,14 +110,14 @@ def describe(run: Run, *, resumed: bool) -> None:
             say(f"       It has stopped early, by --patience {settings.patience}; to train longer,")
             say("       give a larger --patience, and --epochs N.")
         elif not run.goes_on:
-            say("       It is already finished; to train longer, add --epochs N.")
+            say(f"       It is already finished; to train longer, {_longer(settings, 'N')}.")
 
 
 def _train(run: Run, options: argparse.Namespace, start: float) -> int:
     """Train to the end and finish, or stop at a signal; return the exit status."""
     trainer, table = run.trainer, Table(run.trainer.model, run.settings.epochs)
     clock = Clock(options.checkpoint_epochs, options.checkpoint_minutes)
-    saved = trainer.place
+    saved = f"saved at {trainer.place}" if trainer.steps else "nothing saved yet"
     # a loss that is not finite ends the training in npvae's words, not in NumPy's warnings
     with Signals() as signals, np.errstate(over="ignore", invalid="ignore"):
         try:
@@ -136,16 +132,16 @@ def _train(run: Run, options: argparse.Namespace, start: float) -> int:
                         bar.say(table.line(trainer.end_epoch()))
                     if clock.is_due(trainer) or not run.goes_on or signals.heard is not None:
                         run.save()
-                        saved = trainer.place
+                        saved = f"saved at {trainer.place}"
                         clock.restart()
             signals.raise_at_once()
             with trainer.best_parameters():
                 _finish(run, start, report=not options.no_report)
         except TrainingError as error:
-            raise TrainingError(f"{error}. {run.folder.path} holds it as of {saved}") from error
+            raise TrainingError(f"{error}. {run.folder.path}: {saved}") from error
         except Stopped as stop:
             say(
-                f"npvae: {SIGNAL_NAMES.get(stop.number, 'stopped')}. Saved at {saved}. "
+                f"npvae: {SIGNALS[stop.number]}, {saved}. "
                 f"Go on with: {resume_command(run.folder.path)}",
                 sys.stderr,
             )
@@ -168,7 +164,8 @@ def _finish(run: Run, start: float, *, report: bool) -> None:
         "test": measure(model, dataset.test, trainer.scaling),
         "train_seconds": round(sum(record.seconds for record in records), 2),
     }
-    require_finite("the test figure", metrics["test"]["reconstruction"])
+    for name in not_finite(metrics["test"]):
+        require_finite(f"the test part's {name}", metrics["test"][name])
     metrics |= {
         "seconds": round(perf_counter() - start, 2),
         "peak_memory_mb": peak_memory_mb(),
@@ -177,10 +174,9 @@ def _finish(run: Run, start: float, *, report: bool) -> None:
     folder.require_same()
     write_json(folder / "metrics.json", metrics)
     print_metrics(metrics["test"])
-    if (gain := _still_rising(records)) is not None:
-        longer = f"{resume_command(folder.path)} --epochs {2 * len(records)}"
-        say(f"note   the validation part still gained {gain:.1f} nats in the last epoch; to train")
-        say(f"       longer: {longer}")
+    if len(records) == run.settings.epochs and (gain := _still_rising(records)) is not None:
+        say(f"note   the validation part still gained {gain:.1f} nats in the last epoch;")
+        say(f"       to train longer, {_longer(run.settings, 2 * len(records), folder.path)}")
     if report:
         say("drawing the pictures and the report (--no-report leaves them out)")
         _draw(run, metrics)
@@ -190,10 +186,17 @@ def _finish(run: Run, start: float, *, report: bool) -> None:
     say(f"everything is in {folder.path}: {', '.join(folder.names())}")
 
 
-def _still_rising(records: Sequence[EpochRecord]) -> float | None:
-    """Return what the last epoch gained on the validation part: half a nat and 1 %, or None.
+def _longer(settings: Settings, epochs: object, path: Path | None = None) -> str:
+    """Return how to train for so many epochs: as the same run, unless its cosine has ended."""
+    if settings.lr_schedule == "cosine":
+        return f"begin another run with --epochs {epochs}"
+    return f"add --epochs {epochs}" if path is None else f"{resume_command(path)} --epochs {epochs}"
 
-    Such a training has plainly not converged.
+
+def _still_rising(records: Sequence[EpochRecord]) -> float | None:
+    """Return the gain of the last epoch on the validation part, if it is above half a nat and 1 %.
+
+    Such a training has plainly not converged. Otherwise return None.
     """
     bounds = [one.held_out.bound for one in records[-2:] if one.held_out is not None]
     if len(bounds) < 2:

@@ -42,7 +42,7 @@ class Laplace(Likelihood):
         return cls(float(sigma))
 
     def loss_and_grad(self, mean: Array, x: Array) -> tuple[Array, Array]:
-        """-log p(x | z), in nats an example (batch mean), and its gradient by the mean.
+        """-log p(x | z), in nats an example (batch mean), and its gradient dloss/dmean.
 
         Parameters
         ----------
@@ -63,7 +63,7 @@ class Laplace(Likelihood):
         return np.abs(self.away).sum(axis=-1) * (-1 / self.b) - x.shape[1] * log(2 * self.b)
 
     def backward(self, dlog_px: Array) -> Array:
-        """Gradient by the mean, dlog_px sign(x - mean) / b, with dlog_px (B,) or (B, k)."""
+        """Return dmean = dlog_px sign(x - mean) / b, with dlog_px (B,) or (B, k)."""
         return np.sign(self.away) * (dlog_px[..., None] * (-1 / self.b))
 
     @property

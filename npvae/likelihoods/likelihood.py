@@ -42,7 +42,7 @@ class Likelihood(Protocol):
     closed_form: ClassVar[bool] = False
 
     def loss_and_grad(self, outputs: Array, x: Array, /) -> tuple[Array, Array]:
-        """Return -log p(x | z) in nats an example (batch mean), and its gradient by `outputs`."""
+        """Return -log p(x | z) in nats an example (batch mean), and its gradient dloss/doutputs."""
 
     def log_prob(self, outputs: Array, x: Array, /) -> Array:
         """Return log p(x | z) in nats, (B,) or (B, k), for outputs (B, n_x) or (B, k, n_x)."""

@@ -46,7 +46,7 @@ class Gaussian(Likelihood):
         return self._sigma
 
     def loss_and_grad(self, mean: Array, x: Array) -> tuple[Array, Array]:
-        """-log p(x | z), in nats an example (batch mean), and its gradient by the mean.
+        """-log p(x | z), in nats an example (batch mean), and its gradient dloss/dmean.
 
         Parameters
         ----------
@@ -69,7 +69,7 @@ class Gaussian(Likelihood):
         return square * (-0.5 * self.precision) - self.log_normalizer * x.shape[1]
 
     def backward(self, dlog_px: Array) -> Array:
-        """Gradient by the mean, dlog_px (x - mean) / sigma², with dlog_px (B,) or (B, k)."""
+        """Return dmean = dlog_px (x - mean) / sigma², with dlog_px (B,) or (B, k)."""
         return self.away * (dlog_px[..., None] * self.precision)
 
     def mean(self, mean: Array) -> Array:
@@ -128,7 +128,7 @@ class LearnedGaussian(Gaussian):
         return {"sigma": f"{sigma:.4g}, found in training; {DENSITY}"}
 
     def loss_and_grad(self, mean: Array, x: Array) -> tuple[Array, Array]:
-        """-log p(x | z), in nats an example (batch mean), and its gradient by the mean."""
+        """-log p(x | z), in nats an example (batch mean), and its gradient dloss/dmean."""
         n, n_x = x.shape
         logvar = self.logvar.sum()  # 0-d
         precision = np.exp(-logvar)
@@ -170,7 +170,7 @@ class OptimalGaussian(LearnedGaussian):
     closed_form = True
 
     def loss_and_grad(self, mean: Array, x: Array) -> tuple[Array, Array]:
-        """-log p(x | z) at the best sigma, in nats an example, and its gradient by the mean."""
+        """-log p(x | z) at the best sigma, in nats an example, and its gradient dloss/dmean."""
         n, n_x = x.shape
         away = mean - x
         error = np.vdot(away, away) * (1 / (n * n_x))

@@ -53,8 +53,8 @@ def write_config(path: Path, settings: Settings, dataset: Dataset, n_parameters:
 def _identity(settings: Settings, data: dict[str, Any]) -> str:
     """Return what makes a run this one: a digest of its data, and of the settings that stay.
 
-    Every file of the run carries it, so that files of another run are noticed. Equal runs have the
-    same, and the same bits in all their files.
+    The checkpoint and the model carry it as well, so that those of another run are noticed. Equal
+    runs have the same one.
     """
     stays = {k: v for k, v in settings.as_json().items() if k not in CHANGEABLE}
     where = {"source", "remark"}

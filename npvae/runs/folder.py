@@ -41,7 +41,7 @@ class RunFolder:
 
     @cached_property
     def run(self) -> str:
-        """The identity that every file of this run carries; "" where an older npvae wrote it."""
+        """The identity of this run, which its checkpoint and model carry; "" of an older npvae."""
         return str(read_config(self / "config.json").get("run", ""))
 
     def _require_this_run(self, path: Path, run: str) -> None:

@@ -17,7 +17,7 @@ from npvae.storage.atomic import append, write_whole
 from npvae.storage.reading import open_regular, reading
 from npvae.training import EpochRecord
 
-LARGEST = 1 << 28  # bytes: a million epochs of a hundred columns
+LARGEST = 1 << 28  # bytes: more than 100,000 epochs of a hundred columns
 
 
 class History:
@@ -104,7 +104,7 @@ def records_to_array(records: Sequence[EpochRecord]) -> Array:
 
     Raises
     ------
-    InputError : if what was held out is not an `Evaluation`
+    InputError : if what was held out is not an `Evaluation`, or only of some epochs
     DataError : if a number is not finite
     """
     own, held_out = attrgetter(*OWN), attrgetter(*HELD_OUT)
@@ -119,6 +119,11 @@ def records_to_array(records: Sequence[EpochRecord]) -> Array:
         else (*own(one), *held_out(one.held_out), *one.held_out.kl_per_latent)
         for one in records
     ]
+    if len({len(row) for row in rows}) > 1:
+        raise InputError(
+            "some epochs were validated and others were not; keep `validate` as it is for a whole "
+            "training"
+        )
     width = len(rows[0]) if rows else len(OWN)
     table = np.array(rows, np.float64).reshape(len(rows), width)
     for epoch, column in np.argwhere(~np.isfinite(table))[:1]:

@@ -27,7 +27,7 @@ from npvae.runs.environment import versions
 from npvae.runs.fit import trainer_for
 from npvae.runs.folder import RunFolder, resume_command
 from npvae.runs.recipes import find_recipe, recipe_flags
-from npvae.runs.settings import Settings
+from npvae.runs.settings import Settings, flag, flag_name
 from npvae.storage.reading import quote
 from npvae.training import Trainer
 
@@ -116,7 +116,7 @@ def resume(path: str | Path, given: Mapping[str, Any]) -> Iterator[Run]:
     DataError : if the data have changed, or a file is damaged, missing or of another run
     """
     if odd := [name for name in given if name not in CHANGEABLE]:
-        flags = ", ".join(f"--{name.replace('_', '-')}" for name in odd)
+        flags = ", ".join(map(flag_name, odd))
         raise InputError(
             f"{flags}: a run is resumed with the settings that it was begun with; leave that out, "
             "or begin another run without --resume"
@@ -161,7 +161,7 @@ def _require_same_patience(folder: RunFolder, before: Settings, asked: Settings)
     if (asked.patience is None) != (before.patience is None):
         kept = "keeps its best epoch" if before.patience else "has kept no best epoch so far"
         raise InputError(
-            f"--patience {asked.patience}: the run in {folder.path} {kept}; with or without "
+            f"{flag('patience', asked.patience)}: the run in {folder.path} {kept}; with or without "
             "early stopping begin another run"
         )
 

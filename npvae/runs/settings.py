@@ -110,7 +110,7 @@ class Settings:
 
     data: str = of_data(
         Text(),
-        "mnist, fashion-mnist, glyphs, or a path: .npy, .npz, .csv, or a folder of images",
+        "a name that `npvae datasets` lists, or a path: .npy, .npz, .csv, or a folder of images",
         default=MISSING,
         metavar="D",
         unset="mnist if it can be had, else glyphs",

@@ -70,7 +70,9 @@ def append(path: Path, text: str, size: int) -> None:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
         try:
-            os.write(handle, text.encode())
+            left = text.encode()
+            while left:  # a disk that is nearly full takes less at once, and then nothing
+                left = left[os.write(handle, left) :]
             os.fsync(handle)
         except BaseException:
             with suppress(OSError):

@@ -135,7 +135,7 @@ def test_with_a_larger_patience_it_goes_on_from_its_last_parameters(bounds, caps
     assert metrics("run")["epochs"] == 6
     require_same("never", "run")
     assert resume("run", "--patience", "none") == 2
-    assert "--patience None" in capsys.readouterr().err
+    assert "--patience none" in capsys.readouterr().err
 
 
 def test_one_that_had_reached_its_end_goes_on_from_its_last_parameters(bounds):

@@ -103,6 +103,6 @@ def test_a_training_that_still_rises_says_how_to_train_longer(tmp_path, capsys):
     out = tmp_path / "run"
     given = ("--data", "own.npy", *SMALL, "--lr", "0.03", "--no-report", "--out", out)
     assert run("train", *given) == 0
-    [line] = [line for line in capsys.readouterr().out.splitlines() if "longer: " in line]
+    [line] = [line for line in capsys.readouterr().out.splitlines() if "to train longer, " in line]
     assert line.endswith(f"npvae train --resume {out} --epochs 4")
     assert run(*line.split("npvae ")[1].split(), "--no-report") == 0

@@ -3,7 +3,7 @@ import csv
 import numpy as np
 import pytest
 
-from npvae import DataError, EpochRecord, Evaluation
+from npvae import DataError, EpochRecord, Evaluation, InputError
 from npvae.runs.history import (
     History,
     history_columns,
@@ -102,6 +102,11 @@ def test_records_become_an_array_and_records_again(held_out):
     records = [record(1, held_out), record(2, held_out)]
     assert records_from_array(records_to_array(records)) == records
     assert records_from_array(records_to_array([])) == []
+
+
+def test_records_of_which_some_were_validated_are_refused():
+    with pytest.raises(InputError, match="some epochs were validated"):
+        records_to_array([record(1, False), record(2, True)])
 
 
 @pytest.mark.parametrize("width", [0, 5, 7, 11])

@@ -5,7 +5,7 @@ import stat
 import pytest
 
 from npvae import WriteError
-from npvae.storage.atomic import remove_parts, write_whole
+from npvae.storage.atomic import append, remove_parts, write_whole
 
 
 def test_a_file_and_its_folder_appear(tmp_path):
@@ -93,6 +93,31 @@ def test_a_folder_that_is_a_file_is_an_os_error(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OSError, match="file"), write_whole(tmp_path / "file" / "note.txt"):
         pass
+
+
+def test_what_the_disk_takes_in_pieces_is_appended_whole(tmp_path, monkeypatch):
+    path = tmp_path / "note.txt"
+    path.write_bytes(b"old\n")
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda handle, content: write(handle, content[:3]))
+    append(path, "new line\n", 4)
+    assert path.read_bytes() == b"old\nnew line\n"
+
+
+def test_where_the_disk_is_full_within_a_line_the_file_is_as_it_was(tmp_path, monkeypatch):
+    path = tmp_path / "note.txt"
+    path.write_bytes(b"old\n")
+    write = os.write
+
+    def take_three(handle, content):
+        if path.stat().st_size > 4:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(handle, content[:3])
+
+    monkeypatch.setattr(os, "write", take_three)
+    with pytest.raises(WriteError, match=r"note\.txt could not be written: No space left on"):
+        append(path, "new line\n", 4)
+    assert path.read_bytes() == b"old\n"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions are those of Unix")
