@@ -14,7 +14,8 @@ from cli_files import (
     work_offline,
 )
 
-from npvae import evaluate, load_model
+from npvae import InputError, evaluate, load_model
+from npvae.runs import run as runs_run
 
 BAD = {
     "train --data mnits": "did you mean mnist",
@@ -175,3 +176,12 @@ def test_a_model_that_memory_cannot_hold(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr("npvae.runs.run.build_model", too_much)
     assert run("train", "--data", "own.npy", *SMALL, "--out", tmp_path / "run") == 2
     assert_one_clear_message(capsys.readouterr(), "99 GiB")
+
+
+def test_a_device_that_is_not_there_is_refused_before_the_data_are_read(monkeypatch, capsys):
+    def find_none(device):
+        raise InputError(f"there is no {device}")
+
+    monkeypatch.setattr(runs_run, "find_device", find_none)
+    assert run("train", "--data", "nothing.npy", "--device", "cuda") == 2
+    assert_one_clear_message(capsys.readouterr(), "there is no cuda")
