@@ -6,23 +6,11 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from cli_files import SMALL, assert_one_clear_message, python, run, save_files, work_offline
+from cli_files import SMALL, assert_one_clear_message, python, run
 
 from npvae.cli.train import _still_rising
 
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    """A folder with small data; the tests leave it as it is."""
-    folder = tmp_path_factory.mktemp("files")
-    save_files(folder)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch, files):
-    """Every test works in the folder of the files, with no data, no cache and no network."""
-    work_offline(monkeypatch, files, tmp_path)
+pytestmark = pytest.mark.usefixtures("offline")
 
 
 @pytest.mark.parametrize(

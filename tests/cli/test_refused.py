@@ -11,7 +11,6 @@ from cli_files import (
     python,
     run,
     save_files,
-    work_offline,
 )
 
 from npvae import InputError, evaluate, load_model
@@ -111,10 +110,7 @@ def files(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch, files):
-    """Every test works in the folder of the files, with no data, no cache and no network."""
-    work_offline(monkeypatch, files, tmp_path)
+pytestmark = pytest.mark.usefixtures("offline")
 
 
 @pytest.mark.parametrize("line", BAD)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cli_files import SMALL, run, save_files, work_offline
+from cli_files import SMALL, run
 from run_files import differing_bytes, visible
 
 from npvae import Adam, fit
@@ -25,18 +25,7 @@ GIVEN = [
 ]
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    """A folder with small data; the tests leave it as it is."""
-    folder = tmp_path_factory.mktemp("files")
-    save_files(folder)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch, files):
-    """Every test works in the folder of the files, with no data, no cache and no network."""
-    work_offline(monkeypatch, files, tmp_path)
+pytestmark = pytest.mark.usefixtures("offline")
 
 
 def said_of_the_test(output):
