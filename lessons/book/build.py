@@ -60,6 +60,7 @@ def main():
 
     shutil.rmtree(work / "html", ignore_errors=True)  # or a page that is gone would stay
     sphinx = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n"]
+    sphinx += ["-j", "auto"]  # several lessons at once
     sphinx += [] if sys.stdout.isatty() else ["-q"]
     sphinx += ["-d", work / "doctrees", "-D", f"nb_execution_cache_path={work / 'cache'}"]
     code = subprocess.run([*sphinx, source, work / "html"], env=environment(work, args.quick))
@@ -130,6 +131,7 @@ def environment(work, quick):
         "PYTHONPATH": os.pathsep.join(filter(None, course)),
         "IPYTHONDIR": str(work / "ipython"),
         "JUPYTER_PREFER_ENV_PATH": "1",  # this environment's kernel, not one of the user's
+        "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1"),  # for each lesson
         "TQDM_DISABLE": "1",  # no progress bars on paper
         "PYTHONWARNINGS": "ignore:IProgress not found",  # nor in widgets
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",

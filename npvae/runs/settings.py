@@ -10,7 +10,6 @@ made from it. To add a setting, declare it here and use it where it acts.
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from functools import partial
-from inspect import signature
 from typing import Any, NamedTuple
 
 from npvae.autoencoder import CORRUPTIONS
@@ -41,9 +40,7 @@ from npvae.runs.model_file import MOST_DRAWS
 MODELS = ("vae", "autoencoder", "denoising")
 LR_SCHEDULES = ("constant", "stages", "cosine")
 NOISE = {"mask": 0.3, "gaussian": 0.5}  # how much of each corruption, unless it is given
-RATES: dict[str, float] = {
-    name.lower(): signature(cls).parameters["lr"].default for name, cls in OPTIMIZERS.items()
-}  # each optimiser's own learning rate
+RATES: dict[str, float] = {name.lower(): cls().lr for name, cls in OPTIMIZERS.items()}
 OPTIMIZER_NAMES = {name.lower(): name for name in OPTIMIZERS}
 
 
