@@ -130,8 +130,11 @@ def test_a_lesson_has_pictures_formulas_and_its_answers(pages, book, name):
     assert f"{name[:2]} · " in page.prose
     assert [url for tag, url in page.loads if tag == "img"]
     assert "math" in page.classes
-    assert f"answers_{name}.html" in page.links
-    assert f"{name}.html" in pages[book / f"answers_{name}.html"].links
+    if f"answers_{name}" in ANSWERS:
+        assert f"answers_{name}.html" in page.links
+        assert f"{name}.html" in pages[book / f"answers_{name}.html"].links
+    else:
+        assert name == "00_one_page"  # which sets no exercise
 
 
 def test_where_a_lesson_speaks_of_another_it_leads_there(pages, book):
