@@ -8,7 +8,9 @@ from types import SimpleNamespace
 import pytest
 from cli_files import SMALL, assert_one_clear_message, python, run
 
+from npvae.cli import train
 from npvae.cli.train import _still_rising
+from npvae.runs.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("offline")
 
@@ -94,3 +96,17 @@ def test_a_training_that_still_rises_says_how_to_train_longer(tmp_path, capsys):
     [line] = [line for line in capsys.readouterr().out.splitlines() if "to train longer, " in line]
     assert line.endswith(f"npvae train --resume {out} --epochs 4")
     assert run(*line.split("npvae ")[1].split(), "--no-report") == 0
+
+
+def test_a_figure_of_the_test_that_is_not_finite_is_an_error(tmp_path, capsys, monkeypatch):
+    measured = train.measure
+    monkeypatch.setattr(train, "measure", lambda *given: measured(*given) | {"kl": float("inf")})
+    out = tmp_path / "run"
+    assert run("train", "--data", "own.npy", *SMALL, "--no-report", "--out", out) == 2
+    assert_one_clear_message(capsys.readouterr(), "the test part's kl is inf")
+    assert not (out / "metrics.json").exists()
+
+
+def test_a_cosine_is_not_made_longer(tmp_path):
+    settings = Settings(data="own.npy", lr_schedule="cosine")
+    assert train._longer(settings, 4, tmp_path) == "begin another run with --epochs 4"
