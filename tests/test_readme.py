@@ -1,4 +1,4 @@
-"""The README and the guide tell the truth: their Python runs, their files, links and flags exist."""
+"""The README and the guide tell the truth: their Python runs; files, links and flags exist."""
 
 import importlib.util
 import os
@@ -20,7 +20,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "lessons/book/guide").glob("*.md"))
 TEXTS = {path: path.read_text(encoding="utf-8") for path in PAGES}
 README, EVERYTHING = TEXTS[ROOT / "README.md"], "\n".join(TEXTS.values())
 PYTHON = re.compile(r"(?:<!-- ([\w ]+) -->\n)?```python\n(.*?)```", re.DOTALL)
-CODE = {name: code for name, code in PYTHON.findall(EVERYTHING)}
+CODE = dict(PYTHON.findall(EVERYTHING))
 
 VERBS = list(cli.VERBS)
 WITHOUT = {"recipes", "datasets", "gradcheck"}  # which need no argument
