@@ -158,7 +158,7 @@ assert -result.elbo - gap < 135
 # training, that is about 97 on MNIST: less than half of the 206 that knowing only
 # the ink costs, as lesson 03 had hoped. npvae can go all the way: its recipe for
 # the VAE of that table stood at 89.5 after 121 of 3,280 epochs
-# (`npvae train --recipe iwae-paper-vae-1`; the README has the command). On glyphs
+# (`npvae train --recipe iwae-paper-vae-1`; the guide has the command). On glyphs
 # there is nothing to compare with: they are other data, and so another number.
 #
 # ## The small print

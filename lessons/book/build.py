@@ -78,6 +78,9 @@ def gather(source):
     shutil.copytree(BOOK, source, ignore=shutil.ignore_patterns("__pycache__", "style.css"))
     for path in [*LESSONS.glob("*.py"), *LESSONS.glob("*.md")]:
         shutil.copy2(path, source)
+    page = source / "README.md"  # which lies above the book in the repository, and in it here
+    page.write_text(page.read_text("utf-8").replace("](book/", "]("), "utf-8")
+    shutil.copystat(LESSONS / page.name, page)
     (source / "_static").mkdir()
     shutil.copy2(BOOK / "style.css", source / "_static")
     return source
