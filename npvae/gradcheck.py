@@ -50,7 +50,7 @@ class Row:
         return self.worst.error < tolerance
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """What `check` found: true where the gradient is right; printed, a line for each array.
 
@@ -89,7 +89,7 @@ class Report:
         """Largest relative error of any probe."""
         return max(row.worst.error for row in self.rows)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         widths = "{:<24} {:<12} {:>7} {:>7}  {:<20} {:>13} {:>13} {:>8}  {}"
         head = widths.format(
             "array", "shape", "checked", "skipped", "worst at", "by hand", "numeric", "error", ""

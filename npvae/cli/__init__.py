@@ -16,9 +16,15 @@ from npvae.figures import off_screen
 
 VERBS = (
     *("train", "evaluate", "report", "plot", "sample", "reconstruct", "interpolate", "traverse"),
-    *("manifold", "recipes", "datasets", "gradcheck"),
+    *("manifold", "recipes", "datasets", "gradcheck", "completion"),
 )  # each is a file here, and imported when it is asked for
-PRINTED = ("evaluate", "recipes", "datasets", "gradcheck")  # whose result is what they print
+PRINTED = (
+    "evaluate",
+    "recipes",
+    "datasets",
+    "gradcheck",
+    "completion",
+)  # whose result is what they print
 
 FAILED = 1
 BAD_INPUT = 2

@@ -105,6 +105,12 @@ class Dataset:
             f"{self.kind}{classes})"
         )
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the same, the source, and the first examples."""
+        from npvae.datasets.notebook import dataset_html
+
+        return dataset_html(self)
+
     @classmethod
     def from_arrays(
         cls,

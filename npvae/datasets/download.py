@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from npvae.datasets.notebook import progress_bar
 from npvae.errors import DataUnavailableError
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 20.0  # until a mirror answers; between two pieces of a file
@@ -34,13 +35,11 @@ def download(file: str, mirrors: Sequence[str], checksum: str, *, progress: bool
         raise DataUnavailableError(
             f"nowhere, since {error.name} is not installed (pip install {error.name})"
         ) from None
-    from tqdm import tqdm
-
     failures = []
     with TemporaryDirectory(prefix="npvae-") as folder, _quiet(pooch.get_logger()):
         for mirror in mirrors:
             # total=1: pooch asks whether the bar is true, and a bar without a total is not
-            with tqdm(
+            with progress_bar(
                 desc=file,
                 total=1,
                 unit="B",

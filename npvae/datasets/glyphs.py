@@ -14,6 +14,7 @@ import numpy as np
 
 from npvae.datasets import places
 from npvae.datasets.dataset import Dataset, hold_out_last, whole
+from npvae.datasets.notebook import progress_bar
 from npvae.errors import DataError, InputError
 from npvae.parameters import Array
 from npvae.storage.arrays import read_arrays, write_arrays
@@ -117,7 +118,6 @@ def _render(labels: Array, factors: Mapping[str, Array], progress: bool) -> Arra
     """Return (n, 784) uint8 images of these digits, drawn with these factors."""
     from matplotlib.backends.backend_agg import RendererAgg
     from matplotlib.transforms import Affine2D
-    from tqdm import tqdm
 
     outlines, heights, thicknesses = _load_fonts()
     font = factors["font"]
@@ -135,7 +135,9 @@ def _render(labels: Array, factors: Mapping[str, Array], progress: bool) -> Arra
     white = (1.0, 1.0, 1.0)
     gc.set_foreground(white)
     x = np.empty((len(labels), SIDE * SIDE), np.uint8)
-    for i in tqdm(range(len(x)), "drawing glyphs", disable=not progress, unit="", leave=False):
+    for i in progress_bar(
+        range(len(x)), "drawing glyphs", disable=not progress, unit="", leave=False
+    ):
         renderer.clear()
         gc.set_linewidth(pen[i])
         outline = outlines[font[i]][labels[i]]

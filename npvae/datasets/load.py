@@ -2,7 +2,6 @@
 
 import difflib
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from npvae.datasets import places
 from npvae.datasets.dataset import Dataset
 from npvae.datasets.glyphs import N_TEST, N_TRAIN, SIDE, cache_file, load_glyphs
 from npvae.datasets.mnist import FASHION_MNIST, MNIST, load_idx_set
+from npvae.datasets.notebook import shows_progress
 from npvae.datasets.user_data import FORMS, load_own
 from npvae.errors import DataError, DataUnavailableError, InputError
 
@@ -38,7 +38,7 @@ def load_dataset(
         their last 5,000 training images, own data a tenth
     label_column : of a .csv file: name, or number counted from 0; "" for none
     n_train, n_test : of glyphs: how many images to draw, the held-out ones among the first
-    progress : show a progress bar where it takes long and standard error is a terminal
+    progress : show a progress bar where it takes long, on a terminal or in a notebook
 
     Raises
     ------
@@ -57,7 +57,7 @@ def load_dataset(
     (55, 5, 10, (28, 28))
     """
     name = str(name_or_path)
-    progress = progress and sys.stderr.isatty()
+    progress = progress and shows_progress()
     if name != "glyphs" and (n_train, n_test) != (None, None):
         raise InputError(f"n_train and n_test are for glyphs, not for {name}; leave them out")
     if name in NAMES and label_column is not None:

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from npvae.datasets.dataset import chunks
+from npvae.datasets.notebook import progress_bar
 from npvae.errors import DataError
 from npvae.parameters import Array
 from npvae.storage.reading import LIMIT, printable, quote, reading
@@ -51,11 +52,11 @@ def find_range(x: Array, path: str | Path, *, progress: bool = False) -> tuple[f
     >>> find_range(np.array([[3, 1], [2, 5]]), "table.npy")
     (1.0, 5.0)
     """
-    from tqdm import tqdm
-
     low, high = np.inf, -np.inf
     pieces = list(chunks(len(x), x))
-    for piece in tqdm(pieces, "looking through", disable=not progress, leave=False, delay=1):
+    for piece in progress_bar(
+        pieces, "looking through", disable=not progress, leave=False, delay=1
+    ):
         start, part = piece.start, np.asarray(x[piece])
         with np.errstate(invalid="ignore"):
             lowest, highest = float(part.min()), float(part.max())

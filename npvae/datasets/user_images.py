@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from npvae.datasets.notebook import progress_bar
 from npvae.datasets.user_examples import Examples
 from npvae.errors import DataError
 from npvae.parameters import Array
@@ -48,8 +49,6 @@ def read_image_folder(path: str | Path, *, progress: bool = False) -> Examples:
     DataError : there is no image; one is broken, of another size, or far too large; or images lie
         both in the folder and in its sub-folders
     """
-    from tqdm import tqdm
-
     folder = Path(path)
     with reading(folder, "a folder of images", "see that you may read it"):
         files = sorted(_find_images(folder), key=Path.as_posix)  # alike on every platform
@@ -63,7 +62,7 @@ def read_image_folder(path: str | Path, *, progress: bool = False) -> Examples:
             f"{folder} holds images both in sub-folders, whose names are the labels, and outside "
             f"of them, such as {loose.name}; move those into a sub-folder or away"
         )
-    shape = _common_shape(tqdm(files, "comparing sizes", disable=not progress, leave=False))
+    shape = _common_shape(progress_bar(files, "comparing sizes", disable=not progress, leave=False))
     if len(files) * math.prod(shape) > LIMIT:
         raise DataError(
             f"{folder} holds {len(files)} images of shape {shape}, more than the {LIMIT} bytes "
@@ -72,7 +71,9 @@ def read_image_folder(path: str | Path, *, progress: bool = False) -> Examples:
         )
     with reading(folder, "a folder of images", "use fewer or smaller ones, or an .npy file"):
         x = np.empty((len(files), *shape), np.uint8)
-    for i, file in enumerate(tqdm(files, "reading images", disable=not progress, leave=False)):
+    for i, file in enumerate(
+        progress_bar(files, "reading images", disable=not progress, leave=False)
+    ):
         with _open(file) as image:
             image.verify()  # the checksums of a .png, which are not looked at otherwise
         with _open(file) as image:

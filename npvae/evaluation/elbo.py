@@ -31,7 +31,7 @@ class Measurable(Protocol):
         """For x, eps and perhaps y, return the terms of each example."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """Averages over n examples, in nats an example.
 
@@ -54,6 +54,11 @@ class Evaluation:
     active_units: int
     n: int
     bound: float
+
+    def __repr__(self) -> str:
+        terms = f"reconstruction {self.reconstruction:.2f}, KL {self.kl:.2f}"
+        active = f"{self.active_units} of {len(self.kl_per_latent)} latents active"
+        return f"Evaluation(ELBO {self.elbo:.2f}: {terms}, {active}, {self.n:,} examples)"
 
     @property
     def distortion(self) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from npvae.datasets.dataset import Split
+from npvae.datasets.notebook import progress_bar, shows_progress
 from npvae.datasets.preprocessing import Scaling
 from npvae.encoder_decoder import require_examples
 from npvae.errors import InputError
@@ -61,7 +62,7 @@ def log_likelihood(
     seed : of the pixels, the same as for `evaluate`, and of the noise
     memory : bytes that a chunk of draws may take, on top of the model and the data; by default as
         many as make the model's device work well: 8 MiB on the host, 1 GiB on most GPUs
-    progress : show a progress bar, if standard error is a terminal
+    progress : show a progress bar, on a terminal or in a notebook
 
     Returns
     -------
@@ -76,8 +77,6 @@ def log_likelihood(
     ----------
     Burda, Grosse & Salakhutdinov 2015, arXiv:1509.00519, section 5.1.
     """
-    from tqdm import tqdm
-
     require_likelihood(model)
     if require_draws(k) > MOST_DRAWS:
         raise InputError(f"k is {k:.3g}, more than {MOST_DRAWS}; 5000 is usual")
@@ -86,7 +85,8 @@ def log_likelihood(
     memory = model.params.device.working_set if memory is None else memory
     estimates = _estimates(model, split, scaling, require_draws(k), seed, memory)
     log_px, to_host = np.empty(0), model.params.device.to_host
-    with tqdm(total=n, unit="example", disable=None if progress else True, leave=False) as bar:
+    hidden = not (progress and shows_progress())
+    with progress_bar(total=n, unit="example", disable=hidden, leave=False) as bar:
         for estimate in estimates:
             log_px = np.append(log_px, to_host(estimate))
             bar.update(len(estimate))

@@ -5,6 +5,7 @@ from typing import Any
 
 from npvae.datasets import Dataset, Scaling, scaling_for
 from npvae.datasets.dataset import parts_on
+from npvae.datasets.notebook import html_table, progress_bar
 from npvae.encoder_decoder import require_examples
 from npvae.errors import InputError
 from npvae.evaluation.elbo import EVALUATION_SEED, evaluate, require_fitting
@@ -12,6 +13,22 @@ from npvae.optimizers import Optimizer
 from npvae.parameters import Seed
 from npvae.schedules import EarlyStopping, Schedule
 from npvae.training import EpochRecord, Trainer
+
+COLUMNS = ("epoch", "train ELBO", "reconstruction", "KL")
+
+
+class Records(list[EpochRecord]):
+    """The records of a training's epochs: a list, which a notebook shows as a table."""
+
+    def _repr_html_(self) -> str:
+        held_out = any(record.held_out is not None for record in self)
+        rows: list[list[object]] = []
+        for record in self:
+            numbers = [record.train_elbo, record.train_reconstruction, record.train_kl]
+            if held_out:
+                numbers.append(record.held_out.bound)
+            rows.append([record.epoch, *(f"{nats:.2f}" for nats in numbers)])
+        return html_table([*COLUMNS, *["held-out bound"][: int(held_out)]], rows)
 
 
 def trainer_for(
@@ -80,7 +97,7 @@ def fit(
     beta: Schedule | None = None,
     early_stopping: EarlyStopping | None = None,
     progress: bool = False,
-) -> list[EpochRecord]:
+) -> Records:
     """Train a model, and return a record of each epoch.
 
     With early stopping the model ends with the parameters of its best epoch. To look at each epoch
@@ -89,7 +106,8 @@ def fit(
     Parameters
     ----------
     epochs : at least 1
-    progress : whether to show a progress bar on standard error
+    progress : whether to show a progress bar: on standard error, or as a widget of a notebook that
+        has ipywidgets
     others : as for `trainer_for`
 
     Raises
@@ -104,8 +122,6 @@ def fit(
     >>> [record.epoch for record in records]
     [1, 2]
     """
-    from tqdm import tqdm
-
     if epochs < 1:
         raise InputError(f"epochs is {epochs}; choose at least 1")
     if (length := getattr(beta, "epochs", 0)) > epochs:
@@ -124,7 +140,8 @@ def fit(
         beta=beta,
         early_stopping=early_stopping,
     )
-    with tqdm(total=epochs * trainer.steps_per_epoch, disable=not progress, unit="step") as bar:
+    total = epochs * trainer.steps_per_epoch
+    with progress_bar(total=total, disable=not progress, unit="step") as bar:
         while trainer.goes_on(epochs):
             trainer.step()
             bar.update()
@@ -133,4 +150,4 @@ def fit(
                 bar.set_postfix_str(f"epoch {record.epoch}, loss {record.train_loss:.1f}")
     if trainer.best is not None:
         model.params.flat = trainer.best
-    return trainer.records
+    return Records(trainer.records)
