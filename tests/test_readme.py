@@ -23,7 +23,6 @@ PYTHON = re.compile(r"(?:<!-- ([\w ]+) -->\n)?```python\n(.*?)```", re.DOTALL)
 CODE = dict(PYTHON.findall(EVERYTHING))
 
 VERBS = list(cli.VERBS)
-WITHOUT = {"recipes", "datasets", "gradcheck", "completion"}  # which need no argument
 
 PRINTED = {
     "tour": ["epoch 3: train -", "-ELBO ", "VAE: all agree"],
