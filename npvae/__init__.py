@@ -28,7 +28,24 @@ runs             a training with its folder: settings, checkpoints, pictures, re
 cli              the command line
 """
 
+import os
+import signal
+import sys
+from types import FrameType
+
 __version__ = "0.1.0"
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    os._exit(128 + number)
+
+
+# If this is the command `npvae`, Ctrl-C during the imports below ends it without a traceback.
+_program = os.path.basename(sys.argv[0])
+if (
+    _program in ("npvae", "npvae.exe") or (_program == "-m" and "npvae" in sys.orig_argv)
+) and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, _leave)
 
 from npvae.autoencoder import Autoencoder, DenoisingAutoencoder
 from npvae.datasets import Dataset, Pixels, Split, Standardized, scaling_for

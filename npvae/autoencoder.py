@@ -1,13 +1,14 @@
 """The plain autoencoder, x to a code z and back, and the denoising one."""
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 
 import numpy as np
 
-from npvae.encoder_decoder import EncoderDecoder, Loss, Terms
+from npvae.encoder_decoder import DenseOptions, EncoderDecoder, Loss, Terms
 from npvae.errors import InputError
 from npvae.layers import Layer, backward_parameters
-from npvae.parameters import Array, require_batch
+from npvae.parameters import Array, one_thread_at_a_time, require_batch
 
 
 class Autoencoder(EncoderDecoder):
@@ -33,6 +34,14 @@ class Autoencoder(EncoderDecoder):
 
     kind = "autoencoder"
 
+    if TYPE_CHECKING:
+
+        @classmethod
+        def dense(  # type: ignore[override]
+            cls, n_x: int, n_h: int | Sequence[int], n_z: int, **options: Unpack[DenseOptions]
+        ) -> Self: ...
+
+    @one_thread_at_a_time
     def encode(self, x: Array, y: Array | None = None) -> Array:
         """Return the codes z, (B, n_z), of examples x, (B, n_x)."""
         require_batch(x, self.n_x, device=self.params.device)
@@ -54,6 +63,7 @@ class Autoencoder(EncoderDecoder):
         """Return log p(x | z) and the code of each example; every KL is zero."""
         return self._terms(x, x, y)
 
+    @one_thread_at_a_time
     def _loss_and_grad(self, given: Array, x: Array, y: Array | None) -> Loss:
         """Of x, reconstructed from what the encoder is given."""
         z = self.encode(given, y)
@@ -63,6 +73,7 @@ class Autoencoder(EncoderDecoder):
         backward_parameters(self.encoder, dz)
         return Loss(reconstruction, reconstruction, reconstruction * 0)
 
+    @one_thread_at_a_time
     def _terms(self, given: Array, x: Array, y: Array | None) -> Terms:
         z = self.encode(given, y)
         log_px = self.likelihood.log_prob(self.decoder.forward(self.beside(z, y)), x)
@@ -70,6 +81,13 @@ class Autoencoder(EncoderDecoder):
 
 
 CORRUPTIONS = ("mask", "gaussian")
+
+
+class DenoisingOptions(DenseOptions, total=False):
+    """What `DenoisingAutoencoder.dense` takes by name."""
+
+    corruption: str
+    amount: float
 
 
 class DenoisingAutoencoder(Autoencoder):
@@ -113,6 +131,13 @@ class DenoisingAutoencoder(Autoencoder):
             raise InputError(f"amount of {corruption} noise is {amount}; give a number {expected}")
         self.corruption, self.amount = corruption, float(amount)
         super().__init__(encoder, decoder, **others)
+
+    if TYPE_CHECKING:
+
+        @classmethod
+        def dense(  # type: ignore[override]
+            cls, n_x: int, n_h: int | Sequence[int], n_z: int, **options: Unpack[DenoisingOptions]
+        ) -> Self: ...
 
     def draw_noise(self, rng: np.random.Generator, n: int) -> Array:
         """Return what `corrupt` needs for n examples, (n, n_x): uniform or normal draws."""

@@ -1,7 +1,7 @@
 """What every model here is made of: an encoder, a decoder, a likelihood, and one flat vector."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self, TypedDict
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -9,8 +9,8 @@ from numpy.typing import DTypeLike
 from npvae.devices import CPU, Device
 from npvae.errors import InputError
 from npvae.layers import ClipLogvar, Layer, dense_network
-from npvae.likelihoods import Bernoulli, Likelihood, make_likelihood
-from npvae.parameters import Array, Parameters, Seed, require_batch
+from npvae.likelihoods import Likelihood, make_likelihood
+from npvae.parameters import Array, Parameters, Seed, one_thread_at_a_time, require_batch
 
 
 class Loss(NamedTuple):
@@ -46,6 +46,20 @@ class Terms(NamedTuple):
     bound: Array
 
 
+class DenseOptions(TypedDict, total=False):
+    """What `dense` of every model takes by name; a type checker refuses other names."""
+
+    n_y: int
+    activation: str
+    likelihood: str
+    sigma: float | str
+    init: str
+    logvar_range: Sequence[float] | None
+    seed: Seed
+    dtype: DTypeLike
+    device: Device | str
+
+
 class EncoderDecoder:
     """An encoder, a decoder and a likelihood whose numbers lie in one flat vector.
 
@@ -55,7 +69,9 @@ class EncoderDecoder:
     decoder : layer (B, n_z + n_y) -> (B, n_x); logits for the Bernoulli likelihood
     n_x, n_z : numbers in an example and in its code
     n_y : numbers of a condition y that both networks are told, a label's one-hot for instance
-    likelihood : what the decoder's outputs say about x
+    likelihood : what the decoder's outputs say about x: a `Likelihood`, or its name in
+        `likelihoods.LIKELIHOODS`
+    sigma : the standard deviation of a likelihood given by its name, as for `make_likelihood`
     dtype, device : of the parameters; device is "cpu", "cuda", or a `Device`
     """
 
@@ -71,14 +87,15 @@ class EncoderDecoder:
         n_x: int,
         n_z: int,
         n_y: int = 0,
-        likelihood: Likelihood | None = None,
+        likelihood: Likelihood | str = "bernoulli",
+        sigma: float | str = 1.0,
         dtype: DTypeLike = np.float32,
         device: Device | str = CPU,
     ) -> None:
         if not isinstance(n_y, int | np.integer) or n_y < 0:
             raise InputError(f"n_y is {n_y}; give the numbers of a condition, 0 for none")
         self.encoder, self.decoder = encoder, decoder
-        self.likelihood = likelihood or Bernoulli()
+        self.likelihood = make_likelihood(likelihood, sigma)
         self.n_x, self.n_z, self.n_y = n_x, n_z, n_y
         self.config: dict[str, Any] = {}
         self.params = Parameters(
@@ -156,7 +173,8 @@ class EncoderDecoder:
             n_x=n_x,
             n_z=n_z,
             n_y=n_y,
-            likelihood=make_likelihood(likelihood, sigma),
+            likelihood=likelihood,
+            sigma=sigma,
             dtype=dtype,
             device=device,
             **options,
@@ -187,6 +205,7 @@ class EncoderDecoder:
         """What is maximised, in short."""
         return "log p(x|z)"
 
+    @one_thread_at_a_time
     def decode(self, z: Array, y: Array | None = None) -> Array:
         """Return the means of p(x | z), (B, n_x), in the space of x."""
         require_batch(z, self.n_z, "z", self.params.device)

@@ -1,6 +1,7 @@
 """The importance-weighted autoencoder: several draws of z for each example, and a tighter bound."""
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 
 import numpy as np
 
@@ -8,10 +9,17 @@ from npvae.encoder_decoder import Loss, Terms
 from npvae.errors import InputError
 from npvae.gaussian import kl_per_latent, log_mean_exp_and_grad, reparameterize_backward
 from npvae.layers import Layer, backward_parameters
-from npvae.parameters import Array
-from npvae.vae import VAE, require_noise
+from npvae.parameters import Array, one_thread_at_a_time
+from npvae.vae import VAE, VAEOptions, require_noise
 
 OBJECTIVES = ("elbo", "iwae", "dreg")
+
+
+class IWAEOptions(VAEOptions, total=False):
+    """What `IWAE.dense` takes by name."""
+
+    k: int
+    objective: str
 
 
 class IWAE(VAE):
@@ -62,13 +70,20 @@ class IWAE(VAE):
                 "beta and free_bits need the KL as a term of its own, and with several draws it is "
                 "part of each draw's weight; leave them out, or use a VAE"
             )
-        if getattr(others.get("likelihood"), "closed_form", False):
+        self.k, self.objective = require_draws(k), objective
+        super().__init__(encoder, decoder, **others)
+        if getattr(self.likelihood, "closed_form", False):
             raise InputError(
                 "the optimal sigma is that of a batch with one draw for each example; with several "
                 'draws give sigma="learned" or a number'
             )
-        self.k, self.objective = require_draws(k), objective
-        super().__init__(encoder, decoder, **others)
+
+    if TYPE_CHECKING:
+
+        @classmethod
+        def dense(  # type: ignore[override]
+            cls, n_x: int, n_h: int | Sequence[int], n_z: int, **options: Unpack[IWAEOptions]
+        ) -> Self: ...
 
     @property
     def bound_name(self) -> str:
@@ -79,6 +94,7 @@ class IWAE(VAE):
         """Return eps ~ N(0, I), (n, k, n_z), as `loss_and_grad` takes it."""
         return rng.standard_normal(size=(n, self.k, self.n_z), dtype=self.params.dtype.type)
 
+    @one_thread_at_a_time
     def loss_and_grad(self, x: Array, eps: Array, y: Array | None = None) -> Loss:
         """Return -L_k of a batch with its parts, having filled `params.grad` with its gradient.
 
@@ -119,6 +135,7 @@ class IWAE(VAE):
         kl = kl_per_latent(mu, logvar).sum() * (1 / n)
         return Loss(bound.sum() * (-1 / n), log_px.sum() * (-1 / (n * self.k)), kl)
 
+    @one_thread_at_a_time
     def terms(self, x: Array, eps: Array, y: Array | None = None) -> Terms:
         """Return log p(x | z), mean over the draws, the KL of each latent, mu, and L_k."""
         mu, logvar = self.encode(x, y)

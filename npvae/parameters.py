@@ -1,7 +1,9 @@
 """A model's numbers: one flat vector with named views, on one device."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import wraps
+from threading import RLock
+from typing import Any, Concatenate, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -11,6 +13,9 @@ from npvae.devices import CPU, Device, find_device
 from npvae.devices import Array as Array
 from npvae.devices import Seed as Seed
 from npvae.errors import InputError
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def walk(thing: object, name: str = "") -> Iterator[tuple[str, object]]:
@@ -112,6 +117,7 @@ class Parameters:
     ----------
     flat, grad : (size,) float arrays
     values, gradients : the named views of both
+    lock : held while one thread uses the model, see `one_thread_at_a_time`
 
     Raises
     ------
@@ -151,6 +157,7 @@ class Parameters:
 
     def _lend(self) -> None:
         """Give every layer its pieces of `flat` and `grad`, as views."""
+        self.lock = RLock()
         self._values: dict[str, Array] = {}
         self._gradients: dict[str, Array] = {}
         self._lent: list[tuple[object, str, Array]] = []
@@ -180,7 +187,7 @@ class Parameters:
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy begins with; what was assigned to a layer is in it."""
         self._follow()
-        return self.__dict__.copy()
+        return {name: value for name, value in self.__dict__.items() if name != "lock"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Let the layers of a copied model borrow from the copied vector."""
@@ -225,6 +232,23 @@ class Parameters:
     def size(self) -> int:
         """How many numbers there are to learn."""
         return int(self._flat.size)
+
+
+def one_thread_at_a_time(
+    method: Callable[Concatenate[Any, P], R],
+) -> Callable[Concatenate[Any, P], R]:
+    """Make a method of a model wait while another thread uses the same model.
+
+    Layers remember what their backward needs. A forward in another thread, in between, would give
+    the gradient of a mixture of two batches.
+    """
+
+    @wraps(method)
+    def alone(model: Any, *args: P.args, **kwargs: P.kwargs) -> R:
+        with model.params.lock:
+            return method(model, *args, **kwargs)
+
+    return alone  # type: ignore[return-value]
 
 
 _LENDERS: WeakValueDictionary[int, Parameters] = WeakValueDictionary()

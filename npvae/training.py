@@ -154,8 +154,9 @@ class Trainer:
         begin = perf_counter()
         self._follow_schedules()
         x, eps, *y = self._draw_batch()
-        loss = self.model.loss_and_grad(x, eps, *y)
-        self.optimizer.step(self.model.params)
+        with self.model.params.lock:  # who samples in another thread waits for the update
+            loss = self.model.loss_and_grad(x, eps, *y)
+            self.optimizer.step(self.model.params)
         self._count(loss, perf_counter() - begin)
         return loss
 

@@ -1,10 +1,11 @@
 """The variational autoencoder: x to a distribution over z, a draw of it, and back."""
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 
 import numpy as np
 
-from npvae.encoder_decoder import EncoderDecoder, Loss, Terms
+from npvae.encoder_decoder import DenseOptions, EncoderDecoder, Loss, Terms
 from npvae.errors import InputError
 from npvae.gaussian import (
     kl_and_grad,
@@ -14,7 +15,14 @@ from npvae.gaussian import (
     reparameterize_backward,
 )
 from npvae.layers import Layer, backward_parameters
-from npvae.parameters import Array, Seed, require_batch
+from npvae.parameters import Array, Seed, one_thread_at_a_time, require_batch
+
+
+class VAEOptions(DenseOptions, total=False):
+    """What `VAE.dense` takes by name."""
+
+    beta: float
+    free_bits: float
 
 
 class VAE(EncoderDecoder):
@@ -64,11 +72,19 @@ class VAE(EncoderDecoder):
         self.beta, self.free_bits = require_beta(beta), float(free_bits)
         super().__init__(encoder, decoder, **others)
 
+    if TYPE_CHECKING:
+
+        @classmethod
+        def dense(  # type: ignore[override]
+            cls, n_x: int, n_h: int | Sequence[int], n_z: int, **options: Unpack[VAEOptions]
+        ) -> Self: ...
+
     @property
     def bound_name(self) -> str:
         """What the bound is called."""
         return "ELBO"
 
+    @one_thread_at_a_time
     def encode(self, x: Array, y: Array | None = None) -> tuple[Array, Array]:
         """Return mu and logvar of q(z | x), (B, n_z) each, for examples x, (B, n_x)."""
         require_batch(x, self.n_x, device=self.params.device)
@@ -83,6 +99,7 @@ class VAE(EncoderDecoder):
         require_noise(eps, mu.shape)
         return self.decode(reparameterize(mu, logvar, eps), y)
 
+    @one_thread_at_a_time
     def sample(self, n: int, rng: Seed = 0, *, draw: bool = False, y: Array | None = None) -> Array:
         """Return n new examples, (n, n_x): z drawn from the prior, then the means of p(x | z).
 
@@ -101,6 +118,7 @@ class VAE(EncoderDecoder):
         """Return eps ~ N(0, I), (n, n_z), as `loss_and_grad` takes it."""
         return rng.standard_normal(size=(n, self.n_z), dtype=self.params.dtype.type)
 
+    @one_thread_at_a_time
     def loss_and_grad(self, x: Array, eps: Array, y: Array | None = None) -> Loss:
         """Return the loss of a batch with its parts, having filled `params.grad` with its gradient.
 
@@ -151,6 +169,7 @@ class VAE(EncoderDecoder):
         """Which latents paid for their KL: where that changes there is no derivative."""
         return self.pays if self.free_bits else np.zeros(0, bool)
 
+    @one_thread_at_a_time
     def terms(self, x: Array, eps: Array, y: Array | None = None) -> Terms:
         """Return log p(x | z), the KL of each latent, mu and the ELBO, for each example."""
         mu, logvar = self.encode(x, y)
@@ -159,6 +178,7 @@ class VAE(EncoderDecoder):
         log_px, kl = self.likelihood.log_prob(outputs, x), kl_per_latent(mu, logvar)
         return Terms(log_px, kl, mu, log_px - kl.sum(axis=1))
 
+    @one_thread_at_a_time
     def log_weights(
         self, x: Array, mu: Array, logvar: Array, eps: Array, y: Array | None = None
     ) -> Array:

@@ -10,7 +10,7 @@ from npvae.autoencoder import Autoencoder, DenoisingAutoencoder
 from npvae.encoder_decoder import hidden_sizes
 from npvae.errors import InputError
 from npvae.iwae import IWAE
-from npvae.layers import ClipLogvar, Dense, Sequential, Tanh
+from npvae.layers import ClipLogvar, Dense, Sequential, Tanh, dense_network
 from npvae.likelihoods import Gaussian
 from npvae.vae import VAE
 
@@ -186,3 +186,45 @@ def test_what_is_no_batch_of_floats_is_named_by_every_model(model, method, x):
     given = (x, noise) if method in ("loss_and_grad", "terms") else (x,)
     with pytest.raises(InputError, match=r"^x "):
         getattr(model, method)(*given)
+
+
+def layers_of(*sizes):
+    return dense_network(list(sizes), "tanh", np.random.default_rng(0), "glorot")
+
+
+def test_a_likelihood_may_be_given_by_its_name():
+    model = VAE(
+        layers_of(4, 3, 4), layers_of(2, 3, 4), n_x=4, n_z=2, likelihood="gaussian", sigma=0.3
+    )
+    assert (type(model.likelihood), model.likelihood.sigma) == (Gaussian, 0.3)
+    unnamed = VAE(layers_of(4, 4), layers_of(2, 4), n_x=4, n_z=2, likelihood="gaussian")
+    by_dense = VAE.dense(4, (), 2, likelihood="gaussian")
+    assert unnamed.likelihood.sigma == by_dense.likelihood.sigma == Gaussian().sigma
+
+
+@pytest.mark.parametrize("likelihood", ["gausian", None, 3, Gaussian])
+def test_what_is_not_a_likelihood_is_refused(likelihood):
+    with pytest.raises(InputError, match="bernoulli, gaussian, laplace"):
+        VAE(layers_of(4, 4), layers_of(2, 4), n_x=4, n_z=2, likelihood=likelihood)
+
+
+def test_the_optimal_sigma_by_name_is_refused_with_several_draws():
+    with pytest.raises(InputError, match="one draw"):
+        IWAE(layers_of(4, 4), layers_of(2, 4), n_x=4, n_z=2, likelihood="gaussian", sigma="optimal")
+
+
+def test_a_type_checker_knows_the_options_of_dense(tmp_path):
+    api = pytest.importorskip("mypy.api")
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from npvae import IWAE, VAE, Autoencoder, DenoisingAutoencoder\n"
+        "VAE.dense(4, 3, 2, beta=2.0, sigma='learned', seed=1)\n"
+        "IWAE.dense(4, 3, 2, k=5, objective='dreg')\n"
+        "DenoisingAutoencoder.dense(4, 3, 2, amount=0.3)\n"
+        "VAE.dense(4, 3, 2, betta=2.0)\n"
+        "IWAE.dense(4, 3, 2, objectiv='dreg')\n"
+        "Autoencoder.dense(4, 3, 2, beta=2.0)\n"
+    )
+    said = api.run(["--follow-imports=silent", "--cache-dir", str(tmp_path), str(program)])[0]
+    found = {line.split(":")[1] for line in said.splitlines() if "error" in line and ":" in line}
+    assert found == {"5", "6", "7"}, said

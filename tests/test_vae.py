@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -232,3 +233,28 @@ def test_own_parts():
 def test_bad_input(use, words):
     with pytest.raises(InputError, match=words):
         use(make(VAE))
+
+
+@pytest.mark.parametrize("cls", [VAE, IWAE, Autoencoder])
+def test_another_thread_waits_for_a_gradient_at_work(cls):
+    """Between a forward and its backward the layers remember one batch, which nobody replaces."""
+    model, x = make(cls), batch()[0]
+    eps = model.draw_noise(np.random.default_rng(0), len(x))
+    model.loss_and_grad(x, eps)
+    expected = model.params.grad.copy()
+    others = [lambda: model.encode(x[:2]), lambda: model.decode(np.zeros((3, 2)))]
+    others += [lambda: model.sample(3)] if cls is not Autoencoder else []
+    threads, backward = [Thread(target=other, daemon=True) for other in others], None
+
+    def backward_while_others_ask(dy):
+        for thread in threads:
+            thread.start()
+            thread.join(0.2)
+        return backward(dy)
+
+    backward, model.decoder.backward = model.decoder.backward, backward_while_others_ask
+    model.loss_and_grad(x, eps)
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+    np.testing.assert_array_equal(model.params.grad, expected)

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
@@ -9,7 +10,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NoReturn
 
-from npvae import __version__
+from npvae import __version__, _leave
 from npvae.cli import printing
 from npvae.errors import NpvaeError
 from npvae.figures import off_screen
@@ -101,6 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         del os.environ[name]  # the bars are npvae's, and an odd value would end a training
     verb = None
     try:
+        if signal.getsignal(signal.SIGINT) is _leave:  # the imports are over
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         with warnings.catch_warnings():
             if "PYTHONWARNINGS" in os.environ:  # a library's warning is no reason to end either
                 warnings.simplefilter("default")

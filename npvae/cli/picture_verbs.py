@@ -1,6 +1,7 @@
 """What the verbs that draw a picture share: where it goes, and labels given by name."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,7 +78,7 @@ def require_free(out: Path, folder: RunFolder, data: str | None = None) -> None:
     if out.name.lower() in OWN_FILES and (out.parent / "config.json").exists():
         raise InputError(f"--out {out}: this file belongs to the run itself; choose another name")
     for place in (folder.settings().data, data):
-        if place and place not in NAMES and _is_within(out, Path(place).expanduser()):
+        if place and place not in NAMES and _is_within(out, Path(os.path.expanduser(place))):
             raise InputError(f"--out {out}: these are the data of the run; choose another name")
 
 

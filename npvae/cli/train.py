@@ -73,13 +73,13 @@ def run(options: argparse.Namespace) -> int:
     start = perf_counter()
     given = {name: value for name, value in vars(options).items() if name in SETTINGS}
     if "resume" not in options:
-        opened = begin(given, getattr(options, "out", None))
+        opened = begin(given, getattr(options, "out", None), progress=not options.quiet)
     elif "out" in options:
         raise InputError(
             "--out: a run is resumed in its own folder, --resume; leave one of them out"
         )
     else:
-        opened = resume(options.resume, given)
+        opened = resume(options.resume, given, progress=not options.quiet)
     with (
         opened as run,
         saying_how_to_go_on(run.folder),

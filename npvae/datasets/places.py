@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from tempfile import gettempdir
 
 VARIABLE = "NPVAE_DATA"
 
@@ -10,13 +11,17 @@ def cache_folder() -> Path:
     """Return the folder where npvae keeps what it has downloaded or drawn; it may not exist yet.
 
     It is where the platform wants such files: below `~/.cache` on Linux, `~/Library/Caches` on
-    macOS, `%LOCALAPPDATA%` on Windows.
+    macOS, `%LOCALAPPDATA%` on Windows. For a user without a home directory, as in some containers,
+    it is in the folder for temporary files.
     """
     try:
-        import pooch
-    except ImportError:  # a clone that runs without being installed
-        return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "npvae"
-    return Path(pooch.os_cache("npvae"))
+        try:
+            import pooch
+        except ImportError:  # a clone that runs without being installed
+            return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "npvae"
+        return Path(pooch.os_cache("npvae"))
+    except RuntimeError:
+        return Path(gettempdir()) / "npvae"
 
 
 def data_folders(name: str) -> list[Path]:
@@ -26,5 +31,5 @@ def data_folders(name: str) -> list[Path]:
     then the one below the cache folder.
     """
     named = os.environ.get(VARIABLE)
-    roots = [Path(named).expanduser()] if named else []
+    roots = [Path(os.path.expanduser(named))] if named else []
     return [root / name for root in [*roots, cache_folder()]]

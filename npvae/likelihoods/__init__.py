@@ -38,17 +38,26 @@ SIGMAS = tuple(dict.fromkeys(how for cls in LIKELIHOODS.values() for how in cls.
 """What may stand for a number: how sigma is found."""
 
 
-def make_likelihood(name: str, sigma: float | str = 1.0) -> Likelihood:
-    """Return the likelihood of that name.
+def make_likelihood(name: str | Likelihood, sigma: float | str = 1.0) -> Likelihood:
+    """Return the likelihood of that name; a likelihood itself is returned as it is.
 
     Parameters
     ----------
-    name : a name in `LIKELIHOODS`
+    name : a name in `LIKELIHOODS`, or a likelihood
     sigma : its standard deviation where it has one: a number or, for the gaussian, "learned" (by
-        gradient) or "optimal" (in closed form)
+        gradient) or "optimal" (in closed form); ignored if a likelihood is given
+
+    Raises
+    ------
+    InputError : if there is no such likelihood, or it has no such sigma
     """
-    if name not in LIKELIHOODS:
-        raise InputError(f"likelihood is {name!r}; choose from {', '.join(LIKELIHOODS)}")
+    if not isinstance(name, str) and hasattr(name, "loss_and_grad"):
+        return name
+    if not isinstance(name, str) or name not in LIKELIHOODS:
+        raise InputError(
+            f"likelihood is {name!r}; choose from {', '.join(LIKELIHOODS)}, or give an object with "
+            "the methods of a Likelihood"
+        )
     cls = LIKELIHOODS[name]
     if isinstance(sigma, str) and sigma not in cls.sigmas:
         ways = [f"{other} ({', '.join(o.sigmas)})" for other, o in LIKELIHOODS.items() if o.sigmas]

@@ -26,13 +26,14 @@ LEAST_UPDATES, LEAST_BATCH = 1000, 8  # unless something else is asked for
 MOST_PARAMETERS = 1 << 30  # with gradient and Adam's averages they would take 16 GiB
 
 
-def load_data(settings: Settings) -> Dataset:
+def load_data(settings: Settings, *, progress: bool = True) -> Dataset:
     """Load the dataset that the settings name."""
     return load_dataset(
         settings.data,
         seed=settings.seed,
         validation=settings.validation,
         label_column=settings.label_column,
+        progress=progress,
     )
 
 

@@ -251,7 +251,7 @@ class RunFolder:
         stopping = build_schedules(self.settings())["early_stopping"]
         if done == asked or stopping is None:
             return done == asked
-        tested = read_metrics(self / "metrics.json").get("epochs")
+        tested = self.metrics_of(self.load_model().model).get("epochs")
         return stopping.is_over(self._bounds()) and tested == done
 
     def best_epoch(self) -> int | None:
@@ -267,14 +267,15 @@ class RunFolder:
         """Return how many epochs are done, and how many were asked for."""
         return len(self.history().get("epoch", [])), self.settings().epochs
 
-    def load_data(self, place: str | None = None) -> Dataset:
+    def load_data(self, place: str | None = None, *, progress: bool = True) -> Dataset:
         """Load the data of the run again, and refuse data that have changed since.
 
         Parameters
         ----------
         place : where one's own data are now, if they are no longer where they were
+        progress : as for `load_dataset`
         """
-        return load_same_data(self.path, self.settings(), place)
+        return load_same_data(self.path, self.settings(), place, progress=progress)
 
 
 def resume_command(path: Path) -> str:

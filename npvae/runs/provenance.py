@@ -18,13 +18,16 @@ from npvae.storage.reading import quote
 PARTS = ("train", "validation", "test")
 
 
-def load_same_data(folder: Path, settings: Settings, place: str | None) -> Dataset:
+def load_same_data(
+    folder: Path, settings: Settings, place: str | None, *, progress: bool = True
+) -> Dataset:
     """Return the data of the run in a folder.
 
     Parameters
     ----------
     settings : of the run
     place : where one's own data are now, if they are no longer where they were
+    progress : as for `load_dataset`
 
     Raises
     ------
@@ -38,7 +41,7 @@ def load_same_data(folder: Path, settings: Settings, place: str | None) -> Datas
             "say with --data where they are now"
         )
     try:
-        dataset = load_data(settings)
+        dataset = load_data(settings, progress=progress)
     except InputError as error:
         if place is not None:
             raise

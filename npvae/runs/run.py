@@ -61,13 +61,16 @@ class Run:
 
 
 @contextmanager
-def begin(given: Mapping[str, Any], out: str | Path | None = None) -> Iterator[Run]:
+def begin(
+    given: Mapping[str, Any], out: str | Path | None = None, *, progress: bool = True
+) -> Iterator[Run]:
     """Begin a run in a new folder, and keep every other process out of it while the block runs.
 
     Parameters
     ----------
     given : settings by name; the others have their defaults, or those of `given["recipe"]`
     out : the folder; None for the next free one under runs/
+    progress : as for `load_dataset`
 
     Raises
     ------
@@ -83,10 +86,10 @@ def begin(given: Mapping[str, Any], out: str | Path | None = None) -> Iterator[R
     if "data" in given:
         settings = Settings(**given)
         with _naming_the_recipe(settings):
-            dataset = load_data(settings)
+            dataset = load_data(settings, progress=progress)
     else:  # MNIST, else glyphs, saying which and why
         asked = {key: given[key] for key in ("seed", "validation") if key in given}
-        dataset, reason = default_dataset(**asked)
+        dataset, reason = default_dataset(**asked, progress=progress)
         settings = Settings(**given, data=dataset.name)
         remarks.append(reason)
     with _naming_the_recipe(settings):
@@ -102,13 +105,14 @@ def begin(given: Mapping[str, Any], out: str | Path | None = None) -> Iterator[R
 
 
 @contextmanager
-def resume(path: str | Path, given: Mapping[str, Any]) -> Iterator[Run]:
+def resume(path: str | Path, given: Mapping[str, Any], *, progress: bool = True) -> Iterator[Run]:
     """Take a run up where its last checkpoint stands, or at its beginning if there is none.
 
     Parameters
     ----------
     path : its folder
     given : settings by name, among those that may change
+    progress : as for `load_dataset`
 
     Raises
     ------
@@ -125,7 +129,7 @@ def resume(path: str | Path, given: Mapping[str, Any]) -> Iterator[Run]:
     with folder.locked():
         before = folder.settings()
         checkpoint = folder.read_checkpoint(before)
-        dataset = folder.load_data(given.get("data"))
+        dataset = folder.load_data(given.get("data"), progress=progress)
         asked = replace(before, **given)
         _require_same_patience(folder, before, asked)
         settings = before if asked == before else resolve(asked, dataset)

@@ -1,6 +1,7 @@
 """`npvae train --patience`: what is kept, and that a run stopped within it ends alike."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,16 @@ def test_a_run_stopped_by_ctrl_c_leaves_the_same_files(bounds, monkeypatch, upda
     assert resume("run") == 0
     assert RunFolder(Path("run")).has_ended()
     require_same("never", "run")
+
+
+def test_the_figures_of_another_run_do_not_say_that_this_one_has_ended(bounds, monkeypatch):
+    bounds(*BOUNDS)
+    assert begin("other", "--seed", "1") == 0
+    bounds(*BOUNDS)
+    stop_after(monkeypatch, 12)
+    assert begin("run") == 130
+    shutil.copy("other/metrics.json", "run")
+    assert not RunFolder(Path("run")).has_ended()
 
 
 def test_ctrl_c_in_the_last_update_of_the_last_epoch(bounds, monkeypatch):

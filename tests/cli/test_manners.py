@@ -10,6 +10,7 @@ from cli_files import SMALL, assert_one_clear_message, python, run
 
 from npvae.cli import train
 from npvae.cli.train import _still_rising
+from npvae.datasets import load_dataset
 from npvae.runs.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("offline")
@@ -110,3 +111,28 @@ def test_a_figure_of_the_test_that_is_not_finite_is_an_error(tmp_path, capsys, m
 def test_a_cosine_is_not_made_longer(tmp_path):
     settings = Settings(data="own.npy", lr_schedule="cosine")
     assert train._longer(settings, 4, tmp_path) == "begin another run with --epochs 4"
+
+
+def test_ctrl_c_during_the_imports_leaves_no_traceback(tmp_path):
+    slow = tmp_path / "numpy"
+    slow.mkdir()
+    interrupted = "import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(20)"
+    (slow / "__init__.py").write_text(interrupted)
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    done = python("datasets", env=os.environ | {"PYTHONPATH": path})
+    assert (done.returncode, done.stderr) == (130, "")
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_quiet_shows_no_bar_of_the_data_either(tmp_path, monkeypatch, quiet):
+    asked = []
+
+    def spy(*args, progress=True, **options):
+        asked.append(progress)
+        return load_dataset(*args, progress=progress, **options)
+
+    monkeypatch.setattr("npvae.runs.building.load_dataset", spy)
+    out, flags = tmp_path / "run", ["--quiet"] if quiet else []
+    assert run("train", "--data", "own.npy", *SMALL, "--no-report", "--out", out, *flags) == 0
+    assert run("train", "--resume", out, "--no-report", *flags) == 0
+    assert asked == [not quiet, not quiet]

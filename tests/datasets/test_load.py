@@ -1,10 +1,12 @@
+import os
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
 
-from npvae.datasets import NAMES, catalogue, default_dataset, load_dataset
+from npvae.datasets import NAMES, catalogue, default_dataset, load_dataset, places
 from npvae.datasets import glyphs as glyph_module
 from npvae.datasets import load as module
 from npvae.datasets import mnist as mnist_module
@@ -143,3 +145,11 @@ def test_importing_stays_light():
     code = f"import npvae.datasets, sys; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_user_without_a_home_directory_has_a_cache_folder(monkeypatch, tmp_path):
+    for name in ("HOME", "USERPROFILE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as where nobody is known
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert places.cache_folder() == tmp_path / "npvae"
