@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from npvae.datasets.user_examples import Examples, find_range
+from npvae.datasets.user_examples import Examples, find_range, remark_on_dark_pixels
 from npvae.errors import DataError
 from npvae.parameters import Array
 from npvae.storage.arrays import MappedArray, read_array, read_arrays
@@ -160,12 +160,10 @@ def _picture(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def _remarks_on_bytes(shape: tuple[int, ...], high: float) -> tuple[str, ...]:
     """Return what looks odd about pixels stored as bytes."""
-    remarks = []
+    remarks = [*remark_on_dark_pixels(high)]
     if _picture(shape) != shape and len(shape) == 1:
         side = math.isqrt(shape[0])
         remarks.append(f"{shape[0]} bytes a row, taken for {side} x {side} pixels.")
-    if high <= 1:
-        remarks.append("No pixel is above 1 of 255: if 1 means white, save them as bool.")
     if len(shape) == 3 and shape[0] in (1, 3) and shape[2] not in (1, 3, 4):
         remarks.append(
             f"Images of {shape[0]} x {shape[1]} pixels with {shape[2]} channels? If the channels "

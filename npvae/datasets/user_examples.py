@@ -72,6 +72,13 @@ def find_range(x: Array, path: str | Path, *, progress: bool = False) -> tuple[f
     return low, high
 
 
+def remark_on_dark_pixels(high: float) -> tuple[str, ...]:
+    """Say that pixels, 0 to 255, are all black or nearly so, if `high` is the brightest."""
+    if high > 1:
+        return ()
+    return ("No pixel is above 1 of 255: if 1 means white, save them as bool, or as 0 and 255.",)
+
+
 def require_memory(n: int, width: int, path: str | Path) -> None:
     """Refuse n text labels of `width` bytes each, if together they take more than `LIMIT` / 4.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from npvae.datasets.notebook import progress_bar
-from npvae.datasets.user_examples import Examples
+from npvae.datasets.user_examples import Examples, remark_on_dark_pixels
 from npvae.errors import DataError
 from npvae.parameters import Array
 from npvae.storage.reading import LIMIT, open_regular, reading
@@ -24,7 +24,7 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")  # and no other, whateve
 GREY, DEEP = {"1", "L", "LA", "La"}, {"I", "F"}
 BITS_OF_PNG = 24  # the place of the byte that says how many bits a channel has
 BITS_OF_TIFF = 258  # the tag that says so
-ORIENTATION = 274  # the EXIF tag; from 5 on, rows and columns change places
+ORIENTATION = 274  # the EXIF tag; from 5 to 8, rows and columns change places
 
 
 def read_image_folder(path: str | Path, *, progress: bool = False) -> Examples:
@@ -79,7 +79,8 @@ def read_image_folder(path: str | Path, *, progress: bool = False) -> Examples:
         with _open(file) as image:
             x[i] = _pixels(image, grey=len(shape) == 2)
     labels = np.array(names, dtype=np.str_) if all(labelled) else None
-    return Examples(x.reshape(len(x), -1), shape, "pixels", labels)
+    remarks = remark_on_dark_pixels(x.max())
+    return Examples(x.reshape(len(x), -1), shape, "pixels", labels, remarks=remarks)
 
 
 def _find_images(folder: Path) -> Iterator[Path]:
@@ -155,7 +156,7 @@ def _upright_size(image: "Image") -> tuple[int, int]:
     """Return width and height once the image is turned upright; Pillow itself turns a TIFF."""
     if image.format == "TIFF" or "exif" not in image.info:
         return image.size
-    turned = image.getexif().get(ORIENTATION, 1) >= 5
+    turned = image.getexif().get(ORIENTATION) in (5, 6, 7, 8)
     return image.size[::-1] if turned else image.size
 
 

@@ -5,26 +5,31 @@ import io
 import math
 import re
 from array import array
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 
-from npvae.datasets.user_examples import Examples, require_memory
+from npvae.datasets.user_examples import Examples, remark_on_dark_pixels, require_memory
 from npvae.errors import DataError, InputError
 from npvae.parameters import Array
 from npvae.storage.reading import LIMIT, open_regular, printable, quote, reading
 
-LABEL_NAMES = ("label", "class", "target", "y")
+LABEL_NAMES = ("label", "labels", "class", "target", "y")
 MISSING = ("", "na", "n/a", "nan", "null", "none", "?")
 PIXEL_NAME = re.compile(r"pixel_?\d+|\d+x\d+", re.IGNORECASE)  # as in Kaggle's MNIST files
-INDEX_NAME = re.compile(r"|unnamed: \d+|index|id", re.IGNORECASE)  # "" and such by pandas
+NO_NAME = re.compile(r"|unnamed: \d+", re.IGNORECASE)  # as pandas writes an index
+INDEX_NAME = re.compile(rf"{NO_NAME.pattern}|index|id", re.IGNORECASE)
 DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+(e[-+]?\d+)?", re.IGNORECASE)
+WHOLE = re.compile(r"[-+]?\d+")
+PADDED = re.compile(r",[-+]?0\d")  # 05, such as a decimal comma leaves behind in 1,05
 LIKE_A_NUMBER = re.compile(r"[-+]?[.,]?\d")  # how a number begins, also one with a typing error
 SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # the first line of some of Excel's files
 LARGEST = 4 * LIMIT  # bytes; an .npy file may have any size
 FEWEST_COUNTED = 10  # rows that count 0, 1, 2, ... by no accident
+FEWEST_NAMES = 3  # and columns
 LONGEST_LINE = 1 << 20  # characters of the first line that are searched for the delimiter
 
 
@@ -37,11 +42,13 @@ def read_table(path: str | Path, *, label_column: str | int | None = None) -> Ex
     - The first line is a header if none of its cells is a number (a label column given by its
       number aside). Names 0, 1, 2, ... may stand beside that of the labels. A line with numbers
       and other text is refused: it may be a header, or a row with a typing error.
-    - A first column without a name, or called index or id, that counts 0, 1, 2, ... or 1, 2, 3, ...
-      is an index, as pandas writes it, and is left out.
+      So is a line of whole numbers that counts 0, 1, 2, ... or 1, 2, 3, ..., or whose columns hold
+      no other whole number: pandas writes such headers for columns without names.
+    - A column without a name, or called index or id, that counts upwards by one is an index, as
+      pandas writes it, and is left out. Other columns that count are kept, and a remark names them.
     - The label column is the one that `label_column` names or counts from 0 (-1 is the last); else
-      the one that the header calls label, class, target or y; else there is none. Labels may be
-      text. `label_column=""` says that there is none, and "4" means 4.
+      the one that the header calls label, labels, class, target or y; else there is none. Labels
+      may be text. `label_column=""` says that there is none, and "4" means 4.
     - A cell that is empty or reads NA, N/A, NaN, null, none or ? is missing, which is an error that
       names its line: npvae does not guess at values.
     - A table holds real numbers, except where every column is called pixel0, pixel1, ... or 1x1,
@@ -76,8 +83,7 @@ class _Reader:
         header = self._has_header(first)
         label = self._find_label(first, header)
         self.names = first if header else [str(column) for column in range(len(first))]
-        twice = {name: None for name in self.names if name and self.names.count(name) > 1}
-        for name in twice:
+        for name in [name for name, n in Counter(self.names).items() if name and n > 1][:1]:
             raise DataError(
                 f"{self.path}, line {number}: several columns are called {quote(repr(name))}; "
                 "give each a name of its own"
@@ -88,13 +94,20 @@ class _Reader:
         labels: list[str] = []
         if not header:
             self._add(number, first, label, values, labels)
+        numbers = first if label is None else first[:label] + first[label + 1 :]
+        like_years = not header and all(map(WHOLE.fullmatch, numbers))
         for number, cells in lines:
             self._add(number, cells, label, values, labels)
+            like_years = like_years and not any(map(WHOLE.fullmatch, cells))
+        if like_years and len(values) > len(numbers):
+            raise self._header_or_row(
+                first.index(numbers[0]), numbers[0], "is whole, as no other here"
+            )
         names = [printable(name) for column, name in enumerate(self.names) if column != label]
         x = np.frombuffer(values, np.float64).reshape(-1, len(names))
         remarks: tuple[str, ...] = ()
-        if label != 0 and len(x):
-            x, names, remarks = self._without_index(x, names, header)
+        if len(x):
+            x, names, remarks = self._without_index(x, names)
         examples = self._understand(x, names if header else [])
         examples.remarks += remarks
         if label is not None:
@@ -115,45 +128,52 @@ class _Reader:
             str(k) for k in range(numbers[0] == "1", len(numbers) + (numbers[0] == "1"))
         ]
         if not texts:
+            if counted and first[0] != "" and len(numbers) >= FEWEST_NAMES:
+                raise self._header_or_row(first.index(numbers[0]), numbers[0], "begins a count")
             return counted and first[0] == ""  # as pandas writes it
         labels = {name for name in texts if name.lower() in LABEL_NAMES} | {self.label_column}
         mistyped = all(
             LIKE_A_NUMBER.match(text) and not PIXEL_NAME.fullmatch(text) for text in texts
         )
         if mistyped or (numbers and not (counted and set(texts) <= labels)):
-            raise DataError(
-                f"{self.path}, line {self.top}, column {first.index(texts[0])} (counted from 0): "
-                f"{quote(repr(texts[0]))} is not a number, and the line may be a header or a row. "
-                "If it is a header, give every column a name that does not look like a number; if "
-                "it is a row, mend the cell or, if that column holds the labels, give its number "
-                "in label_column (--label-column)"
-            )
+            raise self._header_or_row(first.index(texts[0]), texts[0], "is not a number")
         return True
 
+    def _header_or_row(self, column: int, cell: str, why: str) -> DataError:
+        """Return the error about a first line that may be a header or a row."""
+        return DataError(
+            f"{self.path}, line {self.top}, column {column} (counted from 0): {quote(repr(cell))} "
+            f"{why}, and the line may be a header or a row. If it is a header, give every column a "
+            "name that does not look like a number; if it is a row, mend the cell (write 1 as 1.0 "
+            "where it is a number) or, if that column holds the labels, give its number in "
+            "label_column (--label-column)"
+        )
+
     def _without_index(
-        self, x: Array, names: list[str], header: bool
+        self, x: Array, names: list[str]
     ) -> tuple[Array, list[str], tuple[str, ...]]:
-        """Return the columns without an index in the first place, and a remark that says so."""
-        start = x[0, 0]
-        counts = start in (0, 1) and np.array_equal(x[:, 0], np.arange(start, start + len(x)))
-        if not header:
-            odd = counts and len(x) >= FEWEST_COUNTED
-            remark = "The first column counts 0, 1, 2, ...: if it is an index, leave it out."
-            return x, names, (remark,) if odd else ()
-        if not INDEX_NAME.fullmatch(names[0]):
-            return x, names, ()
-        if not counts:
-            if names[0].lower() in ("index", "id"):
-                return x, names, ()
-            raise DataError(
-                f"{self.path}, line {self.top}, column 0 (counted from 0): it has no name of its "
-                "own, as an index that pandas writes; save the table with index=False or, if the "
-                "column is one of the data, give it a name"
-            )
-        if len(names) == 1:
+        """Return the columns without those that are an index, and a remark on each that counts."""
+        remarks, left_out = [], []
+        for column, name in enumerate(names):
+            first, counts = x[0, column], _counts(x[:, column])
+            shown = f"The column {quote(repr(name))}"
+            if INDEX_NAME.fullmatch(name) and counts:
+                left_out.append(column)
+                remarks.append(f"{shown} is an index and was left out.")
+            elif NO_NAME.fullmatch(name):
+                raise DataError(
+                    f"{self.path}, line {self.top}, column {column} (counted from 0): it has no "
+                    "name of its own, as an index that pandas writes; save the table with "
+                    "index=False or, if the column is one of the data, give it a name"
+                )
+            elif counts and len(x) >= FEWEST_COUNTED:
+                remarks.append(f"{shown} counts from {first:g} on: if it is an index, drop it.")
+        if len(left_out) == len(names):
             raise DataError(f"{self.path} has no column but an index; expected numbers, too")
-        remark = f"The first column, {quote(repr(names[0]))}, is an index and was left out."
-        return x[:, 1:].copy(), names[1:], (remark,)
+        if left_out:
+            x = np.delete(x, left_out, axis=1)
+            names = [name for column, name in enumerate(names) if column not in left_out]
+        return x, names, tuple(remarks)
 
     def _find_label(self, first: Sequence[str], header: bool) -> int | None:
         wanted = self.label_column
@@ -193,7 +213,8 @@ class _Reader:
             if np.array_equal(as_bytes, x):
                 size = " x ".join(map(str, shape))
                 remark = f"{x.shape[1]} columns of pixels, taken for images of {size}."
-                return Examples(as_bytes, shape, "pixels", remarks=(remark,))
+                remarks = (remark, *remark_on_dark_pixels(as_bytes.max(initial=0)))
+                return Examples(as_bytes, shape, "pixels", remarks=remarks)
             remark += " Its columns are named as pixels, but are not all whole numbers in 0..255."
         elif n_pixels > 1:
             other = next(name for name in names if not PIXEL_NAME.fullmatch(name))
@@ -238,7 +259,9 @@ class _Reader:
         except ValueError:
             row = [math.nan]
         # quick, but not exact: a sum of finite numbers may overflow
-        suspicious = not math.isfinite(sum(row)) or "_" in "".join(numbers)
+        joined = ",".join(["", *numbers])
+        padded = "." not in joined and PADDED.search(joined)
+        suspicious = padded or not math.isfinite(sum(row)) or "_" in joined
         if suspicious or (label is not None and _is_missing(cells[label])):
             self._refuse_if_bad(number, cells, label)
         values.extend(row)
@@ -263,6 +286,12 @@ class _Reader:
                     f"{where}: {quote(repr(cell))} is not a number (with a decimal point); "
                     "mend it, drop the row, or, if this column holds the labels, name it in "
                     "label_column (--label-column)"
+                )
+            if PADDED.match(f",{cell}") and WHOLE.fullmatch(cell):
+                raise DataError(
+                    f"{where}: {quote(repr(cell))} begins with 0: if it follows a decimal comma, "
+                    "write a decimal point; if it is a number, write it without that 0; if this "
+                    "column holds the labels, name it in label_column (--label-column)"
                 )
             if not math.isfinite(float(cell)):
                 raise DataError(
@@ -303,6 +332,14 @@ def _delimiter(first: str, path: str | Path) -> str:
                 "with a decimal point"
             )
     return max(",;\t", key=unquoted.count)
+
+
+def _counts(column: Array) -> bool:
+    """Whether whole numbers go up by one from row to row."""
+    first, n = column[0], len(column)
+    if first % 1 or column[-1] - first != n - 1 or column[n // 2] - first != n // 2:
+        return False
+    return np.array_equal(column, first + np.arange(n))
 
 
 def _is_number(cell: str) -> bool:

@@ -47,6 +47,13 @@ def test_one_colour_image_makes_all_rgb(tmp_path):
     np.testing.assert_array_equal(examples.x[1], COLOUR.reshape(-1))
 
 
+def test_masks_of_zeros_and_ones_are_said_to_be_dark(tmp_path):
+    save(GREY % 2, tmp_path / "a.png")
+    assert "above 1" in read_image_folder(tmp_path).remarks[0]
+    save(GREY, tmp_path / "b.png")
+    assert read_image_folder(tmp_path).remarks == ()
+
+
 def test_palettes_bits_and_transparency(tmp_path):
     save(GREY, tmp_path / "a.png", "P")
     save((GREY > 9) * np.uint8(255), tmp_path / "b.png", "1")

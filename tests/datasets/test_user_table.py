@@ -1,3 +1,5 @@
+from time import perf_counter
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,8 @@ def test_kaggle_s_form_is_pixels(read, header):
     examples = read(f"{header}\n7,0,1,2,255\n")
     assert (examples.kind, examples.shape, examples.x.dtype) == ("pixels", (2, 2), np.uint8)
     np.testing.assert_array_equal(examples.x, [[0, 1, 2, 255]])
+    assert "above 1" not in " ".join(examples.remarks)
+    assert "above 1" in read(f"{header}\n7,0,1,1,0\n").remarks[1]
     for other in ("256", "-1", "0.5", "1e300"):
         assert read(f"{header}\n7,0,1,2,{other}\n").kind == "real"
 
@@ -88,6 +92,27 @@ def test_a_first_line_that_may_be_a_header_or_a_row_is_refused(read, text, colum
         read(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0,1,2\n5,6,7\n",  # pandas, index=False
+        "1,2,3,4\n5.5,6,7,8\n",
+        "2019,2020\n0.5,1.5\n",
+        "2019,2020\n0.5,1e3\n0.25,-1.0\n",
+    ],
+)
+def test_a_first_line_of_numbers_that_may_be_names_is_refused(read, text):
+    with pytest.raises(DataError, match=r"line 1, column 0 .+header or a row"):
+        read(text)
+    first, rest = text.split("\n", 1)
+    assert len(read(first.replace(",", ".0,") + f".0\n{rest}").x) > 1
+
+
+def test_a_row_that_is_no_header(read):
+    for text in ("0,1\n5,6\n", "3,1,2\n5,6,7\n", "20,19\n0.5,1.5\n0.5,7\n"):
+        assert len(read(text).x) == text.count("\n")
+
+
 @pytest.mark.parametrize("header", ["0,1,2,label", "1,2,3,label"])
 def test_columns_that_are_numbered_may_stand_beside_the_labels(read, header):
     examples = read(f"{header}\n7,8,9,5\n")
@@ -112,6 +137,19 @@ def test_decimal_commas_are_refused(read, text):
         read(text)
 
 
+def test_decimal_commas_between_commas_are_refused(read):
+    with pytest.raises(DataError, match="line 2, column '1': '05' begins with 0"):
+        read("1,5,2,5\n1,05,2,25\n")
+    assert list(read("2.5,label\n1.5,05\n", label_column=1).labels) == ["label", "05"]
+
+
+def test_a_table_of_many_columns_is_read_at_once(read):
+    header = ",".join(f"gene{i}" for i in range(30_000))
+    begin = perf_counter()
+    assert read(f"{header}\n{'5,' * 29_999}7\n").x.shape == (1, 30_000)
+    assert perf_counter() - begin < 5
+
+
 @pytest.mark.parametrize("name", ["", "Unnamed: 0", "index", "id"])
 @pytest.mark.parametrize("start", [0, 1])
 def test_an_index_is_left_out(read, name, start):
@@ -127,6 +165,11 @@ def test_an_index_that_does_not_count(read):
             read(f"{name},a\n3,5\n1,6\n")
     assert read("id,a\n3,5\n1,6\n").columns == ("id", "a")
     assert read(",0,1\n0,5,7\n1,6,8\n").columns == ("0", "1")
+    assert read(",Unnamed: 0,a\n0,1,5\n1,2,6\n").columns == ("a",)  # saved twice
+    assert read("a,y,id\n5,0,7\n6,1,8\n").columns == ("a",)  # in any place, from any number on
+    counted = read("row,a\n" + "".join(f"{i},5\n" for i in range(10)))
+    assert counted.columns == ("row", "a")
+    assert "'row'" in counted.remarks[-1]
     with pytest.raises(DataError, match="no column but an index"):
         read("id\n0\n1\n")
     assert "index" in read("".join(f"{i},5\n" for i in range(10))).remarks[-1]
@@ -175,7 +218,7 @@ def test_a_missing_value_is_named_by_line_and_column(read, missing, header):
     line = 4 if header else 3
     column = "b" if header else "1"
     with pytest.raises(DataError, match=f"line {line}, column '{column}': the value is missing"):
-        read(f"{header}1,2,3\n\n4,{missing},6\n")
+        read(f"{header}3,2,1\n\n4,{missing},6\n")
     with pytest.raises(DataError, match="missing"):
         read(f"{header}1,{missing},3\n")
 
