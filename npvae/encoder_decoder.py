@@ -98,9 +98,8 @@ class EncoderDecoder:
         self.likelihood = make_likelihood(likelihood, sigma)
         self.n_x, self.n_z, self.n_y = n_x, n_z, n_y
         self.config: dict[str, Any] = {}
-        self.params = Parameters(
-            {"encoder": encoder, "decoder": decoder, "likelihood": self.likelihood}, dtype, device
-        )
+        parts = {"encoder": encoder, "decoder": decoder, "likelihood": self.likelihood}
+        self.params = Parameters(parts, dtype, device)
         self._classes = self.params.device.asarray(np.arange(n_y))
         self._require_width("encoder", n_x + n_y, self.per_latent * n_z)
         self._require_width("decoder", n_z + n_y, n_x)
@@ -288,8 +287,7 @@ def require_examples(model: Any, examples: Any) -> int:
     n_x = getattr(model, "n_x", None)
     if n_x is not None and len(given) == 2 and given[1] != n_x:
         raise InputError(
-            f"the examples have {given[1]} numbers each, and the model takes {n_x}; use the data "
-            "that it was made for"
+            f"the examples have {given[1]} numbers each, expected {n_x}; use the model's own data"
         )
     if n_y := getattr(model, "n_y", 0):
         if examples.labels is None:

@@ -1,21 +1,17 @@
 """A model's numbers: one flat vector with named views, on one device."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import wraps
-from threading import RLock
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from npvae.devices import CPU, Device, find_device
+from npvae.devices import CPU, Device, RLock, find_device
 from npvae.devices import Array as Array
 from npvae.devices import Seed as Seed
+from npvae.devices import one_thread_at_a_time as one_thread_at_a_time
 from npvae.errors import InputError
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 def walk(thing: object, name: str = "") -> Iterator[tuple[str, object]]:
@@ -232,23 +228,6 @@ class Parameters:
     def size(self) -> int:
         """How many numbers there are to learn."""
         return int(self._flat.size)
-
-
-def one_thread_at_a_time(
-    method: Callable[Concatenate[Any, P], R],
-) -> Callable[Concatenate[Any, P], R]:
-    """Make a method of a model wait while another thread uses the same model.
-
-    Layers remember what their backward needs. A forward in another thread, in between, would give
-    the gradient of a mixture of two batches.
-    """
-
-    @wraps(method)
-    def alone(model: Any, *args: P.args, **kwargs: P.kwargs) -> R:
-        with model.params.lock:
-            return method(model, *args, **kwargs)
-
-    return alone  # type: ignore[return-value]
 
 
 _LENDERS: WeakValueDictionary[int, Parameters] = WeakValueDictionary()

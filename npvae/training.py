@@ -347,7 +347,5 @@ class Trainer:
 def require_finite(what: str, value: float) -> None:
     """Refuse a loss or an ELBO that is not a finite number."""
     if not isfinite(value):
-        raise TrainingError(
-            f"{what} is {value}; try a smaller learning rate, and check that the data fit the "
-            "likelihood (Bernoulli: in [0, 1])"
-        )
+        advice = "try a smaller learning rate; for the Bernoulli likelihood x has to lie in [0, 1]"
+        raise TrainingError(f"{what} is {value}; {advice}")

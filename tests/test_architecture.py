@@ -31,6 +31,7 @@ OUTSIDE = """
     argparse atexit glob gzip io json logging multiprocessing os pathlib pickle shutil signal
     socket subprocess sys tempfile threading tqdm warnings zipfile
 """.split()  # noqa: SIM905  (files, folders, processes, signals, progress bars, flags)
+FROM_INIT = {"__version__", "_leave"}
 HEAVY = {"matplotlib", "PIL", "pooch", "requests", "tqdm", "scipy", "torch", "cupy"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -56,7 +57,7 @@ def imported(path):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: a relative import"
-            for alias in (alias for alias in node.names if alias.name != "__version__"):
+            for alias in (alias for alias in node.names if alias.name not in FROM_INIT):
                 inner = PACKAGE.parent / node.module.replace(".", "/") / alias.name
                 is_module = inner.is_dir() or inner.with_suffix(".py").is_file()
                 yield f"{node.module}.{alias.name}" if is_module else node.module

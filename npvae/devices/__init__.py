@@ -16,6 +16,7 @@ from npvae.devices.device import (
     generator_state,
     restore_generator,
 )
+from npvae.devices.threads import RLock, one_thread_at_a_time
 from npvae.errors import InputError
 
 __all__ = [
@@ -24,10 +25,12 @@ __all__ = [
     "Array",
     "Device",
     "DrawCounter",
+    "RLock",
     "Seed",
     "counter_of",
     "find_device",
     "generator_state",
+    "one_thread_at_a_time",
     "restore_generator",
 ]
 

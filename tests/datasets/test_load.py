@@ -6,10 +6,11 @@ import tempfile
 import numpy as np
 import pytest
 
-from npvae.datasets import NAMES, catalogue, default_dataset, load_dataset, places
+from npvae.datasets import NAMES, catalogue, default_dataset, load_dataset
 from npvae.datasets import glyphs as glyph_module
 from npvae.datasets import load as module
 from npvae.datasets import mnist as mnist_module
+from npvae.datasets.places import cache_folder
 from npvae.errors import DataError, DataUnavailableError, InputError
 
 
@@ -152,4 +153,4 @@ def test_a_user_without_a_home_directory_has_a_cache_folder(monkeypatch, tmp_pat
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as where nobody is known
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    assert places.cache_folder() == tmp_path / "npvae"
+    assert cache_folder() == tmp_path / "npvae"
