@@ -136,7 +136,6 @@ def environment(work, quick):
         "JUPYTER_PREFER_ENV_PATH": "1",  # this environment's kernel, not one of the user's
         "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1"),  # for each lesson
         "TQDM_DISABLE": "1",  # no progress bars on paper
-        "PYTHONWARNINGS": "ignore:IProgress not found",  # nor in widgets
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from npvae.datasets.notebook import progress_bar
+from npvae.datasets.places import import_pooch
 from npvae.errors import DataUnavailableError
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 20.0  # until a mirror answers; between two pieces of a file
@@ -30,11 +31,12 @@ def download(file: str, mirrors: Sequence[str], checksum: str, *, progress: bool
         which downloads, is not installed
     """
     try:
-        import pooch
+        pooch = import_pooch()
     except ImportError as error:  # a clone that runs without being installed
         raise DataUnavailableError(
             f"nowhere, since {error.name} is not installed (pip install {error.name})"
         ) from None
+
     failures = []
     with TemporaryDirectory(prefix="npvae-") as folder, _quiet(pooch.get_logger()):
         for mirror in mirrors:

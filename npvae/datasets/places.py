@@ -1,8 +1,10 @@
 """Where data lie on this machine."""
 
 import os
+import warnings
 from pathlib import Path
 from tempfile import gettempdir
+from typing import Any
 
 VARIABLE = "NPVAE_DATA"
 
@@ -16,12 +18,20 @@ def cache_folder() -> Path:
     """
     try:
         try:
-            import pooch
+            pooch = import_pooch()
         except ImportError:  # a clone that runs without being installed
             return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "npvae"
         return Path(pooch.os_cache("npvae"))
     except RuntimeError:
         return Path(gettempdir()) / "npvae"
+
+
+def import_pooch() -> Any:
+    """Return the module pooch; importing it warns of nothing in a notebook without ipywidgets."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "IProgress not found")  # says its tqdm.auto
+        import pooch
+    return pooch
 
 
 def data_folders(name: str) -> list[Path]:

@@ -21,6 +21,8 @@ sys.modules["IPython"] = types.ModuleType("IPython")
 sys.modules["IPython"].get_ipython = ZMQInteractiveShell
 sys.modules["ipywidgets"] = None
 from npvae.datasets.notebook import progress_bar, shows_progress
+from npvae.datasets.places import cache_folder
+cache_folder()
 assert not shows_progress()
 list(progress_bar(range(3)))
 """
