@@ -43,7 +43,7 @@ PRINTED = {
 NEEDS = {"dataframe": "pandas"}  # which npvae does not
 RUNS = {  # made of a few images before the code that reads them
     "picture of a run": "--latent 2 --out runs/mnist-001",
-    "asked for": "--conditional --out runs/told",
+    "asked for": "--conditional --out runs/conditional",
 }
 ON_THE_STAND_IN = f"""
 import sys
