@@ -51,7 +51,7 @@ def make_likelihood(name: str | Likelihood, sigma: float | str = 1.0) -> Likelih
     ------
     InputError : if there is no such likelihood, or it has no such sigma
     """
-    if not isinstance(name, str) and hasattr(name, "loss_and_grad"):
+    if not isinstance(name, str | type) and hasattr(name, "loss_and_grad"):
         return name
     if not isinstance(name, str) or name not in LIKELIHOODS:
         raise InputError(
