@@ -67,6 +67,8 @@ class Autoencoder(EncoderDecoder):
     def _loss_and_grad(self, given: Array, x: Array, y: Array | None) -> Loss:
         """Of x, reconstructed from what the encoder is given."""
         z = self.encode(given, y)
+        if len(z) == 0:
+            raise InputError("x has no row: there is no example to take the mean over")
         outputs = self.decoder.forward(self.beside(z, y))
         reconstruction, doutputs = self.likelihood.loss_and_grad(outputs, x)
         dz = self.decoder.backward(doutputs)[:, : self.n_z]

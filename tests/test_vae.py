@@ -258,3 +258,11 @@ def test_another_thread_waits_for_a_gradient_at_work(cls):
         thread.join(10)
         assert not thread.is_alive()
     np.testing.assert_array_equal(model.params.grad, expected)
+
+
+@pytest.mark.parametrize("cls", [VAE, IWAE, Autoencoder, DenoisingAutoencoder])
+def test_a_batch_without_examples_has_no_loss(cls):
+    model = make(cls)
+    eps = model.draw_noise(np.random.default_rng(0), 0)
+    with pytest.raises(InputError, match="no row"):
+        model.loss_and_grad(np.zeros((0, 6)), eps)
