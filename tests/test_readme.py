@@ -40,6 +40,7 @@ PRINTED = {
     "picture of a run": [],
     "asked for": ["0."],
 }
+AFTER = {"own network": "own layer"}  # whose names it uses
 NEEDS = {"dataframe": "pandas"}  # which npvae does not
 RUNS = {  # made of a few images before the code that reads them
     "picture of a run": "--latent 2 --out runs/mnist-001",
@@ -74,7 +75,7 @@ def test_the_python_runs(name, tmp_path, rng, request):
         settings = f"--data few.npz --hidden 20 --epochs 2 --no-report {RUNS[name]}"
         train = [sys.executable, "-m", "npvae", "train", *settings.split()]
         subprocess.run(train, cwd=tmp_path, check=True, capture_output=True)
-    before = ON_THE_STAND_IN if name == "gpu" else ""
+    before = ON_THE_STAND_IN if name == "gpu" else CODE.get(AFTER.get(name), "")
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", before + CODE[name]],
         cwd=tmp_path,
