@@ -101,8 +101,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in [name for name in os.environ if name.startswith("TQDM_")]:
         del os.environ[name]  # the bars are npvae's, and an odd value would end a training
     verb = None
+    is_program = signal.getsignal(signal.SIGINT) is _leave
     try:
-        if signal.getsignal(signal.SIGINT) is _leave:  # the imports are over
+        if is_program:  # the imports are over
             signal.signal(signal.SIGINT, signal.default_int_handler)
         with warnings.catch_warnings():
             if "PYTHONWARNINGS" in os.environ:  # a library's warning is no reason to end either
@@ -118,10 +119,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         printing.say(f"npvae: {message}", sys.stderr)
         status = BAD_INPUT
     except KeyboardInterrupt:
+        if is_program:  # another Ctrl-C ends it at once, as from here on
+            signal.signal(signal.SIGINT, _leave)
         printing.say("npvae: interrupted", sys.stderr)
         status = INTERRUPTED
     except SystemExit as exit_:  # argparse has printed help, or what is wrong
         status = exit_.code if isinstance(exit_.code, int) else BAD_INPUT
+    if is_program:
+        signal.signal(signal.SIGINT, _leave)
     printing.flush()
     lost = printing.lost()
     if status == 0 and lost is not None and (verb is None or verb in PRINTED):

@@ -30,7 +30,7 @@ class Signals:
     """Notes the signals that ask to stop, while its block runs, for the loop to look at.
 
     However many of them arrive, an update or a save is never disturbed. `raise_at_once` changes
-    that for the time after the training: from then on a signal raises `Stopped`.
+    that for the time after the training: from then on the first signal raises `Stopped`.
 
     Attributes
     ----------
@@ -57,13 +57,14 @@ class Signals:
 
     def raise_at_once(self) -> None:
         """Raise `Stopped` at the next signal, or now if one has been heard."""
-        self._at_once = True
         if self.heard is not None:
             raise Stopped(self.heard)
+        self._at_once = True
 
     def _on_signal(self, number: int, frame: object) -> None:
         self.heard = self.heard or number
         if self._at_once:
+            self._at_once = False  # nor is what is said about it
             raise Stopped(number)
 
 

@@ -33,7 +33,8 @@ def write_config(path: Path, settings: Settings, dataset: Dataset, n_parameters:
         "test": len(dataset.test),
         "remark": dataset.remark,
         "crc32": checksum(dataset.train.x),
-        "labels_crc32": _labels_checksum(dataset),
+        "labels_crc32": _labels_checksum(dataset, "train"),
+        "held_out_labels_crc32": _labels_checksum(dataset, "validation", "test"),
     }
     run = _identity(settings, data)
     write_json(
@@ -57,13 +58,15 @@ def _identity(settings: Settings, data: dict[str, Any]) -> str:
     runs have the same one.
     """
     stays = {k: v for k, v in settings.as_json().items() if k not in CHANGEABLE}
+    if settings.lr_schedule == "cosine":  # another end is another learning rate from the start
+        stays["epochs"] = settings.epochs
     where = {"source", "remark"}
     content = [stays, {k: v for k, v in data.items() if k not in where}]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
 def what_differs(dataset: Dataset, stored: dict[str, Any], *, labels: bool) -> str:
-    """Return what of the training part is other than when `data` of a config was written, or "".
+    """Return what is other than when `data` of a config was written, or "".
 
     Parameters
     ----------
@@ -74,18 +77,23 @@ def what_differs(dataset: Dataset, stored: dict[str, Any], *, labels: bool) -> s
         return "numbers"
     classes = stored.get("classes")
     same_number = isinstance(classes, list) and len(dataset.classes) == len(classes)
-    if labels and same_number and stored.get("labels_crc32") != _labels_checksum(dataset):
-        return "labels"
+    if labels and same_number:
+        now = _labels_checksum(dataset, "validation", "test")
+        held_out = stored.get("held_out_labels_crc32", now)  # which an older npvae did not write
+        if stored.get("labels_crc32") != _labels_checksum(dataset, "train") or held_out != now:
+            return "labels"
     return ""
 
 
-def _labels_checksum(dataset: Dataset) -> str | None:
-    """Return the CRC-32 of the training part's labels and of all their names; None without."""
-    labels = dataset.train.labels
-    if labels is None:
-        return None
-    names = json.dumps(dataset.classes).encode()
-    return f"{zlib.crc32(names, zlib.crc32(labels.astype(np.int64).tobytes())):08x}"
+def _labels_checksum(dataset: Dataset, *parts: str) -> str | None:
+    """Return the CRC-32 of the labels of some parts and of all their names; None without."""
+    crc = 0
+    for part in parts:
+        labels = getattr(dataset, part).labels
+        if labels is None:
+            return None
+        crc = zlib.crc32(labels.astype(np.int64).tobytes(), crc)
+    return f"{zlib.crc32(json.dumps(dataset.classes).encode(), crc):08x}"
 
 
 def read_config(path: Path) -> dict[str, Any]:

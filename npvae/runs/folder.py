@@ -201,20 +201,32 @@ class RunFolder:
                     f"{quote(repr(now[name]))}; undo the change, or begin another run"
                 )
 
-    def load_model(self, device: Device | str = CPU) -> SavedModel:
-        """Read the model back: model.npz or, if that is gone, the one in the checkpoint."""
-        paths = [self / name for name in ("model.npz", "checkpoint.npz")]
-        path = next((path for path in paths if path.exists()), None)
-        if path is None:
+    def load_model(self, device: Device | str = CPU, **how: Any) -> SavedModel:
+        """Read the model back: the one in the checkpoint or, if that is gone, model.npz.
+
+        They are the same, but for a process that was killed between the two files.
+
+        Parameters
+        ----------
+        device, how : as for `model_file.load_model`
+
+        Raises
+        ------
+        DataError : if there is none, or one of the two is damaged, or of another run
+        """
+        saved = None
+        for path in (self / "model.npz", self / "checkpoint.npz"):
+            if path.exists():
+                saved = load_model(path, device=device, **how)
+                self._require_this_run(path, saved.run)
+                if list(saved.shape) != read_config(self / "config.json")["data"].get("shape"):
+                    raise DataError(
+                        f"{path} is of another run: its examples have the shape {saved.shape}, "
+                        f"and those of {self / 'config.json'} another"
+                    )
+        if saved is None:
             raise DataError(
                 f"{self.path} holds no model yet; train it: {resume_command(self.path)}"
-            )
-        saved = load_model(path, device=device)
-        self._require_this_run(path, saved.run)
-        if list(saved.shape) != read_config(self / "config.json")["data"].get("shape"):
-            raise DataError(
-                f"{path} is of another run: its examples have the shape {saved.shape}, and those "
-                f"of {self / 'config.json'} another"
             )
         return saved
 

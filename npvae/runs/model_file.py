@@ -97,7 +97,10 @@ def load_model(
     InputError : if there is no such device
     """
     device = find_device(device)
-    path = Path(path, "model.npz") if Path(path).is_dir() else path
+    if Path(path).is_dir():
+        from npvae.runs.folder import RunFolder  # which reads its files with this function
+
+        return RunFolder.open(path).load_model(device, model=model, dtype=dtype)
     what = "a model that npvae saved"
     header, arrays = read_content(path, what)
     with decoding(path, what):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from npvae import VAE, DataError, Dataset, InputError, Pixels, Split, save_model
+from npvae import VAE, DataError, Dataset, InputError, Pixels, Split, load_model, save_model
 from npvae.runs.building import build_model, load_data, resolve
 from npvae.runs.config import read_config, what_differs, write_config
 from npvae.runs.environment import peak_memory_mb, versions
@@ -186,6 +186,8 @@ def test_the_identity_is_that_of_the_data_and_of_the_settings_that_stay():
         path = Path(f"{number}.json")
         write_config(path, replace(settings, **changed), dataset, 1)
         assert (read_config(path)["run"] == first.run) == same
+    cosine = [replace(settings, lr_schedule="cosine", epochs=epochs) for epochs in (5, 9)]
+    assert len({write_config(path, one, dataset, 1) for one in cosine}) == 2  # other rates
     other = replace(dataset, train=replace(dataset.train, x=dataset.train.x + 1))
     assert write_config(Path("other.json"), settings, other, 1) != first.run
 
@@ -232,9 +234,24 @@ def test_a_file_of_another_run_is_refused(name):
     shutil.copy(other / name, folder / name)
     with pytest.raises(DataError, match=name.replace(".", r"\.")):
         folder.load_model(), folder.history()
+    if name != "history.csv":
+        with pytest.raises(DataError, match="another run"):
+            load_model(folder.path)
     if name == "checkpoint.npz":
         with pytest.raises(DataError, match=r"checkpoint\.npz"):
             folder.read_checkpoint(folder.settings())
+
+
+def test_the_model_is_that_of_the_checkpoint():
+    """Of two runs that differ in nothing but their epochs, for example."""
+    folder, settings, dataset = make_run()
+    model = trained(folder, settings, dataset).model
+    expected = model.params.flat.copy()
+    model.params.flat[0] += 1
+    save_model(folder / "model.npz", model, Pixels("none"), dataset.shape, run=folder.run)
+    np.testing.assert_array_equal(folder.load_model().model.params.flat, expected)
+    (folder / "checkpoint.npz").unlink()
+    assert folder.load_model().model.params.flat[0] == model.params.flat[0]
 
 
 def test_a_history_may_be_behind_its_checkpoint():
@@ -311,6 +328,7 @@ def labelled(labels):
     [
         (labelled([0, 1, 0, 1]), ""),
         (labelled([1, 0, 0, 1]), "labels"),
+        (replace(labelled([0, 1, 0, 1]), test=labelled([1, 0, 0, 1]).test), "labels"),
         (replace(labelled([0, 1, 0, 1]), classes=("dog", "cat")), "labels"),
         (replace(labelled([0, 1, 2, 1]), classes=("cat", "dog", "owl")), ""),  # refused elsewhere
     ],
