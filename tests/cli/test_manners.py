@@ -136,3 +136,10 @@ def test_quiet_shows_no_bar_of_the_data_either(tmp_path, monkeypatch, quiet):
     assert run("train", "--data", "own.npy", *SMALL, "--no-report", "--out", out, *flags) == 0
     assert run("train", "--resume", out, "--no-report", *flags) == 0
     assert asked == [not quiet, not quiet]
+
+
+def test_no_color_is_respected():
+    """Python's own help is in colour from 3.14 on."""
+    done = python("train", "--help", env=os.environ | {"NO_COLOR": "1", "FORCE_COLOR": "1"})
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout
