@@ -1,7 +1,11 @@
-"""The command line: `npvae train`, `evaluate`, `report`, `plot`, `sample` and others."""
+"""The command line: `npvae train`, `evaluate`, `report`, `plot`, `sample` and others.
+
+Each command is a module of this package with a docstring, an `EXAMPLE`, `add_arguments` and `run`.
+"""
 
 import argparse
 import os
+import re
 import signal
 import sys
 import warnings
@@ -15,74 +19,106 @@ from npvae.cli import printing
 from npvae.errors import NpvaeError
 from npvae.figures import off_screen
 
-VERBS = (
-    *("train", "evaluate", "report", "plot", "sample", "reconstruct", "interpolate", "traverse"),
-    *("manifold", "recipes", "datasets", "gradcheck", "completion"),
-)  # each is a file here, and imported when it is asked for
-PRINTED = (
-    "evaluate",
-    "recipes",
-    "datasets",
-    "gradcheck",
-    "completion",
-)  # whose result is what they print
+GROUPS = {
+    "Train and measure": ("train", "evaluate"),
+    "Look at a trained run": (
+        *("report", "plot", "sample", "reconstruct", "interpolate", "traverse", "manifold"),
+    ),
+    "Set up and look things up": ("recipes", "datasets", "gradcheck", "completion"),
+}
+VERBS = tuple(name for names in GROUPS.values() for name in names)
+PRINTED = ("evaluate", *GROUPS["Set up and look things up"])  # their output is their result
 
 FAILED = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
-NOBODY_READS = 141  # as of a process that SIGPIPE ended
+CLOSED_PIPE = 141  # the status of a process that SIGPIPE ended
+
+OVERVIEW = """\
+usage: npvae COMMAND [options]
+
+npvae trains variational autoencoders in plain NumPy. Every gradient is written
+by hand and checked.
+
+Start here:
+  npvae train --data mnist --epochs 5   train a model, saved in runs/mnist-001
+  npvae sample runs/mnist-001           draw new digits from it
+  npvae train --help                    see all options, such as your own data"""
 
 
 class Parser(argparse.ArgumentParser):
-    """One that says what is wrong in one line, and where to read on."""
+    """A parser whose errors are one line: what is wrong, and which help to read.
+
+    Attributes
+    ----------
+    overview : the text that --help prints in place of the generated one, unless empty
+    """
+
+    overview = ""
+
+    def format_help(self) -> str:
+        """Return the text of --help."""
+        return self.overview or super().format_help()
 
     def error(self, message: str) -> NoReturn:
-        """End with the exit status of bad input."""
-        self.exit(BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
+        """Print the message and exit with the status of bad input."""
+        message = re.sub(r"^argument (\S+): is ", r"\1 is ", message)
+        end = " " if message.endswith("?") else "; "
+        self.exit(BAD_INPUT, f"{self.prog}: {message}{end}see {self.prog} --help\n")
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        """Print help and errors as everything else is printed; argparse would ignore a failure."""
+        """Print help and errors through `printing`, because argparse ignores a failed write."""
         printing.say(message.rstrip("\n"), sys.stderr if file is sys.stderr else None)
 
 
 def build_parser(names: Iterable[str] = VERBS) -> argparse.ArgumentParser:
-    """Return the parser with these verbs."""
-    parser = Parser(prog="npvae", description="The variational autoencoder, by hand, in NumPy.")
+    """Return the parser for these commands; only their modules are imported."""
+    parser = Parser(prog="npvae")
     parser.add_argument("--version", action="version", version=f"npvae {__version__}")
-    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    verbs = parser.add_subparsers(metavar="COMMAND", required=True)
+    summaries = {}
     for name in names:
         verb = import_module(f"npvae.cli.{name}")
+        text = (verb.__doc__ or "").strip()
+        summaries[name] = text.splitlines()[0]
+        example = "\n  ".join(verb.EXAMPLE.splitlines())
         subparser = verbs.add_parser(
             name,
-            help=(verb.__doc__ or "").splitlines()[0],
-            description=verb.__doc__,
-            epilog=f"example:  {verb.EXAMPLE}",
+            help=summaries[name],
+            description=f"{text}\n\nExample:\n  {example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
         verb.add_arguments(subparser)
         subparser.set_defaults(verb=name, run=verb.run, parser=subparser)
+    parser.overview = OVERVIEW
+    for title, group in GROUPS.items():
+        lines = [f"  {name:<12} {summaries[name]}" for name in group if name in summaries]
+        parser.overview += "\n".join([f"\n\n{title}:", *lines])
+    parser.overview += "\n\nnpvae COMMAND --help explains a command and lists its options, and"
+    parser.overview += "\nnpvae --version prints the version."
     return parser
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Return the options of a command; names of pictures may stand after flags, too."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    parser = build_parser(given[:1] if given[:1] and given[0] in VERBS else VERBS)
-    if given and not given[0].startswith("-") and given[0] not in VERBS:
-        parser.error(f"there is no command {given[0]!r:.60}{did_you_mean(given[0], VERBS)}")
+    """Return the options of a command line. Names of pictures may also follow flags."""
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    parser = build_parser(given[:1] if given[0] in VERBS else VERBS)
+    if not given[0].startswith("-") and given[0] not in VERBS:
+        parser.error(f"unknown command {given[0]!r:.60}{did_you_mean(given[0], VERBS)}")
     options, others = parser.parse_known_args(given)
     if "pictures" in options and not any(text.startswith("-") for text in others):
         options.pictures += others
     elif others:
         known = [flag for flag in options.parser._option_string_actions if flag.startswith("--")]
         close = did_you_mean(others[0].partition("=")[0], known)
-        options.parser.error(f"unknown argument {others[0]!r:.60}{close}")
+        what = "option" if others[0].startswith("-") else "argument"
+        options.parser.error(f"unknown {what} {others[0]!r:.60}{close}")
     return options
 
 
 def did_you_mean(text: str, names: Iterable[str]) -> str:
-    """Return a question after the name that was probably meant, or nothing.
+    """Return a question that proposes the closest of the names, or "" if none is close.
 
     >>> did_you_mean("trian", ["train", "plot"])
     '; did you mean train?'
@@ -94,36 +130,39 @@ def did_you_mean(text: str, names: Iterable[str]) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
 
-    0 if it did what was asked, 1 if a check failed or its result could not be printed, 2 for bad
-    input (one line says what is wrong), 130 after Ctrl-C, 141 if nobody reads what it prints.
+    0    the command did what was asked
+    1    a check failed, or the result could not be printed
+    2    bad input; one line on standard error says what is wrong
+    130  Ctrl-C
+    141  the reader of a pipe closed it before the result was printed
     """
     printing.prepare()
     for name in [name for name in os.environ if name.startswith("TQDM_")]:
-        del os.environ[name]  # the bars are npvae's, and an odd value would end a training
+        del os.environ[name]  # an odd value would end a training that is otherwise fine
     verb = None
     is_program = signal.getsignal(signal.SIGINT) is _leave
     try:
         if is_program:  # the imports are over
             signal.signal(signal.SIGINT, signal.default_int_handler)
         with warnings.catch_warnings():
-            if "PYTHONWARNINGS" in os.environ:  # a library's warning is no reason to end either
+            if "PYTHONWARNINGS" in os.environ:  # "error" would turn a library's warning into one
                 warnings.simplefilter("default")
             options = parse(arguments)
             verb = options.verb
-            with off_screen():  # figures are for files here, and open no window
+            with off_screen():  # figures are written to files and open no window
                 status = int(options.run(options))
     except (NpvaeError, OSError, MemoryError) as error:
         message = str(error) or type(error).__name__
         if isinstance(error, MemoryError):
-            message += "; not enough memory: choose a smaller model, smaller batches or pictures"
+            message = f"out of memory ({message}); use a smaller model, batch or picture"
         printing.say(f"npvae: {message}", sys.stderr)
         status = BAD_INPUT
     except KeyboardInterrupt:
         if is_program:  # another Ctrl-C ends it at once, as from here on
             signal.signal(signal.SIGINT, _leave)
-        printing.say("npvae: interrupted", sys.stderr)
+        printing.say("npvae: interrupted (Ctrl-C)", sys.stderr)
         status = INTERRUPTED
-    except SystemExit as exit_:  # argparse has printed help, or what is wrong
+    except SystemExit as exit_:  # argparse has printed help or an error
         status = exit_.code if isinstance(exit_.code, int) else BAD_INPUT
     if is_program:
         signal.signal(signal.SIGINT, _leave)
@@ -131,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lost = printing.lost()
     if status == 0 and lost is not None and (verb is None or verb in PRINTED):
         if isinstance(lost, BrokenPipeError):
-            return NOBODY_READS
+            return CLOSED_PIPE
         why = lost.strerror or lost
         printing.say(f"npvae: standard output could not be written ({why})", sys.stderr)
         return FAILED

@@ -1,4 +1,4 @@
-"""Flags, made from the kinds of value and from the declarations of settings."""
+"""Flags that several commands share, and the flags of `npvae train` made from the settings."""
 
 import argparse
 from collections.abc import Callable
@@ -11,23 +11,38 @@ from npvae.runs.settings import flags
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
-    """Declare the run that a verb is about, where its data are, and where its model computes."""
-    add = parser.add_argument
-    add("folder", metavar="RUN", help="the folder of a run")
-    add("--data", metavar="D", help="where the run's own data are now")
+    """Declare RUN, --data and --device, which most commands on a trained run take."""
+    add_folder(parser)
+    parser.add_argument(
+        "--data",
+        metavar="DATA",
+        help="where the data of the run are now, if you have moved them (default: the path that "
+        "the run was trained on)",
+    )
     add_device(parser)
 
 
+def add_folder(parser: argparse.ArgumentParser) -> None:
+    """Declare RUN, the folder of the run that a command works on."""
+    parser.add_argument("folder", metavar="RUN", help="the run folder, such as runs/mnist-001")
+
+
 def add_device(parser: argparse.ArgumentParser) -> None:
-    """Declare where the model computes."""
+    """Declare --device, where the model computes."""
     default = DEVICES[0]
-    told = f"where the model computes (default: {default}, even if it was trained on a GPU)"
-    parser.add_argument("--device", choices=DEVICES, default=default, help=told)
+    help = (
+        f"compute on this device, whichever the run was trained on (default: {default}; cuda "
+        "needs an NVIDIA GPU and CuPy)"
+    )
+    parser.add_argument("--device", choices=DEVICES, default=default, help=help)
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
-    """Declare a flag for every setting; what is not given is not there, and has its default."""
-    groups: dict[str, Any] = {}
+    """Declare a flag for every setting; a flag that is not given is absent from the options.
+
+    The common settings join the parser's own options; every other group gets a title of its own.
+    """
+    groups: dict[str, Any] = {"": parser}
     for flag in flags():
         if flag.group not in groups:
             groups[flag.group] = parser.add_argument_group(flag.group)
@@ -39,12 +54,12 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def reads(kind: Kind, *, or_none: bool = False) -> Callable[[str], Any]:
-    """Return what argparse calls with a text.
+    """Return a function that argparse calls to turn text into a checked value.
 
     Parameters
     ----------
-    kind : of the value
-    or_none : whether "none" says None, which undoes what a recipe sets
+    kind : the kind of value to accept
+    or_none : whether the text "none" gives None, which resets a setting that a recipe changes
     """
 
     def read_text(text: str) -> Any:

@@ -1,4 +1,4 @@
-"""What stands around the training loop of `npvae train`: signals, the bar, the table, the clock."""
+"""What `npvae train` needs around its loop: signals, progress bar, table, checkpoint clock."""
 
 import signal
 import sys
@@ -10,8 +10,10 @@ from npvae.cli.printing import say
 from npvae.encoder_decoder import Loss
 from npvae.iwae import IWAE
 from npvae.training import EpochRecord, Trainer
+from npvae.vae import VAE
 
-SHOW_EVERY = 50  # updates between two readings of the loss
+SHOW_EVERY = 50  # updates between two losses on the progress bar
+MOST_WITH_TOTAL = 999  # epochs; with more, the table shows 1000 instead of 1000/2000
 SIGNALS: dict[int, str] = {
     getattr(signal, name): "interrupted (Ctrl-C)" if name == "SIGINT" else f"stopped ({name})"
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
@@ -20,17 +22,17 @@ SIGNALS: dict[int, str] = {
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal that asks to stop at once."""
+    """Raised by a signal that asks the process to stop at once."""
 
     def __init__(self, number: int) -> None:
         self.number = number
 
 
 class Signals:
-    """Notes the signals that ask to stop, while its block runs, for the loop to look at.
+    """Records the signals that ask to stop while its block runs; the loop looks at `heard`.
 
-    However many of them arrive, an update or a save is never disturbed. `raise_at_once` changes
-    that for the time after the training: from then on the first signal raises `Stopped`.
+    An update or a save is never disturbed, however many signals arrive. After the training,
+    `raise_at_once` changes this: from then on the first signal raises `Stopped`.
 
     Attributes
     ----------
@@ -46,7 +48,7 @@ class Signals:
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
                 before = signal.getsignal(number)
-                if before is not signal.SIG_IGN:  # a script's `npvae ... &`, or nohup's
+                if before is not signal.SIG_IGN:  # ignored under nohup and in a script's `npvae &`
                     self._before[number] = signal.signal(number, self._on_signal)
         return self
 
@@ -56,7 +58,7 @@ class Signals:
         self._before = {}
 
     def raise_at_once(self) -> None:
-        """Raise `Stopped` at the next signal, or now if one has been heard."""
+        """Raise `Stopped` at the next signal, or now if one has already arrived."""
         if self.heard is not None:
             raise Stopped(self.heard)
         self._at_once = True
@@ -64,18 +66,18 @@ class Signals:
     def _on_signal(self, number: int, frame: object) -> None:
         self.heard = self.heard or number
         if self._at_once:
-            self._at_once = False  # nor is what is said about it
+            self._at_once = False  # a second signal does not disturb the message
             raise Stopped(number)
 
 
 class Bar:
-    """The progress bar of a training on a terminal, none in a file.
+    """The progress bar of a training; it appears on a terminal only.
 
     Parameters
     ----------
-    trainer : whose updates it counts
-    epochs : in all
-    hidden : whether to show none in any case
+    trainer : the training whose updates are counted
+    epochs : total number of epochs
+    hidden : never show the bar
     """
 
     def __init__(self, trainer: Trainer, epochs: int, *, hidden: bool = False) -> None:
@@ -98,7 +100,10 @@ class Bar:
         self.bar.close()
 
     def update(self, loss: Loss) -> None:
-        """Count an update; show its loss now and then, but on a GPU, which it would wait for."""
+        """Count an update, and now and then show its loss.
+
+        On a GPU no loss is shown, because reading it would wait for the device.
+        """
         if not self.bar.disable and self.bar.n % SHOW_EVERY == 0:
             on_host = self.trainer.model.params.device.name == "cpu"
             shown = f", loss {float(loss.loss):.1f}" if on_host else ""
@@ -112,51 +117,86 @@ class Bar:
 
 
 class Clock:
-    """Says when it is time for the next checkpoint.
+    """Decides when the next checkpoint is due.
 
     Parameters
     ----------
-    epochs : between two checkpoints
-    minutes : after which there is one within an epoch, too
+    epochs : save after every so many epochs
+    minutes : save within an epoch as well, once so many minutes have passed
     """
 
     def __init__(self, epochs: int, minutes: float) -> None:
         self.epochs, self.seconds, self.last = epochs, 60 * minutes, monotonic()
 
     def is_due(self, trainer: Trainer) -> bool:
-        """Whether to save after this update."""
+        """Return whether to save after this update."""
         if trainer.step_in_epoch == 0 and (trainer.epoch - 1) % self.epochs == 0:
             return True
         return monotonic() - self.last > self.seconds
 
     def restart(self) -> None:
-        """Count the minutes from here."""
+        """Count the minutes from now."""
         self.last = monotonic()
 
 
 class Table:
-    """The table of a training: what is maximised, its parts, active latents, seconds, each epoch.
+    """The epoch table of a training: one line per epoch, at most 80 columns wide.
+
+    It shows the bound and its two terms (only the reconstruction for an autoencoder) on the
+    training and the validation part, in nats per example, then active latents and seconds.
 
     Parameters
     ----------
-    model : whose bound gives the column its name
-    epochs : in all
+    model : the model, which names the bound it maximises
+    epochs : total number of epochs
+    validated : whether a validation part is evaluated after each epoch
     """
 
-    def __init__(self, model: Any, epochs: int) -> None:
-        self.weighted, self.epochs = isinstance(model, IWAE), epochs
-        columns = f"{model.bound_name:>10} {'recon':>6} {'KL':>6}"
-        self.head = (
-            f"{'':12}{' train ':-^24} {' validation ':-^32}\n"
-            f"{'epoch':<12}{columns} {columns} {'active':>7} {'seconds':>8}"
-        )
+    def __init__(self, model: Any, epochs: int, *, validated: bool = True) -> None:
+        self.weighted, self.terms = isinstance(model, IWAE), isinstance(model, VAE)
+        total = f"/{epochs}" if epochs <= MOST_WITH_TOTAL else ""
+        self.epoch = f"{{:>{len(str(epochs))}}}{total}"
+        self.first = max(len("epoch"), len(self.epoch.format(epochs)))
+        part = [f"{'':10}{'recon-':>11}{'':7}", f"{model.bound_name:>10}{'struction':>11}{'KL':>7}"]
+        caption = f"{model.bound_name} = -(reconstruction + KL)"
+        if self.weighted:
+            caption = f"{model.bound_name} is the importance-weighted bound with {model.k} draws"
+        if not self.terms:
+            caption = "reconstruction = -log p(x | z)"
+            part = [f"{'recon-':>16}", f"{'struction':>16}"]
+        titles = ("training", "validation") if validated else ("training",)
+        ends = [f"{'active':>8}", f"{'latents':>8}"] if validated else ["", ""]
+        rows = [
+            f"In nats per example; {caption}.\n",
+            " " * self.first
+            + "".join(f"  {f' {title} ':-^{len(part[0]) - 2}}" for title in titles),
+            " " * self.first + part[0] * len(titles) + ends[0],
+            f"{'epoch':<{self.first}}{part[1] * len(titles)}{ends[1]}{'seconds':>9}",
+        ]
+        self.head = "\n".join(rows)
 
     def line(self, record: EpochRecord) -> str:
         """Return the line of an epoch."""
         bound = -record.train_loss if self.weighted else record.train_elbo
-        train = f"{bound:10.2f} {record.train_reconstruction:6.1f} {record.train_kl:6.2f}"
-        held_out = " " * 32
+        line = f"{self.epoch.format(record.epoch):<{self.first}}"
+        line += self._figures(bound, record.train_reconstruction, record.train_kl)
         if (found := record.held_out) is not None:
-            held_out = f"{found.bound:10.2f} {found.reconstruction:6.1f} {found.kl:6.2f}"
-            held_out += f" {found.active_units:7d}"
-        return f"{record.epoch:5d}/{self.epochs:<6d}{train} {held_out} {record.seconds:8.1f}"
+            line += self._figures(found.bound, found.reconstruction, found.kl)
+            line += f"{found.active_units:8d}"
+        return line + f"{record.seconds:9.1f}"
+
+    def _figures(self, bound: float, reconstruction: float, kl: float) -> str:
+        if not self.terms:
+            return _fitting(reconstruction, 16)
+        return f"{_fitting(bound, 10)}{_fitting(reconstruction, 11)}{_fitting(kl, 7)}"
+
+
+def _fitting(number: float, width: int) -> str:
+    """Return a number right-aligned in so many columns, the first of them blank.
+
+    >>> _fitting(-104.256, 10), _fitting(-12345678.9, 10)
+    ('   -104.26', ' -12345679')
+    """
+    forms = (f"{number:{form}}" for form in (".2f", ".1f", ".0f"))
+    text = next((form for form in forms if len(form) < width), f"{number:.0e}")
+    return f"{text:>{width}}"

@@ -1,9 +1,9 @@
-"""Print the file that lets your shell complete npvae's commands, flags and values with Tab.
+"""Print a script that completes commands and flags with the Tab key.
 
-Write it where your shell looks for such files, and open a new terminal:
+Save it where your shell looks for such scripts, and open a new terminal:
 
   bash  npvae completion bash > ~/.local/share/bash-completion/completions/npvae
-  zsh   npvae completion zsh > ~/.zfunc/_npvae     (a folder that $fpath names before compinit)
+  zsh   npvae completion zsh > ~/.zfunc/_npvae   (a folder in $fpath, set before compinit)
   fish  npvae completion fish > ~/.config/fish/completions/npvae.fish
 """
 
@@ -18,16 +18,16 @@ from npvae.runs.settings import flags
 
 EXAMPLE = "npvae completion fish"
 SHELLS = ("bash", "zsh", "fish")
-PATHS = {"RUN": "directory", "DIR": "directory", "FILE": "file", "D": "file"}  # by metavar
+PATHS = {"RUN": "directory", "DIR": "directory", "FILE": "file", "DATA": "file"}  # by metavar
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `npvae completion`."""
-    parser.add_argument("shell", choices=SHELLS, help="the shell to write for")
+    parser.add_argument("shell", choices=SHELLS, help="the shell that you use")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the completion of one shell, which `shtab` makes from the parser."""
+    """Print the script for one shell, which `shtab` makes from the parser."""
     try:
         import shtab
     except ImportError:
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _name_the_values(parser: argparse.ArgumentParser, functions: dict[str, Any]) -> None:
-    """Tell shtab which values are paths, and the names of those that npvae checks by itself."""
+    """Tell shtab which values are paths, and which names npvae accepts for the others."""
     names = {flag.name: getattr(flag.kind, "names", None) for flag in flags()}
     names |= {"--recipe": tuple(RECIPES), "pictures": tuple(PICTURES)}
     for action in parser._actions:

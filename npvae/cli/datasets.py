@@ -1,21 +1,24 @@
-"""List the datasets that npvae knows, and where they are."""
+"""List the available datasets and where their files are."""
 
 import argparse
 
-from npvae.cli.printing import say
+from npvae.cli.printing import beside, say
 from npvae.datasets import catalogue
 
-EXAMPLE = "npvae datasets"
+EXAMPLE = "npvae datasets\nnpvae train --data glyphs"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`npvae datasets` has no flags."""
+    """Declare the flags of `npvae datasets`, which has none."""
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a few lines for each dataset, one's own last."""
+    """Print a few lines for each dataset; the last entry is for the user's own data."""
     for entry in catalogue():
-        shape = "x".join(map(str, entry.shape)) or "of any size"
-        say(f"{entry.name}\n  what:  {entry.examples} examples, {shape}")
-        say(f"  where: {entry.place}\n  how:   {entry.how}")
+        shape = f", {'x'.join(map(str, entry.shape))} pixels" if entry.shape else ""
+        say(entry.name)
+        say(beside("  Examples", f"{entry.examples}{shape}", width=13))
+        say(beside("  Files", entry.place, width=13))
+        say(beside("  How to get", entry.how, width=13) + "\n")
+    say("Train on one of them: npvae train --data NAME, or --data PATH for your own data.")
     return 0

@@ -1,4 +1,8 @@
-"""Measure a trained run on its test part, with the protocol beside every number."""
+"""Measure the ELBO of a trained run and, with --samples, log p(x).
+
+Each number is printed with its protocol: the formula, the examples, the draws and the data. With
+--samples the numbers are also written into the metrics.json of the run.
+"""
 
 import argparse
 import json
@@ -7,7 +11,7 @@ from math import isfinite
 from typing import Any
 
 from npvae.cli.arguments import add_run, natural, reads, whole
-from npvae.cli.printing import say
+from npvae.cli.printing import beside, say
 from npvae.errors import InputError
 from npvae.evaluation.elbo import EVALUATION_SEED
 from npvae.evaluation.importance import MOST_DRAWS, require_likelihood
@@ -19,10 +23,10 @@ from npvae.runs.provenance import PARTS
 from npvae.storage.json_files import finite
 from npvae.vae import VAE
 
-EXAMPLE = "npvae evaluate runs/mnist-001 --samples 5000"
+EXAMPLE = "npvae evaluate runs/mnist-001\nnpvae evaluate runs/mnist-001 --samples 5000"
 MEGABYTE = 1 << 20
 MOST_MEGABYTES = 1 << 20  # a terabyte
-WRONG = 1  # exit status of figures that are not finite
+WRONG = 1  # exit status if a figure is not finite
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,39 +36,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--samples",
         type=reads(Whole(1, MOST_DRAWS)),
         metavar="K",
-        help="estimate log p(x) as well, with K draws of z for each example; 5000 is usual",
+        help="estimate log p(x) as well, by importance sampling with K draws of z for each "
+        "example; papers use 5000 (default: no estimate)",
     )
-    parser.add_argument("--part", choices=PARTS, default="test", help="of the data (default: test)")
     parser.add_argument(
-        "--examples", type=natural, metavar="N", help="only the first N (default: all)"
+        "--part", choices=PARTS, default="test", help="the part of the data (default: test)"
+    )
+    parser.add_argument(
+        "--examples",
+        type=natural,
+        metavar="N",
+        help="use only the first N examples of the part (default: all)",
     )
     parser.add_argument(
         "--seed",
         type=whole,
         default=EVALUATION_SEED,
-        help=f"of pixels and noise (default: {EVALUATION_SEED})",
+        help=f"seed of the pixels and the noise that are drawn (default: {EVALUATION_SEED})",
     )
     parser.add_argument(
         "--memory-mb",
         type=reads(Real(above=0, most=MOST_MEGABYTES)),
         metavar="M",
-        help="megabytes that a chunk of draws may take (default: 8; on most GPUs 1024)",
+        help="use at most M megabytes for the draws that are computed together (default: 8, or "
+        "1024 on most GPUs)",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    parser.add_argument("--json", action="store_true", help="print JSON (default: print text)")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the figures of a run; with --samples write them into its metrics.json, too.
+    """Print the figures of a run; with --samples also write them into its metrics.json.
 
-    Those of the first 500 test examples go beside those of all, test_500 and test, and those of
-    other seeds and numbers of draws beside each other.
+    There each choice of part, examples and seed has an entry of its own, such as test and test_500,
+    and each number of draws an entry in that.
     """
     folder = RunFolder.open(options.folder)
     if options.samples is None:
         metrics = _measured(folder, folder.load_model(options.device), options)
         _show(metrics, options)
         return _verdict(metrics)
-    with folder.locked():  # from the start: no training changes the model while it is measured
+    with folder.locked():  # so that no training changes the model while it is measured
         saved = folder.load_model(options.device)
         before = folder.metrics_of(saved.model) or {"model_crc32": model_checksum(saved.model)}
         metrics = _measured(folder, saved, options)
@@ -74,17 +85,17 @@ def run(options: argparse.Namespace) -> int:
         entry = entry_name(options.part, options.examples, options.seed)
         add_metrics(folder / "metrics.json", before, entry, metrics)
         if not options.json:
-            say(f"also in {folder / 'metrics.json'}, as {entry}")
+            say(f"\nSaved in {folder / 'metrics.json'} as {entry}.")
     return 0
 
 
 def _verdict(metrics: dict[str, Any]) -> int:
-    """Return the exit status: figures that are not finite are an error, and are not kept."""
+    """Return the exit status; figures that are not finite are an error and are not saved."""
     wrong = not_finite(metrics)
     if wrong:
         say(
-            f"npvae: not a finite number: {', '.join(wrong)}; the model does not fit these data, "
-            "or its training diverged",
+            f"npvae: these figures are not finite: {', '.join(wrong)}; the training has diverged, "
+            "or the model does not fit these data",
             sys.stderr,
         )
     return WRONG if wrong else 0
@@ -105,13 +116,20 @@ def _measured(folder: RunFolder, saved: SavedModel, options: argparse.Namespace)
     split = getattr(folder.load_data(options.data), part)
     if options.examples is not None:
         if options.examples > len(split):
-            raise InputError(f"--examples {options.examples}: the {part} part has {len(split)}")
+            raise InputError(
+                f"--examples is {options.examples}, but the {part} part has {len(split)} examples; "
+                "choose at most that many"
+            )
         if options.examples < len(split):
             split, part = split.only(slice(0, options.examples)), f"beginning of the {part}"
     done, asked = folder.epochs()
     if not folder.has_ended():
         again = resume_command(folder.path)
-        print(f"npvae: only {done} of its {asked} epochs are done; {again}", file=sys.stderr)
+        say(
+            f"npvae: warning: {folder.path} has trained for {done} of its {asked} epochs. "
+            f"To continue: {again}",
+            sys.stderr,
+        )
     metrics = measure(model, split, scaling, options.seed, part)
     if options.samples is not None and isinstance(model, VAE):
         memory = None if options.memory_mb is None else int(options.memory_mb * MEGABYTE)
@@ -125,31 +143,35 @@ def _measured(folder: RunFolder, saved: SavedModel, options: argparse.Namespace)
 
 
 def print_metrics(metrics: dict[str, Any], part: str = "test", *, latents: bool = False) -> None:
-    """Print figures as text, each with its protocol; with `latents` the KL of each of them."""
-    n_active, distortion = metrics["active_units"], metrics["reconstruction"]
+    """Print figures and their protocol; with `latents` the KL of each latent as well."""
+    n_active, reconstruction = metrics["active_units"], metrics["reconstruction"]
+    say(f"{part.capitalize()} part, in nats per example:")
     if "elbo" in metrics:
-        rate, n_z = metrics["kl"], len(metrics["kl_per_latent"])
-        text = (
-            f"-ELBO {-metrics['elbo']:.2f} nats an example = reconstruction {distortion:.2f} "
-            f"(distortion) + KL {rate:.2f} (rate), {n_active} of {n_z} latents active"
-        )
+        n_z = len(metrics["kl_per_latent"])
+        _figure("ELBO", metrics["elbo"], "= -(reconstruction + KL)")
+        _figure("reconstruction", reconstruction, "(distortion)")
+        _figure("KL", metrics["kl"], f"(rate), {n_active} of {n_z} latents are active")
         if "bound" in metrics:
-            text += f"; -{metrics['bound_name']} {-metrics['bound']:.2f}"
+            _figure(metrics["bound_name"], metrics["bound"], "the importance-weighted bound")
     else:
-        text = f"-log p(x | z) {distortion:.2f} nats an example, {n_active} numbers of z active"
-    _print(part, text, metrics["protocol"])
+        _figure("reconstruction", reconstruction, f"= -log p(x | z), {n_active} of z are active")
     if latents and "kl_per_latent" in metrics:
         nats = " ".join(f"{nats:.2f}" for nats in sorted(metrics["kl_per_latent"])[::-1])
-        say(f"{' ' * (len(part) + 3)}KL of each latent, from the largest: {nats}")
+        say(beside("  KL of each latent", f"{nats} (largest first)", width=20))
+    _protocol(metrics["protocol"])
     for found in metrics.get("log_likelihood", {}).values():
-        error = found["standard_error"]  # NaN where there is but one example
-        spread = f" +- {error:.2f} (standard error over examples)" if isfinite(error) else ""
-        text = f"-{found['name']} {-found['log_px']:.2f} nats an example{spread}"
-        _print(part, text, found["protocol"])
+        error = found["standard_error"]  # NaN for a single example
+        spread = f"+- {error:.2f} (standard error over examples)" if isfinite(error) else ""
+        say("")
+        _figure(found["name"], found["log_px"], spread)
+        _protocol(found["protocol"])
 
 
-def _print(part: str, text: str, told: dict[str, str]) -> None:
-    indent = " " * (len(part) + 3)
-    say(f"{part}   {text}")
-    for subject, sentence in told.items():
-        say(f"{indent}{subject}: {sentence}")
+def _figure(name: str, value: float, remark: str) -> None:
+    say(f"  {name:<15} {value:10.2f}   {remark}".rstrip())
+
+
+def _protocol(sentences: dict[str, str]) -> None:
+    say("")
+    for subject, sentence in sentences.items():
+        say(beside(f"  {subject}", sentence, width=12))

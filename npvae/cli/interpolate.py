@@ -1,4 +1,7 @@
-"""Show strips from one test example to another, decoded along the line between their codes."""
+"""Draw strips that lead from one test example to another.
+
+Each strip is decoded along the straight line between the latent codes of two examples.
+"""
 
 import argparse
 from typing import Any
@@ -14,27 +17,37 @@ from npvae.runs.pictures.latents import STEPS, STRIPS
 
 EXAMPLE = (
     "npvae interpolate runs/mnist-001 --from 3 --to 8\n"
-    "          npvae interpolate runs/mnist-001 --from-index 4 --to-index 9 --steps 15"
+    "npvae interpolate runs/mnist-001 --from-index 4 --to-index 9 --steps 15"
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `npvae interpolate`."""
-    picture_verbs.add_arguments(parser, "interpolation", "chooses the test examples")
+    picture_verbs.add_arguments(parser, "interpolation", "seed of the choice of test examples")
     for end in ("from", "to"):
         which = parser.add_mutually_exclusive_group()
-        which.add_argument(f"--{end}", metavar="L", help="a label (default: any)")
+        where = "start from" if end == "from" else "end at"
         which.add_argument(
-            f"--{end}-index", type=whole, metavar="I", help="the number of a test example, from 0"
+            f"--{end}", metavar="L", help=f"{where} examples with this label (default: any label)"
+        )
+        which.add_argument(
+            f"--{end}-index",
+            type=whole,
+            metavar="I",
+            help=f"{where} the test example with this number, counted from 0 (default: any)",
         )
     parser.add_argument(
         "--strips",
         type=natural,
         metavar="N",
-        help=f"how many (default: {STRIPS}; 1 for two numbers)",
+        help=f"draw N strips (default: {STRIPS}, or 1 with --from-index and --to-index)",
     )
     parser.add_argument(
-        "--steps", type=natural, default=STEPS, help=f"of each strip (default: {STEPS})"
+        "--steps",
+        type=natural,
+        default=STEPS,
+        metavar="N",
+        help=f"show N steps in each strip (default: {STEPS})",
     )
 
 
@@ -44,10 +57,13 @@ def run(options: argparse.Namespace) -> int:
     two = None not in (given["from_index"], given["to_index"])
     strips = options.strips or (1 if two else STRIPS)
     if options.steps < 2:
-        raise InputError(f"--steps {options.steps}: from one example to another takes two at least")
+        raise InputError(
+            f"--steps is {options.steps}; choose at least 2, because a strip has two ends"
+        )
     if two and (strips > 1 or given["from_index"] == given["to_index"]):
         raise InputError(
-            "--from-index and --to-index: between two different test examples there is one strip"
+            f"--from-index {given['from_index']} and --to-index {given['to_index']} need two "
+            "different examples, and give one strip; change one of them, and leave --strips out"
         )
     picture_verbs.require_few(strips, options.steps, f"--strips {strips} --steps {options.steps}")
     trained, out = picture_verbs.open_run(options, "interpolation")
@@ -60,14 +76,14 @@ def run(options: argparse.Namespace) -> int:
 def _chosen(
     trained: Trained, end: str, given: dict[str, Any], n: int, rng: np.random.Generator
 ) -> list[int]:
-    """Return the numbers of n test examples at one end."""
+    """Return the numbers of the n test examples at one end."""
     split, classes = trained.dataset.test, trained.dataset.classes
     label, index = given[end], given[f"{end}_index"]
     if index is not None:
         if index >= len(split):
             raise InputError(
-                f"--{end}-index {index}: the test part has {len(split)} examples, 0 to "
-                f"{len(split) - 1}"
+                f"--{end}-index is {index}, but the test part has {len(split)} examples; choose a "
+                f"number from 0 to {len(split) - 1}"
             )
         return [index] * n
     if label is None:
@@ -75,8 +91,8 @@ def _chosen(
     labels = trained.dataset.train.labels
     if split.labels is None or labels is None:
         raise InputError(
-            f"--{end} {label}: these data have no labels; choose test examples by their numbers, "
-            f"--{end}-index"
+            f"--{end} {label} needs labels, but these data have none; choose a test example by its "
+            f"number with --{end}-index"
         )
     known = 1 + int(max(labels.max(), split.labels.max()))
     number = picture_verbs.label_number(f"--{end}", label, classes, known, trained.dataset.name)

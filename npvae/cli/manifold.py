@@ -1,4 +1,7 @@
-"""Show what a plane of latent space decodes to, at Gaussian quantiles."""
+"""Draw a grid of images decoded from a plane of latent space.
+
+The grid points are Gaussian quantiles of two latents; all other latents are 0.
+"""
 
 import argparse
 
@@ -12,22 +15,24 @@ EXAMPLE = "npvae manifold runs/two-latents -n 20"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `npvae manifold`."""
-    picture_verbs.add_arguments(parser, "manifold", "of pixels that are drawn")
+    picture_verbs.add_arguments(parser, "manifold", "seed of dynamic binarisation")
     parser.add_argument(
-        "-n", type=natural, default=ACROSS, help=f"images a side (default: {ACROSS})"
+        "-n",
+        type=natural,
+        default=ACROSS,
+        help=f"draw N x N images (default: {ACROSS})",
+        metavar="N",
     )
     parser.add_argument(
         "--label",
         metavar="L",
-        help="name of the label that a conditional model is given (default: the first)",
+        help="give a conditional model the label with this name (default: the first label)",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write a picture of what n x n places decode to."""
+    """Write a picture of the images that n x n grid points decode to."""
     picture_verbs.require_few(options.n, options.n, f"-n {options.n}")
     trained, out = picture_verbs.open_run(options, "manifold")
     label = picture_verbs.condition_number(options.label, trained, options.folder)
-    return picture_verbs.write(
-        manifold(trained, options.n, label), out, "what latent space decodes to"
-    )
+    return picture_verbs.write(manifold(trained, options.n, label), out, "The latent space")

@@ -1,4 +1,4 @@
-"""What the verbs that draw a picture share: where it goes, and labels given by name."""
+"""What the commands that draw pictures share: the output file, and labels given by name."""
 
 import argparse
 import os
@@ -13,38 +13,40 @@ from npvae.datasets import NAMES
 from npvae.errors import InputError
 from npvae.figures.writing import FORMATS
 from npvae.runs.folder import RunFolder
+from npvae.runs.kinds import shown
 from npvae.runs.pictures import Trained
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-OWN_FILES = {  # of a run: without them it cannot go on, or be read
+OWN_FILES = {  # files that a run needs; no picture may replace them
     *("config.json", "history.csv", "checkpoint.npz", "model.npz", "metrics.json", "split.npz"),
     ".lock",
 }
-MOST_ACROSS = 50  # images, and as many down
+MOST_ACROSS = 50  # images in a row, and rows in a picture
 MOST_IN_A_PICTURE = MOST_ACROSS**2
 
 
-def add_arguments(parser: argparse.ArgumentParser, name: str, chooses: str) -> None:
-    """Declare the flags of every verb that draws one picture of a run and its data.
+def add_arguments(parser: argparse.ArgumentParser, name: str, seed: str) -> None:
+    """Declare the flags of every command that draws one picture of a run and its data.
 
     Parameters
     ----------
-    name : of the file, but for .png
-    chooses : what the seed does
+    name : the default name of the file, without .png
+    seed : the help text of --seed
     """
     add_run(parser)
-    parser.add_argument("--seed", type=whole, default=0, help=f"{chooses} (default: 0)")
+    parser.add_argument("--seed", type=whole, default=0, help=f"{seed} (default: 0)")
     parser.add_argument(
         "--out",
         metavar="FILE",
-        help=f"ends in .png, .svg or .pdf (default: {name}.png in the run folder)",
+        help="write the picture to this file, whose name ends in .png, .svg or .pdf (default: "
+        f"{name}.png in the run folder)",
     )
 
 
 def open_run(options: argparse.Namespace, name: str) -> tuple[Trained, Path]:
-    """Return the run that is asked for, and the file to draw into, with a name that says how."""
+    """Return the run, and the file to draw into; its name decides the format."""
     folder = RunFolder.open(options.folder)
     out = out_file(options.out, folder, f"{name}.png", FORMATS, options.data)
     return Trained.open(folder, options.data, options.seed, options.device), out
@@ -53,78 +55,86 @@ def open_run(options: argparse.Namespace, name: str) -> tuple[Trained, Path]:
 def out_file(
     given: str | None, folder: RunFolder, name: str, endings: Sequence[str], data: str | None = None
 ) -> Path:
-    """Return the file that a verb writes; refuse one that a run needs.
+    """Return the file that a command writes; refuse a file that the run needs.
 
     Parameters
     ----------
-    given : with --out; None for the file of that name in the folder of the run
-    endings : of the names that may be given
-    data : given with --data, where the data of the run are now
+    given : the value of --out; None for the file `name` in the run folder
+    endings : the file name extensions that are allowed
+    data : the value of --data, where the data of the run are now
     """
     out = Path(given) if given else folder / name
     if out.suffix.lower().lstrip(".") not in endings:
-        raise InputError(f"--out {out}: give a name that ends in .{', .'.join(endings)}")
+        raise InputError(f"--out is {out}; choose a file name that ends in .{', .'.join(endings)}")
     require_free(out, folder, data)
     return out
 
 
 def require_free(out: Path, folder: RunFolder, data: str | None = None) -> None:
-    """Refuse to write over the data of a run, into a folder of its images, or over its files.
+    """Refuse to overwrite the data of a run or its own files, and to write among its images.
 
     Raises
     ------
-    InputError : which names the file, and the flag to give another one with
+    InputError : the file is one of these; the message names it
     """
     if out.name.lower() in OWN_FILES and (out.parent / "config.json").exists():
-        raise InputError(f"--out {out}: this file belongs to the run itself; choose another name")
+        raise InputError(
+            f"--out {out} would overwrite a file that the run needs; choose another name"
+        )
     for place in (folder.settings().data, data):
         if place and place not in NAMES and _is_within(out, Path(os.path.expanduser(place))):
-            raise InputError(f"--out {out}: these are the data of the run; choose another name")
+            raise InputError(
+                f"--out {out} would overwrite the data of the run; choose another name"
+            )
 
 
 def _is_within(out: Path, source: Path) -> bool:
-    """Whether a file is this one, by whichever name, or in this folder."""
+    """Return whether `out` is the file `source`, under any name, or lies in the folder `source`."""
     try:
         if source.is_dir():
             return source.resolve() in out.resolve().parents
         return out.exists() and source.exists() and out.samefile(source)
-    except (OSError, ValueError):  # a name that no file can have
+    except (OSError, ValueError):  # not a possible file name
         return False
 
 
 def write(ax: "Axes", out: Path, what: str) -> int:
-    """Write a picture, say where it is, and return the exit status."""
+    """Write a picture, print where it is, and return the exit status."""
     figures.save(ax, out)
-    say(f"{what} in {out}")
+    say(f"{what}: saved in {out}")
     return 0
 
 
 def require_few(rows: int, columns: int, what: str) -> None:
-    """Refuse a picture of so many rows and columns that each image would be a dot."""
+    """Refuse a picture with so many rows or columns that each image would be a dot."""
     if rows > MOST_ACROSS or columns > MOST_ACROSS:
-        raise InputError(f"{what}: a picture of so many shows nothing, {MOST_ACROSS} at most")
+        raise InputError(
+            f"{what} gives more images than a picture can show; choose at most {MOST_ACROSS}"
+        )
 
 
 def label_number(given: str, text: str, names: Sequence[str], n: int, where: object) -> int:
-    """Return the number of a label given by its name (by its number where they have no names).
+    """Return the number of a label given by name, or by number if the labels have no names.
 
     Parameters
     ----------
-    given : the flag, for errors
-    text : what was given with it
-    names, n : of the labels that are known; how many they are
-    where : in what they are known
+    given : the flag, for the error message
+    text : the value of the flag
+    names, n : the names of the labels, and their number
+    where : the run or the dataset that has them, for the error message
     """
     if text in names:
         return list(names).index(text)
     if not names and text.isdecimal() and int(text) < n:
         return int(text)
     known = ", ".join(names) if names else f"0 to {n - 1}"
-    raise InputError(f"{given} {text}: {where} knows the labels {known:.200}")
+    raise InputError(
+        f"{given} is {shown(text)}, but the labels of {where} are {known:.200}; choose one of these"
+    )
 
 
 def condition_number(text: str | None, run: Trained, where: object) -> int | None:
-    """Return the label that a conditional model is given, or None where none was asked for."""
+    """Return the number of the label for a conditional model, or None if --label is not given."""
     if text is None:
         return None
     require_told(text, run.model.n_y, where)
@@ -132,8 +142,9 @@ def condition_number(text: str | None, run: Trained, where: object) -> int | Non
 
 
 def require_told(text: str, n_y: int, where: object) -> None:
-    """Refuse a label for a model that takes none."""
+    """Refuse --label for a model that takes no labels."""
     if not n_y:
         raise InputError(
-            f"--label {text}: the model in {where} is not told labels; train one with --conditional"
+            f"--label {text} needs a conditional model, but the model in {where} takes no labels; "
+            "leave --label out, or train a model with --conditional"
         )

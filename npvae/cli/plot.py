@@ -1,4 +1,4 @@
-"""Draw the pictures of a run, all of them or those that are named."""
+"""Draw the pictures of a run, all of them or those that you name."""
 
 import argparse
 from difflib import get_close_matches
@@ -7,13 +7,13 @@ from pathlib import Path
 from npvae import figures
 from npvae.cli.arguments import add_run, whole
 from npvae.cli.picture_verbs import require_free
-from npvae.cli.printing import say
+from npvae.cli.printing import beside, say
 from npvae.errors import InputError
 from npvae.figures.writing import FORMATS
 from npvae.runs.folder import RunFolder
 from npvae.runs.pictures import PICTURES, Trained
 
-EXAMPLE = "npvae plot runs/mnist-001\n          npvae plot runs/mnist-001 scatter kl --format pdf"
+EXAMPLE = "npvae plot runs/mnist-001\nnpvae plot runs/mnist-001 scatter kl --format pdf"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,29 +23,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "pictures",
         nargs="*",
         metavar="PICTURE",
-        help=f"{', '.join(PICTURES)} (default: all)",
+        help=f"pictures to draw, any of {', '.join(PICTURES)} (default: all)",
     )
-    parser.add_argument("--seed", type=whole, default=0, help="of all that is drawn (default: 0)")
-    parser.add_argument("--format", choices=FORMATS, default="png", help="(default: png)")
-    parser.add_argument("--out", metavar="DIR", help="(default: the run folder)")
+    parser.add_argument(
+        "--seed", type=whole, default=0, help="seed of examples, noise and samples (default: 0)"
+    )
+    parser.add_argument(
+        "--format", choices=FORMATS, default="png", help="format of the files (default: png)"
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", help="write the files into this folder (default: the run folder)"
+    )
 
 
 def picture(text: str) -> str:
-    """The name of a picture."""
+    """Return the name of a picture, after checking it."""
     if text not in PICTURES:
         near = get_close_matches(text, PICTURES, 1)
-        meant = f" (did you mean {near[0]}?)" if near else ""
-        raise InputError(f"{text!r} given, expected one of {', '.join(PICTURES)}{meant}")
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise InputError(
+            f"there is no picture {text!r:.60}; choose from {', '.join(PICTURES)}{meant}"
+        )
     return text
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write a file for each picture; of those that were not asked for say why they are missing."""
+    """Write a file for each picture; if all are drawn, say why some cannot be."""
     names = dict.fromkeys(map(picture, options.pictures)) or PICTURES
     folder = RunFolder.open(options.folder)
     out = Path(options.out) if options.out else folder.path
     if out.is_file() or out.suffix.lower().lstrip(".") in FORMATS:
-        raise InputError(f"--out {out}: give a folder, which gets a file for each picture")
+        raise InputError(
+            f"--out is {out}; choose a folder, because each picture gets a file of its own"
+        )
     for name in names:
         require_free(out / f"{name}.{options.format}", folder, options.data)
     trained = Trained.open(folder, options.data, options.seed, options.device)
@@ -56,10 +66,10 @@ def run(options: argparse.Namespace) -> int:
         except InputError as error:
             if options.pictures:
                 raise
-            say(f"{'not drawn':20} {name}: {error}")
+            say(beside("not drawn", f"{name}: {error}", width=21))
     for name, ax in drawn.items():
         path = out / f"{name}.{options.format}"
         figures.save(ax, path)
-        say(f"{path.name:20} {PICTURES[name].caption}")
-    say(f"in {out}")
+        say(beside(path.name, PICTURES[name].caption, width=21))
+    say(f"\nSaved in {out}")
     return 0

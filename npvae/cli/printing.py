@@ -1,18 +1,22 @@
-"""Printing, also where nobody reads."""
+"""Printing to standard output, which may be closed, full or a broken pipe."""
 
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from textwrap import fill
 from typing import TextIO
 
-_lost: list[OSError] = []  # why standard output could not be written, the first time
+WIDTH = 80  # columns of a line, which paths and commands may exceed
+
+_lost: list[OSError] = []  # the first error of writing to standard output, if there was one
 
 
 def say(line: str, stream: TextIO | None = None) -> None:
-    """Print a line; where it cannot be written, go on in silence, and let `lost` say why.
+    """Print a line, and continue silently if it cannot be written; `lost` then says why.
 
-    That is after `| head`, when the terminal has gone, or on a full disk. A training goes on.
+    Writing fails after `| head`, when the terminal has been closed, or on a full disk. None of
+    these should end a training.
     """
     try:
         print(line, file=stream, flush=True)
@@ -20,8 +24,32 @@ def say(line: str, stream: TextIO | None = None) -> None:
         _silence(error, of_stderr=stream is not None)
 
 
+def beside(label: str, text: str, *, width: int = 10) -> str:
+    """Return text wrapped at 80 columns, in a column beside its label.
+
+    Parameters
+    ----------
+    label : printed once, on the first line; it may begin with blanks
+    text : what to wrap; words longer than a line, such as paths, stay in one piece
+    width : columns that the label takes
+
+    >>> print(beside("Split", "the test part, " + "10000 examples, " * 5))
+    Split     the test part, 10000 examples, 10000 examples, 10000 examples, 10000
+              examples, 10000 examples,
+    """
+    indent = " " * width
+    return fill(
+        text,
+        WIDTH,
+        initial_indent=f"{label:<{width}}",
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
 def flush() -> None:
-    """Write what others have printed, argparse for instance."""
+    """Flush what argparse and others have printed to standard output."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -31,25 +59,25 @@ def flush() -> None:
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """Let nothing reach standard output while the block runs."""
+    """Discard everything that is written to standard output while the block runs."""
     with _nowhere() as nowhere, redirect_stdout(nowhere):
         yield
 
 
 def prepare() -> None:
-    """Make both streams ready: one that was closed, as by `>&-`, is one that nobody reads."""
+    """Make both streams usable; a stream that was closed, as by `>&-`, discards its text."""
     _lost.clear()
     if sys.stderr is None:
         sys.stderr = _nowhere()
     if sys.stdout is None:
         _silence(OSError("it is closed"), of_stderr=False)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a terminal that lacks a character shows another
+        if hasattr(stream, "reconfigure"):  # print "?" for a character that the terminal lacks
             stream.reconfigure(errors="replace")
 
 
 def lost() -> OSError | None:
-    """Return why something of standard output was lost, if it was."""
+    """Return the first error of writing to standard output, or None."""
     return _lost[0] if _lost else None
 
 
@@ -62,4 +90,4 @@ def _silence(error: OSError, *, of_stderr: bool) -> None:
 
 
 def _nowhere() -> TextIO:
-    return open(os.devnull, "w", encoding="utf-8")  # lasts as long as the process
+    return open(os.devnull, "w", encoding="utf-8")  # stays open until the process ends

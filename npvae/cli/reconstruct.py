@@ -1,4 +1,4 @@
-"""Show test examples beside what a trained run makes of them."""
+"""Draw test examples next to their reconstructions."""
 
 import argparse
 
@@ -10,12 +10,12 @@ EXAMPLE = "npvae reconstruct runs/mnist-001"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `npvae reconstruct`."""
-    picture_verbs.add_arguments(parser, "reconstructions", "chooses the test examples")
+    picture_verbs.add_arguments(parser, "reconstructions", "seed of the choice of test examples")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write a picture of some test examples and their reconstructions, decoded from mu."""
+    """Write a picture of test examples and their reconstructions, which are decoded from mu."""
     trained, out = picture_verbs.open_run(options, "reconstructions")
     return picture_verbs.write(
-        reconstructions(trained), out, "test examples and their reconstructions"
+        reconstructions(trained), out, "Test examples and their reconstructions"
     )

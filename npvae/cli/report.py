@@ -1,4 +1,4 @@
-"""Put everything about a run into one HTML file: numbers, pictures, history, config."""
+"""Write one HTML page with all numbers and pictures of a run."""
 
 import argparse
 
@@ -15,15 +15,19 @@ EXAMPLE = "npvae report runs/mnist-001"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `npvae report`."""
     add_run(parser)
-    parser.add_argument("--out", metavar="FILE", help="(default: report.html in the run folder)")
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        help="write the page to this file (default: report.html in the run folder)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Draw every picture, and write the page."""
+    """Draw every picture and write the page."""
     folder = RunFolder.open(options.folder)
     out = out_file(options.out, folder, "report.html", ("html", "htm"), options.data)
     trained = pictures.Trained.open(folder, options.data, device=options.device)
     metrics = folder.metrics_of(trained.model)
     write_report(out, folder, trained, metrics, pictures.draw_all(trained))
-    say(f"the report is in {out}")
+    say(f"Saved the report in {out}")
     return 0

@@ -1,4 +1,9 @@
-"""Train a model and keep everything in a run folder, or go on with a run that was stopped."""
+"""Train a model, or resume an earlier run.
+
+Everything is kept in one folder, the run: settings, checkpoint, model, history, measured numbers,
+pictures and a report. Ctrl-C saves the training, and --resume continues it exactly where it
+stopped.
+"""
 
 import argparse
 import sys
@@ -14,11 +19,11 @@ import numpy as np
 from npvae.cli.arguments import add_settings, natural, positive
 from npvae.cli.around_training import SIGNALS, Bar, Clock, Signals, Stopped, Table
 from npvae.cli.evaluate import print_metrics
-from npvae.cli.printing import say, silent
+from npvae.cli.printing import beside, say, silent
 from npvae.errors import DataError, InputError, TrainingError
 from npvae.runs import pictures
 from npvae.runs.environment import peak_memory_mb
-from npvae.runs.folder import resume_command
+from npvae.runs.folder import resume_command, shell_path
 from npvae.runs.history import history_columns
 from npvae.runs.metrics import measure, not_finite
 from npvae.runs.model_file import SavedModel, model_checksum
@@ -29,54 +34,73 @@ from npvae.runs.summary import data_words, model_words, training_words
 from npvae.storage.atomic import write_whole
 from npvae.storage.json_files import write_json
 from npvae.training import EpochRecord, require_finite
+from npvae.vae import VAE
 
 PICTURES = ("reconstructions", "samples", "history")  # files of their own; all are in the report
+USAGE = (
+    "npvae train [--data DATA] [--epochs N] [--out DIR] [options]\n"
+    "       npvae train --resume RUN [--epochs N] [options]"
+)
 EXAMPLE = (
     "npvae train --data mnist --latent 2 --epochs 5 --out runs/two-latents\n"
-    "          npvae train --resume runs/two-latents --epochs 20"
+    "npvae train --resume runs/two-latents --epochs 20"
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the flags of `npvae train`; what is not given is not there, and has its default."""
+    """Declare the flags of `npvae train`; a setting that is not given is absent."""
+    parser.usage = USAGE
     add_settings(parser)
     add: Any = partial(parser.add_argument, default=argparse.SUPPRESS)
-    add("--out", metavar="DIR", help="a new folder (default: a fresh one under runs/)")
+    add(
+        "--out",
+        metavar="DIR",
+        help="write the run into this folder, which must be new or empty (default: the next free "
+        "one, such as runs/mnist-001)",
+    )
     add(
         "--resume",
         metavar="RUN",
-        help="go on with the run in this folder, to the same bits as if it had never been stopped; "
-        "of the settings only --epochs and --patience may be given, to go on for longer, --data, "
-        "where your own data are now, and --device, to go on elsewhere, where other noise is drawn",
+        help="continue the run in this folder; the result is bit-identical to a run that was never "
+        "stopped. Of the settings only --epochs, --patience, --data (if you have moved your data) "
+        "and --device (which draws other noise) can be given (default: start a new run)",
     )
-    add = parser.add_argument
-    add(
+    saving = parser.add_argument_group("saving and output")
+    saving.add_argument(
         "--checkpoint-epochs",
         type=natural,
         default=1,
         metavar="N",
-        help="save after every N epochs (default: 1)",
+        help="save a checkpoint after every N epochs (default: 1)",
     )
-    add(
+    saving.add_argument(
         "--checkpoint-minutes",
         type=positive,
         default=5.0,
         metavar="M",
-        help="save within an epoch, too, if M minutes have passed (default: 5)",
+        help="save within an epoch as well, once M minutes have passed since the last checkpoint "
+        "(default: 5)",
     )
-    add("--no-report", action="store_true", help="draw no pictures and no report at the end")
-    add("--quiet", action="store_true", help="print nothing but errors")
+    saving.add_argument(
+        "--no-report",
+        action="store_true",
+        help="skip the pictures and the report at the end (default: draw them)",
+    )
+    saving.add_argument(
+        "--quiet", action="store_true", help="print errors only (default: print progress)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Begin or resume a run, train it, and finish it."""
+    """Begin or resume a run, train it, measure it on the test part, and draw the report."""
     start = perf_counter()
     given = {name: value for name, value in vars(options).items() if name in SETTINGS}
     if "resume" not in options:
         opened = begin(given, getattr(options, "out", None), progress=not options.quiet)
     elif "out" in options:
         raise InputError(
-            "--out: a run is resumed in its own folder, --resume; leave one of them out"
+            f"--out {options.out} and --resume {options.resume} exclude each other, because a run "
+            "is resumed in its own folder; leave one of them out"
         )
     else:
         opened = resume(options.resume, given, progress=not options.quiet)
@@ -90,59 +114,69 @@ def run(options: argparse.Namespace) -> int:
 
 
 def describe(run: Run, *, resumed: bool) -> None:
-    """Print what is trained, on which data, and where it stands."""
+    """Print what is trained, on which data, and into which folder."""
     settings, dataset, model = run.settings, run.dataset, run.trainer.model
     for remark in () if resumed else run.remarks:
-        say(remark)
-    for line in data_words(dataset, settings):
-        say(line)
+        say(beside("Note", remark))
+    first, *others = data_words(dataset, settings)
+    say(beside("Data", first))
+    for line in others:
+        say(beside("", line))
     if settings.recipe:
-        say(f"recipe {settings.recipe}")
-    say(f"model  {model_words(dataset, settings, model)}")
-    say(f"train  {training_words(settings)}")
+        say(beside("Recipe", settings.recipe))
+    say(beside("Model", model_words(dataset, settings, model)))
+    say(beside("Training", training_words(settings)))
     if settings.device != Settings.device:
-        say(f"device {model.params.device.about}")
+        say(beside("Device", model.params.device.about))
+    say(beside("Folder", str(run.folder.path)))
     if resumed:
-        say(f"resume {run.folder.path} at {run.trainer.place}, of {settings.epochs} epochs")
+        place = f"at {run.trainer.place}, {settings.epochs} epochs in total"
+        say(beside("Resuming", place))
         for remark in run.remarks:
-            say(f"       {remark}")
+            say(beside("", remark))
         if not run.goes_on and run.trainer.epoch <= settings.epochs:
-            say(f"       It has stopped early, by --patience {settings.patience}; to train longer,")
-            say("       give a larger --patience, and --epochs N.")
+            say(
+                beside(
+                    "",
+                    f"This run has stopped early (--patience {settings.patience}); to train "
+                    "longer, give a larger --patience and --epochs N.",
+                )
+            )
         elif not run.goes_on:
-            say(f"       It is already finished; to train longer, {_longer(settings, 'N')}.")
+            say(beside("", f"Already finished; to train longer, {_longer(settings, 'N')}."))
 
 
 def _train(run: Run, options: argparse.Namespace, start: float) -> int:
     """Train to the end and finish, or stop at a signal; return the exit status."""
-    trainer, table = run.trainer, Table(run.trainer.model, run.settings.epochs)
+    trainer = run.trainer
+    table = Table(trainer.model, run.settings.epochs, validated=trainer.validate is not None)
     clock = Clock(options.checkpoint_epochs, options.checkpoint_minutes)
-    saved = f"saved at {trainer.place}" if trainer.steps else "nothing saved yet"
-    # a loss that is not finite ends the training in npvae's words, not in NumPy's warnings
+    saved = f"Saved at {trainer.place}" if trainer.steps else "Nothing has been saved yet"
+    # a loss that overflows ends the training with npvae's message instead of NumPy's warnings
     with Signals() as signals, np.errstate(over="ignore", invalid="ignore"):
         try:
             if not run.goes_on:
-                run.save()  # of a finished run, some files of which may be gone
+                run.save()  # restores files that a finished run may have lost
             with Bar(trainer, run.settings.epochs, hidden=options.quiet) as bar:
                 if run.goes_on:
-                    bar.say(table.head)
+                    bar.say(f"\n{table.head}")
                 while run.goes_on and signals.heard is None:
                     bar.update(trainer.step())
                     if trainer.epoch_is_over:
                         bar.say(table.line(trainer.end_epoch()))
                     if clock.is_due(trainer) or not run.goes_on or signals.heard is not None:
                         run.save()
-                        saved = f"saved at {trainer.place}"
+                        saved = f"Saved at {trainer.place}"
                         clock.restart()
             signals.raise_at_once()
             with trainer.best_parameters():
                 _finish(run, start, report=not options.no_report)
         except TrainingError as error:
-            raise TrainingError(f"{error}. {run.folder.path}: {saved}") from error
+            raise TrainingError(f"{error}. {saved} in {run.folder.path}") from error
         except Stopped as stop:
             say(
-                f"npvae: {SIGNALS[stop.number]}, {saved}. "
-                f"Go on with: {resume_command(run.folder.path)}",
+                f"npvae: {SIGNALS[stop.number]}. {saved}. "
+                f"To continue: {resume_command(run.folder.path)}",
                 sys.stderr,
             )
             return 128 + stop.number
@@ -150,16 +184,17 @@ def _train(run: Run, options: argparse.Namespace, start: float) -> int:
 
 
 def _finish(run: Run, start: float, *, report: bool) -> None:
-    """Test the trained model, draw it, and say where everything is."""
+    """Measure the trained model on the test part, draw it, and say where everything is."""
     folder, trainer, dataset = run.folder, run.trainer, run.dataset
     model, records = trainer.model, trainer.records
     metrics: dict[str, Any] = {
         "epochs": len(records),
         "model_crc32": model_checksum(model),
     }
+    say("")
     if trainer.best is not None:
         metrics["best_epoch"] = best = trainer.best_epoch
-        say(f"best   epoch {best} on the validation part; the model is as it was then")
+        say(f"Kept the model of epoch {best}, the best on the validation part.")
     metrics |= {
         "test": measure(model, dataset.test, trainer.scaling),
         "train_seconds": round(sum(record.seconds for record in records), 2),
@@ -174,29 +209,54 @@ def _finish(run: Run, start: float, *, report: bool) -> None:
     folder.require_same()
     write_json(folder / "metrics.json", metrics)
     print_metrics(metrics["test"])
-    if len(records) == run.settings.epochs and (gain := _still_rising(records)) is not None:
-        say(f"note   the validation part still gained {gain:.1f} nats in the last epoch;")
-        say(f"       to train longer, {_longer(run.settings, 2 * len(records), folder.path)}")
     if report:
-        say("drawing the pictures and the report (--no-report leaves them out)")
+        say("\nDrawing the pictures and the report (skip them with --no-report) ...")
         _draw(run, metrics)
     memory = metrics["peak_memory_mb"]
-    took = f"took {perf_counter() - start:.1f} s, {metrics['train_seconds']:.1f} s of it training"
-    say(took + (f", peak memory {memory:.0f} MB" if memory else ""))
-    say(f"everything is in {folder.path}: {', '.join(folder.names())}")
+    took = (
+        f"{perf_counter() - start:.1f} s, of which training took {metrics['train_seconds']:.1f} s"
+    )
+    say(f"\nFinished in {took}" + (f"; peak memory {memory:.0f} MB." if memory else "."))
+    gain = _still_rising(records) if len(records) == run.settings.epochs else None
+    if gain is not None:
+        say(f"The validation part still gained {gain:.1f} nats in the last epoch.")
+    _say_what_next(run, rising=gain is not None)
+
+
+def _say_what_next(run: Run, *, rising: bool) -> None:
+    """Print where the files of the run are, and what to do with them."""
+    place = shell_path(run.folder.path)
+    names = run.folder.names()
+    say(f"\nSaved in {run.folder.path}:")
+    say(beside("", ", ".join(names), width=2))
+    say("\nNext:")
+    steps = {f"npvae report {place}": "put all numbers and pictures on one page"}
+    if "report.html" in names:
+        steps = {f"{place}/report.html": "open this page in a browser"}
+    if isinstance(run.trainer.model, VAE):
+        steps[f"npvae sample {place}"] = "draw new examples"
+        steps[f"npvae evaluate {place} --samples 100"] = "estimate log p(x)"
+    else:
+        steps[f"npvae reconstruct {place}"] = "compare examples with their reconstructions"
+    if rising:
+        epochs = 2 * len(run.trainer.records)
+        steps[_longer(run.settings, epochs, run.folder.path)] = "train for longer"
+    width = max(map(len, steps))
+    for command, what in steps.items():
+        say(f"  {command:<{width}}  {what}")
 
 
 def _longer(settings: Settings, epochs: object, path: Path | None = None) -> str:
-    """Return how to train for so many epochs: as the same run, unless its cosine has ended."""
+    """Return how to train for so many epochs: resume, or begin again if a cosine has ended."""
     if settings.lr_schedule == "cosine":
-        return f"begin another run with --epochs {epochs}"
+        return f"start a new run with --epochs {epochs}"
     return f"add --epochs {epochs}" if path is None else f"{resume_command(path)} --epochs {epochs}"
 
 
 def _still_rising(records: Sequence[EpochRecord]) -> float | None:
-    """Return the gain of the last epoch on the validation part, if it is above half a nat and 1 %.
+    """Return how much the validation bound rose in the last epoch, if by over 1 % and half a nat.
 
-    Such a training has plainly not converged. Otherwise return None.
+    Such a training has clearly not converged. Return None otherwise.
     """
     bounds = [one.held_out.bound for one in records[-2:] if one.held_out is not None]
     if len(bounds) < 2:
@@ -206,7 +266,7 @@ def _still_rising(records: Sequence[EpochRecord]) -> float | None:
 
 
 def _with_what_was_measured(run: Run, metrics: dict[str, Any]) -> dict[str, Any]:
-    """Return metrics beside those that `npvae evaluate` wrote, if the model is still the same."""
+    """Return metrics together with those that `npvae evaluate` wrote of the same model."""
     before: dict[str, Any] = {}
     with suppress(DataError):
         before = run.folder.metrics_of(run.trainer.model)
@@ -216,7 +276,7 @@ def _with_what_was_measured(run: Run, metrics: dict[str, Any]) -> dict[str, Any]
 
 
 def _draw(run: Run, metrics: dict[str, Any]) -> None:
-    """Draw everything: the report, and some of its pictures as files of their own."""
+    """Write the report, and some of its pictures as files of their own."""
     folder, trainer = run.folder, run.trainer
     saved = SavedModel(trainer.model, trainer.scaling, run.dataset.shape)
     history = history_columns(folder / "history.csv")

@@ -1,7 +1,7 @@
-"""Datasets: MNIST and its like, built-in glyphs, and the user's own.
+"""Datasets: MNIST and Fashion-MNIST, built-in glyphs, and your own data.
 
-`load_dataset` is the door; `Dataset` and `Split` are what comes out; `Pixels` and `Standardized`
-turn stored numbers into what a model sees.
+`load_dataset` returns a `Dataset` whose three parts are `Split` objects. `Pixels` and
+`Standardized` convert stored numbers to the input of a model.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import the readers of files with the first use: they take as long as the rest of npvae."""
+    """Import the file readers on first use, because they take as long as the rest of npvae."""
     if name in __all__:
         from npvae.datasets import load
 

@@ -1,4 +1,4 @@
-"""What a dataset is: examples in rows, in three parts that never mix."""
+"""Datasets: examples in rows, divided into a training, a validation and a test part."""
 
 import zlib
 from collections.abc import Iterator, Mapping
@@ -12,19 +12,19 @@ from npvae.errors import InputError
 from npvae.parameters import Array
 from npvae.storage.reading import quote
 
-CHUNK_BYTES = 1 << 24  # what a pass over an array that may not fit into memory reads at a time
+CHUNK_BYTES = 1 << 24  # read at a time from an array that may be larger than memory
 
 
 @dataclass(frozen=True, repr=False)
 class Split:
-    """One part of a dataset: some rows of an array that the parts may share.
+    """One part of a dataset: some rows of an array that all parts may share.
 
     Attributes
     ----------
     x : (N, n_x) array in memory or memory-mapped; uint8 pixels, or floats
     rows : (n,) int array, the rows of `x` that belong to this part
     labels : (n,) int array, or None
-    factors : what each example was drawn with, by name, (n,) arrays; empty where nobody knows
+    factors : the known factors that generated each example, (n,) arrays by name; usually empty
     """
 
     x: Array
@@ -54,11 +54,11 @@ class Split:
         return np.asarray(taken) if isinstance(taken, np.memmap) else taken
 
     def only(self, chosen: Any) -> "Split":
-        """Return the examples numbered `chosen` (a slice or an index array) as a part."""
+        """Return the examples numbered `chosen` (a slice or an index array) as a new part."""
         return _part(self, chosen)
 
     def to(self, device: Device) -> "Split":
-        """Return this part on `device`: the whole of `x`, its row numbers and its labels."""
+        """Return this part with `x`, `rows` and `labels` on `device`; all of `x` is copied."""
         labels = None if self.labels is None else device.asarray(self.labels)
         return replace(
             self, x=device.asarray(self.x), rows=device.asarray(self.rows), labels=labels
@@ -67,18 +67,18 @@ class Split:
 
 @dataclass(frozen=True, repr=False)
 class Dataset:
-    """Training, validation and test examples, and what they are.
+    """Training, validation and test examples, with a description.
 
     Attributes
     ----------
     name : as given to `load_dataset`
-    train, validation, test : the parts; nothing that trains or selects sees the test part
-    shape : of one example: (28, 28), (32, 32, 3), or (n_x,) for a table
+    train, validation, test : the parts; training and model selection never use the test part
+    shape : shape of one example: (28, 28), (32, 32, 3), or (n_x,) for a table
     kind : "pixels" (uint8 as 0..255, or floats in [0, 1]) or "real" (any numbers)
-    source : where it came from, for people: a folder, a file, or how it was made
+    source : where the data came from, in words: a folder, a file, or how they were made
     classes : name of each label; empty without labels
     columns : name of each column of a table; empty otherwise
-    remark : what the reader should know about how the data were understood, or ""
+    remark : what the user should know about how the data were interpreted, or ""
     """
 
     name: str
@@ -94,7 +94,7 @@ class Dataset:
 
     @property
     def n_x(self) -> int:
-        """Numbers in one example."""
+        """The number of numbers in one example."""
         return int(np.prod(self.shape))
 
     def __repr__(self) -> str:
@@ -106,7 +106,7 @@ class Dataset:
         )
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: the same, the source, and the first examples."""
+        """Return what a notebook shows: a description and the first examples."""
         from npvae.datasets.notebook import dataset_html
 
         return dataset_html(self)
@@ -125,16 +125,16 @@ class Dataset:
 
         Parameters
         ----------
-        x : (N, n_x), (N, H, W) or (N, H, W, C) array, or a pandas DataFrame of numbers. What the
-            numbers mean is decided as for an .npy file: see `user_arrays.understand_array`
-        labels : (N,) whole numbers or text; or the name of the DataFrame's column that has them
+        x : (N, n_x), (N, H, W) or (N, H, W, C) array, or a pandas DataFrame of numbers; it is
+            interpreted like an .npy file, see `user_arrays.understand_array`
+        labels : (N,) whole numbers or text; or the name of a column of the DataFrame
         seed, validation : as for `load_dataset`
-        name : what the data are called in messages
+        name : the name of the data in messages
 
         Raises
         ------
-        InputError : x or labels is not an array, or a number does not fit
-        DataError : fewer than 10 examples, another shape, or a number that is NaN or infinite
+        InputError : x or labels is not an array, or an argument is out of range
+        DataError : x has fewer than 10 examples or another shape, or contains NaN or infinity
 
         >>> x = np.random.default_rng(0).normal(size=(50, 3))
         >>> Dataset.from_arrays(x, labels=np.arange(50) % 2)
@@ -146,11 +146,11 @@ class Dataset:
 
 
 def parts_on(device: Device, *parts: Split) -> list[Split]:
-    """Return parts of a dataset on `device`; an array that they share is copied there once.
+    """Return parts of a dataset on `device`; an array that they share is copied only once.
 
     Raises
     ------
-    InputError : if they do not fit there
+    InputError : if the memory of the device is too small
     """
     arrays = {id(part.x): part.x for part in parts}
     try:
@@ -159,15 +159,15 @@ def parts_on(device: Device, *parts: Split) -> list[Split]:
     except MemoryError as error:
         megabytes = sum(x.nbytes for x in arrays.values()) / 1e6
         raise InputError(
-            f"the examples take {megabytes:.0f} MB, more than the device {device.name} has left "
-            f"({error}); train on fewer, or on the device cpu"
+            f"the examples take {megabytes:.0f} MB, more than the free memory of the device "
+            f"{device.name} ({error}); use fewer examples, or the device cpu"
         ) from error
 
 
 def whole(
     x: Array, labels: Array | None = None, factors: Mapping[str, Array] | None = None
 ) -> Split:
-    """Return all examples as one part.
+    """Return all examples as a single part.
 
     Parameters
     ----------
@@ -183,16 +183,16 @@ def hold_out_last(
     validation: int | None = None,
     factors: Mapping[str, Array] | None = None,
 ) -> tuple[Split, Split]:
-    """Return a training part and a validation part, which is the last examples.
+    """Return a training part, and a validation part that consists of the last examples.
 
     Parameters
     ----------
     x, labels, factors : as for `whole`
-    validation : how many to hold out; None for one in twelve, which is MNIST's usual 5,000
+    validation : number of examples to hold out; None for one in twelve (5,000 for MNIST)
 
     Raises
     ------
-    InputError : `validation` is negative, or leaves nothing to train on
+    InputError : `validation` is negative, or leaves no training example
 
     >>> train, held_out = hold_out_last(np.zeros((60, 4)), np.arange(60))
     >>> len(train), held_out.labels
@@ -202,23 +202,22 @@ def hold_out_last(
     n_train = n - (n // 12 if validation is None else validation)
     if not 1 <= n_train <= n:
         raise InputError(
-            f"validation (--validation) is {validation}; "
-            f"choose a number from 0 to {n - 1}, since there are {n} "
-            "training examples"
+            f"validation (--validation) is {validation}, but there are {n} training examples; "
+            f"choose a number from 0 to {n - 1}"
         )
     everything = whole(x, labels, factors)
     return _part(everything, slice(0, n_train)), _part(everything, slice(n_train, n))
 
 
 def _part(split: Split, part: Any) -> Split:
-    """Return some examples of a split, everything aligned."""
+    """Return some examples of a split with their labels and factors."""
     labels = None if split.labels is None else split.labels[part]
     factors = {name: values[part] for name, values in split.factors.items()}
     return Split(split.x, split.rows[part], labels, factors)
 
 
 def chunks(n: int, x: Array) -> Iterator[slice]:
-    """Cut n rows like those of `x` into consecutive pieces of a few megabytes.
+    """Return consecutive slices of n rows like those of `x`, each a few megabytes.
 
     >>> list(chunks(5, np.zeros((5, 1_000_000))))
     [slice(0, 2, None), slice(2, 4, None), slice(4, 6, None)]
@@ -228,7 +227,7 @@ def chunks(n: int, x: Array) -> Iterator[slice]:
 
 
 def checksum(x: Array) -> str:
-    """Return the CRC-32 of an array's numbers, a chunk of rows at a time.
+    """Return the CRC-32 of an array's numbers, read a chunk of rows at a time.
 
     >>> checksum(np.arange(4, dtype=np.uint8).reshape(2, 2))
     '8bb98613'
@@ -245,12 +244,13 @@ def split_by_seed(n: int, seed: int, validation: int | None = None) -> tuple[Arr
     Parameters
     ----------
     n : number of rows
-    seed : which tenth is the test part, and which the validation part
-    validation : number of rows in the validation part, if not a tenth; the test part stays
+    seed : decides which rows are in which part
+    validation : number of rows in the validation part (default: a tenth); it does not change the
+        test part
 
     Raises
     ------
-    InputError : `validation` is negative, or leaves nothing to train on
+    InputError : `validation` is negative, or leaves no training example
 
     >>> [len(part) for part in split_by_seed(50, seed=0)]
     [40, 5, 5]
@@ -260,9 +260,8 @@ def split_by_seed(n: int, seed: int, validation: int | None = None) -> tuple[Arr
     held_out = tenth if validation is None else validation
     if not 0 <= held_out < n - tenth:
         raise InputError(
-            f"validation (--validation) is {validation}; "
-            f"choose a number from 0 to {n - tenth - 1}, since {tenth} "
-            f"of the {n} examples are the test part"
+            f"validation (--validation) is {validation}, but {n - tenth} of the {n} examples are "
+            f"outside the test part; choose a number from 0 to {n - tenth - 1}"
         )
     parts = order[tenth + held_out :], order[tenth : tenth + held_out], order[:tenth]
     return np.sort(parts[0]), np.sort(parts[1]), np.sort(parts[2])

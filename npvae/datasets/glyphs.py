@@ -1,7 +1,7 @@
-"""Glyphs: digits drawn from the fonts that matplotlib ships, with the factors of each.
+"""Glyphs: images of digits drawn from the fonts of matplotlib, with their generating factors.
 
-A dataset that needs no file and no network, and whose causes of variation are known. It is drawn
-once, then kept in the cache folder.
+The dataset needs no file and no network, and all factors of variation are known. It is drawn once
+and kept in the cache folder.
 """
 
 import hashlib
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 SIDE = 28
 CLASSES = tuple("0123456789")
 N_TRAIN, N_TEST = 60_000, 10_000
-GENERATOR = 1  # raise it whenever the same seed gives other images than before
-WORTH_KEEPING = 10_000  # images; fewer are drawn in less than a second
+GENERATOR = 1  # increase it when a change gives other images for the same seed
+WORTH_KEEPING = 10_000  # images to cache; fewer are drawn in less than a second
 
-# Upright fonts with thin lines: a pen can thicken a line, while thinning one breaks its hairlines.
-# DejaVuSansMono stays out: the dot in its zero, once thickened, makes an 8 of it.
+# Upright fonts with thin lines, because lines can be thickened but not thinned without breaking.
+# DejaVuSansMono is left out: when the dot in its zero is thickened, the zero looks like an 8.
 FONTS = (
     "DejaVuSans",
     "DejaVuSerif",
@@ -40,26 +40,26 @@ FONTS = (
     "cmtt10",
 )
 
-# Every factor is uniform between these bounds.
+# Every factor is uniformly distributed between these bounds.
 BOUNDS: Mapping[str, tuple[float, float]] = {
-    "slant": (-25.0, 25.0),  # degrees that the stems lean to the right
+    "slant": (-25.0, 25.0),  # degrees, to the right
     "rotation": (-12.0, 12.0),  # degrees, counter-clockwise
-    "scale": (0.8, 1.0),  # height of the digit in units of 20 pixels
+    "scale": (0.8, 1.0),  # height of the digit, in units of 20 pixels
     "stroke": (2.3, 4.0),  # mean thickness of the lines, in pixels
-    "x": (-1.5, 1.5),  # pixels that the centre lies to the right of the image's
-    "y": (-1.5, 1.5),  # pixels that it lies below
+    "x": (-1.5, 1.5),  # pixels, offset of the centre to the right
+    "y": (-1.5, 1.5),  # pixels, offset of the centre downwards
 }
-FULL_HEIGHT = 20.0  # of the tallest digit of each font, in pixels, at scale 1
+FULL_HEIGHT = 20.0  # pixels, height of the tallest digit of each font at scale 1
 
 
 class Glyphs(NamedTuple):
-    """Images and what they were drawn with.
+    """Images with their labels and generating factors.
 
     Attributes
     ----------
     x : (n, 784) uint8, white on black
     labels : (n,) int64, the digits
-    factors : (n,) arrays by name: those of `BOUNDS` and `font`, a number in `FONTS`
+    factors : (n,) arrays by name: the names in `BOUNDS`, and `font`, an index into `FONTS`
     """
 
     x: Array
@@ -70,7 +70,8 @@ class Glyphs(NamedTuple):
 def draw_factors(n: int, rng: np.random.Generator) -> tuple[Array, dict[str, Array]]:
     """Return random digits and the factors to draw them with.
 
-    One row of uniform numbers an example, so that fewer examples are the first of many.
+    Each example uses one row of uniform numbers, so a smaller n gives the first of the same
+    examples.
 
     Returns
     -------
@@ -96,8 +97,8 @@ def draw_glyphs(n: int, rng: np.random.Generator, *, progress: bool = False) -> 
 
     Parameters
     ----------
-    n : how many, not negative
-    rng : the same state and the same version of matplotlib draw the same images
+    n : number of images, not negative
+    rng : generator; the same state gives the same images with the same version of matplotlib
     progress : show a progress bar on standard error
 
     Raises
@@ -109,24 +110,26 @@ def draw_glyphs(n: int, rng: np.random.Generator, *, progress: bool = False) -> 
     ((2, 784), ['font', 'rotation', 'scale', 'slant', 'stroke', 'x', 'y'])
     """
     if n < 0:
-        raise InputError(f"{n} glyphs were asked for; the number cannot be negative")
+        raise InputError(
+            f"n is {n}, but the number of glyphs cannot be negative; choose at least 0"
+        )
     labels, factors = draw_factors(n, rng)
     return Glyphs(_render(labels, factors, progress), labels, factors)
 
 
 def _render(labels: Array, factors: Mapping[str, Array], progress: bool) -> Array:
-    """Return (n, 784) uint8 images of these digits, drawn with these factors."""
+    """Return (n, 784) uint8 images of digits, drawn with these factors."""
     from matplotlib.backends.backend_agg import RendererAgg
     from matplotlib.transforms import Affine2D
 
     outlines, heights, thicknesses = _load_fonts()
     font = factors["font"]
     size = FULL_HEIGHT * factors["scale"] / heights[font]  # pixels per unit of the font
-    # A pen that follows the outline puts half its width on either side of each line.
+    # A pen along the outline adds half its width on either side of each line.
     pen = np.maximum(factors["stroke"] - thicknesses[font] * size, 0)
     matrices = _placements(size, factors)
 
-    # at 72 dots an inch a point, in which line widths are given, is a pixel
+    # line widths are in points, and at 72 dots per inch a point is a pixel
     renderer: Any = RendererAgg(SIDE, SIDE, dpi=72)  # type: ignore[no-untyped-call]
     gc = renderer.new_gc()
     gc.set_antialiased(True)
@@ -142,13 +145,13 @@ def _render(labels: Array, factors: Mapping[str, Array], progress: bool) -> Arra
         gc.set_linewidth(pen[i])
         outline = outlines[font[i]][labels[i]]
         renderer.draw_path(gc, outline, Affine2D(matrices[i]), white)
-        # The canvas starts out transparent: its opacity is the part of the pixel that is covered.
+        # The canvas starts transparent, so its opacity is the covered share of each pixel.
         x[i] = np.asarray(renderer.buffer_rgba())[:, :, 3].reshape(-1)
     return x
 
 
 def _placements(size: Array, factors: Mapping[str, Array]) -> Array:
-    """Return (n, 3, 3) matrices: enlarge, lean, turn, then move to the middle of the image."""
+    """Return (n, 3, 3) matrices that scale, slant, rotate, and then move to the image centre."""
     angle, lean = np.radians(factors["rotation"]), np.tan(np.radians(factors["slant"]))
     cos, sin = size * np.cos(angle), size * np.sin(angle)
     matrices = np.zeros((len(size), 3, 3))
@@ -163,12 +166,12 @@ def _placements(size: Array, factors: Mapping[str, Array]) -> Array:
 
 @cache
 def _load_fonts() -> tuple[list[list["Outline"]], Array, Array]:
-    """Return each font's ten outlines, centred on the origin; its height; its mean thickness.
+    """Return the outlines, the height and the mean line thickness of each font.
 
     Returns
     -------
-    outlines : a list of ten for each font, in units of the font
-    heights : (fonts,) the height of the tallest digit
+    outlines : for each font a list of ten outlines, centred on the origin, in units of the font
+    heights : (fonts,) height of the tallest digit
     thicknesses : (fonts,) mean thickness of the lines; a thin line of area A and outline length P
         is about 2 A / P thick
     """
@@ -194,7 +197,7 @@ def _load_fonts() -> tuple[list[list["Outline"]], Array, Array]:
 
 
 def _thickness(outline: "Outline") -> float:
-    """Return 2 A / P of an outline, whose holes run the other way round."""
+    """Return 2 A / P of an outline; the area of holes is subtracted."""
     area = length = 0.0
     for polygon in outline.to_polygons():
         x, y = np.asarray(polygon).T
@@ -211,23 +214,23 @@ def load_glyphs(
     n_test: int | None = None,
     progress: bool = True,
 ) -> Dataset:
-    """Return digits drawn from fonts, with the factors they were drawn with.
+    """Return digits drawn from fonts, with their generating factors.
 
-    Training and test images come from generators of their own, one image after the other: the same
-    seed with fewer images gives the first of them.
+    Training and test images come from separate generators, so the same seed with fewer images gives
+    the first of the same images.
 
     Parameters
     ----------
-    seed : not negative
-    validation : how many training images, from the last ones, to hold out; by default one in
-        twelve, 5,000 of 60,000
-    n_train, n_test : how many images to draw, the held-out ones among the first; by default as
-        many as MNIST has, 60,000 and 10,000
+    seed : seed of the images, not negative
+    validation : number of training images to hold out, taken from the end; by default one in
+        twelve (5,000 of 60,000)
+    n_train, n_test : number of images to draw; n_train includes those held out. By default as many
+        as in MNIST, 60,000 and 10,000
     progress : show a progress bar
 
     Raises
     ------
-    InputError : a number that is too small
+    InputError : a number is too small
     """
     sizes = (
         N_TRAIN if n_train is None else n_train,
@@ -235,8 +238,8 @@ def load_glyphs(
     )
     if seed < 0 or min(sizes) < 1:
         raise InputError(
-            f"glyphs with seed={seed}, n_train={sizes[0]}, n_test={sizes[1]}: the seed cannot be "
-            "negative, and at least one image of each kind is needed"
+            f"seed is {seed}, n_train is {sizes[0]} and n_test is {sizes[1]}; choose a seed of at "
+            "least 0, and n_train and n_test of at least 1"
         )
     drawn, test = _cached(seed, sizes, progress)
     train, held_out = hold_out_last(drawn.x, drawn.labels, validation, drawn.factors)
@@ -253,7 +256,7 @@ def load_glyphs(
 
 
 def cache_file(seed: int, sizes: tuple[int, int]) -> Path:
-    """Return where glyphs are kept: a name for all that decides what they look like."""
+    """Return the cache file of these glyphs; everything they depend on is part of its name."""
     from importlib.metadata import version
 
     drawn_by = f"v{GENERATOR}-matplotlib{version('matplotlib')}"
@@ -262,14 +265,14 @@ def cache_file(seed: int, sizes: tuple[int, int]) -> Path:
 
 
 def _cached(seed: int, sizes: tuple[int, int], progress: bool) -> tuple[Glyphs, Glyphs]:
-    """Return the training and the test images, from the cache if it has them, unchanged."""
+    """Return the training and the test images, from an intact cache file if there is one."""
     worth_keeping = sum(sizes) >= WORTH_KEEPING
     path = cache_file(seed, sizes)
     if worth_keeping and path.is_file():
         try:
             return _read(path)
         except DataError:
-            pass  # a damaged file is not trusted, but drawn and written anew
+            pass  # the file is damaged: draw the images and write it again
     train, test = (
         draw_glyphs(n, np.random.default_rng([seed, part]), progress=progress)
         for part, n in enumerate(sizes)
@@ -280,7 +283,7 @@ def _cached(seed: int, sizes: tuple[int, int], progress: bool) -> tuple[Glyphs, 
 
 
 def _keep(path: Path, *parts: Glyphs) -> None:
-    """Write the cache file; that it cannot be written is no error, it is only slower next time."""
+    """Write the cache file; if this fails, the images are simply drawn again next time."""
     arrays = {}
     for number, (x, labels, factors) in enumerate(parts):
         named = {"images": x, "labels": labels, **factors}
@@ -293,16 +296,16 @@ def _keep(path: Path, *parts: Glyphs) -> None:
 
 
 def _read(path: Path) -> tuple[Glyphs, Glyphs]:
-    """Return what `_keep` wrote under this very name.
+    """Return the images that `_keep` wrote under this name.
 
     Raises
     ------
-    DataError : the file is damaged, or holds something else
+    DataError : the file is damaged or has been changed
     """
     arrays = read_arrays(path, packed=False)
     kept = arrays.pop("sha256", None)
     if kept is None or not np.array_equal(kept, _digest(path.name, arrays)):
-        raise DataError(f"{path} holds other arrays than npvae wrote")
+        raise DataError(f"{path} has been changed since npvae wrote it; remove the file")
     train, test = (
         Glyphs(
             arrays[f"{part}_images"],
@@ -315,7 +318,7 @@ def _read(path: Path) -> tuple[Glyphs, Glyphs]:
 
 
 def _digest(name: str, arrays: Mapping[str, Array]) -> Array:
-    """Return the SHA-256 of arrays and of all that says what they are, as bytes."""
+    """Return the SHA-256 of a file name and of arrays with their names, types and shapes."""
     digest = hashlib.sha256(name.encode())
     for key, array in sorted(arrays.items()):
         digest.update(f"{key} {array.dtype.str} {array.shape}".encode())

@@ -1,4 +1,4 @@
-"""The IDX format, in which MNIST is published: a short header, then the numbers.
+"""The IDX format, in which MNIST is published: a short header, followed by the numbers.
 
 byte 0, 1    zero
 byte 2       type of the numbers (8: unsigned bytes)
@@ -27,15 +27,15 @@ def read_idx(content: bytes, name: str, *, axes: int, limit: int = LIMIT) -> Arr
 
     Parameters
     ----------
-    content : the file, plain or compressed with gzip
-    name : of the file, for errors
-    axes : how many axes the array must have
-    limit : refuse an array of more bytes; nothing beyond what the header announces is ever
-        decompressed, so a small file cannot fill the memory
+    content : the bytes of the file, plain or compressed with gzip
+    name : the name of the file, for error messages
+    axes : the number of axes that the array must have
+    limit : refuse an array of more bytes; nothing beyond the announced size is decompressed, so a
+        small file cannot fill the memory
 
     Raises
     ------
-    DataError : a header field is wrong, or the file is longer or shorter than it says
+    DataError : a header field is wrong, or the file is longer or shorter than its header says
 
     References
     ----------
@@ -47,18 +47,18 @@ def read_idx(content: bytes, name: str, *, axes: int, limit: int = LIMIT) -> Arr
     stream: BinaryIO = io.BytesIO(content)
     if content[:2] == b"\x1f\x8b":
         stream = cast(BinaryIO, gzip.GzipFile(fileobj=stream))
-    with reading(name, "an IDX file", "get it again"), stream:
+    with reading(name, "an IDX file", "download it again"), stream:
         dtype, shape = _read_header(stream, name, axes)
         if math.prod(shape) * dtype.itemsize > limit:
             raise DataError(
-                f"{name}: its header announces an array of shape {shape}, more than {limit} bytes; "
-                "this is no file of the MNIST family, get it again"
+                f"{name}: the header announces an array of shape {shape}, which is more than "
+                f"{limit} bytes and too large for MNIST and its variants; download it again"
             )
         array = np.empty(shape, dtype)
         missing = _fill(array, stream)
         if missing or stream.read(1):
             how = f"is {missing} bytes shorter" if missing else "is longer"
-            raise DataError(f"{name} {how} than its header says, {shape}; get it again")
+            raise DataError(f"{name} {how} than its header says (shape {shape}); download it again")
     return array
 
 
@@ -67,14 +67,16 @@ def _read_header(stream: BinaryIO, name: str, axes: int) -> tuple[np.dtype[np.ge
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES:
         raise DataError(
-            f"{name} is no IDX file: it opens with the bytes {magic.hex(' ') or '(none)'}, where "
-            f"00 00, a type and the number of axes were expected; get it again"
+            f"{name} is not an IDX file: it begins with the bytes {magic.hex(' ') or '(none)'}; "
+            "expected 00 00, a type and the number of axes. Download it again"
         )
     if magic[3] != axes:
-        raise DataError(f"{name} holds an array of {magic[3]} axes; expected {axes}")
+        raise DataError(
+            f"{name} contains an array with {magic[3]} axes; expected {axes}. Download it again"
+        )
     lengths = stream.read(4 * axes)
     if len(lengths) < 4 * axes:
-        raise DataError(f"{name} ends within its header; get it again")
+        raise DataError(f"{name} ends within its header; download it again")
     shape = [int.from_bytes(lengths[i : i + 4], "big") for i in range(0, 4 * axes, 4)]
     return np.dtype(TYPES[magic[2]]), shape
 

@@ -1,4 +1,4 @@
-"""From a name or a path to a dataset."""
+"""Load a dataset by its name or its path."""
 
 import difflib
 import os
@@ -27,30 +27,33 @@ def load_dataset(
     n_test: int | None = None,
     progress: bool = True,
 ) -> Dataset:
-    """Return a dataset by its name, or the user's own by its path; never another than was named.
+    """Return a dataset by its name, or your own data by their path.
+
+    It never falls back to another dataset.
 
     Parameters
     ----------
     name_or_path : "mnist", "fashion-mnist", "glyphs", or the path of an .npy, .npz or .csv file or
-        of a folder of images. A name wins over a folder of that name: write ./mnist for the folder
-    seed : which glyphs are drawn; how own data are split. MNIST's split is fixed
-    validation : number of training examples to hold out. By default MNIST and its like hold out
-        their last 5,000 training images, own data a tenth
-    label_column : of a .csv file: name, or number counted from 0; "" for none
-    n_train, n_test : of glyphs: how many images to draw, the held-out ones among the first
-    progress : show a progress bar where it takes long, on a terminal or in a notebook
+        of a folder of images. If a folder is called mnist, write ./mnist for the folder
+    seed : seed of the glyphs, or of the split of your own data. The split of MNIST is fixed
+    validation : number of training examples to hold out. By default the last 5,000 training images
+        of MNIST and its variants, or a tenth of your own data
+    label_column : the column of a .csv file with the labels: its name, or its number counted from
+        0; "" for none
+    n_train, n_test : number of glyphs to draw; n_train includes those held out
+    progress : show a progress bar for long operations, on a terminal or in a notebook
 
     Raises
     ------
-    DataUnavailableError : MNIST is neither on disk nor to be had from its mirrors
-    DataError : a file that cannot be read as what it claims to be
-    InputError : neither a known name nor a path, or an argument that does not fit
+    DataUnavailableError : MNIST is not on disk and cannot be downloaded
+    DataError : a file cannot be read in the format of its name
+    InputError : neither a known name nor a path, or an argument is invalid
 
     See Also
     --------
-    npvae.datasets.user_table.read_table : what a .csv file means
-    npvae.datasets.user_arrays.understand_array : what an array means
-    npvae.datasets.user_images.read_image_folder : what a folder of images means
+    npvae.datasets.user_table.read_table : how a .csv file is interpreted
+    npvae.datasets.user_arrays.understand_array : how an array is interpreted
+    npvae.datasets.user_images.read_image_folder : how a folder of images is interpreted
 
     >>> data = load_dataset("glyphs", n_train=60, n_test=10, progress=False)
     >>> len(data.train), len(data.validation), len(data.test), data.shape
@@ -59,10 +62,13 @@ def load_dataset(
     name = str(name_or_path)
     progress = progress and shows_progress()
     if name != "glyphs" and (n_train, n_test) != (None, None):
-        raise InputError(f"n_train and n_test are for glyphs, not for {name}; leave them out")
+        raise InputError(
+            f"n_train and n_test work with glyphs only, but the dataset is {name}; leave them out"
+        )
     if name in NAMES and label_column is not None:
         raise InputError(
-            f"label_column (--label-column) is for .csv files, not for {name}; leave it out"
+            f"label_column (--label-column) works with .csv files only, but the dataset is {name}; "
+            "leave it out"
         )
     if name in IDX_SETS:
         return load_idx_set(IDX_SETS[name], validation=validation, progress=progress)
@@ -78,19 +84,19 @@ def load_dataset(
 
 
 def _unknown(name: str) -> str:
-    """Return what to say of something that is neither a name nor a path."""
+    """Return the error message for something that is neither a name nor a path."""
     close = difflib.get_close_matches(name.lower().replace("_", "-"), NAMES, n=1)
     return (
-        f"there is no dataset and no file {name!r}"
+        f"there is no dataset and no file called {name!r}"
         + (f"; did you mean {close[0]}?" if close else ".")
-        + f" Expected {', '.join(NAMES)}, or the path of {FORMS}."
+        + f" Give one of {', '.join(NAMES)}, or the path of your own data: {FORMS}."
     )
 
 
 def default_dataset(
     *, seed: int = 0, validation: int | None = None, progress: bool = True
 ) -> tuple[Dataset, str]:
-    """Return MNIST where it can be had, else glyphs, and one line which says which and why.
+    """Return MNIST, or glyphs if MNIST is not available, and a sentence that says why.
 
     Parameters
     ----------
@@ -99,33 +105,33 @@ def default_dataset(
     Returns
     -------
     dataset : `mnist`, or `glyphs` drawn with `seed`
-    reason : one line
+    reason : one sentence
     """
     try:
         mnist = load_dataset("mnist", validation=validation, progress=progress)
     except DataUnavailableError:
         why = "MNIST is not on this machine and could not be downloaded"
         if named := os.environ.get(places.VARIABLE):
-            why += f" ({places.VARIABLE} is {named}, where there is no folder mnist with its files)"
+            why += f" ({places.VARIABLE} is {named}, which has no folder mnist with its files)"
     except DataError as error:
         why = str(error)
     else:
-        return mnist, f"mnist, from {mnist.source}"
+        return mnist, "No --data was given, so npvae uses mnist."
     glyphs = load_dataset("glyphs", seed=seed, validation=validation, progress=progress)
-    return glyphs, f"glyphs, since {why}"
+    return glyphs, f"No --data was given, and npvae uses glyphs because {why}."
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What `catalogue` says of a dataset.
+    """The description of a dataset in the `catalogue`.
 
     Attributes
     ----------
-    name : as `load_dataset` knows it
-    place : the folder or file it would be read from, or "not on disk"
-    examples : "55,000 + 5,000 + 10,000": training, validation, test
-    shape : of one example
-    how : how to get it
+    name : the name that `load_dataset` takes
+    place : the folder or file it is read from, or "not on disk"
+    examples : number of training, validation and test examples, in words
+    shape : shape of one example; empty if any shape is possible
+    how : how to get the dataset
     """
 
     name: str
@@ -136,21 +142,22 @@ class Entry:
 
 
 def catalogue() -> list[Entry]:
-    """Return what there is to load, without loading or downloading anything.
+    """Return the available datasets, without loading or downloading anything.
 
     >>> [entry.name for entry in catalogue()]
     ['mnist', 'fashion-mnist', 'glyphs', 'your own']
     """
-    size, shape = "55,000 + 5,000 + 10,000", (SIDE, SIDE)
+    size, shape = "55,000 training, 5,000 validation, 10,000 test", (SIDE, SIDE)
     entries = []
     for which in IDX_SETS.values():
         folders = places.data_folders(which.name)
         complete = (f for f in folders if all((f / name).is_file() for name in which.checksums))
         place = next((str(folder) for folder in complete), "not on disk")
-        how = f"downloaded when first used, or read from {places.VARIABLE}/{which.name}"
+        how = f"downloaded on first use, or read from {places.VARIABLE}/{which.name}"
         entries.append(Entry(which.name, place, size, shape, how))
     drawn = cache_file(0, (N_TRAIN, N_TEST))
     place = str(drawn) if drawn.is_file() else "not on disk"
-    entries.append(Entry("glyphs", place, size, shape, "drawn when first used, needs no network"))
-    entries.append(Entry("your own", "anywhere", "any", (), f"the path of {FORMS}"))
+    entries.append(Entry("glyphs", place, size, shape, "drawn on first use, without a network"))
+    how = f"give a path instead of a name: {FORMS}"
+    entries.append(Entry("your own", "anywhere", "at least 10, of any size", (), how))
     return entries

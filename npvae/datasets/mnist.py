@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: the official IDX files, found, verified, or downloaded."""
+"""MNIST and Fashion-MNIST: find the official IDX files or download them, and verify them."""
 
 import hashlib
 import os
@@ -17,18 +17,18 @@ from npvae.parameters import Array
 from npvae.storage.atomic import write_whole
 from npvae.storage.reading import reading
 
-LARGEST_FILE = 1 << 26  # bytes; the largest official one has 26 million
+LARGEST_FILE = 1 << 26  # bytes; the largest official file has 26 million
 
 
 @dataclass(frozen=True)
 class IdxSet:
-    """A published dataset in the form that MNIST has.
+    """A dataset that is published in the format of MNIST.
 
     Attributes
     ----------
-    name : as `load_dataset` knows it, and the name of its folder
+    name : the name that `load_dataset` takes, which is also the name of its folder
     mirrors : addresses of folders that hold the files, each ending in a slash
-    checksums : of each of the four files, in the order training images, training labels, test
+    checksums : checksum of each file by name, in the order training images, training labels, test
         images, test labels
     classes : name of each label
     """
@@ -90,20 +90,20 @@ FASHION_MNIST = IdxSet(
 
 
 def load_idx_set(which: IdxSet, *, validation: int | None = None, progress: bool = True) -> Dataset:
-    """Return a dataset of the MNIST family; every file's checksum is verified first.
+    """Return MNIST or one of its variants, after verifying the checksum of every file.
 
     Parameters
     ----------
-    which : the set
-    validation : how many training images, from the last ones, to hold out; by default one in
-        twelve, which are MNIST's usual 5,000
+    which : the dataset
+    validation : number of training images to hold out, taken from the end; by default one in
+        twelve, the usual 5,000 of MNIST
     progress : show a progress bar while downloading
 
     Raises
     ------
-    DataUnavailableError : a file is neither on disk nor to be had from any mirror
-    DataError : a file in the folder that `NPVAE_DATA` names is not the official one
-    InputError : `validation` is negative, or leaves nothing to train on
+    DataUnavailableError : a file is not on disk and cannot be downloaded from any mirror
+    DataError : a file in the folder `NPVAE_DATA` is not the official one
+    InputError : `validation` is negative, or leaves no training example
     """
     arrays, origins, remarks = [], [], []
     for file, axes in zip(which.checksums, (3, 1, 3, 1), strict=True):
@@ -130,33 +130,32 @@ def load_idx_set(which: IdxSet, *, validation: int | None = None, progress: bool
 
 
 def _check_pairs(which: IdxSet, images: Array, labels: Array) -> None:
-    """The checksums vouch for the official files; this guards a set that is added later."""
+    """Check that images and labels fit; for datasets added later, since checksums cover MNIST."""
     fits = len(images) == len(labels) > 0 and images[0].size and images.dtype == np.uint8
     if not fits or labels.dtype.kind not in "iu" or labels.max() >= len(which.classes):
         raise DataError(
-            f"{which.name}: {images.dtype} images of shape {images.shape} with labels of shape "
-            f"{labels.shape}, which do not belong together; get the files again"
+            f"the files of {which.name} do not belong together: {images.dtype} images of shape "
+            f"{images.shape} and labels of shape {labels.shape}; download them again"
         )
 
 
 def _obtain(which: IdxSet, file: str, progress: bool) -> tuple[bytes, str, str]:
-    """Return a verified file, where it came from, and a remark if it could not be kept."""
+    """Return a verified file, its origin, and a remark if it could not be saved in the cache."""
     folders = places.data_folders(which.name)
     cache = folders[-1]
     for folder in folders:
         path = folder / file
-        if not os.path.isfile(path):  # Path.is_file raises where a folder may not be entered
+        if not os.path.isfile(path):  # Path.is_file raises if a folder is not accessible
             continue
         content = _read_verified(path, which.checksums[file])
         if content is not None:
             return content, str(folder), ""
         if folder != cache:
             raise DataError(
-                f"{path} is not the official file: its checksum is not "
-                f"{which.checksums[file]}. What to do: remove it, and npvae downloads it, or put "
-                "the official file there."
+                f"{path} is not the official file: its checksum is not {which.checksums[file]}. "
+                "Replace it with the official file, or remove it, and npvae will download it"
             )
-        # a damaged file in npvae's own cache is replaced by a fresh download
+        # a damaged file in the cache is downloaded again
     try:
         content = download(file, which.mirrors, which.checksums[file], progress=progress)
     except DataUnavailableError as error:
@@ -166,15 +165,18 @@ def _obtain(which: IdxSet, file: str, progress: bool) -> tuple[bytes, str, str]:
             out.write(content)
     except OSError as error:
         reason = error.strerror or error
-        remark = f"The download could not be kept in {cache} ({reason}): next time it comes again."
+        remark = (
+            f"The download could not be saved in {cache} ({reason}), so it will be repeated next "
+            "time."
+        )
         return content, "downloaded", remark
     return content, str(cache), ""
 
 
 def _read_verified(path: Path, checksum: str) -> bytes | None:
-    """Return the content of a file, or None if its checksum is another."""
+    """Return the content of a file, or None if its checksum does not match."""
     kind, _, digest = checksum.partition(":")
-    with reading(path, "a file", "see that you may read it, or remove it"):
+    with reading(path, "a file", "make it readable, or remove it"):
         if path.stat().st_size > LARGEST_FILE:
             return None
         content = path.read_bytes()
@@ -183,15 +185,18 @@ def _read_verified(path: Path, checksum: str) -> bytes | None:
 
 
 def _how_to_get(which: IdxSet, file: str, folders: list[Path], failures: str) -> str:
-    """Return what was looked for, where, what went wrong, and what to do; first line first."""
-    lines = [f"{which.name} is not on this machine, and no mirror could be reached or used."]
-    lines += [f"{file} was looked for in:", *(f"  {folder}" for folder in folders)]
+    """Return a message of several lines: where the file was looked for, and what to do."""
+    lines = [f"{which.name} is not on this machine, and no mirror delivered it."]
+    lines += [f"{file} is not in:", *(f"  {folder}" for folder in folders)]
     unpacked = [folder for folder in folders if (folder / file.removesuffix(".gz")).exists()]
-    lines += [f"  (unpacked in {folder}: only the .gz has a known checksum)" for folder in unpacked]
-    lines += ["and downloaded from:", *(f"  {failure}" for failure in failures.splitlines())]
+    lines += [f"  (unpacked in {folder}, but only the .gz can be verified)" for folder in unpacked]
+    lines += ["It could not be downloaded from:"]
+    lines += [f"  {failure}" for failure in failures.splitlines()]
     lines += [
-        f"What to do: try again with a network; or put the four .gz files into a folder "
-        f"{which.name}, and its parent's path into the environment variable {places.VARIABLE}; "
-        "or use the built-in set, glyphs, which needs no file.",
+        "Try one of these:",
+        "  - run the command again when there is a network;",
+        f"  - put the four .gz files into a folder called {which.name}, and set the environment",
+        f"    variable {places.VARIABLE} to the folder that contains it;",
+        "  - use the built-in dataset glyphs, which needs no file.",
     ]
     return "\n".join(lines)

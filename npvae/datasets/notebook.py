@@ -1,4 +1,4 @@
-"""What a terminal or a notebook shows: progress bars, tables, and a dataset at a glance."""
+"""Progress bars, and the HTML that a notebook shows for tables and datasets."""
 
 import sys
 from base64 import b64encode
@@ -13,22 +13,22 @@ import numpy as np
 if TYPE_CHECKING:
     from npvae.datasets.dataset import Dataset
 
-SHOWN = 16  # images, classes or columns at most
-WIDTH, LARGEST = 900, 256  # pixels of all images beside each other, and of one of them
+SHOWN = 16  # the most images, classes or columns
+WIDTH, LARGEST = 900, 256  # pixels: width of all images together, and of one image
 
 
 def has_widgets() -> bool:
-    """Whether this is a Jupyter notebook that can show widgets."""
+    """Return whether this is a Jupyter notebook that can show widgets."""
     return "ipykernel.zmqshell" in sys.modules and find_spec("ipywidgets") is not None
 
 
 def shows_progress() -> bool:
-    """Whether a progress bar has a place here: on a terminal, or as a widget of a notebook."""
+    """Return whether a progress bar can be shown, on a terminal or as a widget of a notebook."""
     return has_widgets() or (sys.stderr is not None and sys.stderr.isatty())
 
 
 def progress_bar(*arguments: Any, **options: Any) -> Any:
-    """Return a bar of tqdm: a widget in a notebook that has ipywidgets, else text."""
+    """Return a tqdm bar: a widget in a notebook that has ipywidgets, otherwise text."""
     if has_widgets():
         from tqdm.auto import tqdm
     else:
@@ -37,7 +37,7 @@ def progress_bar(*arguments: Any, **options: Any) -> Any:
 
 
 def html_table(head: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
-    """Return a table in HTML, its text escaped.
+    """Return a table as HTML, with its text escaped.
 
     >>> html_table(["part", "examples"], [["a<b", 3]])
     '<table><tr><th>part</th><th>examples</th></tr><tr><td>a&lt;b</td><td>3</td></tr></table>'
@@ -48,7 +48,7 @@ def html_table(head: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
 
 
 def dataset_html(dataset: "Dataset") -> str:
-    """Return a dataset's parts and source, and its first images or rows, in HTML."""
+    """Return the parts, the source and the first images or rows of a dataset as HTML."""
     about = [dataset.source, dataset.remark]
     if dataset.classes:
         about.append(f"{len(dataset.classes)} classes: {', '.join(dataset.classes[:SHOWN])}")

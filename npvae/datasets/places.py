@@ -1,4 +1,4 @@
-"""Where data lie on this machine."""
+"""The folders in which datasets are looked for and cached."""
 
 import os
 import warnings
@@ -10,16 +10,16 @@ VARIABLE = "NPVAE_DATA"
 
 
 def cache_folder() -> Path:
-    """Return the folder where npvae keeps what it has downloaded or drawn; it may not exist yet.
+    """Return the folder where npvae caches downloads and glyphs; it may not exist yet.
 
-    It is where the platform wants such files: below `~/.cache` on Linux, `~/Library/Caches` on
-    macOS, `%LOCALAPPDATA%` on Windows. For a user without a home directory, as in some containers,
-    it is in the folder for temporary files.
+    It follows the conventions of the platform: it is below `~/.cache` on Linux, `~/Library/Caches`
+    on macOS and `%LOCALAPPDATA%` on Windows. For a user without a home directory, as in some
+    containers, it is in the folder for temporary files.
     """
     try:
         try:
             pooch = import_pooch()
-        except ImportError:  # a clone that runs without being installed
+        except ImportError:  # npvae runs from a clone without being installed
             return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "npvae"
         return Path(pooch.os_cache("npvae"))
     except RuntimeError:
@@ -27,18 +27,18 @@ def cache_folder() -> Path:
 
 
 def import_pooch() -> Any:
-    """Return the module pooch; importing it warns of nothing in a notebook without ipywidgets."""
+    """Return the module pooch, without the warning of its import in a notebook."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "IProgress not found")  # says its tqdm.auto
+        warnings.filterwarnings("ignore", "IProgress not found")  # a warning of tqdm.auto
         import pooch
     return pooch
 
 
 def data_folders(name: str) -> list[Path]:
-    """Return the folders in which to look for the files of the dataset `name`, in this order.
+    """Return the folders in which to look for the files of a dataset, in order.
 
-    First the one below the folder that the environment variable `NPVAE_DATA` names, if it is set,
-    then the one below the cache folder.
+    The first is a subfolder of `NPVAE_DATA`, if this environment variable is set, and the last is a
+    subfolder of the cache folder.
     """
     named = os.environ.get(VARIABLE)
     roots = [Path(os.path.expanduser(named))] if named else []

@@ -1,4 +1,4 @@
-"""From the numbers in a file to the numbers a model sees, and back: when a batch is drawn."""
+"""Convert stored numbers to the input x of a model, and back; applied when a batch is drawn."""
 
 from copy import copy
 from typing import Literal, NamedTuple, Protocol
@@ -12,21 +12,21 @@ from npvae.errors import DataError, InputError
 from npvae.parameters import Array
 
 Binarize = Literal["dynamic", "threshold", "none"]
-MOST_SIGMAS = 10.0  # that a number of the training part lies from the mean of its column
-SMALLEST, LARGEST = 1e-150, 1e150  # whose squares are neither zero nor infinite
+MOST_SIGMAS = 10.0  # the largest distance of a training number from its column mean
+SMALLEST, LARGEST = 1e-150, 1e150  # their squares are neither zero nor infinite
 
 
 class Scaling(Protocol):
-    """Both directions between a dataset's rows and a model's x."""
+    """A conversion between the rows of a dataset and the x of a model, in both directions."""
 
     def encode(self, rows: Array, rng: np.random.Generator, dtype: DTypeLike) -> Array:
-        """Return (B, n_x) floats for the model, from rows as stored; rng is of their device."""
+        """Return (B, n_x) floats for the model from stored rows; rng is on their device."""
 
     def decode(self, x: Array) -> Array:
-        """Return what the model makes: pixels in [0, 1], columns in the units of the data."""
+        """Return model outputs as pixels in [0, 1], or as columns in the units of the data."""
 
     def to(self, device: Device) -> "Scaling":
-        """Return this scaling with its numbers on `device`."""
+        """Return this scaling with its arrays on `device`."""
 
 
 class Pixels:
@@ -34,15 +34,15 @@ class Pixels:
 
     Parameters
     ----------
-    binarize : "dynamic" draws each pixel anew, on with probability v / 255 (Salakhutdinov & Murray
-        2008; Burda et al. 2015); "threshold" turns v >= 128 on; "none" leaves the pixel grey,
-        v / 255, which is no binary datum, so that its Bernoulli loss is not a likelihood
+    binarize : "dynamic" draws each pixel again for every batch, on with probability v / 255
+        (Salakhutdinov & Murray 2008; Burda et al. 2015); "threshold" turns on pixels with v >= 128;
+        "none" keeps grey values v / 255. Cross-entropy is not a likelihood for grey values
 
     Notes
     -----
-    A byte v is on when r < v with r uniform over 0..254, which happens with probability exactly
-    v / 255 (on a GPU within 2^-32 of it). Stored floats in [0, 1] are taken as they are, and on
-    when a uniform float is below.
+    A byte v is turned on if r < v, where r is uniform over 0..254. This happens with probability
+    exactly v / 255 (on a GPU within 2^-32 of it). Stored floats in [0, 1] are used as
+    probabilities directly.
 
     >>> rows = np.array([[0, 127, 128, 255]], np.uint8)
     >>> Pixels("threshold").encode(rows, np.random.default_rng(0), np.float32)
@@ -88,7 +88,7 @@ class Standardized:
 
     Raises
     ------
-    InputError : a mean or a standard deviation that cannot be computed with, such as 0 or NaN
+    InputError : a mean or a standard deviation is out of range, such as a std of 0 or NaN
 
     >>> inches = Standardized(mean=np.array([70.0]), std=np.array([4.0]))
     >>> inches.encode(np.array([[74.0]]), np.random.default_rng(0), np.float64)
@@ -98,15 +98,15 @@ class Standardized:
     def __init__(self, mean: Array, std: Array) -> None:
         if mean.ndim != 1 or mean.shape != std.shape:
             raise InputError(
-                f"mean and std have the shapes {mean.shape} and {std.shape}; expected one number "
-                "for each column in both"
+                f"mean and std have the shapes {mean.shape} and {std.shape}; expected the same "
+                "shape (n_x,), with one number for each column"
             )
         right = (np.abs(mean) <= LARGEST) & (std >= SMALLEST) & (std <= LARGEST)
         for column in np.flatnonzero(~right)[:1]:
             raise InputError(
                 f"column {column} (counted from 0) has the mean {mean[column]:g} and the standard "
-                f"deviation {std[column]:g}; expected a positive standard deviation, and numbers "
-                f"from {SMALLEST:g} to {LARGEST:g} in size"
+                f"deviation {std[column]:g}; expected a standard deviation from {SMALLEST:g} to "
+                f"{LARGEST:g}, and a mean of at most {LARGEST:g} in size"
             )
         self.mean, self.std = mean, std
 
@@ -124,12 +124,12 @@ class Standardized:
 
 
 class ColumnStatistics(NamedTuple):
-    """What the training part says of each column, (n_x,) each, in the units of the data.
+    """Statistics of each column over the training part, in the units of the data.
 
     Attributes
     ----------
-    mean, std : mean and standard deviation
-    furthest : largest distance of a number from the mean
+    mean, std : (n_x,) mean and standard deviation
+    furthest : (n_x,) largest distance of a number from the mean
     """
 
     mean: Array
@@ -138,34 +138,35 @@ class ColumnStatistics(NamedTuple):
 
     @property
     def varies(self) -> Array:
-        """Whether the numbers differ, by more than rounding."""
+        """(n_x,) bool: whether the numbers differ by more than rounding errors."""
         return self.std > 1e-12 * np.abs(self.mean)
 
     @property
     def hardly_varies(self) -> Array:
-        """Whether nearly all numbers are the same: one is more than 10 std from the mean."""
+        """(n_x,) bool: whether a number is over 10 std from the mean, so most are nearly equal."""
         return self.varies & (self.furthest > MOST_SIGMAS * self.std)
 
     @property
     def spread(self) -> Array:
-        """What a column is divided by: its std with a floor.
+        """(n_x,) the divisor of each column: its std, with a lower limit.
 
-        Where nearly all numbers are the same, std is small and says little of the numbers that are
-        to come: in scikit-learn's digits, one pixel that is on in a single training image puts
-        images of the test part 91 std from the mean, at a price of thousands of nats. So no number
-        of the training part lies more than 10 spreads from the mean. A column that never varies is
-        divided by its size, or by 1 if that is larger.
+        If nearly all numbers of a column are equal, its std is small and a poor guide to new data:
+        in scikit-learn's digits, a pixel that is on in a single training image puts test images 91
+        std from the mean, which costs thousands of nats. The divisor is therefore at least a tenth
+        of the largest distance from the mean. A constant column is divided by its absolute value,
+        or by 1 if that is larger.
         """
         floored = np.maximum(self.std, self.furthest / MOST_SIGMAS)
         return np.where(self.varies, floored, np.maximum(1.0, np.abs(self.mean)))
 
 
 def column_statistics(dataset: Dataset) -> ColumnStatistics:
-    """Return mean, standard deviation and range of each column, one chunk of rows at a time.
+    """Return the statistics of each column, computed one chunk of rows at a time.
 
     Raises
     ------
-    DataError : a column holds NaN, or numbers whose squares are infinite or zero; names it
+    DataError : a column contains NaN, or numbers whose squares are infinite or zero; the message
+        names the column
     """
     train, n = dataset.train, len(dataset.train)
     total, largest, squares, furthest = np.zeros((4, dataset.n_x))
@@ -178,9 +179,9 @@ def column_statistics(dataset: Dataset) -> ColumnStatistics:
             ~((largest == 0) | (largest >= SMALLEST) & (largest <= LARGEST))
         ):
             raise DataError(
-                f"{dataset.name}, column {name_of(dataset, int(column))}: the largest number is "
-                f"{largest[column]:g} in size; expected {SMALLEST:g} to {LARGEST:g}. Give the "
-                "column in another unit, or drop it"
+                f"{dataset.name}, column {name_of(dataset, int(column))}: the largest absolute "
+                f"value is {largest[column]:g}; expected {SMALLEST:g} to {LARGEST:g}. Convert the "
+                "column to another unit, or drop it"
             )
         mean = total / n
         for chunk in chunks(n, train.x):
@@ -191,21 +192,21 @@ def column_statistics(dataset: Dataset) -> ColumnStatistics:
 
 
 def name_of(dataset: Dataset, column: int) -> str:
-    """Return the name of a column or, where it has none, its number."""
+    """Return the name of a column or, if it has none, its number."""
     return repr(dataset.columns[column]) if dataset.columns else f"{column} (counted from 0)"
 
 
 def remark_on_columns(dataset: Dataset) -> str:
-    """Say which columns of real-valued data hardly vary or never do, and what follows; or ""."""
+    """Return sentences about columns that hardly vary or are constant; "" if there are none."""
     found = column_statistics(dataset)
     remarks = []
     for which, what in (
         (
             found.hardly_varies,
-            f"hardly vary in the training part: their spread is taken to be the "
-            f"largest distance from the mean, divided by {MOST_SIGMAS:g}",
+            "hardly vary in the training part, so they are divided by a tenth of the largest "
+            "distance from the mean instead of their standard deviation",
         ),
-        (~found.varies, "never vary in the training part"),
+        (~found.varies, "are constant in the training part"),
     ):
         if n := int(which.sum()):
             names = ", ".join(name_of(dataset, int(column)) for column in np.flatnonzero(which)[:5])
@@ -216,14 +217,14 @@ def remark_on_columns(dataset: Dataset) -> str:
 
 
 def scaling_for(dataset: Dataset, binarize: Binarize = "dynamic") -> Scaling:
-    """Return what turns the rows of `dataset` into a model's x.
+    """Return the scaling that converts the rows of `dataset` to the x of a model.
 
-    Pixels are binarised as asked; real-valued columns are standardised by the training part, with
-    a floor for the spread of columns that hardly vary: see `ColumnStatistics.spread`.
+    Pixels are binarised as `binarize` says. Real-valued columns are standardised with the
+    statistics of the training part; `ColumnStatistics.spread` gives the divisors.
 
     Raises
     ------
-    DataError : a column cannot be standardised; names it
+    DataError : a column cannot be standardised; the message names it
     """
     if dataset.kind == "pixels":
         return Pixels(binarize)
@@ -232,14 +233,14 @@ def scaling_for(dataset: Dataset, binarize: Binarize = "dynamic") -> Scaling:
 
 
 def moments_of(split: Split, scaling: Scaling) -> tuple[Array, float]:
-    """Return the mean of x over the examples of `split`, and how far x is from it.
+    """Return the mean of x over the examples of `split`, and the variance around it.
 
-    Of pixels that are drawn x is their probability here, so that nothing is drawn.
+    Dynamically binarised pixels count with their probability, so nothing is drawn.
 
     Returns
     -------
     mean : (n_x,) float64 array
-    var : the mean over all numbers of the squared distance from their mean
+    var : mean squared distance of a number from its column mean
     """
     if isinstance(scaling, Pixels) and scaling.binarize == "dynamic":
         scaling = Pixels("none")

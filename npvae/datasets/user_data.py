@@ -1,4 +1,4 @@
-"""The user's own data: read, split by a seed, and described."""
+"""Your own data: read a file or folder, split it by a seed, and describe it."""
 
 import os
 from dataclasses import replace
@@ -18,7 +18,7 @@ from npvae.parameters import Array
 from npvae.storage.reading import printable, quote
 
 FORMS = ".npy, .npz, .csv or a folder of images"
-FEWEST = 10  # examples, so that each part of the split has one
+FEWEST = 10  # examples, so that each part of the split has at least one
 
 
 def load_own(
@@ -29,25 +29,27 @@ def load_own(
     label_column: str | int | None = None,
     progress: bool = True,
 ) -> Dataset:
-    """Return the user's own data, split 80 / 10 / 10 by a seed.
+    """Return your own data as a dataset, split 80 / 10 / 10 by a seed.
 
     Parameters
     ----------
     path : an .npy, .npz or .csv file, or a folder of images
-    seed : of the split, not negative
-    validation : number of examples in the validation part, if not a tenth
-    label_column : of a .csv file: name, or number counted from 0; "" for none
-    progress : show a progress bar where it takes long
+    seed : seed of the split, not negative
+    validation : number of examples in the validation part; None for a tenth
+    label_column : column of a .csv file with the labels: its name, or its number counted from 0;
+        "" for none
+    progress : show a progress bar for long operations
 
     Raises
     ------
-    DataError : the file cannot be read as what its suffix says
-    InputError : another suffix, or an argument that does not fit
+    DataError : the file cannot be read in the format of its suffix
+    InputError : the suffix is not supported, or an argument is invalid
     """
     name, path = str(path), Path(os.path.expanduser(path))
     if label_column is not None and path.suffix.lower() != ".csv":
         raise InputError(
-            f"label_column (--label-column) is for .csv files, and {path} is none; leave it out"
+            f"label_column (--label-column) works with .csv files only, but the data are {path}; "
+            "leave it out"
         )
     source = f"{printable(path.resolve())}, split by seed {seed}"
     examples = _read(path, label_column, progress)
@@ -67,20 +69,20 @@ def split_examples(
     Parameters
     ----------
     name, source : as in `Dataset`
-    path : the file, or what the examples are called, for errors
+    path : the file or the name of the data, for error messages
     seed, validation : as for `load_own`
     """
     if seed < 0:
-        raise InputError(f"seed is {seed}; it cannot be negative")
+        raise InputError(f"seed is {seed}; choose at least 0")
     x, n = examples.x, len(examples.x)
     if n < FEWEST:
         raise DataError(
-            f"{path} holds {n} examples; at least {FEWEST} are needed to split them into training, "
-            "validation and test"
+            f"{path} contains {n} examples; at least {FEWEST} are needed for a training, a "
+            "validation and a test part"
         )
     if _constant(x):
         raise DataError(
-            f"{path}: every number in it is {x[0, 0]}; a constant has nothing to learn, so give "
+            f"{path} contains only the number {x[0, 0]}, so there is nothing to learn; give "
             "examples that differ"
         )
     labels: Array | None = None
@@ -109,25 +111,28 @@ def split_examples(
 
 
 def from_arrays(x: Any, labels: Any, seed: int, validation: int | None, name: str) -> Dataset:
-    """Return arrays, or a DataFrame and its labels, as a dataset: see `Dataset.from_arrays`."""
+    """Return arrays or a DataFrame as a dataset; see `Dataset.from_arrays`."""
     columns: tuple[str, ...] = ()
     if hasattr(x, "columns") and hasattr(x, "to_numpy"):  # a DataFrame, without importing pandas
         if isinstance(labels, str):
             if labels not in x.columns:
-                raise InputError(f"x has no column {quote(repr(labels))}, which labels names")
+                raise InputError(
+                    f"labels is {quote(repr(labels))}, but x has no column {quote(repr(labels))}; "
+                    "give the name of one of its columns"
+                )
             x, labels = x.drop(columns=[labels]), x[labels]
         columns, x = tuple(quote(column) for column in x.columns), x.to_numpy()
         if x.dtype.kind == "O":
             raise InputError(
-                "the columns of x are of different types; expected numbers in all of them: drop "
-                "or encode those that hold text, or name the column of the labels in labels"
+                "the columns of x have different types; expected numbers in all of them. Drop or "
+                "encode columns of text, or pass the name of the label column as labels"
             )
     x = require_array("x", x)
     if columns and x.dtype.kind == "f":
         for row, column in np.argwhere(~np.isfinite(x))[:1]:
             raise DataError(
                 f"{name}: row {row} (counted from 0), column {columns[column]!r} is "
-                f"{x[row, column]}; fill it in or drop the row"
+                f"{x[row, column]}; expected a finite number. Fill it in or drop the row"
             )
     if labels is not None:
         labels = labels.to_numpy() if hasattr(labels, "to_numpy") else labels
@@ -142,29 +147,30 @@ def from_arrays(x: Any, labels: Any, seed: int, validation: int | None, name: st
 
 
 def require_array(name: str, x: Any) -> Array:
-    """Return a plain NumPy array as it is; refuse anything else, and say what to do.
+    """Return `x` if it is a plain NumPy array.
 
     Raises
     ------
-    InputError : it is a list, a matrix, a masked or a structured array, or no array at all
+    InputError : it is a list, a matrix, a masked or structured array, or another object; the
+        message says how to convert it
     """
     advice = f"np.asarray({name})"
     if isinstance(x, np.ma.MaskedArray):
-        what, advice = "a masked array", f"{name}.filled(value), or drop the rows with gaps"
+        what, advice = "a masked array", f"{name}.filled(value), or drop rows with masked values"
     elif isinstance(x, np.matrix):
         what = "a matrix"
     elif not isinstance(x, np.ndarray):
-        what = f"of the type {type(x).__name__}"
+        what = f"a {type(x).__name__}"
     elif x.dtype.names is not None:
         what = "a structured array"
         advice = f"numpy.lib.recfunctions.structured_to_unstructured({name})"
     else:
         return x
-    raise InputError(f"{name} is {what}; expected a NumPy array: {advice}")
+    raise InputError(f"{name} is {what}; expected a NumPy array. Use {advice}")
 
 
 def _read(path: Path, label_column: str | int | None, progress: bool) -> Examples:
-    """Return what the file holds, by its suffix."""
+    """Return the examples in a file or folder; the suffix decides how it is read."""
     if path.is_dir():
         return read_image_folder(path, progress=progress)
     match path.suffix.lower():
@@ -174,9 +180,10 @@ def _read(path: Path, label_column: str | int | None, progress: bool) -> Example
             return read_npz(path, progress=progress)
         case ".csv":
             return read_table(path, label_column=label_column)
-    raise InputError(f"{path} is of no form that npvae reads; it reads {FORMS}")
+    kind = f"{path.suffix} files" if path.suffix else "files without a suffix"
+    raise InputError(f"{path} cannot be read: npvae does not read {kind}; use {FORMS}")
 
 
 def _constant(x: Array) -> bool:
-    """Whether all numbers are the same; looks no further than the first chunk that says no."""
+    """Return whether all numbers are equal; stops at the first chunk where they are not."""
     return all(bool((x[chunk] == x[0, 0]).all()) for chunk in chunks(len(x), x))

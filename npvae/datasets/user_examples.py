@@ -1,4 +1,4 @@
-"""Examples as they were found in the user's files, and checks that all readers share."""
+"""Examples as read from your own files, and the checks that all readers share."""
 
 import sys
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from npvae.storage.reading import LIMIT, printable, quote, reading
 
 @dataclass
 class Examples:
-    """What a reader found in the user's files, before it is split.
+    """The examples that a reader found, before they are split.
 
     Attributes
     ----------
     x : (N, n_x) array, in memory or memory-mapped
-    shape : of one example
+    shape : shape of one example
     kind : "pixels" or "real", as in `Dataset`
-    labels : (N,) array of numbers or text as found, or None
+    labels : (N,) array of numbers or text, or None
     columns : name of each column of a table with a header
-    remarks : sentences on how the data were understood
+    remarks : sentences about how the data were interpreted
     """
 
     x: Array
@@ -37,17 +37,17 @@ class Examples:
 
 
 def find_range(x: Array, path: str | Path, *, progress: bool = False) -> tuple[float, float]:
-    """Return the lowest and the highest number of a table, looking at a few megabytes at a time.
+    """Return the smallest and the largest number of a table, reading a few megabytes at a time.
 
     Parameters
     ----------
     x : (N, n_x) array of numbers, in memory or memory-mapped
-    path : the file, for the error
+    path : the file, for error messages
     progress : show a progress bar if this takes more than a second
 
     Raises
     ------
-    DataError : a number is NaN or infinite; names the first one's row and column
+    DataError : a number is NaN or infinite; the message names its row and column
 
     >>> find_range(np.array([[3, 1], [2, 5]]), "table.npy")
     (1.0, 5.0)
@@ -55,32 +55,32 @@ def find_range(x: Array, path: str | Path, *, progress: bool = False) -> tuple[f
     low, high = np.inf, -np.inf
     pieces = list(chunks(len(x), x))
     for piece in progress_bar(
-        pieces, "looking through", disable=not progress, leave=False, delay=1
+        pieces, "checking numbers", disable=not progress, leave=False, delay=1
     ):
         start, part = piece.start, np.asarray(x[piece])
         with np.errstate(invalid="ignore"):
             lowest, highest = float(part.min()), float(part.max())
-        # a NaN makes both NaN; a finite longdouble beyond float64 counts as infinite
+        # a NaN makes both of them NaN; a longdouble beyond float64 counts as infinite
         if not (np.isfinite(lowest) and np.isfinite(highest)):
             with np.errstate(over="ignore"):
                 row, column = np.argwhere(~np.isfinite(part.astype(np.float64)))[0]
             raise DataError(
                 f"{path}: row {start + row}, column {column} (both counted from 0) is "
-                f"{part[row, column]}, which is no finite number; fill it in or drop the row"
+                f"{part[row, column]}; expected a finite number. Fill it in or drop the row"
             )
         low, high = min(low, lowest), max(high, highest)
     return low, high
 
 
 def remark_on_dark_pixels(high: float) -> tuple[str, ...]:
-    """Say that pixels, 0 to 255, are all black or nearly so, if `high` is the brightest."""
+    """Return a remark if all pixels from 0 to 255 are nearly black; `high` is the brightest."""
     if high > 1:
         return ()
-    return ("No pixel is above 1 of 255: if 1 means white, save them as bool, or as 0 and 255.",)
+    return ("No pixel is above 1 of 255; if 1 means white, save them as bool, or as 0 and 255.",)
 
 
 def require_memory(n: int, width: int, path: str | Path) -> None:
-    """Refuse n text labels of `width` bytes each, if together they take more than `LIMIT` / 4.
+    """Refuse n text labels of `width` bytes each if they take more than `LIMIT` / 4 in total.
 
     The longest one decides how much each of them takes, and sorting takes them several times.
 
@@ -90,38 +90,38 @@ def require_memory(n: int, width: int, path: str | Path) -> None:
     """
     if n * width > LIMIT // 4:
         raise DataError(
-            f"{path}: {n} labels, the longest of {width // 4} characters, would fill the memory; "
-            "use shorter ones"
+            f"{path} has {n} labels, the longest of {width // 4} characters, which need too much "
+            "memory; use shorter labels"
         )
 
 
 def encode_labels(labels: Array, n: int, path: str | Path) -> tuple[Array, tuple[str, ...]]:
-    """Return labels as numbers from 0 up, and the name of each.
+    """Return labels as numbers 0, 1, 2, ... and their names.
 
-    Names are sorted: as numbers if all of them are numbers, else as text.
+    Names are sorted as numbers if all of them are numbers, and as text otherwise.
 
     Parameters
     ----------
     labels : (n,) whole numbers, booleans or text
     n : number of examples
-    path : the file, for the error
+    path : the file, for error messages
 
     Returns
     -------
     codes : (n,) int64
-    classes : the names
+    classes : name of each code
 
     Raises
     ------
-    DataError : another number of labels, another shape, or another type
+    DataError : the number, the shape or the type of the labels is wrong
 
     >>> encode_labels(np.array(["10", "9", "10"]), 3, "digits.csv")
     (array([1, 0, 1]), ('9', '10'))
     """
     if labels.shape != (n,):
         raise DataError(
-            f"{path}: the labels have the shape {labels.shape}; expected one for each of the {n} "
-            f"examples, ({n},)"
+            f"{path}: the labels have the shape {labels.shape}; expected ({n},), one label for "
+            "each example"
         )
     if labels.dtype.kind in "US":
         require_memory(n, labels.itemsize * (4 if labels.dtype.kind == "S" else 1), path)
@@ -132,11 +132,12 @@ def encode_labels(labels: Array, n: int, path: str | Path) -> tuple[Array, tuple
     ):
         labels = labels.astype(np.int64)
     if labels.dtype.kind == "S":
-        with reading(path, "text labels in UTF-8", "save them as numbers or as str"):
+        with reading(path, "text labels in UTF-8", "save the labels as numbers or as str"):
             labels = np.char.decode(labels, "utf-8")
     if labels.dtype.kind not in "iubU":
         raise DataError(
-            f"{path}: the labels are of type {quote(labels.dtype)}; expected whole numbers or text"
+            f"{path}: the labels have the type {quote(labels.dtype)}; expected whole numbers or "
+            "text"
         )
     names, codes = np.unique(labels, return_inverse=True)
     if names.dtype.kind == "U":
@@ -148,13 +149,17 @@ def encode_labels(labels: Array, n: int, path: str | Path) -> tuple[Array, tuple
         names, codes = names[order], np.argsort(order)[codes]
     classes = tuple(printable(name) for name in names)
     if len(set(classes)) < len(classes):
-        raise DataError(f"{path}: labels differ in control characters alone; give them plain names")
+        raise DataError(
+            f"{path}: some labels differ only in control characters; use printable names"
+        )
     return codes.astype(np.int64), classes
 
 
 def _refuse_wild_text(names: Array, path: str | Path) -> None:
-    """Refuse text with characters that do not exist, which NumPy reads and nobody can print."""
+    """Refuse text that NumPy can read but that contains invalid characters."""
     letters = np.frombuffer(names.astype(np.str_).tobytes(), np.uint32)
-    halves = letters >> 11 == 0xD800 >> 11  # of a pair that UTF-16 writes for one character
+    halves = letters >> 11 == 0xD800 >> 11  # surrogates, half of a character in UTF-16
     if (halves | (letters > sys.maxunicode)).any():
-        raise DataError(f"{path}: the labels are no proper text; save them as numbers or as str")
+        raise DataError(
+            f"{path}: the labels contain invalid characters; save them as numbers or as str"
+        )

@@ -1,4 +1,4 @@
-"""The user's own images: what a folder of them means."""
+"""Your own images: read a folder of image files."""
 
 import math
 import os
@@ -20,24 +20,25 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")  # and no other, whatever the suffix says
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")  # the only ones, whatever the suffix says
 GREY, DEEP = {"1", "L", "LA", "La"}, {"I", "F"}
-BITS_OF_PNG = 24  # the place of the byte that says how many bits a channel has
-BITS_OF_TIFF = 258  # the tag that says so
-ORIENTATION = 274  # the EXIF tag; from 5 to 8, rows and columns change places
+BITS_OF_PNG = 24  # position of the byte with the number of bits per channel
+BITS_OF_TIFF = 258  # tag with the number of bits per channel
+ORIENTATION = 274  # EXIF tag; the values 5 to 8 swap rows and columns
 
 
 def read_image_folder(path: str | Path, *, progress: bool = False) -> Examples:
-    """Return the images below a folder, in the order of their names, as pixels.
+    """Return the images in a folder as pixels, sorted by name.
 
-    - Images lie in the folder itself, without labels, or in sub-folders, whose names are the
-      labels; what lies deeper belongs to its topmost sub-folder.
-    - All have the same size. If all are grey, so are the examples, (H, W); else all become RGB,
-      (H, W, 3). What is transparent is laid on black. Of an animation the first frame counts.
-    - Hidden files and files that are no images by their suffix are ignored.
-    - Together they take no more than `LIMIT` bytes, and each has at most 4096 x 4096 pixels.
-    - An image that its camera marks as rotated (EXIF) is turned upright.
-    - Images of more than 8 bits a channel are refused, since half of them would be lost.
+    - The images are in the folder itself, without labels, or in sub-folders, whose names are the
+      labels. Images in deeper folders belong to the topmost sub-folder.
+    - All images have the same size. If all are greyscale, examples have the shape (H, W); otherwise
+      all are converted to RGB, (H, W, 3). Transparent images are put on black, and only the first
+      frame of an animation is used.
+    - Hidden files and files with other suffixes are ignored.
+    - All images together take at most `LIMIT` bytes, and each has at most 4096 x 4096 pixels.
+    - Images with an EXIF rotation are turned upright.
+    - Images with more than 8 bits per channel are refused, because precision would be lost.
 
     Parameters
     ----------
@@ -46,36 +47,38 @@ def read_image_folder(path: str | Path, *, progress: bool = False) -> Examples:
 
     Raises
     ------
-    DataError : there is no image; one is broken, of another size, or far too large; or images lie
-        both in the folder and in its sub-folders
+    DataError : there is no image; an image is broken, too large or of another size; or there are
+        images both in the folder and in its sub-folders
     """
     folder = Path(path)
-    with reading(folder, "a folder of images", "see that you may read it"):
-        files = sorted(_find_images(folder), key=Path.as_posix)  # alike on every platform
+    with reading(folder, "a folder of images", "make it readable"):
+        files = sorted(_find_images(folder), key=Path.as_posix)  # the same order on every platform
     if not files:
-        raise DataError(f"{folder} holds no images; expected {', '.join(sorted(SUFFIXES))}")
+        raise DataError(
+            f"{folder} contains no images; expected files such as {', '.join(sorted(SUFFIXES))}"
+        )
     names = [file.relative_to(folder).parts[0] for file in files]
     labelled = [name != file.name for name, file in zip(names, files, strict=True)]
     if any(labelled) and not all(labelled):
         loose = files[labelled.index(False)]
         raise DataError(
-            f"{folder} holds images both in sub-folders, whose names are the labels, and outside "
-            f"of them, such as {loose.name}; move those into a sub-folder or away"
+            f"{folder} contains images both in sub-folders, whose names are the labels, and "
+            f"outside of them, such as {loose.name}; move these into a sub-folder, or remove them"
         )
     shape = _common_shape(progress_bar(files, "comparing sizes", disable=not progress, leave=False))
     if len(files) * math.prod(shape) > LIMIT:
         raise DataError(
-            f"{folder} holds {len(files)} images of shape {shape}, more than the {LIMIT} bytes "
+            f"{folder} contains {len(files)} images of shape {shape}, more than the {LIMIT} bytes "
             "that npvae reads into memory; make them smaller, or save them as one .npy file of "
-            "uint8, which may have any size"
+            "uint8, which can have any size"
         )
-    with reading(folder, "a folder of images", "use fewer or smaller ones, or an .npy file"):
+    with reading(folder, "a folder of images", "use fewer or smaller images, or an .npy file"):
         x = np.empty((len(files), *shape), np.uint8)
     for i, file in enumerate(
         progress_bar(files, "reading images", disable=not progress, leave=False)
     ):
         with _open(file) as image:
-            image.verify()  # the checksums of a .png, which are not looked at otherwise
+            image.verify()  # the checksums of a .png, which are ignored otherwise
         with _open(file) as image:
             x[i] = _pixels(image, grey=len(shape) == 2)
     labels = np.array(names, dtype=np.str_) if all(labelled) else None
@@ -84,7 +87,7 @@ def read_image_folder(path: str | Path, *, progress: bool = False) -> Examples:
 
 
 def _find_images(folder: Path) -> Iterator[Path]:
-    """Yield every image below a folder, in no order; links to folders are not followed."""
+    """Yield every image below a folder, in any order; links to folders are not followed."""
     for place, folders, names in os.walk(folder, onerror=_raise):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
@@ -97,25 +100,27 @@ def _raise(error: OSError) -> None:
 
 
 def _common_shape(files: Iterable[Path]) -> tuple[int, ...]:
-    """Return the shape of one example, from the headers of all images."""
+    """Return the shape of one example, after comparing the headers of all images."""
     first, size, grey = Path(), (0, 0), True
     for file in files:
         with _open(file) as image:
             upright = _upright_size(image)
             if size == (0, 0):
                 first, size = file, upright
-            if math.prod(image.size) > LIMIT // 64:  # RGBA, and copies as it is turned into RGB
+            if (
+                math.prod(image.size) > LIMIT // 64
+            ):  # room for RGBA and for the copies that a conversion makes
                 raise DataError(
-                    f"{file} is {image.size[0]} x {image.size[1]} pixels, too large for npvae; "
-                    "make it smaller"
+                    f"{file} is {image.size[0]} x {image.size[1]} pixels, which is too large; use "
+                    "at most 4096 x 4096 pixels"
                 )
             if upright != size:
                 raise DataError(
-                    f"{first} is {size[0]} x {size[1]} pixels, and {file} {upright[0]} x "
-                    f"{upright[1]}; bring all images to one size"
+                    f"{first} is {size[0]} x {size[1]} pixels, but {file} is {upright[0]} x "
+                    f"{upright[1]}; resize all images to one size"
                 )
             if (bits := _bits(image)) > 8:
-                raise DataError(f"{file} has {bits} bits a channel; save it with 8")
+                raise DataError(f"{file} has {bits} bits per channel; save it with 8 bits")
             grey = grey and _is_grey(image)
     width, height = size
     return (height, width) if grey else (height, width, 3)
@@ -123,11 +128,11 @@ def _common_shape(files: Iterable[Path]) -> tuple[int, ...]:
 
 @contextmanager
 def _open(file: Path) -> "Iterator[Image]":
-    """Open an image; whatever is wrong with it, here or in the block, names the file."""
+    """Open an image; every error, here or in the block, names the file."""
     from PIL import Image
 
     with (
-        reading(file, "an image", "mend it or take it away"),
+        reading(file, "an image", "repair or remove it"),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")  # about odd but readable files
@@ -137,9 +142,10 @@ def _open(file: Path) -> "Iterator[Image]":
 
 
 def _bits(image: Any) -> int:
-    """Return the bits of a channel, of which Pillow keeps 8 of 16 in most modes and says nothing.
+    """Return the number of bits per channel.
 
-    They are where the format has them, since the mode tells only of some grey images.
+    Pillow silently reduces most 16-bit images to 8 bits, and its mode reveals this only for some
+    greyscale images, so the number is read from the file.
     """
     bits = 16 if image.mode in DEEP or image.mode.startswith("I;") else 8
     if image.format == "TIFF":
@@ -153,7 +159,7 @@ def _bits(image: Any) -> int:
 
 
 def _upright_size(image: "Image") -> tuple[int, int]:
-    """Return width and height once the image is turned upright; Pillow itself turns a TIFF."""
+    """Return the width and height of the image turned upright; Pillow itself turns a TIFF."""
     if image.format == "TIFF" or "exif" not in image.info:
         return image.size
     turned = image.getexif().get(ORIENTATION) in (5, 6, 7, 8)
@@ -161,7 +167,7 @@ def _upright_size(image: "Image") -> tuple[int, int]:
 
 
 def _is_grey(image: "Image") -> bool:
-    """Whether an image has no colours, which a palette may have or not."""
+    """Return whether an image is greyscale; a palette may have colours or not."""
     if image.mode == "P":
         palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
         return bool((palette == palette[:, :1]).all())
@@ -169,7 +175,7 @@ def _is_grey(image: "Image") -> bool:
 
 
 def _pixels(image: "Image", grey: bool) -> Array:
-    """Return (H, W) or (H, W, 3) uint8, transparency laid on black."""
+    """Return an image as (H, W) or (H, W, 3) uint8, with transparent parts on black."""
     from PIL import Image, ImageOps
 
     image = ImageOps.exif_transpose(image)

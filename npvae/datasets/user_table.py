@@ -1,4 +1,4 @@
-"""The user's own tables: what a .csv file means."""
+"""Your own tables: read .csv files and interpret their columns."""
 
 import csv
 import io
@@ -19,46 +19,46 @@ from npvae.storage.reading import LIMIT, open_regular, printable, quote, reading
 
 LABEL_NAMES = ("label", "labels", "class", "target", "y")
 MISSING = ("", "na", "n/a", "nan", "null", "none", "?")
-PIXEL_NAME = re.compile(r"pixel_?\d+|\d+x\d+", re.IGNORECASE)  # as in Kaggle's MNIST files
-NO_NAME = re.compile(r"|unnamed: \d+", re.IGNORECASE)  # as pandas writes an index
+PIXEL_NAME = re.compile(r"pixel_?\d+|\d+x\d+", re.IGNORECASE)  # as in the MNIST files of Kaggle
+NO_NAME = re.compile(r"|unnamed: \d+", re.IGNORECASE)  # the names that pandas gives an index
 INDEX_NAME = re.compile(rf"{NO_NAME.pattern}|index|id", re.IGNORECASE)
 DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+(e[-+]?\d+)?", re.IGNORECASE)
 WHOLE = re.compile(r"[-+]?\d+")
-PADDED = re.compile(r",[-+]?0\d")  # 05, such as a decimal comma leaves behind in 1,05
-LIKE_A_NUMBER = re.compile(r"[-+]?[.,]?\d")  # how a number begins, also one with a typing error
-SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # the first line of some of Excel's files
+PADDED = re.compile(r",[-+]?0\d")  # a cell such as 05, which a decimal comma makes of 1,05
+LIKE_A_NUMBER = re.compile(r"[-+]?[.,]?\d")  # the beginning of a number, mistyped or not
+SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # first line of some Excel files
 LARGEST = 4 * LIMIT  # bytes; an .npy file may have any size
-FEWEST_COUNTED = 10  # rows that count 0, 1, 2, ... by no accident
-FEWEST_NAMES = 3  # and columns
-LONGEST_LINE = 1 << 20  # characters of the first line that are searched for the delimiter
+FEWEST_COUNTED = 10  # rows that do not count 0, 1, 2, ... by accident
+FEWEST_NAMES = 3  # columns that do not count by accident
+LONGEST_LINE = 1 << 20  # characters of the first line in which the delimiter is searched
 
 
 def read_table(path: str | Path, *, label_column: str | int | None = None) -> Examples:
-    """Return the examples in a .csv file, one a line, and their labels.
+    """Return the examples in a .csv file, one per line, and their labels.
 
-    - Cells are separated by commas, semicolons or tabs, whichever the first line has most of, or
-      by what a first line such as `sep=;` names; the text is UTF-8. Blank lines are skipped.
+    - Cells are separated by commas, semicolons or tabs, whichever is most frequent in the first
+      line, or as a first line such as `sep=;` says. The text is UTF-8, and blank lines are skipped.
       Numbers have a decimal point; decimal commas are refused.
-    - The first line is a header if none of its cells is a number (a label column given by its
-      number aside). Names 0, 1, 2, ... may stand beside that of the labels. A line with numbers
-      and other text is refused: it may be a header, or a row with a typing error.
-      So is a line of whole numbers that counts 0, 1, 2, ... or 1, 2, 3, ..., or whose columns hold
-      no other whole number: pandas writes such headers for columns without names.
-    - A column without a name, or called index or id, that counts upwards by one is an index, as
-      pandas writes it, and is left out. Other columns that count are kept, and a remark names them.
-    - The label column is the one that `label_column` names or counts from 0 (-1 is the last); else
-      the one that the header calls label, labels, class, target or y; else there is none. Labels
-      may be text. `label_column=""` says that there is none, and "4" means 4.
-    - A cell that is empty or reads NA, N/A, NaN, null, none or ? is missing, which is an error that
-      names its line: npvae does not guess at values.
-    - A table holds real numbers, except where every column is called pixel0, pixel1, ... or 1x1,
-      1x2, ..., and all numbers are whole and in 0..255: those are pixels, in this order.
+    - The first line is a header if none of its cells is a number, not counting a label column that
+      is given by its number. Column names 0, 1, 2, ... are accepted next to a label name. Any other
+      mixture of numbers and text is refused, because it may be a header or a mistyped row. So is a
+      line of whole numbers that counts 0, 1, 2, ... or 1, 2, 3, ..., or whose columns contain no
+      other whole number, because pandas writes such headers for columns without names.
+    - A column that counts upwards by one and has no name, or is called index or id, is an index as
+      written by pandas, and is left out. Other columns that count are kept, with a remark.
+    - The label column is the one that `label_column` names or counts from 0 (-1 is the last); by
+      default the one called label, labels, class, target or y, if there is one. Labels may be text.
+      `label_column=""` means that there is none, and "4" means 4.
+    - A cell that is empty or contains NA, N/A, NaN, null, none or ? is a missing value, which is an
+      error; npvae does not guess values.
+    - The numbers are real-valued, unless all columns are called pixel0, pixel1, ... or 1x1, 1x2,
+      ... and all numbers are whole and in 0..255; then they are pixels in this order.
 
     Raises
     ------
-    DataError : a cell is missing or no number, a line has another number of cells, or the file is
-        no text table; the message names the line and the column
-    InputError : there is no such label column
+    DataError : a cell is missing or not a number, a line has another number of cells, or the file
+        is not a text table; the message names the line and the column
+    InputError : the label column does not exist
     """
     if isinstance(label_column, str) and label_column.removeprefix("-").isdecimal():
         label_column = int(label_column)
@@ -67,7 +67,7 @@ def read_table(path: str | Path, *, label_column: str | int | None = None) -> Ex
 
 
 class _Reader:
-    """One reading of one table; it knows the columns' names for the errors."""
+    """Reads one table; it keeps the column names for error messages."""
 
     def __init__(self, path: str | Path, label_column: str | int | None) -> None:
         self.path, self.label_column = path, label_column
@@ -75,7 +75,7 @@ class _Reader:
         self.top = 1  # the number of the first line that is not blank
 
     def read(self, lines: Iterator[tuple[int, list[str]]]) -> Examples:
-        """Return the examples in these numbered lines of cells."""
+        """Return the examples in numbered lines of cells."""
         number, first = next(lines, (0, []))
         if not first:
             raise DataError(f"{self.path} is empty; expected a table of numbers")
@@ -85,11 +85,13 @@ class _Reader:
         self.names = first if header else [str(column) for column in range(len(first))]
         for name in [name for name, n in Counter(self.names).items() if name and n > 1][:1]:
             raise DataError(
-                f"{self.path}, line {number}: several columns are called {quote(repr(name))}; "
-                "give each a name of its own"
+                f"{self.path}, line {number}: several columns are called {quote(repr(name))}; give "
+                "each column a different name"
             )
         if len(first) == (label is not None):
-            raise DataError(f"{self.path} has no column but the labels; expected numbers, too")
+            raise DataError(
+                f"{self.path} has only a label column; expected columns of numbers, too"
+            )
         values = array("d")
         labels: list[str] = []
         if not header:
@@ -114,12 +116,12 @@ class _Reader:
             require_memory(len(labels), 4 * max(map(len, labels), default=0), self.path)
             examples.labels = np.array(labels, dtype=np.str_)
             examples.remarks += (
-                f"The labels are those of the column {quote(repr(self.names[label]))}.",
+                f"The column {quote(repr(self.names[label]))} contains the labels.",
             )
         return examples
 
     def _has_header(self, first: Sequence[str]) -> bool:
-        """Whether the first line has the columns' names; refuse one that may be either."""
+        """Return whether the first line contains column names; refuse an ambiguous line."""
         aside = {self.label_column % len(first)} if isinstance(self.label_column, int) else set()
         cells = [cell for column, cell in enumerate(first) if column not in aside]
         numbers = [cell for cell in cells if _is_number(cell)]
@@ -130,7 +132,7 @@ class _Reader:
         if not texts:
             if counted and first[0] != "" and len(numbers) >= FEWEST_NAMES:
                 raise self._header_or_row(first.index(numbers[0]), numbers[0], "begins a count")
-            return counted and first[0] == ""  # as pandas writes it
+            return counted and first[0] == ""  # written by pandas
         labels = {name for name in texts if name.lower() in LABEL_NAMES} | {self.label_column}
         mistyped = all(
             LIKE_A_NUMBER.match(text) and not PIXEL_NAME.fullmatch(text) for text in texts
@@ -143,33 +145,37 @@ class _Reader:
         """Return the error about a first line that may be a header or a row."""
         return DataError(
             f"{self.path}, line {self.top}, column {column} (counted from 0): {quote(repr(cell))} "
-            f"{why}, and the line may be a header or a row. If it is a header, give every column a "
-            "name that does not look like a number; if it is a row, mend the cell (write 1 as 1.0 "
-            "where it is a number) or, if that column holds the labels, give its number in "
+            f"{why}, so the line could be a header or a row. If it is a header, give every column "
+            "a name that does not look like a number. If it is a row, correct the cell (write a "
+            "number 1 as 1.0) or, if this column contains the labels, give its number in "
             "label_column (--label-column)"
         )
 
     def _without_index(
         self, x: Array, names: list[str]
     ) -> tuple[Array, list[str], tuple[str, ...]]:
-        """Return the columns without those that are an index, and a remark on each that counts."""
+        """Return the columns without those that are an index, and remarks on columns that count."""
         remarks, left_out = [], []
         for column, name in enumerate(names):
             first, counts = x[0, column], _counts(x[:, column])
             shown = f"The column {quote(repr(name))}"
             if INDEX_NAME.fullmatch(name) and counts:
                 left_out.append(column)
-                remarks.append(f"{shown} is an index and was left out.")
+                remarks.append(f"{shown} is an index and is not used.")
             elif NO_NAME.fullmatch(name):
                 raise DataError(
-                    f"{self.path}, line {self.top}, column {column} (counted from 0): it has no "
-                    "name of its own, as an index that pandas writes; save the table with "
-                    "index=False or, if the column is one of the data, give it a name"
+                    f"{self.path}, line {self.top}, column {column} (counted from 0) has no name, "
+                    "like an index that pandas writes; save the table with index=False or, if the "
+                    "column is data, give it a name"
                 )
             elif counts and len(x) >= FEWEST_COUNTED:
-                remarks.append(f"{shown} counts from {first:g} on: if it is an index, drop it.")
+                remarks.append(
+                    f"{shown} counts upwards from {first:g}; if it is an index, drop it."
+                )
         if len(left_out) == len(names):
-            raise DataError(f"{self.path} has no column but an index; expected numbers, too")
+            raise DataError(
+                f"{self.path} has only an index column; expected columns of numbers, too"
+            )
         if left_out:
             x = np.delete(x, left_out, axis=1)
             names = [name for column, name in enumerate(names) if column not in left_out]
@@ -180,9 +186,8 @@ class _Reader:
         if isinstance(wanted, int):
             if not -len(first) <= wanted < len(first):
                 raise InputError(
-                    f"label_column (--label-column) is {wanted}, and {self.path} has "
-                    f"{len(first)} columns; choose a "
-                    f"number from 0 to {len(first) - 1}, or -1 for the last"
+                    f"label_column (--label-column) is {wanted}, but {self.path} has {len(first)} "
+                    f"columns; choose a number from 0 to {len(first) - 1}, or -1 for the last"
                 )
             return wanted % len(first)
         if wanted == "" or (wanted is None and not header):
@@ -194,17 +199,19 @@ class _Reader:
         if len(found) > 1:
             names = quote(", ".join(first[i] for i in found))
             raise DataError(
-                f"{self.path} has several columns that could be the labels, {names}; say which by "
+                f"{self.path} has several columns that could be the labels: {names}; choose one by "
                 "its number, counted from 0, in label_column (--label-column)"
             )
         if wanted is not None and not found:
-            columns = f"its columns are {quote(', '.join(first))}" if header else "it has no header"
-            raise InputError(f"{self.path} has no column {wanted!r}: {columns}")
+            advice = f"choose one of {quote(', '.join(first))}"
+            if not header:
+                advice = "it has no header, so give the number of the column, counted from 0"
+            raise InputError(f"{self.path} has no column {wanted!r}; {advice}")
         return found[0] if found else None
 
     def _understand(self, x: Array, names: Sequence[str]) -> Examples:
-        """Return a table of real numbers, or of pixels where names and numbers both say so."""
-        remark = "A table: real-valued, so the likelihood is Gaussian."
+        """Return a table as real numbers, or as pixels if both names and numbers fit."""
+        remark = "The columns are interpreted as real-valued (Gaussian likelihood)."
         n_pixels = sum(PIXEL_NAME.fullmatch(name) is not None for name in names)
         if 0 < n_pixels == len(names):
             shape = self._picture(names)
@@ -212,17 +219,17 @@ class _Reader:
                 as_bytes = x.astype(np.uint8)
             if np.array_equal(as_bytes, x):
                 size = " x ".join(map(str, shape))
-                remark = f"{x.shape[1]} columns of pixels, taken for images of {size}."
+                remark = f"The {x.shape[1]} columns are interpreted as images of {size} pixels."
                 remarks = (remark, *remark_on_dark_pixels(as_bytes.max(initial=0)))
                 return Examples(as_bytes, shape, "pixels", remarks=remarks)
-            remark += " Its columns are named as pixels, but are not all whole numbers in 0..255."
+            remark += " They are named like pixels, but not all are whole numbers in 0..255."
         elif n_pixels > 1:
             other = next(name for name in names if not PIXEL_NAME.fullmatch(name))
-            remark += f" Columns are named as pixels, but {quote(repr(other))} is not."
+            remark += f" Some are named like pixels, but {quote(repr(other))} is not."
         return Examples(x, (x.shape[1],), "real", columns=tuple(names), remarks=(remark,))
 
     def _picture(self, names: Sequence[str]) -> tuple[int, ...]:
-        """Return the shape that the names of pixels describe; refuse any but reading order."""
+        """Return the image shape that the pixel names describe; refuse any other order."""
         places = [tuple(map(int, re.findall(r"\d+", name))) for name in names]
         side, start = math.isqrt(len(names)), places[0]
         shape: tuple[int, ...] = (side, side) if side**2 == len(names) else (len(names),)
@@ -233,9 +240,9 @@ class _Reader:
         for name, found, right in zip(names, places, expected, strict=False):
             if found != right or max(start) > 1:
                 raise DataError(
-                    f"{self.path}, line {self.top}, column {quote(repr(name))}: pixels are "
-                    "expected row by row, each once, counted from 0 or 1; bring the columns into "
-                    "this order"
+                    f"{self.path}, line {self.top}, column {quote(repr(name))} is out of order; "
+                    "expected each pixel once, row by row, counted from 0 or 1. Sort the columns "
+                    "in this order"
                 )
         return shape
 
@@ -247,18 +254,18 @@ class _Reader:
         values: "array[float]",
         labels: list[str],
     ) -> None:
-        """Append a line's numbers and its label."""
+        """Append the numbers and the label of a line."""
         if len(cells) != len(self.names):
             raise DataError(
-                f"{self.path}, line {number}: {len(cells)} cells, where the first line has "
-                f"{len(self.names)}; mend or drop the line"
+                f"{self.path}, line {number} has {len(cells)} cells, but the first line has "
+                f"{len(self.names)}; correct or drop the line"
             )
         numbers = cells if label is None else cells[:label] + cells[label + 1 :]
         try:
             row = [float(cell) for cell in numbers]
         except ValueError:
             row = [math.nan]
-        # quick, but not exact: a sum of finite numbers may overflow
+        # fast, but not exact, because a sum of finite numbers may overflow
         joined = ",".join(["", *numbers])
         padded = "." not in joined and PADDED.search(joined)
         suspicious = padded or not math.isfinite(sum(row)) or "_" in joined
@@ -269,7 +276,7 @@ class _Reader:
             labels.append(cells[label])
 
     def _refuse_if_bad(self, number: int, cells: Sequence[str], label: int | None) -> None:
-        """Raise the error about the first cell of a line that is no finite number."""
+        """Raise the error about the first cell of a line that is not a finite number, if any."""
         for column, cell in enumerate(cells):
             where = f"{self.path}, line {number}, column {quote(repr(self.names[column]))}"
             if _is_missing(cell):
@@ -278,29 +285,28 @@ class _Reader:
                 continue
             if DECIMAL_COMMA.fullmatch(cell):
                 raise DataError(
-                    f"{where}: {quote(repr(cell))} has a comma; write numbers with a decimal "
-                    "point, and without commas between thousands"
+                    f"{where}: {quote(repr(cell))} has a comma; write numbers with a decimal point "
+                    "and without thousands separators"
                 )
             if not _is_number(cell):
                 raise DataError(
-                    f"{where}: {quote(repr(cell))} is not a number (with a decimal point); "
-                    "mend it, drop the row, or, if this column holds the labels, name it in "
-                    "label_column (--label-column)"
+                    f"{where}: {quote(repr(cell))} is not a number; correct it, drop the row or, "
+                    "if this column contains the labels, name it in label_column (--label-column)"
                 )
             if PADDED.match(f",{cell}") and WHOLE.fullmatch(cell):
                 raise DataError(
-                    f"{where}: {quote(repr(cell))} begins with 0: if it follows a decimal comma, "
-                    "write a decimal point; if it is a number, write it without that 0; if this "
-                    "column holds the labels, name it in label_column (--label-column)"
+                    f"{where}: {quote(repr(cell))} begins with 0. If the comma before it is a "
+                    "decimal comma, write a point. If it is a number, write it without the 0. If this "
+                    "column contains the labels, name it in label_column (--label-column)"
                 )
             if not math.isfinite(float(cell)):
                 raise DataError(
-                    f"{where}: {quote(repr(cell))} is not finite; fill it in or drop the row"
+                    f"{where}: {quote(repr(cell))} is not finite; correct it or drop the row"
                 )
 
 
 def _lines(path: str | Path) -> Generator[tuple[int, list[str]], None, None]:
-    """Yield each line's number, counted from 1, and its cells without the blanks around them."""
+    """Yield the number of each line, counted from 1, and its cells without surrounding blanks."""
     with (
         reading(path, "a .csv table in UTF-8", "save it as comma-separated text in UTF-8"),
         open_regular(path, LARGEST) as content,
@@ -321,21 +327,21 @@ def _lines(path: str | Path) -> Generator[tuple[int, list[str]], None, None]:
 
 
 def _delimiter(first: str, path: str | Path) -> str:
-    """Return what separates cells; refuse a first line of numbers with decimal commas."""
+    """Return the character between cells; refuse a first line with decimal commas."""
     unquoted = re.sub(r'"[^"]*"', "", first)
     for other in (delimiter for delimiter in ";\t" if delimiter in unquoted):
         cells = [cell.strip() for cell in unquoted.split(other)]
         commas = [cell for cell in cells if DECIMAL_COMMA.fullmatch(cell)]
         if commas and all(cell in commas or _is_number(cell) or not cell for cell in cells):
             raise DataError(
-                f"{path}, the first line: {quote(repr(commas[0]))} has a comma; write numbers "
+                f"{path}, in the first line: {quote(repr(commas[0]))} has a comma; write numbers "
                 "with a decimal point"
             )
     return max(",;\t", key=unquoted.count)
 
 
 def _counts(column: Array) -> bool:
-    """Whether whole numbers go up by one from row to row."""
+    """Return whether a column consists of whole numbers that increase by one per row."""
     first, n = column[0], len(column)
     if first % 1 or column[-1] - first != n - 1 or column[n // 2] - first != n // 2:
         return False
@@ -343,7 +349,7 @@ def _counts(column: Array) -> bool:
 
 
 def _is_number(cell: str) -> bool:
-    """Whether a cell is a number, be it infinite; Python alone reads 1_000 as one."""
+    """Return whether a cell is a number, possibly infinite; 1_000 is a number only in Python."""
     try:
         float(cell)
     except ValueError:

@@ -1,4 +1,4 @@
-"""From what was asked to what trains: settings completed by the data, then all that they name."""
+"""Complete the settings from the data, then build the model, optimiser and schedules from them."""
 
 import os
 from collections.abc import Iterator
@@ -22,8 +22,8 @@ from npvae.runs.settings import NOISE, OPTIMIZER_NAMES, Settings, declared, flag
 from npvae.schedules import Cosine, EarlyStopping, Stages, WarmUp
 from npvae.vae import VAE
 
-LEAST_UPDATES, LEAST_BATCH = 1000, 8  # unless something else is asked for
-MOST_PARAMETERS = 1 << 30  # with gradient and Adam's averages they would take 16 GiB
+LEAST_UPDATES, LEAST_BATCH = 1000, 8  # of the default epochs and batch size
+MOST_PARAMETERS = 1 << 30  # 16 GiB in float32, with the gradient and Adam's two averages
 
 
 def load_data(settings: Settings, *, progress: bool = True) -> Dataset:
@@ -41,14 +41,15 @@ def load_data(settings: Settings, *, progress: bool = True) -> Dataset:
 
 
 def resolve(settings: Settings, dataset: Dataset) -> Settings:
-    """Fill in what follows from the data and from other settings: the likelihood, for instance.
+    """Return the settings with every default that depends on the data filled in.
 
-    A grey pixel can be read as the probability of being on; a colour or a real number cannot. The
-    path of one's own data becomes absolute, so that the run is understood from any folder.
+    The default likelihood is Bernoulli for greyscale pixels, which can be read as the probability
+    of being on, and Gaussian for colours and real numbers. The path of your own data becomes
+    absolute, so that the run can be used from any working directory.
 
     Raises
     ------
-    InputError : if the settings do not fit the data, or each other
+    InputError : if the settings do not fit the data or each other
     """
     settings = _resolve_sizes(_resolve_likelihood(settings, dataset), dataset)
     settings = replace(settings, lr=settings.rate)
@@ -56,20 +57,22 @@ def resolve(settings: Settings, dataset: Dataset) -> Settings:
     _require_epochs(settings)
     if settings.conditional and dataset.train.labels is None:
         raise InputError(
-            f"--conditional needs labels, and {dataset.name} has none; give data with labels (.npz "
-            "with y, --label-column for a .csv, sub-folders of images), or leave it out"
+            f"--conditional needs labels, but {dataset.name} has none; use data with labels (an "
+            ".npz file with an array y, a .csv file and --label-column, or sub-folders of images), "
+            "or leave --conditional out"
         )
     if settings.patience is not None and len(dataset.validation) == 0:
         raise InputError(
-            f"--patience {settings.patience} needs a validation part, and there is none; hold some "
-            "examples out with --validation"
+            f"--patience {settings.patience} needs a validation part, but there is none; hold "
+            "some examples out with --validation N"
         )
     if settings.model == "denoising":
         corruption = settings.corruption or "mask"
         noise = NOISE[corruption] if settings.noise is None else settings.noise
         if corruption == "mask" and noise >= 1:
             raise InputError(
-                f"--noise {noise:g} is the share of the numbers that are masked; give one below 1"
+                f"--noise is {noise:g}, but it is the share of the input that is masked; choose a "
+                "number below 1"
             )
         settings = replace(settings, corruption=corruption, noise=noise)
     data = settings.data
@@ -79,7 +82,7 @@ def resolve(settings: Settings, dataset: Dataset) -> Settings:
 
 
 def _resolve_sizes(settings: Settings, dataset: Dataset) -> Settings:
-    """Fill in latents, batch size and epochs, so that a small table is trained, too."""
+    """Fill in latents, batch size and epochs so that small tables train well, too."""
     n = len(dataset.train)
     batch_size = settings.batch_size or min(128, max(LEAST_BATCH, n // 10))
     return replace(
@@ -91,12 +94,12 @@ def _resolve_sizes(settings: Settings, dataset: Dataset) -> Settings:
 
 
 def likelihood_class(settings: Settings) -> type[Likelihood]:
-    """Return the likelihood that is named; before the data are known, the Bernoulli one."""
+    """Return the class of the likelihood; Bernoulli as long as the settings name none."""
     return LIKELIHOODS[settings.likelihood or "bernoulli"]
 
 
 def _resolve_likelihood(settings: Settings, dataset: Dataset) -> Settings:
-    """Fill in likelihood, binarisation and sigma, where they fit the data."""
+    """Fill in likelihood, binarisation and sigma, and refuse those that do not fit the data."""
     grey = dataset.kind == "pixels" and len(dataset.shape) < 3
     settings = replace(
         settings, likelihood=settings.likelihood or ("bernoulli" if grey else "gaussian")
@@ -106,24 +109,24 @@ def _resolve_likelihood(settings: Settings, dataset: Dataset) -> Settings:
         low, high = _range(dataset)
         if low < 0 or high > 1:
             raise InputError(
-                f"--likelihood {name} takes data in [0, 1], and {dataset.name} goes from "
+                f"--likelihood {name} needs data in [0, 1], but {dataset.name} has numbers from "
                 f"{low:g} to {high:g}; use {_others('in_unit_interval', False)}"
             )
     if not cls.binary and settings.binarize in ("dynamic", "threshold"):
-        is_real = "is real-valued" if dataset.kind == "real" else "would be zeros and ones"
         raise InputError(
-            f"--binarize {settings.binarize} is for pixels under {_others('binary', True)}; with "
-            f"--likelihood {name} {dataset.name} {is_real}: leave it out"
+            f"--binarize {settings.binarize} makes pixels binary, which needs "
+            f"{_others('binary', True)}, but {dataset.name} is trained with --likelihood {name}; "
+            "leave --binarize out"
         )
     sigma = settings.sigma
     if sigma is not None and not cls.default_sigma:
         raise InputError(
-            f"{flag('sigma', sigma)} is for a likelihood with a sigma, and {name} has none; leave "
-            f"it out, or use {_others('default_sigma', True)}"
+            f"{flag('sigma', sigma)} needs a likelihood with a standard deviation, but {name} has "
+            f"none; leave --sigma out, or use {_others('default_sigma', True)}"
         )
     if isinstance(sigma, str) and sigma not in cls.sigmas:
         raise InputError(
-            f"--sigma {sigma} is not a way that --likelihood {name} has; give a number, or use "
+            f"--sigma {sigma} is not available with --likelihood {name}; give a number, or use "
             f"{_others('sigmas', True)}"
         )
     if sigma is None and cls.default_sigma:
@@ -133,13 +136,13 @@ def _resolve_likelihood(settings: Settings, dataset: Dataset) -> Settings:
 
 
 def _others(attribute: str, has: bool) -> str:
-    """Return "--likelihood a or b", those for which an attribute is set, or is not."""
+    """Return "--likelihood a or b": the likelihoods that have an attribute, or do not have it."""
     names = [name for name, cls in LIKELIHOODS.items() if bool(getattr(cls, attribute)) == has]
     return f"--likelihood {' or '.join(names)}"
 
 
 def _range(dataset: Dataset) -> tuple[float, float]:
-    """Return the least and the largest number of a dataset."""
+    """Return the smallest and the largest number of a dataset."""
 
     def extremes() -> Iterator[tuple[float, float]]:
         for part in (dataset.train, dataset.validation, dataset.test):
@@ -151,15 +154,15 @@ def _range(dataset: Dataset) -> tuple[float, float]:
 
 
 def _require_meaningful(settings: Settings) -> None:
-    """Refuse a setting that is not for this model, or not for a loss of several draws."""
+    """Refuse settings that have no effect on this model, or on a loss of several draws."""
     changed = [one for one in fields(settings) if getattr(settings, one.name) != one.default]
     for one in changed:
         given = flag(one.name, getattr(settings, one.name))
         models = declared(one).models
         if settings.model not in models:
             raise InputError(
-                f"{given} is for --model {' or '.join(models)}, and this is --model "
-                f"{settings.model}; leave it out"
+                f"{given} has no effect with --model {settings.model}; leave it out, or use "
+                f"--model {' or '.join(models)}"
             )
     if not settings.draws_several:
         return
@@ -170,31 +173,32 @@ def _require_meaningful(settings: Settings) -> None:
     for one in changed:
         if declared(one).one_draw:
             raise InputError(
-                f"{flag(one.name, getattr(settings, one.name))} needs the KL as a term of its own, "
-                f"as only the ELBO of one draw has it; with {several} it is part of each draw's "
-                "weight: leave one of them out"
+                f"{flag(one.name, getattr(settings, one.name))} and {several} exclude each other, "
+                "because only the ELBO with one draw has the KL as a separate term; leave one of "
+                "them out"
             )
     cls = likelihood_class(settings)
     if settings.sigma is not None and cls.with_sigma(settings.sigma).closed_form:
+        others = [how for how in cls.sigmas if not cls.with_sigma(how).closed_form]
         raise InputError(
-            f"--sigma {settings.sigma} is that of a batch with one draw for each example; with "
-            f"{several} give a number or another way to find sigma: {', '.join(cls.sigmas)}"
+            f"--sigma {settings.sigma} is computed from one draw for each example, so it cannot be "
+            f"combined with {several}; give {' or '.join(['a number', *others])}"
         )
 
 
 def _require_epochs(settings: Settings) -> None:
-    """Refuse a warm-up that leaves no epoch to what comes after it."""
+    """Refuse a warm-up that takes all of the epochs."""
     if settings.patience is not None and 0 < settings.epochs <= settings.warm_up:
         raise InputError(
-            f"--patience {settings.patience} counts the epochs after the warm-up, and of "
-            f"--epochs {settings.epochs} none is left after --warm-up {settings.warm_up}; train "
-            "for longer, or leave --patience out"
+            f"--patience {settings.patience} counts the epochs after the warm-up, but --warm-up "
+            f"{settings.warm_up} leaves none of the {settings.epochs} epochs (--epochs "
+            f"{settings.epochs}); increase --epochs, or leave --patience out"
         )
     if settings.warm_up > settings.epochs:
         raise InputError(
-            f"--warm-up {settings.warm_up} is longer than the training, --epochs "
-            f"{settings.epochs}, so that beta would never be reached; make the one shorter or the "
-            "other longer"
+            f"--warm-up {settings.warm_up} is longer than the training (--epochs "
+            f"{settings.epochs}), so beta would never reach its value; decrease --warm-up or "
+            "increase --epochs"
         )
 
 
@@ -202,25 +206,25 @@ def _require_epochs(settings: Settings) -> None:
 
 
 def build_scaling(settings: Settings, dataset: Dataset) -> Scaling:
-    """Return how the examples become x under settings that `resolve` has completed."""
+    """Return the scaling of the examples, for settings that `resolve` has completed."""
     if likelihood_class(settings).in_unit_interval:
         return Pixels(settings.binarize or "dynamic")
     return scaling_for(dataset, settings.binarize or "none")
 
 
 def build_model(settings: Settings, dataset: Dataset, rng: np.random.Generator) -> Model:
-    """Return the untrained model of settings that `resolve` has completed.
+    """Return the untrained model, for settings that `resolve` has completed.
 
     Raises
     ------
-    InputError : if it would not fit into any usual memory
+    InputError : if it would have more than about a billion parameters
     """
     n_y = condition_size(settings, dataset)
     sizes = [dataset.n_x + n_y, *settings.hidden, 2 * settings.latent]
     if (least := 2 * sum(a * b for a, b in pairwise(sizes))) > MOST_PARAMETERS:
         raise InputError(
-            f"a model of these sizes, {sizes!s:.60}, has about {least:.1e} parameters; choose "
-            "smaller --hidden or --latent"
+            f"a model with layers of the sizes {sizes!s:.60} would have about {least:.1e} "
+            "parameters; choose smaller --hidden or --latent"
         )
     kind, options = model_kind(settings)
     model = kind.dense(
@@ -246,12 +250,12 @@ def build_model(settings: Settings, dataset: Dataset, rng: np.random.Generator) 
 
 
 def condition_size(settings: Settings, dataset: Dataset) -> int:
-    """Return how many numbers the model is told beside x: one for each label, or none."""
+    """Return the length of the one-hot label of a conditional model; 0 for every other model."""
     return len(dataset.classes) if settings.conditional else 0
 
 
 def model_kind(settings: Settings) -> tuple[type[Autoencoder] | type[VAE], dict[str, Any]]:
-    """Return the class, and what it takes beside the networks."""
+    """Return the class of the model, and the arguments it takes in addition to the networks."""
     if settings.model == "autoencoder":
         return Autoencoder, {}
     if settings.model == "denoising":
@@ -265,7 +269,7 @@ def model_kind(settings: Settings) -> tuple[type[Autoencoder] | type[VAE], dict[
 
 
 def build_optimizer(settings: Settings) -> Optimizer:
-    """Return the optimiser before its first step."""
+    """Return a new optimiser."""
     kind = OPTIMIZERS[OPTIMIZER_NAMES[settings.optimizer]]
     options = {}
     if settings.optimizer == "adam":
@@ -274,7 +278,7 @@ def build_optimizer(settings: Settings) -> Optimizer:
 
 
 def build_schedules(settings: Settings) -> dict[str, Any]:
-    """Return what `fit` takes beside the model and the data: lr, beta and early_stopping."""
+    """Return the schedules as keyword arguments of `fit`: lr, beta and early_stopping."""
     lr = {
         "constant": None,
         "stages": Stages(settings.rate),

@@ -1,4 +1,4 @@
-"""A training in one file: one that was stopped goes on to the same bits."""
+"""A training in one .npz file, from which it resumes bit for bit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -41,24 +41,24 @@ def save_checkpoint(
     *,
     run: str = "",
 ) -> None:
-    """Write all that a training needs to go on; at any time between two updates.
+    """Write the trainer state needed for a bit-identical resume; call it between two updates.
 
-    The old file stays until the new one is complete and on the disk.
+    An old file is replaced only when the new one is complete and on the disk.
 
     Parameters
     ----------
-    path : the file, such as "vae.npz"; `load_model` reads it, too
-    trainer : the training
-    shape : of one example, such as (28, 28); by default (n_x,)
-    settings : anything that JSON can hold, to find again in `Checkpoint.settings`
-    run : the identity of the run that the training belongs to, see `runs.config.write_config`
+    path : the file, such as "vae.npz"; `load_model` can read it, too
+    trainer : the training to save
+    shape : shape of one example, such as (28, 28); by default (n_x,)
+    settings : anything that JSON can represent; `Checkpoint.settings` returns it
+    run : identity of the run that the training belongs to; see `runs.config.write_config`
 
     Raises
     ------
-    TrainingError : if a loss of this epoch or a parameter is no longer finite
-    InputError : if the state of the optimiser, the scaling or the generator is of a kind that no
-        file can hold, or that could not be read back
-    WriteError : if the disk is full, for instance; the old file is kept
+    TrainingError : if a loss of this epoch or a parameter is not finite
+    InputError : if the state of the optimiser, the scaling or the generator cannot be stored in a
+        file, or could not be read back from it
+    WriteError : if the file cannot be written, for example on a full disk; an old file is kept
     """
     state, model = trainer.state(), trainer.model
     header, arrays = model_content(model, trainer.scaling, shape or (model.n_x,), run=run)
@@ -84,20 +84,20 @@ def save_checkpoint(
         found["progress/best"] = state["best"]
     to_host = model.params.device.to_host
     arrays |= {name: to_host(array) for name, array in found.items()}
-    Checkpoint(Path(path), header, arrays).state(trainer)  # which raises what a load would raise
+    Checkpoint(Path(path), header, arrays).state(trainer)  # raises now what loading would raise
     if state["records"]:
         arrays["progress/records"] = records_to_array(state["records"])
     write_content(path, header, arrays)
 
 
 def load_checkpoint(path: str | Path, trainer: Trainer) -> "Checkpoint":
-    """Let a trainer go on from where the one was that `save_checkpoint` wrote.
+    """Restore a trainer to the state that `save_checkpoint` wrote.
 
     Parameters
     ----------
     path : the file
-    trainer : made as the other one was: from a model of the same sizes, the same data and batch
-        size, an optimiser of the same class
+    trainer : a new trainer, built like the saved one: a model of the same class and sizes, the same
+        data, the same batch size, and an optimiser of the same class
 
     Returns
     -------
@@ -105,8 +105,8 @@ def load_checkpoint(path: str | Path, trainer: Trainer) -> "Checkpoint":
 
     Raises
     ------
-    DataError : if there is no such file, it is damaged, or it does not fit the trainer, which is
-        then as it was
+    DataError : if the file is missing or damaged, or does not fit the trainer, which is then
+        unchanged
     """
     checkpoint = read_checkpoint(path)
     checkpoint.restore(trainer)
@@ -114,16 +114,18 @@ def load_checkpoint(path: str | Path, trainer: Trainer) -> "Checkpoint":
 
 
 def read_checkpoint(path: str | Path) -> "Checkpoint":
-    """Read the file, and leave it to `Checkpoint.restore` to give it to a trainer.
+    """Return the content of a checkpoint; `Checkpoint.restore` passes it to a trainer.
 
     Raises
     ------
-    DataError : if there is no such file, or it is damaged
+    DataError : if the file is missing or damaged
     """
     header, arrays = read_content(path, WHAT)
     with decoding(path, WHAT):
         if "progress" not in header:
-            raise DataError("it is a model without its training; read it with load_model")
+            raise DataError(
+                "it contains a model but no trainer state; read it with load_model instead"
+            )
         header["settings"] = dict(header["settings"])
         header["versions"] = {str(name): str(v) for name, v in header["versions"].items()}
     return Checkpoint(Path(path), header, arrays)
@@ -139,24 +141,26 @@ class Checkpoint:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What `save_checkpoint` was given to keep."""
+        """The settings that were passed to `save_checkpoint`."""
         return self.header["settings"]
 
     @property
     def versions(self) -> dict[str, str]:
-        """Of npvae and of what its results depend on, when the file was written."""
+        """The versions of npvae, NumPy, Python and the platform that wrote the file."""
         return self.header["versions"]
 
     @property
     def records(self) -> list[EpochRecord]:
-        """The records of the epochs that have ended.
+        """The records of the completed epochs.
 
         Raises
         ------
-        DataError : if they cannot be such
+        DataError : if they are damaged
         """
         with decoding(self.path, WHAT):
-            if (stored := self.header["progress"].get("records")) is not None:  # the first files
+            if (
+                stored := self.header["progress"].get("records")
+            ) is not None:  # format of npvae 0.1
                 return [_record(record) for record in stored]
             if (table := self.arrays.get("progress/records")) is None:
                 return []
@@ -164,11 +168,11 @@ class Checkpoint:
             return records_from_array(require_floats(self.arrays, "progress/records", shape))
 
     def restore(self, trainer: Trainer) -> None:
-        """Let a trainer go on from here.
+        """Restore a trainer to this state.
 
         Raises
         ------
-        DataError : if it was made in another way; it is then as it was
+        DataError : if the trainer was built in another way; it is then unchanged
         """
         with decoding(self.path, WHAT):
             require_same_model(trainer.model, self.header)
@@ -176,18 +180,21 @@ class Checkpoint:
             trainer.restore(self.state(trainer))
 
     def state(self, trainer: Trainer) -> dict[str, Any]:
-        """Return what `Trainer.restore` takes, if all of it makes sense together.
+        """Return the state that `Trainer.restore` takes, after checking it.
 
         Raises
         ------
-        DataError : if it does not
+        DataError : if an array has the wrong shape or type, a number is not finite, or the epoch,
+            the step and the records contradict each other
         """
         params, stored = trainer.model.params, self.header["progress"]
         epoch, step, batch_size = (_number(stored, k, int) for k in ("epoch", "step", "batch_size"))
         values = stored_parameters(params, self.arrays)
         for name in values:
             if (found := self.arrays[f"params/{name}"].dtype) != params.dtype:
-                raise DataError(f"params/{name} is {found}, and this model has {params.dtype}")
+                raise DataError(
+                    f"params/{name} is {found}; expected {params.dtype}, as in the model"
+                )
         order, losses = np.zeros(0, np.int64), np.zeros((0, len(Loss._fields)))
         most = 0
         if "progress/order" in self.arrays:
@@ -199,8 +206,8 @@ class Checkpoint:
         in_order = all(a < b for a, b in pairwise([0, *done, epoch]))
         if not in_order or not 0 <= step <= most or len({_latents(r) for r in records}) > 1:
             raise DataError(
-                f"it stands in epoch {epoch}, step {step} of {most}, with {len(done)} epochs "
-                "recorded, which does not fit together"
+                f"its parts contradict each other: it is in epoch {epoch}, step {step} of {most}, "
+                f"and has the records of {len(done)} epochs"
             )
         steps = (epoch - 1) * trainer.steps_per_epoch + step
         return {
@@ -222,7 +229,7 @@ class Checkpoint:
             return None
         vector = require_floats(self.arrays, name, shape)
         if vector.dtype != dtype:
-            raise DataError(f"{name} is {vector.dtype}, expected {dtype} as the parameters")
+            raise DataError(f"{name} is {vector.dtype}; expected {dtype}, as the parameters")
         return vector
 
     def _optimizer(self, shape: tuple[int, ...]) -> dict[str, Any]:
@@ -239,26 +246,30 @@ class Checkpoint:
 
 
 def _generator(state: Any) -> Any:
-    """Return the state of a generator; old files hold a seed where no update had been made."""
+    """Return the state of a generator; old files hold a seed if no update had been made."""
     if type(state) is int and state >= 0:
         return np.random.default_rng(state).bit_generator.state
     return dict(state)
 
 
 def _permutation(order: Array) -> Array:
+    """Return the order of the examples in this epoch, if it is a permutation of 0, 1, 2, ..."""
     is_list = order.dtype.kind == "i" and order.ndim == 1
     if not is_list or not np.array_equal(np.sort(order), np.arange(len(order))):
-        raise DataError("its order of the examples is no permutation")
+        raise DataError("its order of the examples is not a permutation")
     return order
 
 
 def _latents(record: EpochRecord) -> int | None:
-    """Return how many latents were held out, if any: as many in all records of one training."""
+    """Return the number of latents in the evaluation of a record; None without an evaluation.
+
+    All records of one training have the same number.
+    """
     return None if record.held_out is None else len(record.held_out.kl_per_latent)
 
 
 def _record(stored: dict[str, Any]) -> EpochRecord:
-    """Return the record of an epoch, if its numbers are finite."""
+    """Return the record of an epoch that npvae 0.1 stored as JSON; its numbers must be finite."""
     held_out = stored["held_out"]
     names = {field.name for field in fields(EpochRecord)} - {"epoch", "held_out"}
     return EpochRecord(
@@ -269,8 +280,9 @@ def _record(stored: dict[str, Any]) -> EpochRecord:
 
 
 def _evaluation(stored: dict[str, Any]) -> Evaluation:
+    """Return the validation figures of an epoch that npvae 0.1 stored as JSON."""
     kl_per_latent = stored["kl_per_latent"]
-    stored = {"bound": stored["elbo"], **stored}  # the first files knew no bound but the ELBO
+    stored = {"bound": stored["elbo"], **stored}  # npvae 0.1 stored no other bound
     return Evaluation(
         **{name: _number(stored, name) for name in ("elbo", "reconstruction", "kl", "bound")},
         kl_per_latent=tuple(_number(kl_per_latent, i) for i in range(len(kl_per_latent))),
@@ -279,9 +291,9 @@ def _evaluation(stored: dict[str, Any]) -> Evaluation:
 
 
 def _number(stored: Any, name: Any, kind: type = float) -> Any:
-    """Return a finite number of the kind that was saved."""
+    """Return a stored number; it must be finite, and an int or a float as `kind` says."""
     value = stored[name]
     fits = type(value) is kind
     if not fits or not isfinite(value):
-        raise DataError(f"{name} is {quote(repr(value))}, expected a finite {kind.__name__}")
+        raise DataError(f"{name} is {quote(repr(value))}; expected a finite {kind.__name__}")
     return value

@@ -1,4 +1,4 @@
-"""config.json: what was asked of a run, and of what data."""
+"""config.json: the settings of a run and a description of its data."""
 
 import hashlib
 import json
@@ -17,11 +17,11 @@ from npvae.storage.json_files import read_json, write_json
 from npvae.storage.reading import quote, reading
 
 FORMAT = 1
-CHANGEABLE = ("epochs", "patience", "data", "device")  # settings, when a run is resumed
+CHANGEABLE = ("epochs", "patience", "data", "device")  # settings that resuming may change
 
 
 def write_config(path: Path, settings: Settings, dataset: Dataset, n_parameters: int) -> str:
-    """Write what is needed to run it again, and to know the data again; return its identity."""
+    """Write the settings and a description of the data; return the identity of the run."""
     data = {
         "source": dataset.source,
         "kind": dataset.kind,
@@ -52,10 +52,10 @@ def write_config(path: Path, settings: Settings, dataset: Dataset, n_parameters:
 
 
 def _identity(settings: Settings, data: dict[str, Any]) -> str:
-    """Return what makes a run this one: a digest of its data, and of the settings that stay.
+    """Return the identity of a run: a digest of its data and of the settings that never change.
 
-    The checkpoint and the model carry it as well, so that those of another run are noticed. Equal
-    runs have the same one.
+    The checkpoint and the model carry it, too, so that files of another run are noticed. Two runs
+    of the same data and settings have the same identity.
     """
     stays = {k: v for k, v in settings.as_json().items() if k not in CHANGEABLE}
     if settings.lr_schedule == "cosine":  # another end is another learning rate from the start
@@ -66,12 +66,17 @@ def _identity(settings: Settings, data: dict[str, Any]) -> str:
 
 
 def what_differs(dataset: Dataset, stored: dict[str, Any], *, labels: bool) -> str:
-    """Return what is other than when `data` of a config was written, or "".
+    """Return what has changed in the data since a config was written, or "".
 
     Parameters
     ----------
-    labels : whether they count; who has another number of them, or none, is refused elsewhere, in
-        words that say what the model takes
+    stored : the description of the data in the config
+    labels : whether changed labels count. A different number of labels does not count here, because
+        the model refuses it with a more helpful message
+
+    Returns
+    -------
+    "numbers", "labels" or ""
     """
     if stored.get("crc32") != checksum(dataset.train.x):
         return "numbers"
@@ -86,7 +91,7 @@ def what_differs(dataset: Dataset, stored: dict[str, Any], *, labels: bool) -> s
 
 
 def _labels_checksum(dataset: Dataset, *parts: str) -> str | None:
-    """Return the CRC-32 of the labels of some parts and of all their names; None without."""
+    """Return the CRC-32 of the labels of some parts and of all label names; None without labels."""
     crc = 0
     for part in parts:
         labels = getattr(dataset, part).labels
@@ -97,19 +102,21 @@ def _labels_checksum(dataset: Dataset, *parts: str) -> str | None:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Read it back; `settings` and `data` are dictionaries, and nothing is said of what they hold.
+    """Return the content of a config.json.
+
+    `settings` and `data` are dictionaries; their content is not checked here.
 
     Raises
     ------
-    DataError : if it is damaged, or of another format
+    DataError : if the file is damaged, or has another format
     """
     what, advice = "a run's config", "restore it, or train again"
     with reading(path, what, advice):
         config = read_json(path)
         if type(config["format"]) is not int or config["format"] != FORMAT:
             raise DataError(
-                f"{path} has format {quote(repr(config['format']))}; this npvae reads format "
-                f"{FORMAT}: use the npvae that wrote it"
+                f"{path} has format {quote(repr(config['format']))}, but this npvae reads format "
+                f"{FORMAT}; use the npvae version that wrote the file"
             )
         for part in ("settings", "data"):
             if not isinstance(config[part], dict):

@@ -1,4 +1,4 @@
-"""What results depend on, and what they cost: versions, threads, the device, peak memory."""
+"""The versions, threads and device that results depend on, and the peak memory of a process."""
 
 import os
 import re
@@ -11,7 +11,12 @@ from npvae import __version__
 
 
 def versions(device: str = "cpu") -> dict[str, str]:
-    """Return what a run depends on, by name; `device` is the `about` of its device."""
+    """Return the versions and the hardware that a run depends on, by name.
+
+    Parameters
+    ----------
+    device : the `about` text of the device
+    """
     import platform
 
     return {
@@ -25,16 +30,16 @@ def versions(device: str = "cpu") -> dict[str, str]:
 
 
 def _threads() -> str:
-    """Return how many threads matrix products are shared out to: as was asked for, or all cores."""
+    """Return how many threads a matrix product uses: the number asked for, or all cores."""
     asked = (os.environ.get(f"{name}_NUM_THREADS") for name in ("OPENBLAS", "MKL", "OMP"))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return next(filter(None, asked), str(cores))
 
 
 def peak_memory_mb() -> float | None:
-    """Return the most memory this process has held, in MB; None where the system does not say."""
+    """Return the peak memory of this process in MB; None if the system does not report it."""
     status = Path("/proc/self/status")
-    if status.exists():  # Linux, whose ru_maxrss starts from the parent's
+    if status.exists():  # Linux, where ru_maxrss starts from the parent's value
         peaks = re.findall(r"^VmHWM:\s*(\d+) kB", status.read_text(encoding="utf-8"), re.MULTILINE)
         if peaks:
             return round(int(peaks[0]) * 1024 / 1e6, 1)

@@ -1,4 +1,4 @@
-"""A model and a dataset put together: a trainer that is ready, or a whole training in one call."""
+"""Train a model on a dataset without a run folder: `fit`, or a trainer to drive yourself."""
 
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ COLUMNS = ("epoch", "train ELBO", "reconstruction", "KL")
 
 
 class Records(list[EpochRecord]):
-    """The records of a training's epochs: a list, which a notebook shows as a table."""
+    """A list of the records of a training, which a notebook shows as a table."""
 
     def _repr_html_(self) -> str:
         held_out = any(record.held_out is not None for record in self)
@@ -43,18 +43,18 @@ def trainer_for(
     beta: Schedule | None = None,
     early_stopping: EarlyStopping | None = None,
 ) -> Trainer:
-    """Return a trainer for the training part; each epoch ends with the validation part's ELBO.
+    """Return a trainer for the training part that validates after each epoch.
 
     Parameters
     ----------
     model : a VAE or an autoencoder
-    dataset : whose training part is learned
-    scaling : how its examples become x; by default `scaling_for(dataset)`
+    dataset : the dataset; the test part is not used
+    scaling : converts its examples to x; by default `scaling_for(dataset)`
     others : as for `Trainer`
 
     Raises
     ------
-    InputError : if the data do not fit the model, or an argument does not make sense
+    InputError : if the data do not fit the model, or an argument is invalid
 
     >>> from npvae import VAE
     >>> from npvae.datasets import load_dataset
@@ -98,22 +98,22 @@ def fit(
     early_stopping: EarlyStopping | None = None,
     progress: bool = False,
 ) -> Records:
-    """Train a model, and return a record of each epoch.
+    """Train a model and return the record of each epoch.
 
-    With early stopping the model ends with the parameters of its best epoch. To look at each epoch
-    or update while it trains, or to go on later, drive the trainer that `trainer_for` returns.
+    With early stopping the model ends with the parameters of its best epoch. To follow each epoch
+    or update, or to continue later, drive the trainer that `trainer_for` returns.
 
     Parameters
     ----------
-    epochs : at least 1
-    progress : whether to show a progress bar: on standard error, or as a widget of a notebook that
-        has ipywidgets
+    epochs : number of epochs, at least 1
+    progress : show a progress bar, on standard error or as a widget of a notebook that has
+        ipywidgets
     others : as for `trainer_for`
 
     Raises
     ------
-    TrainingError : if a loss is no longer finite; names the epoch, the step and the quantity
-    InputError : if the data do not fit the model, or an argument does not make sense
+    TrainingError : if a loss is not finite; the message names the epoch, the step and the quantity
+    InputError : if the data do not fit the model, or an argument is invalid
 
     >>> from npvae import VAE
     >>> from npvae.datasets import load_dataset
@@ -126,8 +126,8 @@ def fit(
         raise InputError(f"epochs is {epochs}; choose at least 1")
     if (length := getattr(beta, "epochs", 0)) > epochs:
         raise InputError(
-            f"the warm-up takes {length} epochs and the training {epochs}: beta would never "
-            "be reached; choose a shorter warm-up or more epochs"
+            f"the warm-up takes {length} epochs but the training only {epochs}, so beta would "
+            "never reach its value; choose a shorter warm-up or more epochs"
         )
     trainer = trainer_for(
         model,

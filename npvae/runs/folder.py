@@ -1,4 +1,4 @@
-"""The folder of a run, which keeps everything that it made."""
+"""The run folder: where the files of a run are, and whether they belong together."""
 
 import os
 import re
@@ -41,15 +41,15 @@ class RunFolder:
 
     @cached_property
     def run(self) -> str:
-        """The identity of this run, which its checkpoint and model carry; "" of an older npvae."""
+        """The identity of this run, which its checkpoint and model carry; "" from an old npvae."""
         return str(read_config(self / "config.json").get("run", ""))
 
     def _require_this_run(self, path: Path, run: str) -> None:
-        """Refuse a file that another run has written."""
+        """Raise `DataError` for a file that another run has written."""
         if self.run and run != self.run:
             raise DataError(
-                f"{path} belongs to another run than {self / 'config.json'}: bring back the file "
-                "that was there, or train again into another folder"
+                f"{path} belongs to another run than {self / 'config.json'}; restore the original "
+                "file, or train again in another folder"
             )
 
     @classmethod
@@ -58,25 +58,26 @@ class RunFolder:
 
         Raises
         ------
-        InputError : if `out` already holds anything, or the folder cannot be made
+        InputError : if `out` is not empty, or the folder cannot be made
         """
         try:
             return cls(_make_folder(out, name))
         except OSError as error:
-            given = f"--out {out}" if out is not None else "a folder under runs/ here"
+            given = f"--out {out}" if out is not None else f"a folder under {Path.cwd() / 'runs'}/"
             raise InputError(
-                f"{given} cannot be made ({error.strerror}); choose another place with --out"
+                f"{given} cannot be created ({error.strerror}); choose another folder with --out"
             ) from error
 
     @classmethod
     def open(cls, path: str | Path) -> "RunFolder":
-        """Return the folder of an earlier run, given itself or by a file in it."""
+        """Return the folder of an earlier run; `path` is the folder or a file in it."""
         path = Path(path)
         if path.is_file() and (path.parent / "config.json").is_file():
             path = path.parent
         if not (path / "config.json").is_file():
             raise InputError(
-                f"{path} is not a run folder: it has no config.json; give the folder of a run"
+                f"{path} is not a run folder, because it has no config.json; give the folder that "
+                "npvae train wrote, such as runs/mnist-001"
             )
         return cls(path)
 
@@ -85,11 +86,11 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep every other process from training in this folder while the block runs.
+        """Keep every other npvae from writing into this folder while the block runs.
 
         Raises
         ------
-        InputError : if another trains in it
+        InputError : if another process has locked it
         """
         with locked(self / LOCK, str(self.path)):
             remove_parts(self.path)
@@ -97,7 +98,7 @@ class RunFolder:
             yield
 
     def write_config(self, settings: Settings, dataset: Dataset, n_parameters: int) -> None:
-        """Write what is needed to run it again; of the user's own data each part's rows as well."""
+        """Write config.json and, for your own data, the rows of each part as split.npz."""
         self.run = write_config(self / "config.json", settings, dataset, n_parameters)
         if settings.data not in NAMES:
             rows = {name: getattr(dataset, name).rows for name in PARTS}
@@ -105,23 +106,26 @@ class RunFolder:
                 write_arrays(file, rows)
 
     def write_settings(self, settings: Settings) -> None:
-        """Write other settings into the config, such as more epochs; the rest stays."""
+        """Replace the settings in config.json, for example with more epochs."""
         path = self / "config.json"
         write_json(path, read_config(path) | {"settings": settings.as_json()})
 
     def settings(self) -> Settings:
-        """Read the settings back."""
+        """Return the settings in config.json."""
         try:
             return Settings.from_json(read_config(self / "config.json")["settings"])
         except InputError as error:
-            raise DataError(f"{self / 'config.json'}: {quote(error)}; restore it") from error
+            raise DataError(
+                f"{self / 'config.json'} holds settings that do not work: {quote(error)}. "
+                "Restore the file"
+            ) from error
 
     def columns(self) -> list[str]:
-        """Read the names of a table's columns back."""
+        """Return the names of a table's columns."""
         return self._names("columns")
 
     def classes(self) -> list[str]:
-        """Read the names of the labels back."""
+        """Return the names of the labels."""
         return self._names("classes")
 
     def _names(self, what: str) -> list[str]:
@@ -130,16 +134,16 @@ class RunFolder:
         return [name.encode(errors="replace").decode() for name in names]
 
     def names(self) -> list[str]:
-        """Return the names of the files, but of the lock and of what is being written."""
+        """Return the names of the files, except the lock and unfinished files."""
         files = self.path.iterdir()
         return sorted(file.name for file in files if file.name != LOCK and not is_part(file))
 
     def save(self, trainer: Trainer, shape: tuple[int, ...], settings: Settings) -> None:
-        """Bring checkpoint.npz, then history.csv and model.npz, up to date.
+        """Write checkpoint.npz, then history.csv and model.npz.
 
         Raises
         ------
-        InputError : if the folder has been moved, deleted or replaced meanwhile
+        InputError : if the folder has been moved, deleted or replaced since it was locked
         WriteError : if a file cannot be written
         """
         self.require_same()
@@ -150,11 +154,11 @@ class RunFolder:
             save_model(self / "model.npz", trainer.model, trainer.scaling, shape, run=self.run)
 
     def require_same(self) -> None:
-        """Refuse to write into what is no longer the folder that was locked, or of this run.
+        """Check, before something is written, that this is still the locked folder of this run.
 
         Raises
         ------
-        InputError : if the folder has been moved, deleted or replaced meanwhile
+        InputError : if the folder has been moved, deleted or replaced since it was locked
         """
         config = self / "config.json"
         same = config.exists() and read_config(config).get("run", "") == self.run
@@ -163,17 +167,17 @@ class RunFolder:
         if not same:
             raise InputError(
                 f"{self.path} is no longer the folder of this run: it was moved, deleted or "
-                "replaced while the training went on. What was saved until then is where the "
-                "folder is now; go on there with npvae train --resume"
+                "replaced during the training. Everything that was saved before is in the moved "
+                "folder; continue with npvae train --resume and its new path"
             )
 
     def read_checkpoint(self, settings: Settings) -> Checkpoint | None:
-        """Read the last checkpoint back; None before the first.
+        """Return the last checkpoint; None if none has been written yet.
 
         Raises
         ------
-        DataError : if it is damaged, missing where there was one, of another run, or of other
-            settings (but for those that may change)
+        DataError : if it is damaged, has been removed, belongs to another run, or was written with
+            other settings (apart from those in `CHANGEABLE`)
         """
         path = self / "checkpoint.npz"
         if path.exists():
@@ -182,29 +186,29 @@ class RunFolder:
             self._require_same_settings(checkpoint, settings)
             return checkpoint
         left = [name for name in ("model.npz", "history.csv") if (self / name).exists()]
-        if left:  # which are never written before a checkpoint
+        if left:  # a checkpoint is always written before these
             raise DataError(
-                f"{self.path} holds {left[0]} but no checkpoint.npz any more, so its training "
-                "cannot be resumed; restore the file, or train again into another folder"
+                f"{self.path} has a {left[0]} but no checkpoint.npz, so the training cannot be "
+                "resumed; restore checkpoint.npz, or train again in another folder"
             )
         return None
 
     def _require_same_settings(self, checkpoint: Checkpoint, settings: Settings) -> None:
-        """Refuse others, but for those that may change; data that have moved have a checksum."""
+        """Refuse changed settings, except those in `CHANGEABLE`; a checksum identifies the data."""
         before = Settings.from_json(checkpoint.settings).as_json()
         now = settings.as_json()
         for name in (name for name in now if name not in CHANGEABLE):
             if before.get(name) != now[name]:
                 raise DataError(
                     f"{self / 'checkpoint.npz'} was written with {name} "
-                    f"{quote(repr(before.get(name)))}, and {self / 'config.json'} has "
-                    f"{quote(repr(now[name]))}; undo the change, or begin another run"
+                    f"{quote(repr(before.get(name)))}, but {self / 'config.json'} has "
+                    f"{quote(repr(now[name]))}; undo the change, or start a new run"
                 )
 
     def load_model(self, device: Device | str = CPU, **how: Any) -> SavedModel:
-        """Read the model back: the one in the checkpoint or, if that is gone, model.npz.
+        """Return the model in the checkpoint or, if that is missing, the one in model.npz.
 
-        They are the same, but for a process that was killed between the two files.
+        The two are the same, unless a process was killed between writing them.
 
         Parameters
         ----------
@@ -212,7 +216,7 @@ class RunFolder:
 
         Raises
         ------
-        DataError : if there is none, or one of the two is damaged, or of another run
+        DataError : if there is no model, or one of the two is damaged or from another run
         """
         saved = None
         for path in (self / "model.npz", self / "checkpoint.npz"):
@@ -221,26 +225,27 @@ class RunFolder:
                 self._require_this_run(path, saved.run)
                 if list(saved.shape) != read_config(self / "config.json")["data"].get("shape"):
                     raise DataError(
-                        f"{path} is of another run: its examples have the shape {saved.shape}, "
-                        f"and those of {self / 'config.json'} another"
+                        f"{path} belongs to another run: its examples have the shape "
+                        f"{saved.shape}, but those of {self / 'config.json'} have another one; "
+                        "restore the original file"
                     )
         if saved is None:
             raise DataError(
-                f"{self.path} holds no model yet; train it: {resume_command(self.path)}"
+                f"{self.path} has no model yet; train it first: {resume_command(self.path)}"
             )
         return saved
 
     def metrics_of(self, model: Model) -> dict[str, Any]:
-        """Read what was measured of this very model; nothing, where that was another one."""
+        """Return the metrics of exactly this model; an empty dictionary if they are of another."""
         found = read_metrics(self / "metrics.json")
         return found if found.get("model_crc32") == model_checksum(model) else {}
 
     def history(self) -> dict[str, list[float]]:
-        """Read the columns of history.csv by name; nothing before the first epoch.
+        """Return the columns of history.csv by name; an empty dictionary before the first epoch.
 
         Raises
         ------
-        DataError : if it is damaged, or not of the training that the checkpoint is of
+        DataError : if it is damaged, or belongs to another training than the checkpoint
         """
         path, checkpoint = self / "history.csv", self / "checkpoint.npz"
         if not path.exists():
@@ -249,16 +254,17 @@ class RunFolder:
         if checkpoint.exists():
             stored = read_checkpoint(checkpoint)
             self._require_this_run(checkpoint, stored.header.get("run", ""))
-            done = len(columns["epoch"])  # fewer, where a process was killed between the two files
+            # a process that was killed between the two files leaves fewer epochs in the history
+            done = len(columns["epoch"])
             if columns["train_loss"] != [one.train_loss for one in stored.records[:done]]:
                 raise DataError(
-                    f"{path} is of another training than {checkpoint}: delete it, and "
-                    f"{resume_command(self.path)} writes it anew"
+                    f"{path} belongs to another training than {checkpoint}; delete it, and then "
+                    f"restore it from the checkpoint: {resume_command(self.path)}"
                 )
         return columns
 
     def has_ended(self) -> bool:
-        """Whether the training is over, at its last epoch or before, by early stopping."""
+        """Return whether the training has ended, at its last epoch or by early stopping."""
         done, asked = self.epochs()
         stopping = build_schedules(self.settings())["early_stopping"]
         if done == asked or stopping is None:
@@ -267,46 +273,51 @@ class RunFolder:
         return stopping.is_over(self._bounds()) and tested == done
 
     def best_epoch(self) -> int | None:
-        """Return the epoch, from 1, whose model is kept; None without early stopping."""
+        """Return the epoch (from 1) whose model is kept; None without early stopping."""
         stopping, bounds = build_schedules(self.settings())["early_stopping"], self._bounds()
         return None if stopping is None else stopping.best(bounds) or None
 
     def _bounds(self) -> list[float]:
-        """Return the bound on the validation part after each epoch."""
+        """Return the validation bound after each epoch."""
         return self.history().get("validation_bound", [])
 
     def epochs(self) -> tuple[int, int]:
-        """Return how many epochs are done, and how many were asked for."""
+        """Return the number of epochs done, and the number asked for."""
         return len(self.history().get("epoch", [])), self.settings().epochs
 
     def load_data(self, place: str | None = None, *, progress: bool = True) -> Dataset:
-        """Load the data of the run again, and refuse data that have changed since.
+        """Load the data of the run; data that have changed since are an error.
 
         Parameters
         ----------
-        place : where one's own data are now, if they are no longer where they were
+        place : where your own data are now, if you have moved them
         progress : as for `load_dataset`
         """
         return load_same_data(self.path, self.settings(), place, progress=progress)
 
 
 def resume_command(path: Path) -> str:
-    """Return what to give to a shell to go on with the run in a folder."""
+    """Return the shell command that continues the run in a folder."""
+    return f"npvae train --resume {shell_path(path)}"
+
+
+def shell_path(path: Path) -> str:
+    """Return a path as a shell takes it, quoted where necessary."""
     text = str(path)
-    return f"npvae train --resume {shlex.quote(text if text[:1] != '-' else f'./{text}')}"
+    return shlex.quote(text if text[:1] != "-" else f"./{text}")
 
 
 def _make_folder(out: str | Path | None, name: str) -> Path:
-    """Make `out`, if it is not there or empty, or the next free `runs/name-001`."""
+    """Make `out`, which must be new or empty, or the next free `runs/name-001`."""
     if out is not None:
         path = Path(out)
         if path.is_file():
-            raise InputError(f"--out {path} is a file; choose another name")
+            raise InputError(f"--out {path} is a file, but a folder is needed; choose another name")
         if not str(out) or (path.exists() and RunFolder(path).names()):
-            or_go_on = f", or go on with it: {resume_command(path)}"
+            or_resume = f", or continue the run in it: {resume_command(path)}"
             raise InputError(
-                f"--out {path} already exists and is not empty; choose another"
-                + (or_go_on if (path / "config.json").exists() else "")
+                f"--out {path} already exists and is not empty; choose another folder"
+                + (or_resume if (path / "config.json").exists() else "")
             )
         path.mkdir(parents=True, exist_ok=True)
         return path

@@ -1,4 +1,4 @@
-"""history.csv: what a training did, a line an epoch, in nats an example."""
+"""history.csv: one line per epoch, with the figures of the training in nats per example."""
 
 import csv
 import io
@@ -17,14 +17,14 @@ from npvae.storage.atomic import append, write_whole
 from npvae.storage.reading import open_regular, reading
 from npvae.training import EpochRecord
 
-LARGEST = 1 << 28  # bytes: more than 100,000 epochs of a hundred columns
+LARGEST = 1 << 28  # bytes, enough for 100,000 epochs with a hundred columns
 
 
 class History:
-    """The history.csv of a training at hand, which grows by what is new.
+    """The history.csv of a running training; each write appends the new epochs only.
 
-    A line counts when it is complete: one that was cut off, by a power failure for instance, is
-    left out when the file is read, and the next training writes the whole file.
+    A line that was cut off, for example by a power failure, is ignored when the file is read, and
+    the next training writes the complete file again.
 
     Parameters
     ----------
@@ -33,10 +33,10 @@ class History:
 
     def __init__(self, path: Path) -> None:
         self.path, self._lines = path, 0
-        self._size: int | None = None  # before the first writing
+        self._size: int | None = None  # None before the first write
 
     def write(self, records: Sequence[EpochRecord]) -> None:
-        """Bring the file up to date, a line for each record; nothing before the first epoch."""
+        """Write a line for each record; without records no file is made."""
         if not records:
             return
         size = self.path.stat().st_size if self.path.exists() else -1
@@ -59,7 +59,7 @@ def _lines(records: Sequence[EpochRecord], *, head: bool = False) -> str:
 
 
 def history_row(record: EpochRecord) -> dict[str, Any]:
-    """Flatten a record: held-out figures get their prefix, each latent's KL its own column."""
+    """Return a record as columns: "validation_" before held-out figures, one KL per latent."""
     row = {key: value for key, value in vars(record).items() if key != "held_out"}
     seconds = row.pop("seconds")
     if record.held_out is not None:
@@ -71,14 +71,14 @@ def history_row(record: EpochRecord) -> dict[str, Any]:
 
 
 def history_columns(path: str | Path) -> dict[str, list[float]]:
-    """Read the columns of a history.csv by name.
+    """Return the columns of a history.csv by name.
 
     Raises
     ------
-    DataError : if it is damaged
+    DataError : if the file is damaged
     """
     with (
-        reading(path, "a run's history", "resume the run, which writes it anew"),
+        reading(path, "a run's history", "delete it and resume the run, which restores it"),
         io.TextIOWrapper(open_regular(path, LARGEST), encoding="utf-8", newline="") as file,
     ):
         lines = file.read().splitlines(keepends=True)
@@ -86,13 +86,13 @@ def history_columns(path: str | Path) -> dict[str, list[float]]:
         names, *rows = list(csv.reader(complete, strict=True))
         table = np.array(rows, dtype=float).reshape(len(rows), len(names))
         if missing := COLUMNS - set(names):
-            raise ValueError(f"no column {min(missing)}")
+            raise ValueError(f"the column {min(missing)} is missing")
         if not np.array_equal(table[:, names.index("epoch")], np.arange(1, len(rows) + 1)):
-            raise ValueError("its epochs are not 1, 2, 3, ...")
+            raise ValueError("its epochs are not numbered 1, 2, 3, ...")
         return dict(zip(names, table.T.tolist(), strict=True))
 
 
-# ---- records as one array, for a checkpoint ------------------------------------------------------
+# ---- records as one array, as a checkpoint stores them -------------------------------------------
 
 OWN = ("epoch", "train_loss", "train_elbo", "train_reconstruction", "train_kl", "seconds")
 HELD_OUT = ("elbo", "reconstruction", "kl", "bound", "active_units", "n")
@@ -100,18 +100,20 @@ COUNTS = ("epoch", "active_units", "n")
 
 
 def records_to_array(records: Sequence[EpochRecord]) -> Array:
-    """Return records as (N, columns) float64: their own numbers, then those held out, if any.
+    """Return records as an (N, columns) float64 array.
+
+    The columns are `OWN` and, if there is a validation part, `HELD_OUT` and the KL of each latent.
 
     Raises
     ------
-    InputError : if what was held out is not an `Evaluation`, or only of some epochs
+    InputError : if `held_out` is not an `Evaluation`, or only some epochs have one
     DataError : if a number is not finite
     """
     own, held_out = attrgetter(*OWN), attrgetter(*HELD_OUT)
     if not all(isinstance(record.held_out, Evaluation | None) for record in records):
         raise InputError(
-            "a checkpoint keeps the `Evaluation` that validate returns, and this returned "
-            "something else; return what evaluate(...) gives"
+            "the validate function of this trainer did not return an Evaluation, so a checkpoint "
+            "cannot store its result; return what evaluate(...) returns"
         )
     rows = [
         own(one)
@@ -121,23 +123,25 @@ def records_to_array(records: Sequence[EpochRecord]) -> Array:
     ]
     if len({len(row) for row in rows}) > 1:
         raise InputError(
-            "some epochs were validated and others were not; keep `validate` as it is for a whole "
-            "training"
+            "some epochs were validated and others were not; use the same validate function for "
+            "the entire training"
         )
     width = len(rows[0]) if rows else len(OWN)
     table = np.array(rows, np.float64).reshape(len(rows), width)
     for epoch, column in np.argwhere(~np.isfinite(table))[:1]:
         name = [*OWN, *HELD_OUT, *["kl_per_latent"] * width][column]
-        raise DataError(f"{name} of epoch {epoch + 1} is {table[epoch, column]}, not finite")
+        raise DataError(
+            f"{name} of epoch {epoch + 1} is {table[epoch, column]}; expected a finite number"
+        )
     return table
 
 
 def records_from_array(table: Array) -> list[EpochRecord]:
-    """Return the records that `records_to_array` took apart.
+    """Return the records in an array that `records_to_array` made.
 
     Raises
     ------
-    DataError : if the numbers cannot be those of records
+    DataError : if the array cannot have come from records
     """
     width, least = table.shape[1], len(OWN) + len(HELD_OUT)
     has_held_out = width >= least
@@ -145,7 +149,7 @@ def records_from_array(table: Array) -> list[EpochRecord]:
     fits = has_held_out or width == len(OWN)
     whole = table[:, counts if has_held_out else counts[:1]] if fits else table
     if not fits or (whole != np.floor(whole)).any():
-        raise DataError("its records of epochs have columns that no training writes")
+        raise DataError("the columns of its epoch records do not fit; the file is damaged")
     records = []
     for row in table.tolist():
         found = dict(zip((*OWN, *HELD_OUT), row, strict=False))

@@ -1,5 +1,6 @@
-"""What a value may be: each kind reads it from text, and checks it."""
+"""The kinds of value that a setting can have: each reads a value from text and checks it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf, isfinite
@@ -7,37 +8,41 @@ from typing import Any, Protocol
 
 from npvae.errors import InputError
 
-MOST = 10**9  # of what is counted, unless something else is said
+MOST = 10**9  # the largest whole number, unless a kind sets another limit
 MOST_SEED = (1 << 63) - 1
-MOST_REAL = 1e12  # no sensible setting comes near
+MOST_REAL = 1e12  # far beyond every sensible setting
 MOST_SIZES = 100
-SHOWN = 60  # characters of a value that is refused
+SHOWN = 60  # characters of a refused value that the message repeats
+PLAIN = re.compile(r"[\w.,+-]+", re.ASCII)  # text that a message repeats without quotes
 
 
 class Kind(Protocol):
-    """One kind of value. `read` may raise ValueError; what it returns is still to be checked."""
+    """One kind of value.
+
+    `read` may raise ValueError or KeyError, and `fits` still has to check what it returns.
+    """
 
     @property
     def expected(self) -> str:
-        """What is expected, as an error says it."""
+        """What is expected, in the words of an error message."""
 
     def read(self, text: str, /) -> Any:
-        """Return the value that a text says."""
+        """Return the value that a text stands for."""
 
     def fits(self, value: Any, /) -> bool:
-        """Whether a value, from Python or from a file, is of this kind."""
+        """Return whether a value, from Python or from a file, is of this kind."""
 
 
 @dataclass(frozen=True)
 class Whole:
-    """A whole number between two bounds, which belong to it."""
+    """A whole number from `least` to `most`, both included."""
 
     least: int = 0
     most: int = MOST
 
     @property
     def expected(self) -> str:
-        return f"a whole number, at least {self.least} and at most {self.most}"
+        return f"a whole number from {self.least} to {self.most}"
 
     def read(self, text: str) -> int:
         return int(text)
@@ -57,22 +62,24 @@ class Real:
 
     @property
     def expected(self) -> str:
-        low = f"above {self.above:g}" if isfinite(self.above) else f"at least {self.least:g}"
+        if not (isfinite(self.above) or isfinite(self.below)):
+            return f"a number from {self.least:g} to {self.most:g}"
+        low = f"above {self.above:g}" if isfinite(self.above) else f"of at least {self.least:g}"
         high = f"below {self.below:g}" if isfinite(self.below) else f"at most {self.most:g}"
-        return f"a number, {low} and {high}"
+        return f"a number {low} and {high}"
 
     def read(self, text: str) -> float:
         return float(text)
 
     def fits(self, value: Any) -> bool:
-        if type(value) not in (int, float):  # neither True nor a NumPy number
+        if type(value) not in (int, float):  # refuses True and NumPy numbers as well
             return False
         return self.least <= value <= self.most and self.above < value < self.below
 
 
 @dataclass(frozen=True)
 class OneOf:
-    """One of some names."""
+    """One of a few names."""
 
     names: tuple[str, ...]
 
@@ -102,7 +109,7 @@ class Text:
 
 @dataclass(frozen=True)
 class YesNo:
-    """True or false: a flag without a value, --flag or --no-flag."""
+    """True or false, on the command line --flag or --no-flag."""
 
     expected: str = "true or false"
 
@@ -115,9 +122,9 @@ class YesNo:
 
 @dataclass(frozen=True)
 class Sizes:
-    """The sizes of some layers, a tuple of whole numbers that may be empty."""
+    """The sizes of hidden layers: a tuple of whole numbers, which may be empty."""
 
-    expected: str = f"sizes such as 400 or 500,300, at most {MOST_SIZES} of them, or none"
+    expected: str = f"1 to {MOST_SIZES} layer sizes such as 400 or 500,300, or none"
     size: Whole = Whole(1)
 
     def read(self, text: str) -> tuple[int, ...]:
@@ -133,14 +140,14 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two numbers within bounds, the lower first."""
+    """Two numbers within bounds, the smaller first."""
 
     each: Real
 
     @property
     def expected(self) -> str:
-        bounds = f"between {self.each.least:g} and {self.each.most:g}"
-        return f"two numbers, the lower first, such as -6,2, {bounds}"
+        bounds = f"from {self.each.least:g} to {self.each.most:g}"
+        return f"two numbers {bounds}, the smaller first, such as -6,2"
 
     def read(self, text: str) -> tuple[float, ...]:
         return tuple(map(self.each.read, text.split(",")))
@@ -152,7 +159,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class NumberOr:
-    """A number, or one of some names."""
+    """A number, or one of a few names."""
 
     number: Real
     names: tuple[str, ...]
@@ -169,11 +176,12 @@ class NumberOr:
 
 
 def read(kind: Kind, text: str) -> Any:
-    """Return the value that a text says, once it is checked.
+    """Return the value that a text stands for.
 
     Raises
     ------
-    InputError : it says none, or one that does not fit
+    InputError : the text is not of this kind; the message begins with "is", and the caller puts
+        the name of the value in front
 
     >>> read(Whole(1), "20"), read(Sizes(), "500,300")
     (20, (500, 300))
@@ -183,21 +191,30 @@ def read(kind: Kind, text: str) -> Any:
     except (ValueError, KeyError):
         value = None
     if not kind.fits(value):
-        raise InputError(f"{text!r:.{SHOWN}} given, expected {kind.expected}")
+        raise InputError(f"is {shown(text)}; expected {kind.expected}")
     return value
 
 
 def require(values: Mapping[str, tuple[Any, Kind]]) -> None:
-    """Refuse the first value, by its name, that is not of its kind."""
+    """Raise `InputError` for the first value that is not of its kind; the message names it."""
     for name, (value, kind) in values.items():
         if not kind.fits(value):
             huge = type(value) is int and abs(value) >= 10**SHOWN
-            shown = "huge" if huge else f"{value!r:.{SHOWN}}"
-            raise InputError(f"{name} is {shown}, expected {kind.expected}")
+            given = "too large" if huge else f"{value!r:.{SHOWN}}"
+            raise InputError(f"{name} is {given}; expected {kind.expected}")
+
+
+def shown(text: str) -> str:
+    """Return given text as a message repeats it: shortened, and quoted unless it is plain.
+
+    >>> print(shown("-3"), shown("a b"), shown(""))
+    -3 'a b' ''
+    """
+    return text[:SHOWN] if PLAIN.fullmatch(text) else f"{text!r:.{SHOWN}}"
 
 
 def written(value: Any) -> str:
-    """Return a value as text, as its kind reads it.
+    """Return a value as the text that its kind reads back.
 
     >>> [written(value) for value in ((500, 300), (), 0.001, None, True)]
     ['500,300', 'none', '0.001', 'none', 'true']

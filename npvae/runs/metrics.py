@@ -1,4 +1,4 @@
-"""metrics.json: what was measured of a run's model, each figure with its protocol."""
+"""metrics.json: the measured figures of a run, each with its protocol."""
 
 from math import isfinite
 from pathlib import Path
@@ -14,24 +14,24 @@ from npvae.storage.json_files import read_json, write_json
 from npvae.storage.reading import reading
 from npvae.vae import VAE
 
-WITH_K = "log_likelihood"  # figures of an entry by the number of draws
+WITH_K = "log_likelihood"  # the key of estimates of log p(x), by number of draws
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
-    """Read metrics.json; nothing, if there is none yet.
+    """Return the content of metrics.json; an empty dictionary if there is none yet.
 
     Raises
     ------
-    DataError : if it is damaged
+    DataError : if the file is damaged
     """
     if not path.exists():
         return {}
-    with reading(path, "a run's metrics", "delete it, and evaluate again"):
+    with reading(path, "a run's metrics", "delete it and run npvae evaluate again"):
         return read_json(path)
 
 
 def add_metrics(path: Path, before: dict[str, Any], entry: str, metrics: dict[str, Any]) -> None:
-    """Write figures beside those of the same model, and beside those of other numbers of draws."""
+    """Add an entry of figures to those that are stored, keeping estimates with other draws."""
     earlier = before.get(entry)
     others = earlier.get(WITH_K) if isinstance(earlier, dict) else None
     if isinstance(others, dict):
@@ -40,7 +40,7 @@ def add_metrics(path: Path, before: dict[str, Any], entry: str, metrics: dict[st
 
 
 def entry_name(part: str, examples: int | None, seed: int) -> str:
-    """Return where in metrics.json the figures of so many examples and of a seed belong.
+    """Return the name of the entry in metrics.json for a part, a number of examples and a seed.
 
     >>> entry_name("test", None, 0), entry_name("test", 500, 1)
     ('test', 'test_500_seed1')
@@ -52,7 +52,7 @@ def entry_name(part: str, examples: int | None, seed: int) -> str:
 def measure(
     model: Model, split: Split, scaling: Scaling, seed: int = EVALUATION_SEED, part: str = "test"
 ) -> dict[str, Any]:
-    """Return the figures of `evaluate` and their protocol."""
+    """Return the figures of `evaluate`, in nats per example, and their protocol."""
     found = evaluate(model, split, scaling, seed)
     figures = {
         "elbo": found.elbo,
@@ -62,7 +62,7 @@ def measure(
         "active_units": found.active_units,
         "protocol": protocol(model, scaling, found.n, seed, part),
     }
-    if not isinstance(model, VAE):  # no prior, no ELBO
+    if not isinstance(model, VAE):  # without a prior there is no KL and no ELBO
         del figures["elbo"], figures["kl"], figures["kl_per_latent"]
     elif model.bound_name != "ELBO":
         figures["bound"], figures["bound_name"] = found.bound, model.bound_name
@@ -72,7 +72,7 @@ def measure(
 def measure_likelihood(
     model: VAE, split: Split, scaling: Scaling, k: int, seed: int, part: str, memory: int | None
 ) -> dict[str, Any]:
-    """Return the figures of `log_likelihood` and their protocol; meanwhile, a progress bar."""
+    """Return the figures of `log_likelihood` and their protocol; shows a progress bar."""
     found = log_likelihood(model, split, scaling, k, seed=seed, memory=memory, progress=True)
     return {
         "name": "log p(x | y)" if model.n_y else "log p(x)",
@@ -86,7 +86,7 @@ def measure_likelihood(
 def not_finite(metrics: dict[str, Any]) -> list[str]:
     """Return the names of the figures that are NaN or infinite.
 
-    The standard error over a single example, which has none, is not among them.
+    The standard error is ignored, because it does not exist for a single example.
     """
     figures = {name: value for name, value in metrics.items() if isinstance(value, float)}
     for k, found in metrics.get(WITH_K, {}).items():

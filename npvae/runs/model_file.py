@@ -1,4 +1,4 @@
-"""A trained model in one file: arrays by name and a JSON header, no pickle."""
+"""A trained model in one .npz file: named arrays and a JSON header, without pickle."""
 
 import json
 import zlib
@@ -25,8 +25,8 @@ from npvae.storage.reading import quote, reading
 from npvae.vae import VAE, require_beta
 
 FORMAT = 1
-MOST_DRAWS = 1 << 20  # of z for each example: more would fit into no memory
-ADVICE = "train again, or restore the file"
+MOST_DRAWS = 1 << 20  # of z per example; no machine has memory for more
+ADVICE = "restore the file, or train again"
 Model: TypeAlias = Autoencoder | VAE
 MODELS: dict[str, type[Autoencoder] | type[VAE]] = {
     model.kind: model for model in (Autoencoder, DenoisingAutoencoder, VAE, IWAE)
@@ -35,14 +35,14 @@ MODELS: dict[str, type[Autoencoder] | type[VAE]] = {
 
 @dataclass(frozen=True)
 class SavedModel:
-    """A model with what it needs to be used on data.
+    """A model together with what is needed to use it on data.
 
     Attributes
     ----------
     model : ready to encode, decode and sample
-    scaling : from the data's units to the model's x, and back
-    shape : of one example, such as (28, 28)
-    run : the identity of the run that it belongs to, or ""
+    scaling : converts stored data to the model's x, and back
+    shape : shape of one example, such as (28, 28)
+    run : identity of the run that the model belongs to, or ""
     """
 
     model: Model
@@ -54,22 +54,22 @@ class SavedModel:
 def save_model(
     path: str | Path, model: Model, scaling: Scaling, shape: tuple[int, ...], *, run: str = ""
 ) -> None:
-    """Write a model; the same model gives the same bytes.
+    """Write a model to a file; the same model gives the same bytes.
 
-    A file cannot hold code. Of a model with layers or of a class of your own it keeps the numbers,
-    and `load_model` needs a model of the same make to put them into.
+    A file cannot hold code. If you wrote the layers or the class of the model yourself, only the
+    parameters are saved, and `load_model` needs an identically built model to put them into.
 
     Parameters
     ----------
     path : the file
     model, scaling, shape : as in `SavedModel`
-    run : the identity of the run that the model belongs to, see `runs.config.write_config`
+    run : identity of the run that the model belongs to; see `runs.config.write_config`
 
     Raises
     ------
     TrainingError : if a parameter is not finite
-    InputError : if the scaling is of a kind that no file can hold
-    WriteError : if the disk is full, for instance; the old file, if there was one, is kept
+    InputError : if the scaling is of a class that a file cannot hold
+    WriteError : if the file cannot be written, for example on a full disk; an old file is kept
     """
     write_content(path, *model_content(model, scaling, shape, run=run))
 
@@ -81,20 +81,22 @@ def load_model(
     dtype: DTypeLike = np.float32,
     device: Device | str = CPU,
 ) -> SavedModel:
-    """Read what `save_model` wrote, or the model in what `save_checkpoint` wrote.
+    """Load a model that `save_model` or `save_checkpoint` wrote.
 
-    Of a training that keeps its best epoch it is the model of that epoch.
+    With early stopping it is the model of the best epoch.
 
     Parameters
     ----------
-    path : the file, or the folder of a run
-    model : one of the same make, to be filled; needed where its layers or its class are your own
-    dtype, device : of the model that is built without that; device is "cpu", "cuda", or a `Device`
+    path : the file, or a run folder
+    model : an identically built model that receives the parameters; needed only if you wrote its
+        layers or its class yourself
+    dtype, device : precision and device of the model that is built if `model` is not given; device
+        is "cpu", "cuda" or a `Device`
 
     Raises
     ------
-    DataError : if there is no such file, it is damaged, or needs a `model` that was not given
-    InputError : if there is no such device
+    DataError : if the file is missing or damaged, or needs a `model` that was not given
+    InputError : if the device does not exist
     """
     device = find_device(device)
     if Path(path).is_dir():
@@ -115,7 +117,7 @@ def load_model(
 
 
 def model_checksum(model: Model) -> str:
-    """Return the CRC-32 of a model's parameters, to know the model again."""
+    """Return the CRC-32 of a model's parameters, which identifies the model."""
     flat = model.params.device.to_host(model.params.flat)
     return f"{zlib.crc32(flat.tobytes()):08x}"
 
@@ -124,60 +126,60 @@ def model_checksum(model: Model) -> str:
 
 
 def write_content(path: str | Path, header: dict[str, Any], arrays: dict[str, Array]) -> None:
-    """Write a header and arrays as an .npz file, whole or not at all."""
+    """Write a header and arrays as an .npz file, atomically."""
     try:
         text = json.dumps({"format": FORMAT} | header, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InputError(
-            f"{path} cannot hold these settings: {quote(error)}; give numbers, text, lists and "
-            "dictionaries"
+            f"{path} cannot store these settings: {quote(error)}; use numbers, text, lists and "
+            "dictionaries only"
         ) from error
     with write_whole(path) as file:
         write_arrays(file, {"header": np.array(text), **arrays})
 
 
 def read_content(path: str | Path, what: str) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Read a header and arrays back; what they take is bounded by the size of the file.
+    """Return the header and the arrays in a file; memory is bounded by the size of the file.
 
     Raises
     ------
-    DataError : there is no such file, it is damaged, or of another format
+    DataError : the file is missing or damaged, or has another format
     """
     if not Path(path).is_file():
-        raise DataError(f"there is no file {path}; give one that npvae saved")
+        raise DataError(f"{path} does not exist; give a file that npvae saved")
     with decoding(path, what):
         arrays = read_arrays(path, packed=False)
         header = json.loads(str(arrays["header"]), parse_constant=_refuse_constant)
         if type(header["format"]) is not int or header["format"] != FORMAT:
             raise DataError(
-                f"{path} has format {quote(repr(header['format']))}; this npvae reads format "
-                f"{FORMAT}: use the npvae that wrote it"
+                f"{path} has format {quote(repr(header['format']))}, but this npvae reads format "
+                f"{FORMAT}; use the npvae version that wrote the file"
             )
     return header, arrays
 
 
 @contextmanager
 def decoding(path: str | Path, what: str) -> Iterator[None]:
-    """Turn whatever is wrong with a file into a `DataError` that names the file."""
+    """Turn every error about the content of a file into a `DataError` that names the file."""
     try:
         with reading(path, what, ADVICE):
             yield
-    except NpvaeError as error:  # raised inside, where the file's name is not known
+    except NpvaeError as error:  # raised by code that does not know the name of the file
         if str(path) in str(error):
             raise
         raise DataError(f"{path} cannot be read as {what}: {quote(error)}") from error
 
 
 def _refuse_constant(name: str) -> float:
-    raise DataError(f"its header holds {name}, which is no number")
+    raise DataError(f"its header contains {name}; expected finite numbers")
 
 
-def below(arrays: Mapping[str, Array], room: str) -> dict[str, Array]:
-    """Return the arrays whose names begin with a room, by the rest of their names."""
+def below(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
+    """Return the arrays whose names begin with "prefix/", by the rest of their names."""
     return {
-        name.removeprefix(f"{room}/"): array
+        name.removeprefix(f"{prefix}/"): array
         for name, array in arrays.items()
-        if name.startswith(f"{room}/")
+        if name.startswith(f"{prefix}/")
     }
 
 
@@ -187,12 +189,16 @@ def below(arrays: Mapping[str, Array], room: str) -> dict[str, Array]:
 def model_content(
     model: Model, scaling: Scaling, shape: tuple[int, ...], *, run: str = ""
 ) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Return the header and the arrays of a model; `restore_model` is the way back."""
+    """Return the header and the arrays of a model; `restore_model` is the inverse."""
     if not np.isfinite(float(model.params.flat.sum())):
-        raise TrainingError("the model's parameters are no longer finite numbers; it is not saved")
+        raise TrainingError(
+            "the parameters of the model are not finite, so it is not saved; train with a smaller "
+            "learning rate"
+        )
     if not isinstance(scaling, Pixels | Standardized):
         raise InputError(
-            f"a file keeps the scalings Pixels and Standardized, and this is {quote(repr(scaling))}"
+            f"the scaling is {quote(repr(scaling))}, but a file can store only Pixels and "
+            "Standardized; use one of them"
         )
     header: dict[str, Any] = {
         "model": dict(model.config) if type(model) in MODELS.values() else {},
@@ -210,65 +216,69 @@ def model_content(
     if isinstance(scaling, Standardized):
         mean, std = to_host(scaling.mean), to_host(scaling.std)
         arrays |= {"scaling/mean": mean, "scaling/std": std}
-    _scaling(header["scaling"], arrays, model.n_x)  # which raises what a load would raise
+    _scaling(header["scaling"], arrays, model.n_x)  # raises now what loading would raise
     return header, arrays
 
 
 def build(
     header: dict[str, Any], arrays: dict[str, Array], dtype: DTypeLike, device: Device
 ) -> Model:
-    """Return a new model of the kind and the sizes that a header names."""
+    """Return a new model of the class and the sizes in a header."""
     config: dict[str, Any] = dict(header["model"])
     if not config:
         name = quote(header.get("class", "model"))
         raise InputError(
-            f"its {name} has layers or a class of your own, which no file can hold; make such a "
-            "model, and give it with model=..."
+            f"the layers or the class of its {name} are your own code, which a file cannot hold; "
+            "build the same model again and pass it as model=..."
         )
     kind = MODELS[config.pop("model")]
     sizes, n_y = [config["n_x"], *config["n_h"], config["n_z"]], config.get("n_y", 0)
     if not all(type(size) is int and size > 0 for size in [*sizes, n_y + 1]):
-        raise DataError(f"its sizes are {sizes!s:.60}, expected whole numbers, at least 1")
+        raise DataError(f"its sizes are {sizes!s:.60}; expected whole numbers of at least 1")
     sizes[0] += n_y
-    # a false size must not take memory: every layer has a weight for each pair of its neighbours
+    # a wrong size must not allocate memory: two neighbouring layers need a weight for each pair
     stored = [array.size for array in below(arrays, "params").values()]
     if len(sizes) > len(stored) or sum(a * b for a, b in pairwise(sizes)) > sum(stored):
-        raise DataError(f"its sizes {sizes!s:.60} need more than the {sum(stored)} numbers in it")
+        raise DataError(
+            f"its sizes {sizes!s:.60} need more than the {sum(stored)} numbers that it contains"
+        )
     if type(draws := config.get("k", 1)) is not int or not 1 <= draws <= MOST_DRAWS:
-        raise DataError(f"its k is {draws!r:.60}, expected a whole number, 1 to {MOST_DRAWS}")
+        raise DataError(f"its k is {draws!r:.60}; expected a whole number from 1 to {MOST_DRAWS}")
     if {"init", "seed", "dtype", "device"} & set(config):
-        raise DataError("its header says how to begin a model, where one is ready")
+        raise DataError("its header contains arguments that a saved model cannot have")
     return kind.dense(**config, dtype=dtype, device=device)
 
 
 def restore_model(model: Model, header: dict[str, Any], arrays: dict[str, Array]) -> SavedModel:
-    """Fill a model with the parameters of a file, and return it with what belongs to it.
+    """Copy the parameters of a file into a model, and return it with its scaling and shape.
 
     Raises
     ------
-    DataError : if they are not its parameters; the model is then as it was
+    DataError : if they do not fit the model, which is then unchanged
     """
     require_same_model(model, header)
     ready = stored_parameters(model.params, arrays)
     shape = tuple(header["shape"])
     if not all(type(side) is int and side > 0 for side in shape) or prod(shape) != model.n_x:
-        raise DataError(f"examples of shape {shape!s:.60} do not have {model.n_x} numbers")
+        raise DataError(
+            f"its examples have the shape {shape!s:.60}, which does not make {model.n_x} numbers"
+        )
     scaling = _scaling(header["scaling"], arrays, model.n_x)
     if isinstance(model, VAE) and header.get("beta") is not None:
         model.beta = require_beta(header["beta"])
-    for name, value in model.params.values.items():  # now that nothing can go wrong any more
+    for name, value in model.params.values.items():  # everything has been checked
         value[...] = model.params.device.asarray(ready[name])
     return SavedModel(model, scaling, shape, str(header.get("run", "")))
 
 
 def require_same_model(model: Model, header: dict[str, Any]) -> None:
-    """Refuse a file of a model of another class, or that was built in another way."""
+    """Raise `DataError` if a file holds a model of another class or with other arguments."""
     found = header.get("class", type(model).__name__)
     same = all(model.config.get(name) == value for name, value in header["model"].items())
     if found != type(model).__name__ or (model.config and not same):
         raise DataError(
-            f"it is of another model, a {quote(found)} of {header['model']!s:.300}; here is a "
-            f"{type(model).__name__} of {model.config}"
+            f"it contains another model, a {quote(found)} with {header['model']!s:.300}; expected "
+            f"a {type(model).__name__} with {model.config}"
         )
 
 
@@ -277,11 +287,13 @@ def stored_parameters(params: Parameters, arrays: Mapping[str, Array]) -> dict[s
 
     Raises
     ------
-    DataError : if they are not those of such a model, or not finite
+    DataError : if their names or shapes differ from those of `params`, or one is not finite
     """
     stored, ready = below(arrays, "params"), {}
     if odd := sorted(set(stored) ^ set(params.values)):
-        raise DataError(f"it is of another model: only one of the two has {quote(', '.join(odd))}")
+        raise DataError(
+            f"it contains another model: only one of the two has {quote(', '.join(odd))}"
+        )
     for name, value in params.values.items():
         numbers = require_floats(stored, name, value.shape)
         with np.errstate(over="ignore"):
@@ -294,7 +306,7 @@ def stored_parameters(params: Parameters, arrays: Mapping[str, Array]) -> dict[s
 def require_same_scaling(
     scaling: Any, header: dict[str, Any], arrays: dict[str, Array], n_x: int
 ) -> None:
-    """Refuse a file whose examples became x in another way."""
+    """Raise `DataError` if the model in a file was trained with another scaling."""
     stored = _scaling(header["scaling"], arrays, n_x)
     same = type(stored) is type(scaling)
     if same and isinstance(stored, Pixels):
@@ -306,8 +318,8 @@ def require_same_scaling(
         )
     if not same:
         raise DataError(
-            "its examples were scaled in another way than these, so that it is of other data or of "
-            "other settings"
+            "it was trained with another scaling than this run, so it belongs to other data or "
+            "settings"
         )
 
 
@@ -315,8 +327,10 @@ def _scaling(header: dict[str, Any], arrays: dict[str, Array], n_x: int) -> Scal
     if header["kind"] == "pixels":
         return Pixels(header["binarize"])
     if header["kind"] != "standardized":
-        raise DataError(f"its scaling is {header['kind']!r:.40}, unknown to this npvae")
+        raise DataError(
+            f"its scaling is {header['kind']!r:.40}; this npvae knows pixels and standardized"
+        )
     mean, std = (require_floats(arrays, f"scaling/{name}", (n_x,)) for name in ("mean", "std"))
     if (std <= 0).any():
-        raise DataError("scaling/std holds a standard deviation that is not positive")
+        raise DataError("scaling/std contains a standard deviation that is not positive")
     return Standardized(mean, std)

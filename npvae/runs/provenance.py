@@ -1,4 +1,4 @@
-"""The data of a run, loaded again and proven to be those that it was trained on."""
+"""Load the data of a run again, and check that they are the data it was trained on."""
 
 import os
 from dataclasses import replace
@@ -25,46 +25,53 @@ def load_same_data(
 
     Parameters
     ----------
-    settings : of the run
-    place : where one's own data are now, if they are no longer where they were
+    folder : the run folder
+    settings : the settings of the run
+    place : where your own data are now, if you have moved them
     progress : as for `load_dataset`
 
     Raises
     ------
-    DataError : if they are not there, damaged, or have changed since
+    DataError : if the data are missing, damaged, or have changed since the training
     """
     if place is not None:
         settings = replace(settings, data=place)
     if settings.data not in NAMES and not os.path.exists(os.path.expanduser(settings.data)):
         raise DataError(
-            f"the data of this run, {quote(settings.data)}, are not there; bring them back, or "
-            "say with --data where they are now"
+            f"the data of this run, {quote(settings.data)}, no longer exist; put them back, or "
+            "give their new path with --data"
         )
     try:
         dataset = load_data(settings, progress=progress)
     except InputError as error:
         if place is not None:
             raise
-        raise DataError(f"{folder / 'config.json'}: {quote(error)}; restore it") from error
+        raise DataError(
+            f"{folder / 'config.json'} holds settings that do not work: {quote(error)}. "
+            "Restore the file"
+        ) from error
     except DataError as error:
         if place is not None:
             raise
         raise DataError(
-            f"{error} (these are the data that {folder / 'config.json'} names)"
+            f"{error} (the path of the data is from {folder / 'config.json'})"
         ) from error
     stored = read_config(folder / "config.json")["data"]
-    changed = f"{dataset.source} has changed since this run was trained"
-    advice = f"restore it, or {folder / 'config.json'}"
+    changed = f"{quote(settings.data)} is not the data that this run was trained on"
+    advice = "pass the original data with --data"
     if other := what_differs(dataset, stored, labels=settings.conditional):
-        raise DataError(f"{changed}: it holds other {other}; {advice}")
+        raise DataError(f"{changed}: the {other} differ; {advice}")
     path, trained = folder / "split.npz", (folder / "checkpoint.npz").exists()
     if settings.data not in NAMES and (path.exists() or trained):
         if not path.exists():
-            raise DataError(f"{path} is missing; restore it")
+            raise DataError(f"{path} is missing; restore it from a copy, or train again")
         kept = read_arrays(path, packed=False)
         for name in PARTS:
             rows = getattr(dataset, name).rows
             found = kept.get(name, rows[:0])
             if found.dtype.kind != "i" or not np.array_equal(found, rows):
-                raise DataError(f"{changed}, or {path}: its {name} part has other rows; {advice}")
+                raise DataError(
+                    f"{changed}, or {path} has been changed: the rows of the {name} part differ; "
+                    f"{advice}, or restore {path}"
+                )
     return dataset

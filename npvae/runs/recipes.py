@@ -1,4 +1,4 @@
-"""Named settings, among them those of published results, with their source and their figure."""
+"""Recipes: named settings, many of them from publications, with source and published figure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from npvae.runs.settings import flag
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings that belong together.
+    """Settings that belong together; they can be used with any data.
 
     Attributes
     ----------
-    what : in a few words
-    settings : those that differ from the defaults of `Settings`; the data are whoever's
-    source : where they come from
-    published : the figure there, in nats an example on MNIST's test part, with what it is; or why
-        there is none
+    what : a short description
+    settings : the settings that differ from the defaults of `Settings`
+    source : where the settings come from
+    published : the published figure, in nats per example on the MNIST test part, and what it
+        measures; or why there is none
     remark : where npvae differs from the source, or ""
     """
 
@@ -32,8 +32,8 @@ class Recipe:
 
 IWAE_PAPER = "Burda, Grosse & Salakhutdinov 2015, arXiv:1509.00519, table 1 and its code"
 IWAE_REMARK = (
-    "Adam's second moments start at zero, not at one; its eps, 1e-4 for the sum over a batch of "
-    "20, is 5e-6 for the mean; rates are not rounded"
+    "Adam's second moments start at zero instead of one; its eps of 1e-4 for the sum over a batch "
+    "of 20 becomes 5e-6 for the mean; learning rates are not rounded"
 )
 IWAE_SETTINGS = {
     "latent": 50,
@@ -56,22 +56,22 @@ def _of_iwae_paper(objective: str, k: int, nll: float) -> Recipe:
         f"tanh 200-200, 50 latents, {kind} with k = {k}",
         {**IWAE_SETTINGS, "objective": objective, "k": k},
         IWAE_PAPER,
-        f"{nll} (-log p(x), 5,000 draws, binary pixels drawn anew)",
+        f"{nll} (-log p(x), 5,000 draws, dynamically binarised)",
         IWAE_REMARK
-        + ("; the KL in closed form, not drawn" if (objective, k) == ("elbo", 1) else ""),
+        + ("; the KL is computed in closed form" if (objective, k) == ("elbo", 1) else ""),
     )
 
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
         "default": Recipe(
-            "small and quick: ReLU 400, 20 latents, ten epochs",
+            "small and fast: ReLU 400, 20 latents, ten epochs",
             {},
-            "npvae's own",
+            "the defaults of npvae",
             "none",
         ),
         "pytorch-example": Recipe(
-            "the VAE of PyTorch's examples: ReLU 400, 20 latents, grey pixels",
+            "VAE of the PyTorch examples, on greyscale pixels",
             {
                 "latent": 20,
                 "binarize": "none",
@@ -81,7 +81,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 "validation": 0,
             },
             "github.com/pytorch/examples, vae, logged runs",
-            "105.6 (-ELBO of grey pixels, which is no likelihood)",
+            "105.6 (-ELBO of greyscale pixels, where cross-entropy is not a likelihood)",
         ),
         "aevb": Recipe(
             "the first VAE: tanh 500, 20 latents, Adagrad",
@@ -95,9 +95,9 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 "epochs": 200,
             },
             "Kingma & Welling 2013, arXiv:1312.6114, section 5",
-            "none in figures: the paper shows curves (its figure 2)",
-            "Glorot's initial weights, not normal ones of 0.01; no weight decay; of its rates "
-            "0.01, 0.02 and 0.1 the middle one; the paper does not say how pixels became binary",
+            "none: the paper shows curves only (figure 2)",
+            "Glorot initialisation instead of N(0, 0.01); no weight decay; learning rate 0.02 of "
+            "the paper's 0.01, 0.02 and 0.1; the paper does not say how pixels were binarised",
         ),
         "iwae-paper-vae-1": _of_iwae_paper("elbo", 1, 86.76),
         "iwae-paper-vae-5": _of_iwae_paper("elbo", 5, 86.47),
@@ -106,13 +106,13 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         "iwae-paper-iwae-5": _of_iwae_paper("iwae", 5, 85.54),
         "iwae-paper-iwae-50": _of_iwae_paper("iwae", 50, 84.78),
         "dreg-50": Recipe(
-            "IWAE with k = 50 and doubly reparameterized gradients, 100 latents",
+            "IWAE with k = 50 and doubly reparameterised gradients (DReG), 100 latents",
             {**IWAE_SETTINGS, "latent": 100, "objective": "dreg", "k": 50},
             "github.com/nbip/IWAE, README; Tucker et al. 2018, arXiv:1810.04152",
-            "84.32 (-log p(x), 5,000 draws, binary pixels drawn anew)",
-            "the settings are those of iwae-paper-iwae-50, with the source's latents; its own "
-            "differ in part (Adam's defaults, rates not rounded), and it does not say with which "
-            "it found its figure",
+            "84.32 (-log p(x), 5,000 draws, dynamically binarised)",
+            "the settings of iwae-paper-iwae-50 with the number of latents of the source, whose "
+            "other settings differ in part (Adam's defaults, learning rates not rounded); it does "
+            "not say which of them gave the figure",
         ),
         "gated": Recipe(
             "gated dense 300-300, 40 latents, KL warm-up, early stopping",
@@ -129,18 +129,18 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 "lr": 5e-4,
                 "validation": 10_000,
             },
-            "Norouzi, Fleet & Norouzi 2020, arXiv:2004.04795, the VAE it compares with",
-            "84.45 +- 0.12 (-log p(x), 5,000 draws, binary pixels drawn anew)",
+            "Norouzi, Fleet & Norouzi 2020, arXiv:2004.04795, the VAE baseline",
+            "84.45 +- 0.12 (-log p(x), 5,000 draws, dynamically binarised)",
         ),
         "conditional": Recipe(
-            "a VAE that is told the label: give the label, get that digit",
+            "conditional VAE: the label is an input, so you can ask for a digit",
             {"conditional": True, "latent": 10, "hidden": (400, 400), "epochs": 20},
-            "Sohn, Lee & Yan 2015, with a dense network of npvae's own size",
+            "Sohn, Lee & Yan 2015, with a dense network of another size",
             "none of this size; 82.32 (-log p(x | y), 5,000 draws) for 100 latents, 3,280 epochs "
-            "and a prior that is told the label as well: github.com/nbip/IWAE, README",
+            "and a prior that depends on the label, too: github.com/nbip/IWAE, README",
         ),
         "denoising": Recipe(
-            "an autoencoder that cleans what it is given: 30 % of the pixels masked",
+            "denoising autoencoder: 30 % of the input pixels are masked",
             {
                 "model": "denoising",
                 "corruption": "mask",
@@ -150,17 +150,17 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 "binarize": "none",
                 "epochs": 20,
             },
-            "Vincent et al. 2008, doi:10.1145/1390156.1390294, with a bottleneck of npvae's own",
-            "none: it has no p(x)",
+            "Vincent et al. 2008, doi:10.1145/1390156.1390294, with another bottleneck",
+            "none: an autoencoder has no p(x)",
         ),
         "learned-sigma": Recipe(
-            "a Gaussian decoder whose one sigma is learned, on grey pixels",
+            "Gaussian decoder with one learned sigma, on greyscale pixels",
             {"likelihood": "gaussian", "sigma": "learned", "epochs": 20},
             "Rybkin, Daniilidis & Levine 2021, arXiv:2006.13202, with a dense network",
             "none for a dense network on MNIST",
         ),
         "optimal-sigma": Recipe(
-            "the same with sigma in closed form: the root of the mean squared error of a pixel",
+            "Gaussian decoder with sigma in closed form, the RMSE of a pixel",
             {"likelihood": "gaussian", "sigma": "optimal", "epochs": 20},
             "Rybkin, Daniilidis & Levine 2021, arXiv:2006.13202, with a dense network",
             "none for a dense network on MNIST",
@@ -170,17 +170,17 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
 
 
 def recipe_flags(recipe: Recipe) -> str:
-    """Return the flags of `npvae train` that say the same as a recipe."""
+    """Return the flags of `npvae train` that are equivalent to a recipe."""
     return " ".join(flag(*setting) for setting in recipe.settings.items())
 
 
 def find_recipe(name: str) -> Recipe:
-    """Return the recipe of that name.
+    """Return the recipe with this name.
 
     Raises
     ------
-    InputError : there is none; the names are listed
+    InputError : there is none; the message lists all names
     """
     if name not in RECIPES:
-        raise InputError(f"there is no recipe {name!r:.60}; choose from {', '.join(RECIPES)}")
+        raise InputError(f"unknown recipe {name!r:.60}; choose one of {', '.join(RECIPES)}")
     return RECIPES[name]

@@ -1,4 +1,4 @@
-"""A run at hand: its folder, its settings, its data and its trainer; begun, or taken up again."""
+"""An open run: its folder, settings, data and trainer. `begin` makes a new one."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -36,12 +36,12 @@ SETTINGS = [field.name for field in fields(Settings)]
 
 @dataclass(frozen=True)
 class Run:
-    """A training with its folder.
+    """A training together with its folder.
 
     Attributes
     ----------
-    folder, settings, dataset, trainer : the run's own
-    remarks : what the user should know about how it was begun or resumed
+    folder, settings, dataset, trainer : the parts of the run
+    remarks : what the user should know about how the run was begun or resumed
     """
 
     folder: RunFolder
@@ -51,12 +51,12 @@ class Run:
     remarks: tuple[str, ...] = ()
 
     def save(self) -> None:
-        """Bring the files of the run up to date; at any time between two updates."""
+        """Write checkpoint.npz, history.csv and model.npz; call it between two updates only."""
         self.folder.save(self.trainer, self.dataset.shape, self.settings)
 
     @property
     def goes_on(self) -> bool:
-        """Whether there is another update to make."""
+        """Whether the training has another update to make."""
         return self.trainer.goes_on(self.settings.epochs)
 
 
@@ -64,30 +64,30 @@ class Run:
 def begin(
     given: Mapping[str, Any], out: str | Path | None = None, *, progress: bool = True
 ) -> Iterator[Run]:
-    """Begin a run in a new folder, and keep every other process out of it while the block runs.
+    """Begin a run in a new folder, which stays locked for other processes while the block runs.
 
     Parameters
     ----------
-    given : settings by name; the others have their defaults, or those of `given["recipe"]`
+    given : settings by name; all others come from `given["recipe"]` or from the defaults
     out : the folder; None for the next free one under runs/
     progress : as for `load_dataset`
 
     Raises
     ------
-    InputError : if a setting does not fit the data or another one, or the folder is not empty
+    InputError : if a setting does not fit the data or another setting, or the folder is not empty
     DataError : if the data cannot be read
     """
     given = dict(given)
     if "recipe" in given:
         given = {**find_recipe(given["recipe"]).settings, **given}
-    # a device that is not there is refused at once, not after the data are read
+    # refuse a missing device now, not after the data have been read
     find_device(given.get("device", Settings.device))
     remarks = []
     if "data" in given:
         settings = Settings(**given)
         with _naming_the_recipe(settings):
             dataset = load_data(settings, progress=progress)
-    else:  # MNIST, else glyphs, saying which and why
+    else:
         asked = {key: given[key] for key in ("seed", "validation") if key in given}
         dataset, reason = default_dataset(**asked, progress=progress)
         settings = Settings(**given, data=dataset.name)
@@ -98,7 +98,9 @@ def begin(
     folder = RunFolder.create(out, dataset.name)
     with folder.locked():
         if folder.names():
-            raise InputError(f"another npvae has just put a run into {folder.path}; choose another")
+            raise InputError(
+                f"another npvae has just begun a run in {folder.path}; choose another --out"
+            )
         with saying_how_to_go_on(folder):
             folder.write_config(settings, dataset, trainer.model.params.size)
         yield Run(folder, settings, dataset, trainer, tuple(remarks))
@@ -106,24 +108,24 @@ def begin(
 
 @contextmanager
 def resume(path: str | Path, given: Mapping[str, Any], *, progress: bool = True) -> Iterator[Run]:
-    """Take a run up where its last checkpoint stands, or at its beginning if there is none.
+    """Open a run at its last checkpoint, or at its start if there is none yet.
 
     Parameters
     ----------
-    path : its folder
-    given : settings by name, among those that may change
+    path : the folder of the run
+    given : the settings to change by name; only those in `CHANGEABLE` are allowed
     progress : as for `load_dataset`
 
     Raises
     ------
-    InputError : if a setting may not change, or not in this way
-    DataError : if the data have changed, or a file is damaged, missing or of another run
+    InputError : if a setting cannot be changed, or not to this value
+    DataError : if the data have changed, or a file is damaged, missing or from another run
     """
     if odd := [name for name in given if name not in CHANGEABLE]:
         flags = ", ".join(map(flag_name, odd))
         raise InputError(
-            f"{flags}: a run is resumed with the settings that it was begun with; leave that out, "
-            "or begin another run without --resume"
+            f"{flags} cannot be changed when a run is resumed; leave it out, or start a new run "
+            "without --resume"
         )
     folder = RunFolder.open(path)
     with folder.locked():
@@ -148,7 +150,7 @@ def resume(path: str | Path, given: Mapping[str, Any], *, progress: bool = True)
 
 
 def _new_trainer(settings: Settings, dataset: Dataset) -> Trainer:
-    """Return a training that has not begun; initial weights and later draws have one generator."""
+    """Return a new trainer; one generator draws the initial weights and everything after them."""
     rng = np.random.default_rng(settings.seed)
     return trainer_for(
         build_model(settings, dataset, rng),
@@ -163,66 +165,71 @@ def _new_trainer(settings: Settings, dataset: Dataset) -> Trainer:
 
 def _require_same_patience(folder: RunFolder, before: Settings, asked: Settings) -> None:
     if (asked.patience is None) != (before.patience is None):
-        kept = "keeps its best epoch" if before.patience else "has kept no best epoch so far"
+        was = "with" if before.patience else "without"
         raise InputError(
-            f"{flag('patience', asked.patience)}: the run in {folder.path} {kept}; with or without "
-            "early stopping begin another run"
+            f"{flag('patience', asked.patience)} cannot be used here, because the run in "
+            f"{folder.path} was begun {was} early stopping; start a new run instead"
         )
 
 
 def _require_later_end(
     folder: RunFolder, before: Settings, settings: Settings, trainer: Trainer
 ) -> None:
-    """Refuse an end that has passed, and more epochs for what would stop at once again."""
+    """Refuse fewer epochs than are done, and more epochs where none of them would be trained."""
     done = trainer.epoch - 1 + (trainer.step_in_epoch > 0)
     epochs = settings.epochs
     if epochs < done:
         raise InputError(
-            f"--epochs {epochs}: {folder.path} is at {trainer.place}; give {done} or more"
+            f"--epochs is {epochs}, but {folder.path} is already at {trainer.place}; choose at "
+            f"least {done}"
         )
     if settings.lr_schedule == "cosine" and epochs != before.epochs and done:
         raise InputError(
-            f"--epochs {epochs}: the learning rate of {folder.path} falls to zero at its last "
-            f"epoch, {before.epochs}; begin another run for a longer cosine"
+            f"--epochs {epochs} cannot be used here, because the cosine schedule of {folder.path} "
+            f"ends at epoch {before.epochs}; start a new run for another length"
         )
     if epochs > before.epochs and trainer.epoch <= epochs and not trainer.goes_on(epochs):
         raise InputError(
-            f"--epochs {epochs}: {folder.path} has stopped early, after {trainer.epoch - 1} "
-            f"epochs, by --patience {settings.patience}; give a larger --patience as well"
+            f"--epochs {epochs} changes nothing, because {folder.path} has stopped early, after "
+            f"{trainer.epoch - 1} epochs (--patience {settings.patience}); give a larger "
+            "--patience as well"
         )
 
 
 def _what_differs(checkpoint: Checkpoint, trainer: Trainer) -> Iterator[str]:
-    """Yield what of the machine or the software is not as it was for the checkpoint."""
+    """Yield a sentence for each version that differs from that of the checkpoint."""
     for name, version in versions(trainer.model.params.device.about).items():
         before = checkpoint.versions.get(name, Settings.device if name == "device" else None)
         if before != version:
-            yield f"{name}: was {quote(before)}, is {version}; the bits may differ"
+            yield (
+                f"{name} was {quote(before)} and is now {version}, so results may differ in the "
+                "last digits."
+            )
 
 
 @contextmanager
 def _naming_the_recipe(settings: Settings) -> Iterator[None]:
-    """Say, with whatever is refused, which flags were not given but came with the recipe."""
+    """Add to an error which flags the recipe has set, because the user did not give them."""
     try:
         yield
     except InputError as error:
         if settings.recipe is None:
             raise
-        flags = recipe_flags(find_recipe(settings.recipe)) or "no flag"
-        raise InputError(f"{error} (the recipe {settings.recipe} sets {flags})") from error
+        flags = recipe_flags(find_recipe(settings.recipe)) or "no flags"
+        raise InputError(f"{error} (--recipe {settings.recipe} sets {flags})") from error
 
 
 @contextmanager
 def saying_how_to_go_on(folder: RunFolder) -> Iterator[None]:
-    """Say, with whatever could not be written, how to go on."""
+    """Add to the error of a failed write how to continue."""
     try:
         yield
     except WriteError as error:
-        advice = "give the same command again"
+        advice = "run the same command again"
         if (folder / "config.json").exists():
-            advice = f"go on with: {resume_command(folder.path)}"
+            advice = f"run: {resume_command(folder.path)}"
         full = isinstance(error.__cause__, OSError) and error.__cause__.errno == ENOSPC
-        mend = "Make room" if full else "Mend that"
+        fix = "Free some space" if full else "Fix the cause"
         raise WriteError(
-            f"{error}; what was saved before is complete. {mend}, then {advice}"
+            f"{error}; everything that was saved before is intact. {fix}, then {advice}"
         ) from error

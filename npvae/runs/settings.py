@@ -1,8 +1,8 @@
-"""What decides a training: each setting is declared here, once.
+"""The settings of a training, each declared once.
 
-A declaration says what is accepted, what the setting does, and how it is said in a summary. The
-flags of `npvae train`, the checks, config.json, the summary of a run and the flags of a recipe are
-made from it. To add a setting, declare it here and use it where it acts.
+A declaration holds the accepted values, the help text and the wording of the summary. The flags of
+`npvae train`, the checks, config.json, the summary of a run and the flags of a recipe are made from
+it. To add a setting, declare it here and use it where it has an effect.
 """
 
 # ruff: noqa: RUF009 (each call declares one field)
@@ -39,31 +39,33 @@ from npvae.runs.model_file import MOST_DRAWS
 
 MODELS = ("vae", "autoencoder", "denoising")
 LR_SCHEDULES = ("constant", "stages", "cosine")
-NOISE = {"mask": 0.3, "gaussian": 0.5}  # how much of each corruption, unless it is given
+NOISE = {"mask": 0.3, "gaussian": 0.5}  # the default amount of each corruption
 RATES: dict[str, float] = {name.lower(): cls().lr for name, cls in OPTIMIZERS.items()}
 OPTIMIZER_NAMES = {name.lower(): name for name in OPTIMIZERS}
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """What is known of a setting beside its default.
+    """Everything about a setting except its default value.
 
     Attributes
     ----------
-    kind : the values that are accepted, and how they are read from text
+    kind : the accepted values, and how they are read from text
     help : what the setting does
-    group : of flags, in the help of `npvae train`
-    metavar : what its value is called there
-    unset : in words, what happens where it is None; the help says it as the default
-    words : how the summary of a run says a value; "" leaves it out. By default "name value"
-    always : whether the summary says it even if it has its default
-    models : the values of `model` that it is for
-    one_draw : whether it is for the loss of one draw of z, which has the KL as a term of its own
+    group : the part of a training that it belongs to: data, model, loss or training
+    common : whether the help lists it first, among the options that most people need
+    metavar : the placeholder for its value in the help
+    unset : the default in words, where the default value is None
+    words : how the summary of a run expresses a value; "" leaves it out. By default "name value"
+    always : whether the summary mentions it even if it has its default value
+    models : the values of `model` for which it has an effect
+    one_draw : whether it needs the loss of a single draw of z, where the KL is a separate term
     """
 
     kind: Kind
     help: str
     group: str = ""
+    common: bool = False
     metavar: str | None = None
     unset: str = ""
     words: str | Callable[[Any], str] | None = None
@@ -72,7 +74,7 @@ class Declaration:
     one_draw: bool = False
 
     def say(self, name: str, value: Any) -> str:
-        """Return a value in the words of the summary."""
+        """Return the words of the summary for a value."""
         if callable(self.words):
             return self.words(value)
         if self.words is not None:
@@ -81,12 +83,12 @@ class Declaration:
 
 
 def setting(kind: Kind, help: str, *, default: Any = None, **more: Any) -> Any:
-    """Declare a field of `Settings`; without a default of its own it may be None."""
+    """Declare a field of `Settings`; its default is None unless one is given."""
     return field(default=default, metadata={"declared": Declaration(kind, help, **more)})
 
 
 def counted(unit: str, words: str = "{}") -> Callable[[int], str]:
-    """Return how to say "1 epoch", "2 epochs"."""
+    """Return a function that writes "1 epoch" or "2 epochs"."""
     return lambda n: words.format(f"{n} {unit}{'s' * (n != 1)}")
 
 
@@ -99,110 +101,130 @@ VAE_ONLY, DENOISING = ("vae",), ("denoising",)
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that decides what a training does, as `npvae train` takes it.
+    """All settings of a training, as `npvae train` takes them.
 
-    What is None, and is not meant to stay so, is filled in by `resolve` once the data are known.
-    `npvae train --help` lists what each setting does.
+    `npvae train --help` explains each of them. Defaults that depend on the data are None here, and
+    `resolve` fills them in when the data are known.
     """
 
     data: str = of_data(
         Text(),
-        "a name that `npvae datasets` lists, or a path: .npy, .npz, .csv, or a folder of images",
+        "train on this dataset: a name that npvae datasets lists, or the path of your own data, "
+        "an .npy, .npz or .csv file or a folder of images",
         default=MISSING,
-        metavar="D",
-        unset="mnist if it can be had, else glyphs",
+        common=True,
+        metavar="DATA",
+        unset="mnist, or glyphs if mnist cannot be downloaded",
         words="",
     )
     label_column: str | None = of_data(
-        Text(), "the column of a .csv that holds labels", metavar="C", words=""
+        Text(),
+        "take the labels from this column of a .csv file: its name, or its number counted from 0",
+        metavar="COLUMN",
+        unset="the column called label, class, target or y, if there is one",
+        words="",
     )
     validation: int | None = of_data(
         Whole(),
-        "number of training examples to hold out for validation",
+        "hold out N training examples for validation",
         metavar="N",
-        unset="5000; 10 % of your own data",
+        unset="5000, or 10 % of your own data",
         words="",
     )
     recipe: str | None = of_data(
         Text(),
-        "begin with the settings of this recipe, see npvae recipes; other flags override them",
+        "start from the settings of a recipe that npvae recipes lists; other flags override them",
+        common=True,
         metavar="NAME",
+        unset="no recipe",
         words="",
     )
-    model: str = of_model(OneOf(MODELS), "what to train", default="vae", words="")
+    model: str = of_model(OneOf(MODELS), "train this kind of model", default="vae", words="")
     conditional: bool = of_model(
         YesNo(),
-        "tell the model the label of each example, so that you can ask for one",
+        "train a conditional model: the label is an input, so you can later sample a given label",
         default=False,
         words="",
     )
     latent: int = of_model(
         Whole(1),
-        "number of latents",
+        "use N latents, the numbers in z",
+        common=True,
         metavar="N",
-        unset="20, or half as many as there are columns, if that is less",
+        unset="20, or half the number of columns if that is smaller",
         words="",
     )
     hidden: tuple[int, ...] = of_model(
         Sizes(),
-        "sizes of the encoder's hidden layers, mirrored in the decoder",
+        "use hidden layers of these sizes in the encoder, and mirrored in the decoder",
         default=(400,),
+        common=True,
         metavar="N[,N...]",
         words="",
     )
     activation: str = of_model(
         OneOf(tuple(HIDDEN_LAYERS)),
-        "activation of the hidden layers",
+        "use this activation in the hidden layers",
         default="relu",
-        words="{}",
+        words="{} activation",
         always=True,
     )
     init: str = of_model(
-        OneOf(tuple(INITIALIZERS)), "initial weights", default="glorot", words="{} init"
+        OneOf(tuple(INITIALIZERS)),
+        "draw the initial weights by this rule",
+        default="glorot",
+        words="{} initialisation",
     )
     mean_bias: bool = of_model(
         YesNo(),
-        "begin with the mean of the training part as output",
+        "set the output bias so that the untrained decoder gives the mean training example",
         default=False,
-        words="mean bias",
+        words="mean output bias",
     )
     logvar_range: tuple[float, float] | None = of_model(
         Pair(Real(least=-40, most=40)),
-        "keep the encoder's logvar between these: --logvar-range=-6,2",
+        "limit the encoder's log variance to this range, written --logvar-range=-6,2",
         metavar="LOW,HIGH",
-        unset="no limit",
+        unset="no limits",
         words=lambda pair: "logvar from {:g} to {:g}".format(*pair),
         models=VAE_ONLY,
     )
     likelihood: str | None = of_model(
         OneOf(tuple(LIKELIHOODS)),
-        "the form of p(x | z)",
-        unset="bernoulli for grey pixels, gaussian for colours and real values",
+        "use this distribution for p(x | z)",
+        unset="bernoulli for greyscale pixels, gaussian for colours and real values",
         words=lambda name: f"{name.capitalize()} likelihood",
     )
     sigma: float | str | None = of_model(
         NumberOr(Real(above=LEAST_SIGMA, below=MOST_SIGMA), SIGMAS),
-        "standard deviation of the likelihood, where it has one: a number or, for gaussian, "
-        "learned (by gradient) or optimal (in closed form)",
+        "set the standard deviation of a gaussian or laplace likelihood: a number or, for "
+        "gaussian, learned (by gradient) or optimal (in closed form)",
         metavar="S",
         unset="0.1 for pixels, 0.5 for standardised columns",
         words=lambda sigma: f"{sigma} sigma" if isinstance(sigma, str) else f"sigma {sigma:g}",
     )
     binarize: Binarize | None = of_data(
         OneOf(("dynamic", "threshold", "none")),
-        "turn pixels into zeros and ones: drawn anew each time, on from 128 up, or left grey",
-        unset="dynamic with --likelihood bernoulli, else none",
+        "make pixels binary: dynamic draws each pixel again for every batch, threshold turns on "
+        "those of at least 128, none keeps grey values",
+        unset="dynamic with --likelihood bernoulli, otherwise none",
+        words=lambda how: {
+            "dynamic": "dynamic binarisation",
+            "threshold": "binarised at 128",
+            "none": "not binarised",
+        }[how],
     )
     corruption: str | None = of_model(
         OneOf(CORRUPTIONS),
-        "how the input of --model denoising is spoiled",
+        "corrupt the input of --model denoising in this way",
         unset="mask",
         words="{} noise",
         models=DENOISING,
     )
     noise: float | None = of_model(
         Real(above=0),
-        "the share that is masked, or the standard deviation of gaussian noise",
+        "set the amount of corruption: the share that is masked, or the standard deviation of "
+        "the gaussian noise",
         metavar="A",
         unset=", ".join(f"{amount:g} for {name}" for name, amount in NOISE.items()),
         words="amount {:g}",
@@ -210,22 +232,22 @@ class Settings:
     )
     objective: str = of_loss(
         OneOf(OBJECTIVES),
-        "what is maximised: the ELBO, the importance-weighted bound, or that with doubly "
-        "reparameterized gradients",
+        "maximise the ELBO, the importance-weighted bound (iwae), or that bound with doubly "
+        "reparameterised gradients (dreg)",
         default="elbo",
-        words=lambda name: {"iwae": "IWAE's bound", "dreg": "IWAE's bound, by DReG"}[name],
+        words=lambda name: {"iwae": "IWAE bound", "dreg": "IWAE bound with DReG gradients"}[name],
         models=VAE_ONLY,
     )
     k: int = of_loss(
         Whole(1, MOST_DRAWS),
-        "draws of z for each example",
+        "draw z K times for each example",
         default=1,
-        words=counted("draw", "{} of z"),
+        words=counted("draw", "{} of z per example"),
         models=VAE_ONLY,
     )
     beta: float = of_loss(
         Real(least=0),
-        "weight of the KL; for the ELBO with k = 1",
+        "multiply the KL by BETA (ELBO with one draw only)",
         default=1.0,
         always=True,
         models=VAE_ONLY,
@@ -233,7 +255,7 @@ class Settings:
     )
     warm_up: int = of_loss(
         Whole(),
-        "epochs in which beta rises from 0; for the ELBO with k = 1",
+        "raise beta from 0 to its value over the first N epochs (ELBO with one draw only)",
         default=0,
         metavar="N",
         words=counted("epoch", "warm-up of {}"),
@@ -242,7 +264,7 @@ class Settings:
     )
     free_bits: float = of_loss(
         Real(least=0),
-        "KL allowance of each latent, in nats; for the ELBO with k = 1",
+        "do not penalise the KL of a latent below this many nats (ELBO with one draw only)",
         default=0.0,
         metavar="NATS",
         models=VAE_ONLY,
@@ -250,63 +272,76 @@ class Settings:
     )
     optimizer: str = of_training(
         OneOf(tuple(OPTIMIZER_NAMES)),
-        "the optimiser",
+        "use this optimiser",
         default="adam",
         words=OPTIMIZER_NAMES.get,
         always=True,
     )
     lr: float | None = of_training(
         Real(above=0),
-        "learning rate",
+        "set the learning rate",
+        common=True,
         unset=", ".join(f"{rate:g} for {name}" for name, rate in RATES.items()),
         words="learning rate {:g}",
     )
     lr_schedule: str = of_training(
         OneOf(LR_SCHEDULES),
-        "constant; stages: for 1, 3, 9, ... epochs, each time divided by 10^(1/7); cosine: half a "
-        "cosine, to zero at the last epoch",
+        "change the learning rate during training: stages divides it by 10^(1/7) after 1, 3, 9, "
+        "... more epochs, cosine lowers it to zero at the last epoch along half a cosine",
         default="constant",
-        words="rate by {}",
+        words="{} schedule",
     )
     adam_beta1: float = of_training(
         Real(least=0, below=1),
-        "Adam's decay of the averaged gradient",
+        "set beta1 of Adam, the decay of its averaged gradient",
         default=0.9,
         metavar="B",
         words="",
     )
     adam_eps: float = of_training(
-        Real(above=0), "what Adam adds to its root", default=1e-8, metavar="E", words=""
+        Real(above=0),
+        "set eps of Adam, which it adds to the square root in its denominator",
+        default=1e-8,
+        metavar="E",
+        words="",
     )
     batch_size: int = of_training(
         Whole(1),
-        "examples in a batch",
+        "use N examples per batch",
+        common=True,
         metavar="N",
-        unset="128, or a tenth of the training part, if that is less",
-        words="batches of {}",
+        unset="128, or a tenth of the training part if that is smaller",
+        words="batch size {}",
         always=True,
     )
     epochs: int = of_training(
         Whole(1),
-        "epochs in all",
+        "train for N epochs in total",
+        common=True,
         metavar="N",
-        unset="10, or as many as make 1000 updates",
+        unset="10, or as many as give 1000 updates",
         words=counted("epoch"),
         always=True,
     )
     patience: int | None = of_training(
         Whole(1),
-        "stop after N epochs without a new best on the validation part, and keep the best",
+        "stop early, after N epochs without a new best validation result, and keep the best epoch",
         metavar="N",
-        unset="train to the end and keep that",
+        unset="train to the end and keep the last epoch",
     )
     seed: int = of_training(
         Whole(most=MOST_SEED),
-        "seeds the initial weights, data order, binarisation and noise",
+        "seed the initial weights, data order, binarisation and noise",
         default=0,
+        common=True,
         words="",
     )
-    device: str = of_training(OneOf(DEVICES), "where it trains", default="cpu", words="")
+    device: str = of_training(
+        OneOf(DEVICES),
+        "train on this device; cuda needs an NVIDIA GPU and CuPy",
+        default="cpu",
+        words="",
+    )
 
     def __post_init__(self) -> None:
         values = ((one, getattr(self, one.name)) for one in fields(self))
@@ -314,22 +349,22 @@ class Settings:
             {
                 one.name: (value, declared(one).kind)
                 for one, value in values
-                if value is not None or one.default is not None  # what has no default may be None
+                if value is not None or one.default is not None  # a default of None allows None
             }
         )
 
     @property
     def draws_several(self) -> bool:
-        """Whether the loss is that of k draws of z, weighted or not, in place of a VAE's."""
+        """Whether the loss takes several draws of z per example, or weights them."""
         return self.objective != "elbo" or self.k > 1
 
     @property
     def rate(self) -> float:
-        """The learning rate: as given, or the optimiser's own."""
+        """The learning rate that was given, or the default of the optimiser."""
         return RATES[self.optimizer] if self.lr is None else self.lr
 
     def as_json(self) -> dict[str, Any]:
-        """Return the settings as JSON knows them; `from_json` is the way back."""
+        """Return the settings as JSON can represent them; `from_json` is the inverse."""
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in asdict(self).items()
@@ -337,14 +372,15 @@ class Settings:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Settings":
-        """Return stored settings; what an older npvae did not store has its default.
+        """Return stored settings; those that an older npvae did not store get their defaults.
 
         Raises
         ------
-        InputError : a setting is unknown, or of another kind, or data is missing
+        InputError : a setting is unknown or has an invalid value, or data is missing
         """
         if odd := set(stored) - {one.name for one in fields(cls)}:
-            raise InputError(f"these settings are unknown: {', '.join(sorted(odd)):.200}")
+            names = ", ".join(sorted(odd))
+            raise InputError(f"these settings do not exist: {names:.200}")
         if "data" not in stored:
             raise InputError("the setting data is missing")
         given: dict[str, Any] = {k: tuple(v) if type(v) is list else v for k, v in stored.items()}
@@ -358,7 +394,7 @@ def declared(one: "Field[Any]") -> Declaration:
 
 
 class Flag(NamedTuple):
-    """A setting as a flag of `npvae train`: its group, name, kind, metavar and help."""
+    """A setting as a flag of `npvae train`; the group of a common setting is ""."""
 
     group: str
     name: str
@@ -369,23 +405,24 @@ class Flag(NamedTuple):
 
 
 def flags() -> list[Flag]:
-    """Return the flag of every setting, made from its declaration."""
+    """Return the flags of all settings, made from their declarations."""
     made = []
     for one in fields(Settings):
         about = declared(one)
         names = f"{{{','.join(about.kind.names)}}}" if isinstance(about.kind, OneOf) else None
-        has_default = one.default not in (None, MISSING) and one.default is not False
+        has_default = one.default not in (None, MISSING)
         default = written(one.default) if has_default else about.unset
-        help = f"{about.help} (default: {default})" if default else about.help
+        help = f"{about.help} (default: {'off' if one.default is False else default})"
         says_none = isinstance(about.kind, Text) or "none" in getattr(about.kind, "names", ())
         or_none = one.default is None and not says_none
+        group = "" if about.common else f"{about.group} options"
         name = flag_name(one.name)
-        made.append(Flag(about.group, name, about.kind, about.metavar or names, help, or_none))
+        made.append(Flag(group, name, about.kind, about.metavar or names, help, or_none))
     return made
 
 
 def flag_name(name: str) -> str:
-    """Return the flag of a setting.
+    """Return the name of the flag of a setting.
 
     >>> flag_name("batch_size")
     '--batch-size'
@@ -394,7 +431,7 @@ def flag_name(name: str) -> str:
 
 
 def flag(name: str, value: Any) -> str:
-    """Return a setting as it is given on the command line.
+    """Return the flag and the value with which a setting is given on the command line.
 
     >>> flag("logvar_range", (-6, 2)), flag("mean_bias", False), flag("hidden", ())
     ('--logvar-range=-6,2', '--no-mean-bias', '--hidden none')

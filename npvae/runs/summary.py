@@ -1,4 +1,4 @@
-"""A run in words, before it trains: the model, what decides its loss, the training."""
+"""A run described in words before it trains: the data, the model and the training."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import fields
@@ -13,24 +13,30 @@ from npvae.runs.settings import Settings, declared
 
 
 def data_words(dataset: Dataset, settings: Settings) -> Iterator[str]:
-    """Yield lines on the data: where they are from, their shape and number, and what is odd."""
+    """Yield sentences about the data: source, shape and number of examples, and any oddities."""
     shape = "x".join(map(str, dataset.shape))
-    parts = f"{len(dataset.train)} to train, {len(dataset.validation)} to validate"
-    name = dataset.source if settings.data not in NAMES else f"{dataset.name} ({dataset.source})"
-    yield f"data   {name}: {shape}, {parts}, {len(dataset.test)} to test"
+    size = f"{shape} {'pixels' if dataset.kind == 'pixels' else 'numbers'}"
+    if dataset.columns or len(dataset.shape) == 1:
+        size = f"{dataset.n_x} {'pixels' if dataset.kind == 'pixels' else 'columns'}"
+    yield dataset.source if settings.data not in NAMES else f"{dataset.name}, {dataset.source}"
+    yield (
+        f"{size}; {len(dataset.train):,} training, {len(dataset.validation):,} validation and "
+        f"{len(dataset.test):,} test examples"
+    )
     if dataset.remark:
-        yield f"       {dataset.remark}"
+        yield dataset.remark
     if settings.conditional and (unseen := unseen_labels(dataset)):
-        yield f"       no training example has the label {', '.join(unseen):.200}: not learned"
+        names = ", ".join(unseen)
+        yield f"No training example has the label {names:.200}, so it cannot be learned."
 
 
 def model_words(dataset: Dataset, settings: Settings, model: Model) -> str:
-    """Return the kind and the sizes of a model, then whatever decides its loss."""
-    return f"{', '.join(_model(dataset, settings, model))}: {model.params.size:,} parameters"
+    """Return the kind and sizes of a model, its parameters, and the settings of its loss."""
+    return ", ".join(_model(dataset, settings, model))
 
 
 def training_words(settings: Settings) -> str:
-    """Return the optimiser, its rate, the batches and the epochs."""
+    """Return the optimiser, the learning rate, the batch size and the number of epochs."""
     return ", ".join(_said(settings, ("training",)))
 
 
@@ -50,12 +56,16 @@ def _model(dataset: Dataset, settings: Settings, model: Model) -> Iterator[str]:
     if model.n_y:
         kind += f" with {counted(model.n_y, 'label')},"
     yield f"{kind[0].upper()}{kind[1:]} {'-'.join(filter(None, sizes))}"
+    yield f"{model.params.size:,} parameters"
     standardised = not isinstance(build_scaling(settings, dataset), Pixels)
     yield from _said(settings, ("data", "model", "loss"), but={"binarize"} if standardised else ())
 
 
 def _said(settings: Settings, groups: Collection[str], but: Collection[str] = ()) -> Iterator[str]:
-    """Yield the words of each setting that acts and is worth a word, in the declared order."""
+    """Yield the words of each setting in these groups that has an effect and is worth a mention.
+
+    A setting is worth a mention if it differs from its default, or is declared with `always`.
+    """
     for one in fields(settings):
         about, value = declared(one), getattr(settings, one.name)
         acts = settings.model in about.models and not (about.one_draw and settings.draws_several)

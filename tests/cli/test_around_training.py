@@ -134,10 +134,11 @@ def ends(line):
     return [found.end() for found in re.finditer(r"\S+", line.replace("log p(", "log_p("))]
 
 
+@pytest.mark.parametrize("epochs", [5, 999, 3280])
 @pytest.mark.parametrize("kind", [VAE, IWAE, Autoencoder])
-def test_each_number_stands_under_its_name(kind):
-    table = Table(kind.dense(4, 3, 2), 3280)
-    names = table.head.splitlines()[1]
+def test_each_number_stands_under_its_name(kind, epochs):
+    table = Table(kind.dense(4, 3, 2), epochs)
+    names = table.head.splitlines()[-1]
     assert ends(table.line(RECORD))[1:] == ends(names)[1:]
     assert max(map(len, [*table.head.splitlines(), table.line(RECORD)])) <= 80
 

@@ -93,9 +93,9 @@ def test_evaluate_repeats_the_figures_of_the_training(capsys, files, name):
     assert found == json.loads((RunFolder.open(name) / "metrics.json").read_text())["test"]
     assert run("evaluate", name) == 0
     said = capsys.readouterr().out
-    assert f"-ELBO {-found['elbo']:.2f} nats" in said
+    assert f"{found['elbo']:.2f}" in said
     for text in found["protocol"].values():
-        assert text in said
+        assert text in " ".join(said.split())
     assert in_folder(files) == before
 
 
@@ -142,7 +142,7 @@ def test_pictures_of_samples_and_reconstructions(tmp_path, name, n):
 def test_datasets_lists_what_there_is(capsys):
     assert run("datasets") == 0
     said = capsys.readouterr().out
-    for words in ("mnist", "fashion-mnist", "glyphs", "28x28", "not on disk", "folder of images"):
+    for words in ("mnist", "fashion-mnist", "glyphs", "28x28", "not on disk", ".npy, .npz, .csv"):
         assert words in said
 
 
@@ -157,7 +157,7 @@ def few_subjects(monkeypatch):
 def test_gradcheck_prints_a_table_and_finds_nothing_wrong(capsys, few_subjects):
     assert run("gradcheck") == 0
     said = capsys.readouterr().out
-    for words in (*few_subjects, "worst error", "agree"):
+    for words in (*few_subjects, "worst", "agree"):
         assert words in said
     assert "WRONG" not in said
 
@@ -177,16 +177,21 @@ def test_gradcheck_finds_what_is_wrong(capsys, monkeypatch, few_subjects):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_verb_has_help_with_examples_that_parse(capsys, name):
     assert run(name, "--help") == 0
-    examples = capsys.readouterr().out.partition("example:")[2].splitlines()
+    said = capsys.readouterr().out
+    assert said.index("Example:") < said.index("--help ")
+    lines = [line.strip() for line in said.partition("Example:")[2].splitlines()]
+    examples = [line for line in lines if line.startswith("npvae ")]
     assert examples[0].split()[:2] == ["npvae", name]
     for example in examples:
         build_parser().parse_args(example.split()[1:])
 
 
 def test_help_and_version(capsys):
-    assert run("--help") == 0
-    said = capsys.readouterr().out
-    assert all(name in said for name in NAMES)
+    for line in ([], ["--help"]):
+        assert run(*line) == 0
+        said = capsys.readouterr().out
+        assert all(f"\n  {name} " in said for name in NAMES)
+        assert max(map(len, said.splitlines())) <= 80
     assert run("--version") == 0
     assert capsys.readouterr().out.startswith("npvae ")
 
@@ -194,19 +199,18 @@ def test_help_and_version(capsys):
 # ---- bad input -----------------------------------------------------------------------------------
 
 BAD = {
-    "": "required",
     "fly": "'fly'",
     "evaluate": "required",
     "evaluate nothing": "nothing",
     "evaluate pets": "pets",
     "evaluate own.npy": "config.json",
     "sample nothing": "nothing",
-    "sample run -n 0": "at least 1",
-    "sample run --seed x": "at least 0",
+    "sample run -n 0": "-n is 0; expected",
+    "sample run --seed x": "--seed is x; expected",
     "sample run --out digits.jpg": ".npy",
     "sample run --out notes.txt": ".npy",
     "reconstruct nothing": "nothing",
-    "gradcheck --seed=-2": "at least 0",
+    "gradcheck --seed=-2": "--seed is -2; expected",
     "datasets mnist": "mnist",
     "train --hiden 8": "--hiden",
     "plot run kl --columns 3": "--columns",

@@ -64,28 +64,24 @@ def test_every_figure_is_printed_with_its_protocol(copy, capsys, name):
     assert run("evaluate", folder, *SAMPLES) == 0
     said, found = capsys.readouterr(), metrics_of(folder)["test"]
     assert said.err == ""
-    *lines, kept = said.out.splitlines()
-    n = len(found["protocol"])  # a Gaussian has its sigma among them
-    elbo, *told, latents, likelihood = lines[: n + 3]
-    assert elbo.startswith(
-        f"test   -ELBO {-found['elbo']:.2f} nats an example = reconstruction "
-        f"{found['reconstruction']:.2f} (distortion) + KL {found['kl']:.2f} (rate), "
-        f"{found['active_units']} of 2 latents active"
-    )
-    assert told == [f"       {name}: {text}" for name, text in found["protocol"].items()]
+    words = " ".join(said.out.split())
+    for figure in (
+        *(found[key] for key in ("elbo", "reconstruction", "kl")),
+        *found["kl_per_latent"],
+    ):
+        assert f" {figure:.2f} " in words
+    assert f"{found['active_units']} of 2 latents" in words
     assert set(found["protocol"]) - {"sigma"} == set(PROTOCOL)
     assert ("sigma" in found["protocol"]) == (name == "table")
     larger, smaller = sorted(found["kl_per_latent"], reverse=True)
-    end = f"KL of each latent, from the largest: {larger:.2f} {smaller:.2f}"
-    assert latents == f"       {end}"
-    found = found["log_likelihood"]["20"]
+    assert f"{larger:.2f} {smaller:.2f}" in words
+    estimate = found["log_likelihood"]["20"]
     given = "x | y" if name == "animals" else "x"
-    assert likelihood == (
-        f"test   -log p({given}) {-found['log_px']:.2f} nats an example +- "
-        f"{found['standard_error']:.2f} (standard error over examples)"
-    )
-    assert lines[n + 3 :] == [f"       {name}: {text}" for name, text in found["protocol"].items()]
-    assert kept == f"also in {folder / 'metrics.json'}, as test"
+    assert f"log p({given}) {estimate['log_px']:.2f} +- {estimate['standard_error']:.2f} " in words
+    for protocol in (found["protocol"], estimate["protocol"]):
+        for subject, text in protocol.items():
+            assert f"{subject} {text}" in words
+    assert f"{folder / 'metrics.json'} as test." in words
 
 
 def test_the_figures_are_those_of_the_library(copy, capsys):
@@ -106,7 +102,7 @@ def test_the_figures_are_those_of_the_library(copy, capsys):
         estimate.standard_error,
     )
     assert found["k"] == 30
-    words = "draws: 1 draw of z for each example, seed 4"
+    words = "1 draw of z for each example, seed 4"
     assert words in capsys.readouterr().out
     told = likelihood_protocol(
         saved.model, saved.scaling, estimate, 4, "beginning of the validation"
@@ -121,8 +117,8 @@ def test_the_bound_of_several_draws_stands_beside_the_elbo(capsys):
     assert found["bound"] > found["elbo"]
     assert run("evaluate", "iwae") == 0
     said = capsys.readouterr().out
-    assert f"latents active; -L_5 {-found['bound']:.2f}" in said
-    assert "; L_5 = E[log 1/5 sum(w)], w = p(x | z) p(z) / q(z | x)" in said
+    assert f"L_5 {found['bound']:.2f} " in " ".join(said.split())
+    assert "L_5 = E[log 1/5 sum(w)], w = p(x | z) p(z) / q(z | x)" in " ".join(said.split())
 
 
 @pytest.mark.parametrize("name", ["vae", "several"])
@@ -130,12 +126,14 @@ def test_what_maximises_the_elbo_has_no_other_bound(capsys, name):
     assert run("evaluate", name, "--json") == 0
     assert "bound" not in json.loads(capsys.readouterr().out)
     assert run("evaluate", name) == 0
-    assert capsys.readouterr().out.count("-ELBO") == 1
+    assert "L_" not in capsys.readouterr().out
 
 
 def test_of_grey_pixels_both_figures_are_no_likelihood(copy, capsys):
-    assert run("evaluate", copy("grey"), *SAMPLES) == 0
-    assert capsys.readouterr().out.count("the Bernoulli loss is no likelihood") == 2
+    folder = copy("grey")
+    assert run("evaluate", folder, *SAMPLES) == 0
+    protocol = metrics_of(folder)["test"]["protocol"]["data"]
+    assert " ".join(capsys.readouterr().out.split()).count(protocol) == 2
 
 
 def test_an_autoencoder_has_a_reconstruction_and_no_elbo(capsys):
@@ -145,8 +143,9 @@ def test_an_autoencoder_has_a_reconstruction_and_no_elbo(capsys):
         assert set(found) == {"reconstruction", "active_units", "protocol"}
         assert run("evaluate", name) == 0
         said = capsys.readouterr().out
-        assert said.startswith(f"test   -log p(x | z) {found['reconstruction']:.2f} nats")
-        assert f"at z = {code}: no ELBO, since an autoencoder has no prior" in said
+        assert f" {found['reconstruction']:.2f} " in said
+        assert "ELBO  " not in said
+        assert code in said
 
 
 def test_one_example_has_no_standard_error(copy, capsys):
@@ -163,10 +162,9 @@ def test_one_example_has_no_standard_error(copy, capsys):
 def test_the_part_that_was_asked_for(copy, capsys, part, n):
     folder = copy()
     assert run("evaluate", folder, *SAMPLES, "--part", part) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line for line in lines if line.startswith(part)] == [lines[0], lines[6]]
-    indent = " " * (len(part) + 3)
-    assert lines.count(f"{indent}split: the {part} part, {n} examples") == 2
+    said = capsys.readouterr().out
+    assert said.lower().startswith(part)
+    assert said.count(f"the {part} part, {n} examples") == 2
     assert set(metrics_of(folder)) & {"train", "validation", "test"} == {part, "test"}
 
 
@@ -177,10 +175,10 @@ def test_only_the_first_examples(copy, capsys):
     assert run("evaluate", folder, *SAMPLES, "--examples", 4) == 0
     assert metrics_of(folder)["test"] == before
     assert metrics_of(folder)["test_4"]["elbo"] != before["elbo"]
-    words = "split: the beginning of the test part, 4 examples"
+    words = "the beginning of the test part, 4 examples"
     assert capsys.readouterr().out.count(words) == 2
     assert run("evaluate", folder, "--examples", 10) == 0
-    assert "split: the test part, 10 examples" in capsys.readouterr().out
+    assert "the test part, 10 examples" in capsys.readouterr().out
 
 
 def test_the_seed_changes_the_figures_and_the_memory_does_not(copy):
@@ -300,7 +298,7 @@ def test_the_metrics_are_written_whole_or_not_at_all(copy, capsys, monkeypatch):
     monkeypatch.setattr(json, "dump", full)
     assert run("evaluate", folder, *SAMPLES) == 2
     said = capsys.readouterr()
-    assert "-log p(x)" in said.out  # what took long is not lost
+    assert "log p(x) " in said.out  # what took long is not lost
     assert said.err.startswith(f"npvae: {folder / 'metrics.json'} could not be written: No space")
     assert files_of(folder) == before
     assert run_files.parts(folder) == []
@@ -360,8 +358,9 @@ def test_a_run_that_is_not_at_its_end_is_evaluated_as_it_is(copy, capsys):
     assert run("evaluate", folder, *SAMPLES) == 0
     said = capsys.readouterr()
     again = resume_command(folder)
-    assert said.err == f"npvae: only 1 of its 3 epochs are done; {again}\n"
-    assert "-log p(x)" in said.out
+    assert "1 of its 3 epochs" in said.err
+    assert said.err.endswith(f"{again}\n")
+    assert "log p(x) " in said.out
 
 
 # ---- the bar -------------------------------------------------------------------------------------
@@ -431,20 +430,20 @@ def test_figures_that_are_not_finite_are_an_error_and_not_kept(copy, capsys, mon
 
 BAD = {
     "nothing --samples 20": "nothing is not a run",
-    "vae --samples 0": "'0' given, expected a whole number, at least 1",
-    "vae --samples=-3": "'-3' given, expected a whole number, at least 1",
-    "vae --samples 2.5": "'2.5' given, expected a whole number, at least 1",
-    "vae --samples many": "'many' given, expected a whole number, at least 1",
+    "vae --samples 0": "is 0; expected",
+    "vae --samples=-3": "is -3; expected",
+    "vae --samples 2.5": "is 2.5; expected",
+    "vae --samples many": "is many; expected",
     "vae --part all": "invalid choice: 'all'",
-    "vae --examples 0": "'0' given, expected a whole number, at least 1",
-    "vae --examples 11": "--examples 11: the test part has 10",
-    "vae --examples 81 --part train": "--examples 81: the train part has 80",
-    "vae --seed=-1": "'-1' given, expected a whole number, at least 0",
-    "vae --memory-mb 0": "'0' given, expected a number, above 0",
+    "vae --examples 0": "is 0; expected",
+    "vae --examples 11": "--examples is 11, but the test part has 10",
+    "vae --examples 81 --part train": "--examples is 81, but the train part has 80",
+    "vae --seed=-1": "is -1; expected",
+    "vae --memory-mb 0": "is 0; expected",
     "vae --samples 1000000000000000000": "--samples",
     "vae --memory-mb 1e308": "--memory-mb",
-    "vae --memory-mb inf": "'inf' given, expected a number",
-    "vae --samples 20 --data table.npy": "table.npy, split by seed 0 has changed since",
+    "vae --memory-mb inf": "is inf; expected",
+    "vae --samples 20 --data table.npy": "table.npy is not the data that this run",
     "autoencoder --samples 20": "it has no p(x) to estimate; train a VAE for that",
     "denoising --samples 20": "it has no p(x) to estimate; train a VAE for that",
 }
@@ -467,12 +466,12 @@ def test_damaged_metrics_are_refused_before_anything_is_measured(
     monkeypatch.setattr(measuring, "log_likelihood", None)
     line = refused(capsys, "evaluate", folder, *SAMPLES)
     assert "metrics.json cannot be read as a run's metrics" in line
-    assert "delete it, and evaluate again" in line
+    assert "npvae evaluate" in line
     assert (folder / "metrics.json").read_bytes() == content
 
 
 def test_a_run_without_a_validation_part(capsys):
     asked = ["evaluate", "all-to-train", "--part", "validation"]
     assert "no examples" in refused(capsys, *asked)
-    words = "--examples 1: the validation part has 0"
+    words = "--examples is 1, but the validation part has 0"
     assert words in refused(capsys, *asked, "--examples", 1)

@@ -94,9 +94,10 @@ def test_a_training_that_still_rises_says_how_to_train_longer(tmp_path, capsys):
     out = tmp_path / "run"
     given = ("--data", "own.npy", *SMALL, "--lr", "0.03", "--no-report", "--out", out)
     assert run("train", *given) == 0
-    [line] = [line for line in capsys.readouterr().out.splitlines() if "to train longer, " in line]
-    assert line.endswith(f"npvae train --resume {out} --epochs 4")
-    assert run(*line.split("npvae ")[1].split(), "--no-report") == 0
+    [line] = [line for line in capsys.readouterr().out.splitlines() if "--resume" in line]
+    command = f"npvae train --resume {out} --epochs 4"
+    assert line.strip().startswith(f"{command}  ")
+    assert run(*command.split()[1:], "--no-report") == 0
 
 
 def test_a_figure_of_the_test_that_is_not_finite_is_an_error(tmp_path, capsys, monkeypatch):
@@ -110,7 +111,7 @@ def test_a_figure_of_the_test_that_is_not_finite_is_an_error(tmp_path, capsys, m
 
 def test_a_cosine_is_not_made_longer(tmp_path):
     settings = Settings(data="own.npy", lr_schedule="cosine")
-    assert train._longer(settings, 4, tmp_path) == "begin another run with --epochs 4"
+    assert train._longer(settings, 4, tmp_path) == "start a new run with --epochs 4"
 
 
 def test_ctrl_c_during_the_imports_leaves_no_traceback(tmp_path):

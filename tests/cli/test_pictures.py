@@ -68,9 +68,11 @@ def test_every_picture_of_a_run(tmp_path, capsys, monkeypatch):
     folder = shutil.copytree("vae", tmp_path / "vae")
     before = contents(folder)
     assert run("plot", folder) == 0
-    said = capsys.readouterr().out.splitlines()
-    expected = [f"{name + '.png':20} {caption}" for name, (_, caption) in PICTURES.items()]
-    assert said == [*expected, f"in {folder}"]
+    said = capsys.readouterr().out
+    words = " ".join(said.split())
+    assert all(f"{name}.png {caption}" in words for name, (_, caption) in PICTURES.items())
+    assert max(map(len, said.splitlines()[:-1])) <= 80
+    assert words.endswith(f"Saved in {folder}")
     pictures = {f"{name}.png" for name in PICTURES}
     for name in pictures:
         with Image.open(folder / name) as image:
@@ -83,11 +85,11 @@ def test_every_picture_of_a_run(tmp_path, capsys, monkeypatch):
 
 def test_of_the_missing_it_is_said_why(drawn, tmp_path, capsys):
     assert run("plot", "autoencoder", "--out", tmp_path) == 0
-    said = capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
     reasons = "prior to sample from", "prior, and so no KL", "prior, and so no rate"
     without = dict(zip(("samples", "kl", "rate-distortion"), reasons, strict=True))
     for name, reason in without.items():
-        assert f"not drawn            {name}: an autoencoder has no {reason}" in said
+        assert f"not drawn {name}: an autoencoder has no {reason}" in said
     made = {path.stem for path in tmp_path.iterdir()}
     assert made == PICTURES.keys() - without.keys() == drawn_names(drawn)
 
@@ -102,7 +104,7 @@ def test_before_an_epoch_has_ended_there_is_no_history(drawn, tmp_path, capsys):
     folder = shutil.copytree("vae", tmp_path / "vae")
     (folder / "history.csv").unlink()
     assert run("plot", folder) == 0
-    said = capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
     assert said.count("no epoch of this run has ended yet") == 2
     assert drawn_names(drawn) == PICTURES.keys() - {"history", "rate-distortion"}
 
@@ -113,7 +115,7 @@ def test_those_that_are_named_in_the_format_and_the_folder_that_are_named(tmp_pa
     assert sorted(path.name for path in out.iterdir()) == ["kl.pdf", "scatter.pdf"]
     assert all(path.read_bytes().startswith(b"%PDF") for path in out.iterdir())
     assert contents(Path("vae")) == before
-    assert capsys.readouterr().out.splitlines()[-1] == f"in {out}"
+    assert capsys.readouterr().out.splitlines()[-1] == f"Saved in {out}"
 
 
 def test_names_may_stand_before_flags_and_after_them(drawn, tmp_path):
@@ -126,11 +128,11 @@ def test_names_may_stand_before_flags_and_after_them(drawn, tmp_path):
 @pytest.mark.parametrize("flags", [[], ["--format", "pdf"]], ids=["first", "after flags"])
 @pytest.mark.parametrize(
     ("name", "meant"),
-    [("portrait", ""), ("scater", " (did you mean scatter?)"), ("KL", "")],
+    [("portrait", ""), ("scater", "; did you mean scatter?"), ("KL", "")],
 )
 def test_a_picture_nobody_knows_is_refused_with_those_that_there_are(capsys, flags, name, meant):
     line = refused(capsys, "plot", "vae", *flags, name)
-    assert f"{name!r} given, expected one of {', '.join(PICTURES)}{meant}" in line
+    assert f"{name!r}; choose from {', '.join(PICTURES)}{meant}" in line
     assert ("did you mean" in line) == bool(meant)
 
 
@@ -151,7 +153,7 @@ def test_a_picture_that_is_refused_leaves_the_others_whole(tmp_path):
 def test_pictures_go_into_a_folder(capsys, drawn):
     for out in ("pixels.npy", "new.png", "new.PDF"):
         line = refused(capsys, "plot", "vae", "--out", out)
-        assert line == f"npvae: --out {out}: give a folder, which gets a file for each picture"
+        assert line.startswith(f"npvae: --out is {out}; choose a folder")
     assert not Path("new.png").exists()
     line = refused(capsys, "plot", "vae", "kl", "--out", "pixels.npy/deeper")
     assert "kl.png could not be written" in line
@@ -192,7 +194,7 @@ def test_pictures_that_need_no_data_are_drawn_when_these_are_gone(
 
 def test_plot_finds_data_that_were_moved(drawn, tmp_path, capsys):
     folder, now = without_data(tmp_path)
-    assert "say with --data where they are now" in refused(capsys, "plot", folder, "kl")
+    assert "--data" in refused(capsys, "plot", folder, "kl")
     assert run("plot", folder, "kl", "--data", now) == 0
     assert (folder / "kl.png").exists()
 
@@ -313,7 +315,8 @@ def test_the_ending_says_which_kind_of_file(drawn, tmp_path, verb, ending):
 def test_where_nothing_can_be_written(drawn, capsys, verb):
     for out in ("a.gif", "a", ".png"):
         line = refused(capsys, verb, "vae", "--out", out)
-        assert line == f"npvae: --out {out}: give a name that ends in .png, .svg, .pdf"
+        assert line.startswith(f"npvae: --out is {out}; ")
+        assert line.endswith(".png, .svg, .pdf")
     line = refused(capsys, verb, "vae", "--out", "pixels.npy/a.png")
     assert "a.png could not be written" in line
 
@@ -323,7 +326,7 @@ def test_what_is_no_run_and_data_that_are_gone(drawn, tmp_path, capsys, verb):
     assert "nowhere is not a run" in refused(capsys, verb, "nowhere")
     folder, now = without_data(tmp_path)
     line = refused(capsys, verb, folder)
-    assert "the data of this run, gone.npz, are not there" in line
+    assert "gone.npz" in line
     assert run(verb, folder, "--data", now) == 0
 
 

@@ -96,7 +96,7 @@ def test_in_a_picture_each_label_has_its_columns(drawn, tmp_path):
 
 def test_a_number_is_no_name(capsys):
     line = refused(capsys, "sample", "animals", "--label", "1")
-    assert "--label 1: animals knows the labels cat, dog, emu" in line
+    assert "--label is 1, but the labels of animals are cat, dog, emu" in line
 
 
 def test_drawn_pixels_are_called_so(drawn, tmp_path):
@@ -128,7 +128,8 @@ def test_names_in_a_table_are_no_formulas(tmp_path):
 
 def test_a_picture_of_too_many(capsys, tmp_path):
     line = refused(capsys, "sample", "vae", "-n", 2501, "--out", tmp_path / "a.png")
-    assert "-n 2501: a picture of so many shows nothing, 2500 at most; write the numbers" in line
+    assert "-n 2501 " in line
+    assert "at most 2500" in line
 
 
 def test_a_run_that_lost_the_names_knows_the_numbers(tmp_path, capsys):
@@ -139,19 +140,20 @@ def test_a_run_that_lost_the_names_knows_the_numbers(tmp_path, capsys):
     x = numbers(tmp_path, folder, "--label", "1", "-n", 5)
     np.testing.assert_array_equal(x, expected("animals", 5, [1] * 5))
     capsys.readouterr()
-    assert "knows the labels 0 to 2" in refused(capsys, "sample", folder, "--label", "dog")
+    assert " are 0 to 2" in refused(capsys, "sample", folder, "--label", "dog")
 
 
 @pytest.mark.parametrize("label", ["cow", "3", "-1", "", "Dog", "²", "1.0"])
 def test_a_label_that_nobody_knows(capsys, label):
     line = refused(capsys, "sample", "animals", f"--label={label}")
-    assert line == f"npvae: --label {label}: animals knows the labels {', '.join(NAMES)}"
+    assert line.startswith("npvae: --label is ")
+    assert f"labels of animals are {', '.join(NAMES)}" in line
 
 
 @pytest.mark.parametrize("label", ["1", "3", "11"])
 def test_a_number_that_is_no_name_among_numbers(capsys, label):
     line = refused(capsys, "sample", "numbers", "--label", label)
-    assert line == f"npvae: --label {label}: numbers knows the labels 0, 2, 10"
+    assert line.startswith(f"npvae: --label is {label}, but the labels of numbers are 0, 2, 10")
 
 
 def test_many_labels_are_not_all_listed(tmp_path, capsys):
@@ -166,13 +168,13 @@ def test_many_labels_are_not_all_listed(tmp_path, capsys):
 
 def test_a_label_for_a_model_that_is_told_none(capsys):
     line = refused(capsys, "sample", "vae", "--label", "1")
-    assert line.startswith("npvae: --label 1: the model in vae is not told labels; train one with")
+    assert line.startswith("npvae: --label 1 needs a conditional model, but the model in vae ")
 
 
 @pytest.mark.parametrize("name", ["autoencoder", "denoising"])
 def test_an_autoencoder_has_nothing_to_sample_from(capsys, name):
     line = refused(capsys, "sample", name)
-    assert line == f"npvae: {name} holds an autoencoder, which has no prior to sample from"
+    assert line.startswith(f"npvae: {name} contains an autoencoder, which has no prior")
 
 
 # ---- reconstructions -----------------------------------------------------------------------------

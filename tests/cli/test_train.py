@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("offline")
 
 
 def said_of_the_test(output):
-    return [line for line in output.splitlines() if line.startswith("test ")]
+    return output.partition("Test part")[2].partition("\n\n")[0]
 
 
 def fail(*_):
@@ -41,12 +41,12 @@ def test_training_says_what_it_does_and_where_everything_is(tmp_path, capsys):
     assert run("train", "--data", "own.npy", *SMALL, "--out", out) == 0
     said = capsys.readouterr()
     assert "own.npy" in said.out
-    assert "5x7, 48 to train, 6 to validate, 6 to test" in said.out
-    assert "VAE 35-8-2-8-35, relu, Bernoulli likelihood, binarize dynamic" in said.out
+    assert "5x7 pixels; 48 training, 6 validation and 6 test examples" in said.out
+    assert "VAE 35-8-2-8-35, " in said.out
     n = 35 * 8 + 8 + 8 * 4 + 4 + 2 * 8 + 8 + 8 * 35 + 35
     assert f"{n:,} parameters" in said.out
     assert [line.split()[0] for line in said.out.splitlines() if "/2 " in line] == ["1/2", "2/2"]
-    assert f"everything is in {out}: " in said.out
+    assert f"Saved in {out}:" in said.out
     assert said.err == ""
 
 
@@ -112,7 +112,7 @@ def test_a_drawing_that_fails_loses_no_number(tmp_path, capsys, monkeypatch):
             run("train", *options, failed)
     said = capsys.readouterr().out
     assert said_of_the_test(said) == numbers
-    assert "everything is in" not in said
+    assert "Saved in" not in said
     left = {"history.png", "reconstructions.png", "report.html", "samples.png"}
     assert visible(straight).keys() - visible(failed).keys() == left
     assert differing_bytes(straight, failed).keys() == left
@@ -150,7 +150,7 @@ def test_a_table_gets_the_gaussian_likelihood_and_is_told_so(tmp_path, capsys):
 
 def test_a_folder_of_images(tmp_path, capsys):
     assert run("train", "--data", "pets", *SMALL, "--out", tmp_path / "run") == 0
-    assert "5x7, 14 to train, 1 to validate, 1 to test" in capsys.readouterr().out
+    assert "5x7 pixels; 14 training, 1 validation and 1 test examples" in capsys.readouterr().out
 
 
 def test_without_a_validation_part(tmp_path):
@@ -164,8 +164,8 @@ def test_without_a_validation_part(tmp_path):
 def test_every_binarisation_is_named_beside_the_figures(tmp_path, capsys, binarize):
     options = [*SMALL, "--binarize", binarize, "--out", tmp_path / "run"]
     assert run("train", "--data", "own.npy", *options) == 0
-    words = {"dynamic": "drawn with probability", "threshold": "on where v >= 128"}
-    assert words.get(binarize, "no likelihood") in capsys.readouterr().out
+    words = {"dynamic": "drawn with probability", "threshold": ">= 128", "none": "likelihood"}
+    assert words[binarize] in capsys.readouterr().out.partition("\n  data ")[2]
 
 
 def test_with_no_dataset_named_it_says_which_and_why(tmp_path, capsys, monkeypatch):
@@ -174,11 +174,11 @@ def test_with_no_dataset_named_it_says_which_and_why(tmp_path, capsys, monkeypat
 
     def default(**options):
         asked.append(options)
-        return glyphs, "glyphs, since MNIST could not be had"
+        return glyphs, "glyphs, since MNIST is missing"
 
     monkeypatch.setattr("npvae.runs.run.default_dataset", default)
     assert run("train", *SMALL, "--seed", 3, "--out", tmp_path / "run") == 0
-    assert capsys.readouterr().out.splitlines()[0] == "glyphs, since MNIST could not be had"
+    assert capsys.readouterr().out.splitlines()[0].endswith("glyphs, since MNIST is missing")
     assert asked == [{"seed": 3}]
     assert RunFolder.open(tmp_path / "run").settings().data == "glyphs"
     assert "split.npz" not in RunFolder.open(tmp_path / "run").names()

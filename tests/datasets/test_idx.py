@@ -28,12 +28,12 @@ def test_an_empty_array_is_an_array():
 @pytest.mark.parametrize(
     ("file", "complaint"),
     [
-        (b"", "no IDX file"),
-        (FILE[:3], "no IDX file"),
-        (b"\1" + FILE[1:], "no IDX file"),
-        (b"\0\1" + FILE[2:], "no IDX file"),
-        (b"\0\0\7" + FILE[3:], "no IDX file"),
-        (b"<html>403 Forbidden</html>", "no IDX file"),
+        (b"", "IDX file"),
+        (FILE[:3], "IDX file"),
+        (b"\1" + FILE[1:], "IDX file"),
+        (b"\0\1" + FILE[2:], "IDX file"),
+        (b"\0\0\7" + FILE[3:], "IDX file"),
+        (b"<html>403 Forbidden</html>", "IDX file"),
         (b"\0\0\x08\1" + FILE[4:], "1 axes; expected 3"),
         (FILE[:9], "within its header"),
         (FILE[:-1], "1 bytes shorter"),

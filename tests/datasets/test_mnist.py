@@ -146,7 +146,7 @@ def test_a_cache_that_cannot_be_written_costs_a_remark(
     cache.parent.mkdir(parents=True)
     cache.write_text("a file where the folder should be")
     data = load_idx_set(make_set())
-    assert "could not be kept" in data.remark
+    assert "download could not be saved" in data.remark
     assert len(data.train) == 22
 
 

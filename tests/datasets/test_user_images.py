@@ -85,7 +85,7 @@ def test_sub_folders_are_labels(tmp_path):
 def test_another_size_names_both(tmp_path):
     save(GREY, tmp_path / "a.png")
     save(GREY.T.copy(), tmp_path / "b.png")
-    with pytest.raises(DataError, match=r"a\.png is 5 x 4 pixels, and .*b\.png 4 x 5"):
+    with pytest.raises(DataError, match=r"a\.png is 5 x 4 pixels, .+b\.png is 4 x 5"):
         read_image_folder(tmp_path)
 
 
@@ -98,7 +98,7 @@ def test_loose_images_beside_labelled_ones(tmp_path):
 
 def test_no_image(tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(DataError, match=r"no images; expected \.bmp"):
+    with pytest.raises(DataError, match=r"no images.+\.bmp"):
         read_image_folder(tmp_path)
 
 
@@ -168,7 +168,7 @@ def test_large_images_and_many_images_are_refused_by_their_headers(tmp_path, mon
         save(GREY, tmp_path / f"{i:02d}.png")
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("an image was unpacked"))
     monkeypatch.setattr(module, "LIMIT", 64 * 19)
-    with pytest.raises(DataError, match=r"00\.png is 5 x 4 pixels, too large"):
+    with pytest.raises(DataError, match=r"00\.png is 5 x 4 pixels"):
         read_image_folder(tmp_path)
     monkeypatch.setattr(module, "LIMIT", 64 * 20)
     with pytest.raises(DataError, match=r"65 images of shape \(4, 5\), .+ one \.npy file of uint8"):

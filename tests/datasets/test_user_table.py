@@ -170,7 +170,7 @@ def test_an_index_that_does_not_count(read):
     counted = read("row,a\n" + "".join(f"{i},5\n" for i in range(10)))
     assert counted.columns == ("row", "a")
     assert "'row'" in counted.remarks[-1]
-    with pytest.raises(DataError, match="no column but an index"):
+    with pytest.raises(DataError, match="index column"):
         read("id\n0\n1\n")
     assert "index" in read("".join(f"{i},5\n" for i in range(10))).remarks[-1]
 
@@ -208,7 +208,7 @@ def test_pixels_of_a_rectangle(read, names, shape):
 
 
 def test_names_of_pixels_without_pixels_are_remarked_on(read):
-    assert "named as pixels" in read("pixel0,pixel1\n0.5,3\n").remarks[0]
+    assert "like pixels" in read("pixel0,pixel1\n0.5,3\n").remarks[0]
     assert "'extra'" in read("pixel0,pixel1,extra\n5,3,2\n").remarks[0]
 
 
@@ -228,13 +228,13 @@ def test_a_missing_value_is_named_by_line_and_column(read, missing, header):
     [
         ("", "is empty"),
         ("\n\n", "is empty"),
-        ("a,b\n1,2,3\n", "line 2: 3 cells, where the first line has 2"),
-        ("a,b\n1,2\n1\n", "line 3: 1 cells"),
+        ("a,b\n1,2,3\n", "line 2 has 3 cells, .+ 2"),
+        ("a,b\n1,2\n1\n", "line 3 has 1 cells"),
         ("a,b\n1,x\n", "line 2, column 'b': 'x' is not a number"),
         ("a,b\n1,1_000\n", "'1_000' is not a number"),
         ("a,b\n1,inf\n", "'inf' is not finite"),
         ("a,b\n1,-1e999\n", "not finite"),
-        ("label\n1\n", "no column but the labels"),
+        ("label\n1\n", "label column"),
         ("a,label\n1,\n", "line 2, column 'label': the value is missing"),
         ("a,label,y\n1,2,3\n", "several columns"),
         (b"a,b\n1,\xff\n", "UTF-8"),
@@ -256,7 +256,7 @@ def test_finite_numbers_whose_sum_is_not_are_fine(read):
 
 @pytest.mark.parametrize(
     ("column", "complaint"),
-    [("c", "no column 'c': its columns are a, b"), (2, "2 columns"), (-3, "2 columns")],
+    [("c", "no column 'c'.+a, b"), (2, "2 columns"), (-3, "2 columns")],
 )
 def test_no_such_label_column(read, column, complaint):
     with pytest.raises(InputError, match=complaint):

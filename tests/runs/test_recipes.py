@@ -130,9 +130,7 @@ def test_the_others():
 
 
 def test_one_that_does_not_exist():
-    with pytest.raises(
-        InputError, match="no recipe 'soup'; choose from default, pytorch-example, "
-    ):
+    with pytest.raises(InputError, match=r"'soup'.+ default, pytorch-example, "):
         find_recipe("soup")
 
 
@@ -142,16 +140,16 @@ def test_one_that_does_not_exist():
 def test_they_are_listed_with_source_figure_and_flags(capsys):
     assert main(["recipes"]) == 0
     said = capsys.readouterr().out
-    assert max(map(len, said.splitlines())) <= 100
+    assert max(map(len, said.splitlines())) <= 80
     *listed, advice = said.strip().split("\n\n")
     assert "--recipe NAME" in advice
     assert "npvae evaluate RUN --samples 5000" in advice
     for (name, recipe), text in zip(RECIPES.items(), listed, strict=True):
         words = " ".join(text.split())
-        assert words.startswith(f"{name}: {recipe.what} flags: ")
-        assert f"source: {recipe.source} published: {recipe.published}" in words
-        assert words.endswith(f"differs: {recipe.remark}" if recipe.remark else recipe.published)
-        flags = words.partition(" flags: ")[2].partition(" source: ")[0]
+        assert words.startswith(f"{name}: {recipe.what} Flags ")
+        assert f"Source {recipe.source} Published {recipe.published}" in words
+        assert words.endswith(f"Differences {recipe.remark}" if recipe.remark else recipe.published)
+        flags = words.partition(" Flags ")[2].partition(" Source ")[0]
         flags = flags if recipe.settings else flags.removeprefix("none")
         given = vars(build_parser().parse_args(["train", *flags.split()]))
         assert {key: given[key] for key in given if key in NAMES} == dict(recipe.settings)
@@ -169,7 +167,7 @@ def test_a_run_with_a_recipe_keeps_its_name_and_what_overrides_it(own, capsys):
     given = "--latent 3 --k 2 --epochs 1 --validation 4 --no-mean-bias"
     recipe = ["--recipe", "iwae-paper-iwae-5"]
     assert main(["train", "--data", "own.npz", *recipe, *given.split(), "--out", "run"]) == 0
-    assert "recipe iwae-paper-iwae-5" in capsys.readouterr().out
+    assert "iwae-paper-iwae-5" in capsys.readouterr().out
     stored = json.loads(Path("run/config.json").read_text())["settings"]
     expected = {"latent": 3, "k": 2, "epochs": 1, "validation": 4, "mean_bias": False}
     assert {name: stored[name] for name in expected} == expected
@@ -187,14 +185,16 @@ def test_what_does_not_fit_a_recipe_is_refused_with_what_the_recipe_sets(own, ca
     given = ["--recipe", "iwae-paper-iwae-5", "--model", "autoencoder", "--validation", "4"]
     assert main(["train", "--data", "own.npz", *given]) == 2
     said = capsys.readouterr().err
-    assert "--objective iwae is for --model vae" in said
-    assert "(the recipe iwae-paper-iwae-5 sets --latent 50 --hidden 200,200" in said
+    assert "--objective iwae has no effect with --model autoencoder" in said
+    assert "(--recipe iwae-paper-iwae-5 sets --latent 50 --hidden 200,200" in said
     assert main(["train", "--data", "own.npz", "--recipe", "gated"]) == 2
-    assert "(the recipe gated sets " in capsys.readouterr().err
+    assert "(--recipe gated sets " in capsys.readouterr().err
 
 
 def test_only_the_vae_of_one_draw_has_its_kl_in_closed_form():
-    closed = [name for name, recipe in RECIPES.items() if "closed form, not drawn" in recipe.remark]
+    closed = [
+        name for name, recipe in RECIPES.items() if "KL is computed in closed form" in recipe.remark
+    ]
     assert closed == ["iwae-paper-vae-1"]
 
 

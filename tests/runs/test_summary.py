@@ -22,17 +22,20 @@ DATA = dataset([0, 1, 2, 0, 1, 2, 0, 1])
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({}, "VAE 4-5-2-5-4, relu, Bernoulli likelihood, binarize dynamic, beta 1: 88 parameters"),
-        ({"conditional": True}, "Conditional VAE with 3 labels, 4-5-2-5-4, relu"),
-        ({"mean_bias": True, "init": "he"}, "relu, he init, mean bias, Bernoulli"),
+        ({}, "VAE 4-5-2-5-4, 88 parameters, relu"),
+        ({"conditional": True}, "Conditional VAE with 3 labels, 4-5-2-5-4, "),
+        (
+            {"mean_bias": True, "init": "he"},
+            "relu activation, he initialisation, mean output bias, Bernoulli",
+        ),
         ({"logvar_range": (-6, 2)}, "logvar from -6 to 2"),
         ({"warm_up": 1, "beta": 2, "free_bits": 0.5}, "beta 2, warm-up of 1 epoch, free bits 0.5"),
-        ({"objective": "dreg"}, "binarize dynamic, IWAE's bound, by DReG:"),
-        ({"k": 5}, "VAE 4-5-2-5-4, relu, Bernoulli likelihood, binarize dynamic, 5 draws of z:"),
+        ({"objective": "dreg"}, "dynamic binarisation, IWAE bound with DReG gradients"),
+        ({"k": 5}, "dynamic binarisation, 5 draws of z per example"),
         ({"likelihood": "gaussian", "sigma": "learned"}, "Gaussian likelihood, learned sigma"),
         ({"likelihood": "gaussian", "sigma": 0.2}, "sigma 0.2"),
-        ({"model": "denoising", "noise": 0.4}, "Denoising autoencoder 4-5-2-5-4, relu"),
-        ({"model": "denoising", "noise": 0.4}, "mask noise, amount 0.4: 76 parameters"),
+        ({"model": "denoising", "noise": 0.4}, "Denoising autoencoder 4-5-2-5-4, 76 parameters"),
+        ({"model": "denoising", "noise": 0.4}, "mask noise, amount 0.4"),
     ],
 )
 def test_the_model_in_words(asked, words):
@@ -44,11 +47,11 @@ def test_the_model_in_words(asked, words):
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({}, "Adam, learning rate 0.001, batches of 8, 1000 epochs"),  # of eight examples
-        ({"optimizer": "sgd", "epochs": 1}, "SGD, learning rate 0.01, batches of 8, 1 epoch"),
+        ({}, "Adam, learning rate 0.001, batch size 8, 1000 epochs"),  # of eight examples
+        ({"optimizer": "sgd", "epochs": 1}, "SGD, learning rate 0.01, batch size 8, 1 epoch"),
         (
             {"lr_schedule": "stages", "patience": 3, "batch_size": 4},
-            "0.001, rate by stages, batches of 4, 500 epochs, patience 3",
+            "0.001, stages schedule, batch size 4, 500 epochs, patience 3",
         ),
     ],
 )
