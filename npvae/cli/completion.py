@@ -1,4 +1,4 @@
-"""Print a script that completes commands and flags with the Tab key.
+"""Print a script that completes commands with the Tab key.
 
 Save it where your shell looks for such scripts, and open a new terminal:
 

@@ -296,8 +296,8 @@ class _Reader:
             if PADDED.match(f",{cell}") and WHOLE.fullmatch(cell):
                 raise DataError(
                     f"{where}: {quote(repr(cell))} begins with 0. If the comma before it is a "
-                    "decimal comma, write a point. If it is a number, write it without the 0. If this "
-                    "column contains the labels, name it in label_column (--label-column)"
+                    "decimal comma, write a point. If it is a number, write it without the 0. If "
+                    "it is a label, name this column in label_column (--label-column)"
                 )
             if not math.isfinite(float(cell)):
                 raise DataError(

@@ -106,7 +106,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         "iwae-paper-iwae-5": _of_iwae_paper("iwae", 5, 85.54),
         "iwae-paper-iwae-50": _of_iwae_paper("iwae", 50, 84.78),
         "dreg-50": Recipe(
-            "IWAE with k = 50 and doubly reparameterised gradients (DReG), 100 latents",
+            "IWAE with k = 50 and DReG gradients, 100 latents",
             {**IWAE_SETTINGS, "latent": 100, "objective": "dreg", "k": 50},
             "github.com/nbip/IWAE, README; Tucker et al. 2018, arXiv:1810.04152",
             "84.32 (-log p(x), 5,000 draws, dynamically binarised)",

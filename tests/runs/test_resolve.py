@@ -201,7 +201,7 @@ REFUSED = {
     "optimal for several": (
         COLOUR,
         {**SEVERAL, "sigma": "optimal"},
-        "with --objective iwae --k 5 .* learned",
+        "--objective iwae --k 5; .*learned",
     ),
     "a long warm-up": (
         PIXELS,
