@@ -22,7 +22,7 @@ OFFERED = {
 BASH = """
 . ./npvae.bash
 COMP_WORDS=($1) COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
-_shtab_npvae npvae "${COMP_WORDS[COMP_CWORD]}"
+$(complete -p npvae | sed 's/.*-F //; s/ .*//') npvae "${COMP_WORDS[COMP_CWORD]}"
 printf '%s\\n' "${COMPREPLY[@]}"
 """
 ASKED = {
