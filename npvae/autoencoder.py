@@ -78,6 +78,8 @@ class Autoencoder(EncoderDecoder):
     @one_thread_at_a_time
     def _terms(self, given: Array, x: Array, y: Array | None) -> Terms:
         z = self.encode(given, y)
+        if len(z) == 0:
+            raise InputError("x has no row: there is no example to measure")
         log_px = self.likelihood.log_prob(self.decoder.forward(self.beside(z, y)), x)
         return Terms(log_px, z * 0, z, log_px)
 
@@ -154,9 +156,9 @@ class DenoisingAutoencoder(Autoencoder):
         x, eps : (B, n_x) float arrays, eps as `draw_noise` returns it
         """
         require_batch(x, self.n_x, device=self.params.device)
-        if getattr(eps, "shape", None) != x.shape:
-            given = getattr(eps, "shape", type(eps).__name__)
-            raise InputError(f"eps has shape {given}, expected {x.shape}: a number for each of x")
+        require_batch(eps, self.n_x, "eps", self.params.device)
+        if len(eps) != len(x):
+            raise InputError(f"eps has {len(eps)} rows, expected {len(x)}: one for each of x")
         return x * (eps >= self.amount) if self.corruption == "mask" else x + self.amount * eps
 
     def loss_and_grad(self, x: Array, eps: Any = None, y: Array | None = None) -> Loss:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from npvae.devices import CPU, Device
-from npvae.errors import InputError
+from npvae.errors import InputError, require_whole
 from npvae.layers import ClipLogvar, Layer, dense_network
 from npvae.likelihoods import Likelihood, make_likelihood
 from npvae.parameters import Array, Parameters, Seed, one_thread_at_a_time, require_batch
@@ -92,11 +92,9 @@ class EncoderDecoder:
         dtype: DTypeLike = np.float32,
         device: Device | str = CPU,
     ) -> None:
-        if not isinstance(n_y, int | np.integer) or n_y < 0:
-            raise InputError(f"n_y is {n_y}; give the numbers of a condition, 0 for none")
         self.encoder, self.decoder = encoder, decoder
         self.likelihood = make_likelihood(likelihood, sigma)
-        self.n_x, self.n_z, self.n_y = n_x, n_z, n_y
+        self.n_x, self.n_z, self.n_y = require_sizes(n_x, n_z, n_y)
         self.config: dict[str, Any] = {}
         parts = {"encoder": encoder, "decoder": decoder, "likelihood": self.likelihood}
         self.params = Parameters(parts, dtype, device)
@@ -160,7 +158,8 @@ class EncoderDecoder:
         -------
         model, whose `config` keeps the arguments, so that a saved one can be built again
         """
-        n_h, rng = hidden_sizes(n_h), np.random.default_rng(seed)
+        n_h, rng = hidden_sizes(n_h), CPU.generator(seed)
+        n_x, n_z, n_y = require_sizes(n_x, n_z, n_y)
         encoder = dense_network([n_x + n_y, *n_h, cls.per_latent * n_z], activation, rng, init)
         if logvar_range is not None:
             if cls.per_latent == 1:
@@ -180,10 +179,10 @@ class EncoderDecoder:
         )
         model.config = {
             "model": cls.kind,
-            "n_x": int(n_x),
+            "n_x": n_x,
             "n_h": list(n_h),
-            "n_z": int(n_z),
-            "n_y": int(n_y),
+            "n_z": n_z,
+            "n_y": n_y,
             "activation": activation,
             "likelihood": likelihood,
             "logvar_range": None if logvar_range is None else list(map(float, logvar_range)),
@@ -303,7 +302,10 @@ def require_examples(model: Any, examples: Any) -> int:
 
 def hidden_sizes(n_h: int | Sequence[int]) -> tuple[int, ...]:
     """Return the hidden sizes as a tuple: 400 and (400,) say the same; () has no hidden layer."""
-    sizes = (int(n_h),) if isinstance(n_h, int | np.integer) else tuple(map(int, n_h))
-    if any(size < 1 for size in sizes):
-        raise InputError(f"hidden sizes are {sizes}; each layer has at least one number")
-    return sizes
+    sizes = n_h if isinstance(n_h, list | tuple | np.ndarray) else [n_h]
+    return tuple(require_whole("a size in n_h", size) for size in sizes)
+
+
+def require_sizes(n_x: int, n_z: int, n_y: int) -> tuple[int, int, int]:
+    """Return the sizes of x, z and the condition y as whole numbers, if they are such."""
+    return require_whole("n_x", n_x), require_whole("n_z", n_z), require_whole("n_y", n_y, 0)

@@ -3,6 +3,9 @@
 A message says what was given, what was expected and what to do.
 """
 
+from operator import index
+from typing import Any
+
 
 class NpvaeError(Exception):
     """Anything that npvae refuses; the command line prints it without a traceback.
@@ -37,3 +40,20 @@ class TrainingError(NpvaeError, ArithmeticError):
 
 class WriteError(NpvaeError, OSError):
     """A file that could not be written, on a full disk for instance; the old one is as it was."""
+
+
+def require_whole(name: str, value: Any, least: int = 1) -> int:
+    """Return a whole number, if it is one.
+
+    >>> require_whole("epochs", 2.5)
+    Traceback (most recent call last):
+        ...
+    npvae.errors.InputError: epochs is 2.5, expected a whole number, at least 1
+    """
+    try:
+        number = least - 1 if isinstance(value, bool) else index(value)
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise InputError(f"{name} is {value!r:.60}, expected a whole number, at least {least}")
+    return number

@@ -166,7 +166,7 @@ def check(
     x      2            5       0 ...  ok
     """
     rng = np.random.default_rng([OWN_STREAM, seed])
-    inputs = tuple(np.array(array, dtype=np.float64) for array in inputs)
+    inputs = tuple(map(_as_floats, inputs))
     value, gradients, arrays = _differentiate(thing, inputs, rng)
     kinked = [part for _, part in walk(thing) if hasattr(part, "pattern")]
 
@@ -213,6 +213,14 @@ def check(
         worst = max(probes, key=_error_or_inf, default=nothing)
         rows.append(Row(name, array.shape, worst, len(probes), skipped))
     return Report(_name(thing), tuple(rows), tolerance)
+
+
+def _as_floats(given: Any) -> Array:
+    """Return a copy of an input as float64."""
+    array = np.asarray(given)
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"an input holds {array.dtype!s:.60}, expected floats")
+    return np.array(array, np.float64)
 
 
 def _differentiate(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 import numpy as np
 
 from npvae.encoder_decoder import Loss, Terms
-from npvae.errors import InputError
+from npvae.errors import InputError, require_whole
 from npvae.gaussian import kl_per_latent, log_mean_exp_and_grad, reparameterize_backward
 from npvae.layers import Layer, backward_parameters
 from npvae.parameters import Array, one_thread_at_a_time
@@ -153,6 +153,4 @@ class IWAE(VAE):
 
 def require_draws(k: int) -> int:
     """Refuse a number of draws below 1."""
-    if not isinstance(k, int | np.integer) or isinstance(k, bool) or k < 1:
-        raise InputError(f"k is {k}; draw z for each example once (k=1) or several times")
-    return int(k)
+    return require_whole("k", k)

@@ -76,9 +76,7 @@ def require_batch(x: Array, n: int, name: str = "x", device: Device = CPU) -> No
         ...
     npvae.errors.InputError: x has shape (2, 3), expected (B, 4): one row per example
     """
-    kind = f"{type(x).__module__}.{type(x).__name__}"
-    if isinstance(x, Sequence | np.ma.MaskedArray | np.matrix):
-        raise InputError(f"{name} is a {kind}, expected a plain array; give np.asarray({name})")
+    kind = require_plain(x, name)
     if getattr(x, "ndim", None) != 2 or x.shape[1] != n:
         given = f"shape {x.shape}" if hasattr(x, "shape") else f"type {kind}"
         raise InputError(f"{name} has {given}, expected (B, {n}): one row per example")
@@ -93,6 +91,14 @@ def require_batch(x: Array, n: int, name: str = "x", device: Device = CPU) -> No
         raise InputError(
             f"{name} is a {kind}, and the model is on the device {device.name}; {advice}"
         )
+
+
+def require_plain(x: Array, name: str) -> str:
+    """Refuse lists, and arrays that compute in another way; return what it is."""
+    kind = f"{type(x).__module__}.{type(x).__name__}"
+    if isinstance(x, Sequence | np.ma.MaskedArray | np.matrix):
+        raise InputError(f"{name} is a {kind}, expected a plain array; give np.asarray({name})")
+    return kind
 
 
 class Parameters:

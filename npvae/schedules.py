@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import cos, pi
 from typing import Any, Protocol
 
-from npvae.errors import InputError
+from npvae.errors import InputError, require_whole
 from npvae.optimizers import require_rate
 
 
@@ -122,8 +122,8 @@ class EarlyStopping:
     after: int = 0
 
     def __post_init__(self) -> None:
-        if self.patience < 1 or self.after < 0:
-            raise InputError(f"{self}: patience is at least 1 epoch, and after at least 0")
+        require_whole("patience", self.patience)
+        require_whole("after", self.after, least=0)
 
     def best(self, bounds: Sequence[float]) -> int:
         """Return the epoch, from 1, whose bound is the highest; 0 before one counts."""
@@ -135,8 +135,14 @@ class EarlyStopping:
         return len(bounds) - max(self.best(bounds), self.after) >= self.patience
 
 
-def require_weighted(model: Any, beta: Schedule | None) -> None:
-    """Refuse a schedule of a weight that the model's loss does not have."""
+def require_schedules(model: Any, lr: Schedule | None, beta: Schedule | None) -> None:
+    """Refuse what is no schedule, and one of a weight that the model's loss does not have."""
+    for name, one, instead in (("lr", lr, "optimizer=Adam"), ("beta", beta, "VAE(beta=...), not")):
+        if one is not None and not callable(one):
+            raise InputError(
+                f"{name} is {one!r:.60}, expected a schedule such as Cosine or WarmUp; a number "
+                f"that stays is given with {instead}"
+            )
     has_beta = "beta" in getattr(model, "options", ("beta",)) and hasattr(model, "beta")
     if beta is not None and not has_beta:
         raise InputError(

@@ -21,10 +21,10 @@ import numpy as np
 
 from npvae.devices import generator_state, restore_generator
 from npvae.encoder_decoder import Loss, condition, require_examples
-from npvae.errors import InputError, TrainingError
+from npvae.errors import InputError, TrainingError, require_whole
 from npvae.optimizers import Adam, Optimizer, optimizer_state, restore_optimizer
 from npvae.parameters import Array, Parameters, Seed
-from npvae.schedules import EarlyStopping, Schedule, require_weighted
+from npvae.schedules import EarlyStopping, Schedule, require_schedules
 
 CHECKED_IN_ORDER = ("reconstruction", "kl", "loss")  # the first that is not finite is reported
 
@@ -123,10 +123,9 @@ class Trainer:
         early_stopping: EarlyStopping | None = None,
         validate: Callable[[], Any] | None = None,
     ) -> None:
-        if batch_size < 1:
-            raise InputError(f"batch_size is {batch_size}; choose at least 1")
+        batch_size = require_whole("batch_size", batch_size)
         n = require_examples(model, examples)
-        require_weighted(model, beta)
+        require_schedules(model, lr, beta)
         if early_stopping is not None and validate is None:
             raise InputError("early stopping needs a validation part; hold some examples out")
         device = model.params.device

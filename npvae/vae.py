@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 import numpy as np
 
 from npvae.encoder_decoder import DenseOptions, EncoderDecoder, Loss, Terms
-from npvae.errors import InputError
+from npvae.errors import InputError, require_whole
 from npvae.gaussian import (
     kl_and_grad,
     kl_per_latent,
@@ -15,7 +15,13 @@ from npvae.gaussian import (
     reparameterize_backward,
 )
 from npvae.layers import Layer, backward_parameters
-from npvae.parameters import Array, Seed, one_thread_at_a_time, require_batch
+from npvae.parameters import (
+    Array,
+    Seed,
+    one_thread_at_a_time,
+    require_batch,
+    require_plain,
+)
 
 
 class VAEOptions(DenseOptions, total=False):
@@ -107,8 +113,7 @@ class VAE(EncoderDecoder):
         conditional model takes y, (n, n_y), and makes examples of that kind. The same seed `rng`
         gives the same examples; give a generator for others in each call.
         """
-        if n < 1:
-            raise InputError(f"sample({n}): ask for at least one example")
+        n = require_whole("n", n)
         rng = self.params.device.generator(rng)
         z = rng.standard_normal(size=(n, self.n_z), dtype=self.params.dtype.type)
         outputs = self.decoder.forward(self.beside(z, y))
@@ -225,6 +230,9 @@ def require_noise(eps: Array, shape: tuple[int, ...]) -> None:
     """Refuse noise that is not one number for each latent of each draw of each example."""
     if shape[0] == 0:
         raise InputError("x has no row: there is no example to take the mean over")
+    require_plain(eps, "eps")
     if getattr(eps, "shape", None) != shape:
         given = getattr(eps, "shape", type(eps).__name__)
         raise InputError(f"eps has shape {given}, expected {shape}: a number for each latent")
+    if eps.dtype.kind != "f":
+        raise InputError(f"eps holds {eps.dtype!s:.60}, expected floats, as draw_noise returns")

@@ -133,13 +133,13 @@ def test_a_copied_gated_model_keeps_its_parameters_to_itself(copied, rng):
 def test_hidden_sizes():
     assert hidden_sizes(400) == hidden_sizes((400,)) == hidden_sizes(np.array([400])) == (400,)
     assert hidden_sizes(()) == ()
-    with pytest.raises(InputError, match="at least one number"):
+    with pytest.raises(InputError, match="n_h is 0"):
         hidden_sizes((3, 0))
 
 
 @pytest.mark.parametrize("n_y", [-1, 2.5])
 def test_a_condition_of_no_size(n_y):
-    with pytest.raises(InputError, match=r"n_y is .*; give the numbers of a condition, 0 for none"):
+    with pytest.raises(InputError, match=f"n_y is {n_y}"):
         VAE(Dense(4, 4, 0), Dense(2, 4, 0), n_x=4, n_z=2, n_y=n_y)
 
 

@@ -69,7 +69,7 @@ def test_when_it_is_over_and_which_was_the_best(patience, after, bounds, best, o
     assert (stopping.best(bounds), stopping.is_over(bounds)) == (best, over)
 
 
-@pytest.mark.parametrize(("patience", "after"), [(0, 0), (-1, 0), (1, -1)])
+@pytest.mark.parametrize(("patience", "after"), [(0, 0), (-1, 0), (float("nan"), 0), (1, -1)])
 def test_a_patience_that_makes_no_sense(patience, after):
-    with pytest.raises(InputError, match="patience"):
+    with pytest.raises(InputError, match=f"patience is {patience}|after is {after}"):
         EarlyStopping(patience, after)

@@ -494,7 +494,14 @@ def test_a_model_of_ones_own_without_a_beta_has_no_schedule_of_it():
 
 def test_fit_takes_some_epochs_and_a_warm_up_that_fits_into_them():
     fit(MODELS["vae"](), tiny_dataset(), epochs=2, beta=WarmUp(2))
-    for options, words in (({"epochs": 0}, "epochs is 0"), ({"epochs": 2}, "3 epochs .* 2")):
+    for options, words in (
+        ({"epochs": 0}, "epochs is 0"),
+        ({"epochs": float("nan")}, "epochs is nan"),
+        ({"epochs": 2.5}, r"epochs is 2\.5"),
+        ({"epochs": 2}, "3 epochs .* 2"),
+        ({"epochs": 5, "lr": 1e-3}, r"lr is 0\.001"),
+        ({"epochs": 5, "rng": "one"}, "'one'"),
+    ):
         model = MODELS["vae"]()
         with pytest.raises(InputError, match=words):
             fit(model, tiny_dataset(), beta=WarmUp(3), **options)

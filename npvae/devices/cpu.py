@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from npvae.devices.device import Array, DrawCounter, Seed, counter_of
+from npvae.errors import InputError
 
 CACHE_LINE = 64  # bytes
 
@@ -33,7 +34,12 @@ class Cpu:
     def generator(self, seed: Seed | DrawCounter) -> np.random.Generator:
         if counter := counter_of(seed):
             return np.random.default_rng([counter.key, counter.drawn])
-        return np.random.default_rng(cast(Seed, seed))
+        try:
+            return np.random.default_rng(cast(Seed, seed))
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"the seed is {seed!r:.60}, expected a whole number, at least 0, or a generator"
+            ) from error
 
     def __reduce__(self) -> str:
         """There is but one host: a copied model is on the same."""

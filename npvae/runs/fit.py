@@ -7,7 +7,7 @@ from npvae.datasets import Dataset, Scaling, scaling_for
 from npvae.datasets.dataset import parts_on
 from npvae.datasets.notebook import html_table, progress_bar
 from npvae.encoder_decoder import require_examples
-from npvae.errors import InputError
+from npvae.errors import InputError, require_whole
 from npvae.evaluation.elbo import EVALUATION_SEED, evaluate, require_fitting
 from npvae.optimizers import Optimizer
 from npvae.parameters import Seed
@@ -122,8 +122,7 @@ def fit(
     >>> [record.epoch for record in records]
     [1, 2]
     """
-    if epochs < 1:
-        raise InputError(f"epochs is {epochs}; choose at least 1")
+    require_whole("epochs", epochs)
     if (length := getattr(beta, "epochs", 0)) > epochs:
         raise InputError(
             f"the warm-up takes {length} epochs but the training only {epochs}, so beta would "

@@ -207,7 +207,7 @@ def model_content(
         "scaling": {"kind": "standardized"}
         if isinstance(scaling, Standardized)
         else {"kind": "pixels", "binarize": scaling.binarize},
-        "shape": list(shape),
+        "shape": [int(side) if isinstance(side, np.integer) else side for side in shape],
     }
     if run:
         header["run"] = run
@@ -216,7 +216,8 @@ def model_content(
     if isinstance(scaling, Standardized):
         mean, std = to_host(scaling.mean), to_host(scaling.std)
         arrays |= {"scaling/mean": mean, "scaling/std": std}
-    _scaling(header["scaling"], arrays, model.n_x)  # raises now what loading would raise
+    # raises now what loading would raise
+    _shape(header, model.n_x), _scaling(header["scaling"], arrays, model.n_x)
     return header, arrays
 
 
@@ -258,11 +259,7 @@ def restore_model(model: Model, header: dict[str, Any], arrays: dict[str, Array]
     """
     require_same_model(model, header)
     ready = stored_parameters(model.params, arrays)
-    shape = tuple(header["shape"])
-    if not all(type(side) is int and side > 0 for side in shape) or prod(shape) != model.n_x:
-        raise DataError(
-            f"its examples have the shape {shape!s:.60}, which does not make {model.n_x} numbers"
-        )
+    shape = _shape(header, model.n_x)
     scaling = _scaling(header["scaling"], arrays, model.n_x)
     if isinstance(model, VAE) and header.get("beta") is not None:
         model.beta = require_beta(header["beta"])
@@ -321,6 +318,15 @@ def require_same_scaling(
             "it was trained with another scaling than this run, so it belongs to other data or "
             "settings"
         )
+
+
+def _shape(header: dict[str, Any], n_x: int) -> tuple[int, ...]:
+    shape = tuple(header["shape"])
+    if not all(type(side) is int and side > 0 for side in shape) or prod(shape) != n_x:
+        raise DataError(
+            f"its examples have the shape {shape!s:.60}, which does not make {n_x} numbers"
+        )
+    return shape
 
 
 def _scaling(header: dict[str, Any], arrays: dict[str, Array], n_x: int) -> Scaling:

@@ -163,6 +163,15 @@ def test_no_such_file(tmp_path):
         load_model(tmp_path / "model.npz")
 
 
+@pytest.mark.parametrize("shape", [(5,), ("6",), "6", (2, -3, -1), (2.0, 3.0)])
+def test_a_shape_that_could_not_be_loaded_is_not_saved(tmp_path, shape):
+    with pytest.raises(DataError, match="6 numbers"):
+        save_model(tmp_path / "model.npz", VAE.dense(6, 5, 2), Pixels(), shape)
+    assert not list(tmp_path.iterdir())
+    save_model(tmp_path / "model.npz", VAE.dense(6, 5, 2), Pixels(), tuple(np.array([2, 3])))
+    assert load_model(tmp_path / "model.npz").shape == (2, 3)
+
+
 def test_a_file_cut_short_at_any_place(saved):
     content = saved.read_bytes()
     for length in range(0, len(content), 97):
