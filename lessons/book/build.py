@@ -3,9 +3,9 @@
     pip install -e '.[book]'
     python lessons/book/build.py
 
-It takes ten minutes and more, since it runs every lesson; later builds run what has changed. The
-book needs no network once it is built. MathJax, which draws the formulas, is fetched once, with
-npm.
+It takes ten minutes and more, since it runs every lesson, and prints a line for each; later builds
+run what has changed. The book needs no network once it is built. MathJax, which draws the formulas,
+is fetched once, with npm.
 """
 
 import argparse
@@ -19,13 +19,15 @@ import tarfile
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
+from time import perf_counter
 
 BOOK = Path(__file__).resolve().parent
 LESSONS, ROOT = BOOK.parent, BOOK.parents[1]
-NEEDED = ("sphinx", "myst_nb", "jupytext", "furo", "ipykernel", "npvae")
+NEEDED = ("sphinx", "myst_nb", "jupytext", "furo", "sphinx_codeautolink", "ipykernel", "npvae")
 MATHJAX = "mathjax@3.2.2"  # the last whose letters are in the same file; version 4 loads them
 MATHJAX_FILE = "package/es5/tex-svg.js"
 MATHJAX_SHA256 = "d4295dc33744836935c1399feece5159577b34c5c8ffb9f1c6324cd82e03a882"
+UNRUN = "myst-nb.lexer"  # a page whose code was not run does not know its language
 KERNEL_CONFIG = """\
 c.IPKernelApp.log_level = "ERROR"
 c.InlineBackend.figure_formats = {"retina"}  # two dots for one, shown at the figure's own size
@@ -37,6 +39,11 @@ def main():
     """Build it, and say where it is."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="lessons at small sizes, as in tests")
+    parser.add_argument(
+        "--lessons-only",
+        action="store_true",
+        help="do not run the answers; their pages show the code without its results",
+    )
     parser.add_argument("--out", type=Path, help="where the book goes; else build/book/html")
     args = parser.parse_args()
     if missing := [name for name in NEEDED if find_spec(name) is None]:
@@ -50,6 +57,7 @@ def main():
     except OSError as error:
         sys.exit(f"{out} cannot be made: {error.strerror}; give another folder")
 
+    begun = perf_counter()
     work = ROOT / "build/book" / ("quick" if args.quick else "full")
     source = gather(work / "source")
     shutil.copy2(mathjax(work.parent), source / "_static")
@@ -60,16 +68,18 @@ def main():
 
     shutil.rmtree(work / "html", ignore_errors=True)  # or a page that is gone would stay
     sphinx = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n"]
-    sphinx += ["-j", "auto"]  # several lessons at once
-    sphinx += [] if sys.stdout.isatty() else ["-q"]
+    sphinx += ["-q", "-j", "auto"]  # several lessons at once; progress.py says how far it is
     sphinx += ["-d", work / "doctrees", "-D", f"nb_execution_cache_path={work / 'cache'}"]
+    if args.lessons_only:
+        sphinx += ["-D", "nb_execution_excludepatterns=answers_*", "-D", f"suppress_warnings={UNRUN}"]
+    print("building the book; a lesson that has changed is run", flush=True)
     code = subprocess.run([*sphinx, source, work / "html"], env=environment(work, args.quick))
     if code.returncode:
         shutil.rmtree(work / "doctrees")  # or the next build would not say again what is wrong
         sys.exit("the book has errors: see above")
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(work / "html", out)
-    print(out / "index.html")
+    print(f"{perf_counter() - begun:6.1f} s  in all: {out / 'index.html'}")
 
 
 def gather(source):
@@ -111,18 +121,20 @@ def mathjax(folder):
 
 
 def forget_if_they_would_differ(work):
-    """Remove what earlier builds have kept if the lessons would come out differently now."""
-    stamp = hashlib.sha256()
+    """Remove what earlier builds have kept if the lessons or the pages would differ now."""
+    run = hashlib.sha256(KERNEL_CONFIG.encode())
     for variable in ("NPVAE_DATA", "NPVAE_DIGITS"):
-        stamp.update(f"{variable}={os.environ.get(variable)}\n".encode())
-    code = [*(ROOT / "npvae").rglob("*.py"), LESSONS / "course.py", *BOOK.glob("*.py")]
-    for path in sorted(code):
-        stamp.update(path.read_bytes())
-    kept = work / "stamp"
-    if not kept.exists() or kept.read_text() != stamp.hexdigest():
-        for name in ("cache", "doctrees"):
+        run.update(f"{variable}={os.environ.get(variable)}\n".encode())
+    for path in [*sorted((ROOT / "npvae").rglob("*.py")), LESSONS / "course.py"]:
+        run.update(path.read_bytes())
+    read = run.copy()
+    for path in sorted(BOOK.glob("*.py")):
+        read.update(path.read_bytes())
+    for name, stamp in (("cache", run), ("doctrees", read)):
+        kept = work / f"{name}.stamp"
+        if not kept.exists() or kept.read_text() != stamp.hexdigest():
             shutil.rmtree(work / name, ignore_errors=True)
-    kept.write_text(stamp.hexdigest())
+        kept.write_text(stamp.hexdigest())
 
 
 def environment(work, quick):

@@ -7,15 +7,23 @@ from pathlib import Path
 import npvae
 
 sys.path.insert(0, str(Path(__file__).parent))
+import commands
 import docstrings
 import pages
+import progress
 
 project = "npvae"
 author = "The npvae authors"
 version = release = npvae.__version__
 smartquotes = False  # "" in a docstring is an empty string
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.viewcode"]
-exclude_patterns = ["conf.py", "build.py", "docstrings.py", "pages.py", "course.py"]
+extensions = [
+    *("myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.viewcode"),
+    "sphinx_codeautolink",  # a name in code leads to its page in the reference
+]
+exclude_patterns = [
+    *("conf.py", "build.py", "commands.py", "docstrings.py", "formulas.py", "pages.py"),
+    *("progress.py", "course.py"),
+]
 
 # ---- the lessons: percent scripts, run as notebooks ----------------------------------------------
 
@@ -41,6 +49,12 @@ default_role = "py:obj"  # `name` is code, and a link where there is a page for 
 nitpick_ignore_regex = [("py:obj", ".*"), ("py:class", ".*")]  # not everything has one
 viewcode_line_numbers = True
 
+# ---- names in code lead to the reference ---------------------------------------------------------
+
+codeautolink_autodoc_inject = False
+codeautolink_concat_default = True  # the cells of a lesson are one program
+codeautolink_search_css_classes = ["highlight-ipython3"]
+
 # ---- the pages: nothing of them comes from outside -----------------------------------------------
 
 html_theme = "furo"
@@ -48,6 +62,7 @@ html_title = "npvae"
 html_static_path = ["_static"]
 html_css_files = ["style.css"]
 html_copy_source = False
+html_search_scorer = str(Path(__file__).with_name("search_order.js"))
 html_show_copyright = False
 html_show_sphinx = False
 html_show_search_summary = False  # it would fetch pages, which a browser refuses for local files
@@ -61,5 +76,10 @@ mathjax3_config = {
 
 def setup(app):
     """Say what is done to docstrings and to pages."""
+    app.add_directive("commands", commands.Commands)
+    app.connect("source-read", progress.begin)
     app.connect("autodoc-process-docstring", docstrings.rewrite)
     app.connect("doctree-read", pages.touch_up)
+    app.connect("doctree-read", progress.end)
+    app.connect("env-updated", progress.resolve)
+    app.connect("doctree-resolved", pages.show_pictures)

@@ -1,18 +1,24 @@
 """From a docstring of npvae to what Sphinx reads.
 
 Sphinx's own reader of numpydoc takes what follows a colon for a type, and sets it in italics. In
-npvae it is a sentence with a shape in it. A formula is a paragraph of its own, and set as code.
+npvae it is a sentence with a shape in it. A formula is a paragraph of its own, and set as mathematics
+where `formulas.py` can read it. Other paragraphs that are set in from the margin are code.
 """
 
+import ast
 import re
+import textwrap
+
+import formulas
 
 FIELDS = (
     *("Parameters", "Attributes", "Returns", "Yields", "Raises"),
     *("Notes", "See Also", "References"),
 )
-FORMULA = re.compile(r"(?![A-Z][a-z])[\w/() |]{1,40} = .*[^.:]", re.DOTALL)  # no sentence
+FORMULA = re.compile(r"(?![A-Z][a-z])[\w/() |‖]{1,40} = .*[^.:]", re.DOTALL)  # no sentence
 ENTRY = re.compile(r"([\w*][\w., *]*?) : (.*)")
 PROMPT = ">>>"
+FLAGS = re.compile(r" *# doctest:.*")
 
 
 def rewrite(app, what, name, obj, options, lines):
@@ -59,18 +65,33 @@ def entries(lines):
 
 
 def paragraphs(lines):
-    """Yield text; a formula, or what is set in from the margin, is code."""
+    """Yield text; a formula, or what is set in from the margin, is set as what it is."""
     for i, paragraph in enumerate("\n".join(lines).split("\n\n")):
         part = paragraph.strip("\n").split("\n")
-        code = all(line.startswith("    ") for line in part) or FORMULA.fullmatch("\n".join(part))
         if i:
             yield ""
         if part[0].startswith(PROMPT):
-            yield from part
-        elif code:
-            yield from [".. code-block:: none", "", *indented(part)]
+            yield from [FLAGS.sub("", line) for line in part]
+        elif all(line.startswith("    ") for line in part) or FORMULA.fullmatch("\n".join(part)):
+            yield from displayed(textwrap.dedent("\n".join(part)))
         else:
             yield from map(escaped, part)
+
+
+def displayed(text):
+    """Yield a formula as mathematics, Python as such, and anything else letter by letter."""
+    try:
+        kind, text = "math::", formulas.latex(text)
+    except formulas.NotReadError:
+        kind = "code-block:: python" if is_python(text) else "code-block:: none"
+    yield from [f".. {kind}", "", *indented(text.split("\n"))]
+
+
+def is_python(text):
+    try:
+        return bool(ast.parse(text))
+    except SyntaxError:
+        return False
 
 
 def indented(lines):
