@@ -58,11 +58,14 @@ def digits():
 
 
 def show(drawn, name):
-    """Save a figure (or any axes of it) as NAME.png; show it if somebody is looking."""
-    path = PICTURES / f"{name}.png"
-    figures.save(drawn, path)
+    """Save a figure (or any axes of it) as NAME.png; show it if somebody is looking.
+
+    A notebook shows it below the cell, and nothing is saved.
+    """
     if NOTEBOOK:
         return
+    path = PICTURES / f"{name}.png"
+    figures.save(drawn, path)
     print(f"picture: {path}")
     backend = matplotlib.get_backend().lower()
     if backend.startswith("module://") or (sys.stdout.isatty() and backend != "agg"):

@@ -71,7 +71,12 @@ def main():
     sphinx += ["-q", "-j", "auto"]  # several lessons at once; progress.py says how far it is
     sphinx += ["-d", work / "doctrees", "-D", f"nb_execution_cache_path={work / 'cache'}"]
     if args.lessons_only:
-        sphinx += ["-D", "nb_execution_excludepatterns=answers_*", "-D", f"suppress_warnings={UNRUN}"]
+        sphinx += [
+            "-D",
+            "nb_execution_excludepatterns=answers_*",
+            "-D",
+            f"suppress_warnings={UNRUN}",
+        ]
     print("building the book; a lesson that has changed is run", flush=True)
     code = subprocess.run([*sphinx, source, work / "html"], env=environment(work, args.quick))
     if code.returncode:

@@ -51,9 +51,7 @@ viewcode_line_numbers = True
 
 # ---- names in code lead to the reference ---------------------------------------------------------
 
-codeautolink_autodoc_inject = False
 codeautolink_concat_default = True  # the cells of a lesson are one program
-codeautolink_search_css_classes = ["highlight-ipython3"]
 
 # ---- the pages: nothing of them comes from outside -----------------------------------------------
 

@@ -1,8 +1,9 @@
 """From a docstring of npvae to what Sphinx reads.
 
 Sphinx's own reader of numpydoc takes what follows a colon for a type, and sets it in italics. In
-npvae it is a sentence with a shape in it. A formula is a paragraph of its own, and set as mathematics
-where `formulas.py` can read it. Other paragraphs that are set in from the margin are code.
+npvae it is a sentence with a shape in it. A formula is a paragraph of its own, and becomes
+mathematics where `formulas.py` can read it. Other paragraphs that are set in from the margin are
+code.
 """
 
 import ast

@@ -100,7 +100,7 @@ class Line:
             yield r"\ " if word else " "
 
     def fraction(self, parts):
-        """Read a slash and what is below it; the factors before it leave `parts`, to stand above."""
+        """Read a slash and what is below it; the factors before it are taken out of `parts`."""
         tight = self.kind(-1) != "gap"
         above = [parts.pop()]
         while not tight and parts and parts[-1] not in SEPARATORS:

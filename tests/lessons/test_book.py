@@ -5,7 +5,6 @@ Build it with `python lessons/book/build.py`, and set NPVAE_BOOK to the folder t
 
 import os
 import re
-from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -14,6 +13,7 @@ import browser
 import pytest
 
 import npvae
+from npvae.cli import VERBS, build_parser
 
 pytestmark = pytest.mark.book
 LESSONS = Path(__file__).parents[2] / "lessons"
@@ -23,10 +23,7 @@ LOADS = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source
 VERBATIM = {"pre", "code", "script", "style", "title"}  # what stands in it is no prose
 VOID = browser.VOID | {"col", "wbr", "path"}
 MARKUP = re.compile(r"``|\*\*|\$|\]\(|\{\w+\}`|:\w+:`|\|\w+\|`|-{4,}")
-SIZES = {
-    "desktop": {"viewport": {"width": 1280, "height": 800}},
-    "phone": {"viewport": {"width": 390, "height": 844}, "is_mobile": True},
-}
+SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 # what reaches beyond the window, and cannot be moved into it
 TOO_WIDE = """() => [...document.querySelectorAll("article *")].filter(node => {
     if (node.getBoundingClientRect().right <= innerWidth + 0.5) return false;
@@ -39,8 +36,8 @@ PICTURES = """async () => {
     await Promise.all(images.map(image => image.decode().catch(() => null)));
     return images.every(image => image.complete && image.naturalWidth > 0);
 }"""
-
 COUNT = "what => document.querySelectorAll(what).length"
+FOUND = "[...document.querySelectorAll('#search-results a')].map(link => link.getAttribute('href'))"
 
 
 class Page(HTMLParser):
@@ -161,6 +158,37 @@ def test_every_public_name_is_in_the_reference(pages, book):
     assert set(npvae.__all__) - {"__version__"} <= names
 
 
+def test_every_module_that_npvae_names_is_in_the_reference(pages, book):
+    ids = set().union(*(page.ids for path, page in pages.items() if path.parent == book / "api"))
+    named = re.findall(r"^(\w+)  +\w", npvae.__doc__, re.M)
+    assert {"layers", "selfcheck", "storage"} <= set(named)
+    for name in named:
+        assert name == "cli" or any(id.startswith(f"module-npvae.{name}") for id in ids), name
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_command_and_every_flag_is_on_the_page_of_the_command_line(pages, book, verb):
+    page = pages[book / "guide" / "command_line.html"]
+    assert f"npvae-{verb}" in page.ids
+    help = build_parser([verb])._subparsers._group_actions[0].choices[verb].format_help()
+    for flag in re.findall(r"^  (?:-\w.*, )?(--[a-z][\w-]*)", help, re.M):
+        if flag != "--help":
+            assert f"cmdoption-npvae-{verb}{flag[1:]}" in page.ids, flag
+
+
+def test_names_of_npvae_in_code_and_in_prose_lead_to_the_reference(pages, book):
+    lesson = pages[book / "04_gradient_checking.html"]
+    assert "`npvae.check`" in (LESSONS / "04_gradient_checking.py").read_text("utf-8")
+    assert "api/gradcheck.html#npvae.gradcheck.check" in lesson.links
+    assert "api/layers.html#npvae.layers.Dense" in pages[book / "05_learning.html"].links
+    assert "sphinx-codeautolink-a" in lesson.classes
+
+
+def test_the_front_page_has_a_picture_of_a_lesson(pages, book):
+    front, lesson = pages[book / "index.html"], pages[book / f"{NAMES[0]}.html"]
+    assert {url for tag, url in front.loads if tag == "img"} & {url for _, url in lesson.loads}
+
+
 def test_no_markup_is_left(pages, book):
     left = []
     for path, page in pages.items():
@@ -186,18 +214,19 @@ def chromium(book):
         yield started
 
 
-@contextmanager
-def visit(chromium, url, **how):
-    """Show a page in a fresh window, with its formulas set."""
-    context = chromium.new_context(**how)
-    try:
-        seen = Seen(context.new_page(), url)
-        seen.ask("async () => { await window.MathJax?.startup?.promise }")
-        yield seen
-        assert not seen.wrong, url
-        assert not seen.failed, url
-    finally:
-        context.close()
+@pytest.fixture(scope="module")
+def window(chromium):
+    """One window for all pages: a page is loaded once, and looked at in every size and light."""
+    context = chromium.new_context()
+    yield context
+    context.close()
+
+
+def visit(window, url):
+    """Load a page, with its formulas set."""
+    seen = Seen(window.new_page(), url)
+    seen.ask("async () => { await window.MathJax?.startup?.promise }")
+    return seen
 
 
 def to_visit(pages, book):
@@ -206,31 +235,49 @@ def to_visit(pages, book):
     return [p for p in pages if book / "_modules" not in p.parents and p.stem not in listed]
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_every_page_is_whole_and_within_the_window(chromium, pages, book, size):
+def test_every_page_is_whole_and_within_the_window(window, pages, book):
     for path in to_visit(pages, book):
-        with visit(chromium, path.as_uri(), **SIZES[size]) as seen:
-            width = SIZES[size]["viewport"]["width"]
+        seen = visit(window, path.as_uri())
+        for width, height in SIZES.values():
+            seen.page.set_viewport_size({"width": width, "height": height})
             widths = seen.ask("[innerWidth, document.documentElement.scrollWidth]")
             assert widths == [width, width], path
             assert seen.ask(TOO_WIDE) == [], path
-            assert seen.ask(PICTURES), path
-            assert seen.ask(COUNT, "mjx-container") == seen.ask(COUNT, ".math"), path
-            assert seen.ask(COUNT, "mjx-merror, [data-mjx-error]") == 0, path
+        assert seen.ask(PICTURES), path
+        assert seen.ask(COUNT, "mjx-container") == seen.ask(COUNT, ".math"), path
+        assert seen.ask(COUNT, "mjx-merror, [data-mjx-error]") == 0, path
+        assert not seen.wrong, path
+        assert not seen.failed, path
+        seen.page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pictures_lie_on_white_paper(chromium, book, scheme):
-    with visit(chromium, (book / f"{NAMES[0]}.html").as_uri(), color_scheme=scheme) as seen:
+def test_pictures_lie_on_white_paper_by_day_and_by_night(window, book):
+    seen = visit(window, (book / f"{NAMES[0]}.html").as_uri())
+    for scheme in ("light", "dark"):
+        seen.page.emulate_media(color_scheme=scheme)
         paper = "getComputedStyle(document.querySelector('.cell_output img')).backgroundColor"
         assert seen.ask(paper) == "rgb(255, 255, 255)"
         dark = seen.ask("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
         assert dark == (scheme == "dark")
 
 
-def test_the_search_finds_a_lesson(chromium, book):
-    with visit(chromium, (book / "search.html").as_uri() + "?q=gradient") as seen:
-        seen.page.wait_for_selector("#search-results li a", timeout=10_000)
-        seen.page.wait_for_function("document.body.innerText.includes('Search finished')")
-        links = seen.ask("[...document.querySelectorAll('#search-results a')].map(a => a.href)")
-        assert any(f"/{NAMES[0]}.html" in link for link in links)
+def found(window, book, query):
+    """Return the pages that a search finds, in order."""
+    seen = visit(window, (book / "search.html").as_uri() + f"?q={query}")
+    seen.page.wait_for_selector("#search-results li a", timeout=10_000)
+    seen.page.wait_for_function("document.body.innerText.includes('Search finished')")
+    assert not seen.wrong
+    return [link.partition("#")[0] for link in seen.ask(FOUND)]
+
+
+@pytest.mark.parametrize("query", ["gradient", "encoder", "dense"])
+def test_a_search_finds_lessons_before_the_reference(window, book, query):
+    pages = found(window, book, query)
+    kinds = ["api" if page.startswith("api/") else page.partition("_")[0] for page in pages]
+    assert kinds[0].isdigit()
+    assert "api" in kinds
+    assert not any(kind.isdigit() for kind in kinds[kinds.index("api") :])
+
+
+def test_a_search_for_a_name_in_code_finds_the_reference_first(window, book):
+    assert found(window, book, "kl_and_grad")[0] == "api/gaussian.html"
