@@ -25,7 +25,7 @@ CODE = dict(PYTHON.findall(EVERYTHING))
 VERBS = list(cli.VERBS)
 
 PRINTED = {
-    "tour": ["epoch 3: train -", "-ELBO ", "VAE: all agree"],
+    "tour": ["epoch 3: train -", "ELBO -", "VAE: all agree"],
     "figures": ["held out -"],
     "log likelihood": ["-log p(x) "],
     "objectives": ["epoch 4: L_5 held out -", "given the label -"],
