@@ -4,6 +4,7 @@ Hypothesis draws the same examples in every run, so that a red test stays red. T
 HYPOTHESIS_PROFILE=random.
 """
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -74,6 +75,11 @@ def pytest_addoption(parser):
     parser.addoption("--gradient-examples", type=int, default=12, metavar="N", help=text)
     text = "whether to run the lessons in test_lessons.py: at small sizes, or as they are"
     parser.addoption("--lessons", choices=["no", "quick", "full"], default="no", help=text)
+
+
+def pytest_collection_finish():
+    """Let the garbage collector leave alone what was collected, which stays to the end."""
+    gc.freeze()
 
 
 class GradientsChecked:

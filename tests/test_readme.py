@@ -1,13 +1,13 @@
 """The README and the guide tell the truth: their Python runs; files, links and flags exist."""
 
 import importlib.util
-import os
 import re
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from host_kernels import COMPILER
@@ -61,30 +61,48 @@ def test_every_block_of_python_has_a_name_and_is_run():
     assert sorted(names) == sorted([*PRINTED, "one page"])
 
 
-@pytest.mark.parametrize("name", PRINTED)
-def test_the_python_runs(name, tmp_path, rng, request):
-    if name == "gpu" and COMPILER is None:
-        pytest.skip("no C++ compiler for the kernels of the stand-in")
+@pytest.fixture
+def no_figure_is_left():
+    """Figures are shown to nobody, and none is left open for the next test."""
+    plt.switch_backend("agg")
+    yield
+    plt.close("all")
+
+
+def few(code):
+    """Return the code with a tenth of the images, which shows as well that it runs."""
+    return re.sub(r"n_train=[\d_]+(, n_test=\d+)?", "n_train=600, n_test=200", code)
+
+
+@pytest.mark.parametrize("name", [name for name in PRINTED if name != "gpu"])
+@pytest.mark.usefixtures("no_figure_is_left", "signals_are_heard")
+def test_the_python_runs(name, tmp_path, monkeypatch, capsys, rng, request):
+    monkeypatch.chdir(tmp_path)
     if name in NEEDS and importlib.util.find_spec(NEEDS[name]) is None:
         pytest.skip(f"no {NEEDS[name]}")
     if '"mnist"' in CODE[name]:
         request.getfixturevalue("mnist_folder")
     if name in RUNS:
         images = rng.integers(0, 256, (100, 28, 28), dtype=np.uint8)
-        np.savez(tmp_path / "few.npz", x=images, y=np.arange(100) % 10)
+        np.savez("few.npz", x=images, y=np.arange(100) % 10)
         settings = f"--data few.npz --hidden 20 --epochs 2 --no-report {RUNS[name]}"
-        train = [sys.executable, "-m", "npvae", "train", *settings.split()]
-        subprocess.run(train, cwd=tmp_path, check=True, capture_output=True)
-    before = ON_THE_STAND_IN if name == "gpu" else CODE.get(AFTER.get(name), "")
+        assert cli.main(["train", *settings.split()]) == 0
+    exec(few(CODE.get(AFTER.get(name), "") + CODE[name]), {"__name__": "__main__"})
+    printed = capsys.readouterr().out
+    assert all(text in printed for text in PRINTED[name]), printed
+
+
+@pytest.mark.skipif(COMPILER is None, reason="no C++ compiler for the kernels of the stand-in")
+def test_the_python_for_a_gpu_runs(tmp_path):
+    """In a process of its own, in which a stand-in takes the place of CuPy."""
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", before + CODE[name]],
+        [sys.executable, "-W", "error", "-c", ON_THE_STAND_IN + few(CODE["gpu"])],
         cwd=tmp_path,
-        env=os.environ | {"MPLBACKEND": "agg"},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert all(text in done.stdout for text in PRINTED[name]), done.stdout
+    assert all(text in done.stdout for text in PRINTED["gpu"]), done.stdout
 
 
 def test_the_tour_has_twenty_lines():
