@@ -72,7 +72,7 @@ def pytest_addoption(parser):
     text = "kills in test_killed.py; from 200 up, each operation on the disk goes wrong in turn"
     parser.addoption("--kills", type=int, default=8, metavar="N", help=text)
     text = "shapes and seeds in tests/test_gradients.py, for each subject"
-    parser.addoption("--gradient-examples", type=int, default=12, metavar="N", help=text)
+    parser.addoption("--gradient-examples", type=int, default=8, metavar="N", help=text)
     text = "whether to run the lessons in test_lessons.py: at small sizes, or as they are"
     parser.addoption("--lessons", choices=["no", "quick", "full"], default="no", help=text)
 

@@ -6,6 +6,7 @@ Set NPVAE_CHROMIUM to the browser's path where these tests must not be skipped.
 import os
 import shutil
 import sys
+from contextlib import ExitStack
 
 import browser
 import marked_run
@@ -19,7 +20,14 @@ from npvae.runs import pictures
 
 pytestmark = pytest.mark.browser
 NAMES = ["marked", "table", "autoencoder"]
-PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "device_scale_factor": 2}
+SIZES = {
+    "desktop": {"viewport": {"width": 1280, "height": 800}},
+    "phone": {
+        "viewport": {"width": 390, "height": 844},
+        "is_mobile": True,
+        "device_scale_factor": 2,
+    },
+}
 OURS = {
     *("html", "head", "meta", "title", "style", "body", "header", "h1", "h2", "h3", "p", "span"),
     *("div", "section", "strong", "dl", "dt", "dd", "table", "thead", "tbody", "tr", "th", "td"),
@@ -62,7 +70,7 @@ def chromium():
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory):
-    """The reports by name, with real pictures; and the folder that they are in."""
+    """The reports by name, with real pictures of fewer pixels; and the folder that they are in."""
     folder = tmp_path_factory.mktemp("reports")
     measured_runs.save_data(folder)
     draw_all = pictures.draw_all
@@ -71,6 +79,8 @@ def reports(tmp_path_factory):
         runs = {"marked": marked_run.save(folder), "table": marked_run.save_table(folder)}
         measured_runs.train(folder, "autoencoder")
         patch.setattr(pictures, "draw_all", draw_all)
+        patch.setattr("npvae.figures.writing.DPI", 80)
+        patch.setattr("npvae.runs.report.page.PIXEL", 96 / 80)
         pages = {}
         for name in NAMES:
             pages[name] = folder / f"{name}.html"
@@ -79,9 +89,23 @@ def reports(tmp_path_factory):
     return folder, pages
 
 
-@pytest.fixture(params=NAMES)
-def report(request, reports):
-    return reports[1][request.param]
+@pytest.fixture(scope="module")
+def look(chromium, reports):
+    """A function that shows a report; the same window at the second time, with all unfolded."""
+    shown = {}
+    with ExitStack() as windows:
+
+        def show(name, scheme="light", size="desktop"):
+            if (name, scheme, size) not in shown:
+                window = visit(chromium, reports[1][name], color_scheme=scheme, **SIZES[size])
+                shown[name, scheme, size] = windows.enter_context(window)
+                shown[name, scheme, size].ask(OPEN_ALL)
+            return shown[name, scheme, size]
+
+        yield show
+
+
+every_report = pytest.mark.parametrize("name", NAMES)
 
 
 def luminance(colour):
@@ -111,14 +135,14 @@ def images(seen):
 # ---- what it asks for, and what it runs ----------------------------------------------------------
 
 
+@every_report
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_shows_every_picture_and_asks_for_nothing(chromium, report, scheme):
-    with visit(chromium, report, color_scheme=scheme) as seen:
-        n = 6 if report.stem == "autoencoder" else 9
-        assert images(seen) == n * [[True, scheme]]
-        assert seen.ask("document.querySelectorAll('figure').length") == 9
-        seen.ask(OPEN_ALL)
-        assert not seen.wrong
+def test_it_shows_every_picture_and_asks_for_nothing(look, name, scheme):
+    seen = look(name, scheme)
+    n = 6 if name == "autoencoder" else 9
+    assert images(seen) == n * [[True, scheme]]
+    assert seen.ask("document.querySelectorAll('figure').length") == 9
+    assert not seen.wrong
 
 
 def test_on_paper_it_is_light(chromium, reports):
@@ -129,74 +153,74 @@ def test_on_paper_it_is_light(chromium, reports):
         assert seen.ask("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
-def test_what_cannot_be_drawn_says_why(chromium, reports):
-    with visit(chromium, reports[1]["autoencoder"]) as seen:
-        told = seen.ask("[...document.querySelectorAll('figcaption p')].map(p => p.textContent)")
-        assert len(told) == 3
-        assert all(why.startswith("Not drawn: an autoencoder has no prior") for why in told)
+def test_what_cannot_be_drawn_says_why(look):
+    told = "[...document.querySelectorAll('figcaption p')].map(p => p.textContent)"
+    told = look("autoencoder").ask(told)
+    assert len(told) == 3
+    assert all(why.startswith("Not drawn: an autoencoder has no prior") for why in told)
 
 
-def test_markup_is_text(chromium, reports):
-    folder, pages = reports
-    with visit(chromium, pages["marked"]) as seen:
-        seen.ask(OPEN_ALL)
-        for tag, text in marked_run.texts(folder):
-            script = "tag => [...document.querySelectorAll(tag)].map(node => node.textContent)"
-            assert text in seen.ask(script, tag)
-        assert not seen.wrong
+def test_markup_is_text(look, reports):
+    seen = look("marked")
+    for tag, text in marked_run.texts(reports[0]):
+        script = "tag => [...document.querySelectorAll(tag)].map(node => node.textContent)"
+        assert text in seen.ask(script, tag)
+    assert not seen.wrong
 
 
-def test_the_columns_of_a_table_are_text(chromium, reports):
-    with visit(chromium, reports[1]["table"]) as seen:
-        cells = seen.ask("[...document.querySelectorAll('td')].map(node => node.textContent)")
-        assert ", ".join(marked_run.COLUMNS) in cells
+def test_the_columns_of_a_table_are_text(look):
+    cells = "[...document.querySelectorAll('td')].map(node => node.textContent)"
+    assert ", ".join(marked_run.COLUMNS) in look("table").ask(cells)
 
 
-def test_no_element_is_there_that_npvae_does_not_make(chromium, report):
-    with visit(chromium, report) as seen:
-        assert set(seen.ask("[...document.querySelectorAll('*')].map(e => e.localName)")) <= OURS
-        names = "[...document.querySelectorAll('*')].flatMap(node => node.getAttributeNames())"
-        assert set(seen.ask(names)) <= {
-            *("lang", "charset", "http-equiv", "content", "name", "class", "scope", "id"),
-            *("srcset", "media", "type", "src", "alt", "width", "height"),
-        }
+@every_report
+def test_no_element_is_there_that_npvae_does_not_make(look, name):
+    seen = look(name)
+    assert set(seen.ask("[...document.querySelectorAll('*')].map(e => e.localName)")) <= OURS
+    names = "[...document.querySelectorAll('*')].flatMap(node => node.getAttributeNames())"
+    assert set(seen.ask(names)) - {"open"} <= {
+        *("lang", "charset", "http-equiv", "content", "name", "class", "scope", "id"),
+        *("srcset", "media", "type", "src", "alt", "width", "height"),
+    }
 
 
 # ---- how it looks --------------------------------------------------------------------------------
 
 
-def test_nothing_is_wider_than_a_phone(chromium, report):
-    with visit(chromium, report, **PHONE) as seen:
-        seen.ask(OPEN_ALL)
-        assert images(seen)
-        assert seen.ask("[innerWidth, document.documentElement.scrollWidth]") == [390, 390]
-        assert seen.ask(TOO_WIDE) == []
+@every_report
+def test_nothing_is_wider_than_a_phone(look, name):
+    seen = look(name, size="phone")
+    assert images(seen)
+    assert seen.ask("[innerWidth, document.documentElement.scrollWidth]") == [390, 390]
+    assert seen.ask(TOO_WIDE) == []
 
 
-def test_on_a_phone_a_picture_is_moved_to_its_end_within_its_figure(chromium, report):
+@every_report
+def test_on_a_phone_a_picture_is_moved_to_its_end_within_its_figure(look, name):
     """So that the letters in it are not too small to read."""
-    with visit(chromium, report, **PHONE) as seen:
-        assert images(seen)
-        found = seen.ask(WIDTHS)
-        assert any(own > 480 for own, *_ in found), "or this test would look at nothing"
-        overflow = (
-            "[...document.querySelectorAll('figure')].map(f => getComputedStyle(f).overflowX)"
-        )
-        assert set(seen.ask(overflow)) == {"auto"}, "hidden, a finger could not move it"
-        for own, shown, figure, beyond in found:
-            assert shown == pytest.approx(min(own, max(480, figure)), abs=1)
-            assert beyond <= 0.5, "no part of it stays out of reach"
+    seen = look(name, size="phone")
+    assert images(seen)
+    found = seen.ask(WIDTHS)
+    assert any(own > 480 for own, *_ in found), "or this test would look at nothing"
+    overflow = "[...document.querySelectorAll('figure')].map(f => getComputedStyle(f).overflowX)"
+    assert set(seen.ask(overflow)) == {"auto"}, "hidden, a finger could not move it"
+    for own, shown, figure, beyond in found:
+        assert shown == pytest.approx(min(own, max(480, figure)), abs=1)
+        assert beyond <= 0.5, "no part of it stays out of reach"
 
 
-def test_on_a_wide_screen_every_picture_is_seen_whole(chromium, report):
-    with visit(chromium, report, viewport={"width": 1280, "height": 800}) as seen:
-        assert images(seen)
-        for own, shown, figure, _ in seen.ask(WIDTHS):
-            assert shown == pytest.approx(min(own, figure), abs=1)
+@every_report
+def test_on_a_wide_screen_every_picture_is_seen_whole(look, name):
+    seen = look(name)
+    assert images(seen)
+    for own, shown, figure, _ in seen.ask(WIDTHS):
+        assert shown == pytest.approx(min(own, figure), abs=1)
 
 
-def test_on_paper_everything_is_unfolded_and_nothing_is_cut_off(chromium, report):
-    with visit(chromium, report, viewport={"width": 400, "height": 800}) as seen:
+@every_report
+def test_on_paper_everything_is_unfolded_and_nothing_is_cut_off(chromium, reports, name):
+    viewport = {"width": 400, "height": 800}
+    with visit(chromium, reports[1][name], viewport=viewport) as seen:
         assert images(seen)
         folded = seen.ask(FOLDED)
         assert len(folded) == 4
@@ -208,20 +232,18 @@ def test_on_paper_everything_is_unfolded_and_nothing_is_cut_off(chromium, report
             assert shown == pytest.approx(min(own, figure), abs=1)
 
 
+@every_report
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_all_text_can_be_read_on_a_phone(chromium, report, scheme):
-    with visit(chromium, report, color_scheme=scheme, **PHONE) as seen:
-        seen.ask(OPEN_ALL)
-        found = seen.ask(TEXT)
-        assert {"h1", "h3", "p", "td", "th", "dd", "summary", "figcaption"} <= {
-            t for t, *_ in found
-        }
-        for tag, letters, ink, paper in found:
-            assert letters >= 12, tag
-            assert contrast(ink, paper) >= 4.5, (tag, ink, paper)
-            assert (luminance(ink) > luminance(paper)) == (scheme == "dark"), tag
-        body = seen.ask("getComputedStyle(document.body).backgroundColor")
-        assert luminance(body) < 0.05 if scheme == "dark" else luminance(body) == 1
+def test_all_text_can_be_read_on_a_phone(look, name, scheme):
+    seen = look(name, scheme, "phone")
+    found = seen.ask(TEXT)
+    assert {"h1", "h3", "p", "td", "th", "dd", "summary", "figcaption"} <= {t for t, *_ in found}
+    for tag, letters, ink, paper in found:
+        assert letters >= 12, tag
+        assert contrast(ink, paper) >= 4.5, (tag, ink, paper)
+        assert (luminance(ink) > luminance(paper)) == (scheme == "dark"), tag
+    body = seen.ask("getComputedStyle(document.body).backgroundColor")
+    assert luminance(body) < 0.05 if scheme == "dark" else luminance(body) == 1
 
 
 # ---- the tests themselves ------------------------------------------------------------------------
