@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -31,7 +32,6 @@ from npvae.runs.report import write_report
 from npvae.runs.run import SETTINGS, Run, begin, resume, saying_how_to_go_on
 from npvae.runs.settings import Settings
 from npvae.runs.summary import data_words, model_words, training_words
-from npvae.storage.atomic import write_whole
 from npvae.storage.json_files import write_json
 from npvae.training import EpochRecord, require_finite
 from npvae.vae import VAE
@@ -272,7 +272,8 @@ def _with_what_was_measured(run: Run, metrics: dict[str, Any]) -> dict[str, Any]
         before = run.folder.metrics_of(run.trainer.model)
     measured = before.get("test")
     test = (measured if isinstance(measured, dict) else {}) | metrics["test"]
-    return before | metrics | {"test": test}
+    finished = {"finished": datetime.now(UTC).isoformat(timespec="seconds")}
+    return finished | before | metrics | {"test": test}
 
 
 def _draw(run: Run, metrics: dict[str, Any]) -> None:
@@ -284,7 +285,6 @@ def _draw(run: Run, metrics: dict[str, Any]) -> None:
     drawn = pictures.draw_all(trained)
     folder.require_same()
     for name in PICTURES:
-        if isinstance(picture := drawn[name], pictures.Drawn):
-            with write_whole(folder / f"{name}.png") as file:
-                file.write(picture.light)
+        if isinstance(drawn[name], pictures.Drawn):
+            pictures.save(trained, name, folder / f"{name}.png")
     write_report(folder / "report.html", folder, trained, metrics, drawn)

@@ -21,7 +21,7 @@ from npvae.figures.rates import kl_per_latent, rate_distortion
 from npvae.figures.scatter import latent_scatter
 from npvae.figures.style import STYLE, off_screen, panels
 from npvae.figures.tiles import tile
-from npvae.figures.writing import picture_bytes, save
+from npvae.figures.writing import light_and_dark, picture_bytes, save
 
 __all__ = [
     "STYLE",
@@ -31,6 +31,7 @@ __all__ = [
     "is_image",
     "kl_per_latent",
     "latent_scatter",
+    "light_and_dark",
     "manifold",
     "off_screen",
     "panels",

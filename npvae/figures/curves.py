@@ -1,4 +1,4 @@
-"""A training, epoch by epoch."""
+"""The training curves, epoch by epoch."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -31,15 +31,15 @@ def history(
     best: int | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """What was maximised, reconstruction, KL and active units over the epochs, in four panels.
+    """Draw the objective, reconstruction, KL and active latents of each epoch, in four panels.
 
     Parameters
     ----------
-    columns : the columns of history.csv by name; the validation_... ones may be missing
-    bound : what was maximised, but for weights of the KL: the loss itself, if it is no ELBO
-    prior : whether there is one, and so a KL
-    best : the epoch that the model has gone back to, after early stopping
-    ax : whose place the panels take; by default a new figure
+    columns : the columns of history.csv by name; those of the validation part may be missing
+    bound : the name of the objective; for any but "ELBO" minus the training loss is drawn
+    prior : whether the model has a prior, and so a KL
+    best : the epoch whose parameters early stopping restored, or None
+    ax : where to draw; the panels take its place. By default a new figure
 
     Raises
     ------
@@ -50,30 +50,34 @@ def history(
     ax
     """
     if missing := COLUMNS - set(columns):
-        raise InputError(f"the history has no column {min(missing)}; see history_columns")
+        raise InputError(
+            f"the history has no column {min(missing)}; pass all columns of history.csv"
+        )
     if len(columns["epoch"]) == 0:
-        raise InputError("the history has no epoch yet")
+        raise InputError("the history has no epoch yet; train for at least one")
     epochs = columns["epoch"]
     if bound != "ELBO":
         columns = {**columns, "train_bound": [-loss for loss in columns["train_loss"]]}
     quantities = {
-        "elbo" if bound == "ELBO" else "bound": f"{bound} (nats an example)",
-        "reconstruction": "-log p(x | z) (nats an example)",
-        "kl": "KL(q(z | x), p(z)) (nats an example)",
-        "active_units": "active latents",
+        "elbo" if bound == "ELBO" else "bound": bound,
+        "reconstruction": "Reconstruction, −log p(x | z)",
+        "kl": "KL(q(z | x) ‖ p(z))",
+        "active_units": "Active latents",
     }
-    with drawing(ax, height=4.6) as ax:
+    with drawing(ax, height=4.4) as ax:
         parts = panels(ax, 2, 2)
         for part, (quantity, name) in zip(parts, quantities.items(), strict=True):
             title(part, name)
             if quantity == "kl" and not prior:
-                say_instead(part, "no prior, no KL")
+                say_instead(part, "An autoencoder has no prior, and therefore no KL.")
                 continue
             _curves(part, columns, quantity)
             if not part.lines:
-                say_instead(part, "no validation part to measure it on")
+                say_instead(part, "This is measured on the validation part, and there is none.")
                 continue
             _over_epochs(part, epochs, best)
+            if quantity != "active_units":
+                part.set_ylabel("nats per example")
         units = [1.0, *columns.get("validation_active_units", [])]
         if parts[-1].lines:
             _whole_numbers(parts[-1], "y")
@@ -83,7 +87,7 @@ def history(
 
 
 def _curves(ax: "Axes", columns: Mapping[str, Sequence[float]], quantity: str) -> None:
-    """Draw the training and the validation part's."""
+    """Draw a quantity of the training part and of the validation part."""
     epochs = columns["epoch"]
     for part, colour, marker in (("train", BLUE, "o"), ("validation", ORANGE, "s")):
         values = columns.get(f"{part}_{quantity}")
@@ -98,11 +102,11 @@ def _over_epochs(ax: "Axes", epochs: Sequence[float], best: int | None) -> None:
     _whole_numbers(ax, "x")
     ax.set_xlabel("epoch")
     if best is not None:
-        ax.axvline(best, color=GREEN, linestyle="--", linewidth=1, label=f"best: epoch {best}")
+        ax.axvline(best, color=GREEN, linestyle="--", linewidth=1, label=f"best epoch, {best}")
 
 
 def _whole_numbers(ax: "Axes", which: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axis = ax.xaxis if which == "x" else ax.yaxis
-    axis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+    axis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))

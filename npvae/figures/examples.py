@@ -1,4 +1,4 @@
-"""Examples: beside what a model makes of them, and made up by a model."""
+"""Pictures of examples: beside their reconstructions, and sampled from a model."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,11 +13,11 @@ from npvae.figures.style import (
     GREEN,
     LINES,
     ORANGE,
+    distinct,
     drawable,
     drawing,
     label_name,
     panels,
-    shortened,
     title,
 )
 from npvae.figures.tables import name_columns
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 ACROSS = 8  # images in a row, above their reconstructions
 X_HAT = "x\u0302"
-ROWS = {"x": (BLUE, "o-"), "spoiled": (GREEN, ":"), X_HAT: (ORANGE, "x--")}
+ROWS = {"x": (BLUE, "o-"), "corrupted": (GREEN, ":"), X_HAT: (ORANGE, "x--")}
 
 
 def reconstructions(
@@ -37,42 +37,42 @@ def reconstructions(
     x_hat: Array,
     form: Form | Sequence[int],
     *,
-    spoiled: Array | None = None,
-    what: str = "test examples x",
-    how: str = "decoded from mu",
+    corrupted: Array | None = None,
+    what: str = "Test examples x",
+    how: str = "decoded from μ",
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Examples above what the model makes of them.
+    """Draw examples above their reconstructions.
 
     Parameters
     ----------
     x, x_hat : (N, n_x) arrays
-    form : of one example, or its shape; of a table the first four rows are drawn
-    spoiled : (N, n_x) array, what a model that denoises was given in place of x; shown between
-    what, how : what x is; how x_hat was made
+    form : of one example, or its shape; of a table only the first four rows are drawn
+    corrupted : (N, n_x) array, the input of a denoising model; drawn between the two
+    what, how : for the title: what x is, and how x_hat was made
     ax : where to draw; by default a new figure
 
     Raises
     ------
-    InputError : if the form, x_hat or `spoiled` do not fit x
+    InputError : if the form, x_hat or `corrupted` does not fit x
 
     Returns
     -------
     ax
     """
     form = Form.of(form, x)
-    for name, given in (("x_hat", x_hat), ("spoiled", spoiled)):
+    for name, given in (("x_hat", x_hat), ("corrupted", corrupted)):
         if given is not None and given.shape != x.shape:
-            raise InputError(f"{name} has shape {given.shape}, expected that of x, {x.shape}")
+            raise InputError(f"{name} has shape {given.shape}, expected {x.shape}, the shape of x")
     rows = {
         name: row if form.is_image else drawable(row)
-        for name, row in zip(ROWS, (x, spoiled, x_hat), strict=True)
+        for name, row in zip(ROWS, (x, corrupted, x_hat), strict=True)
         if row is not None
     }
     told = f"{what} and their reconstructions {X_HAT}, {how}"
-    if spoiled is not None:
-        told = f"{what}, spoiled as the model is given them, and {X_HAT}, {how}"
-    with drawing(ax, height=4 if form.is_image else 5) as ax:
+    if corrupted is not None:
+        told = f"{what}, the corrupted input, and its reconstructions {X_HAT}, {how}"
+    with drawing(ax, height=7 if form.is_image else 5) as ax:
         title(ax, told)
         if form.is_image:
             across = min(ACROSS, len(x))
@@ -85,12 +85,12 @@ def reconstructions(
 
 
 def _filled(images: Array, n: int) -> Array:
-    """Return n images, as NaN where there are fewer."""
+    """Return n images; those that are missing are NaN."""
     return np.concatenate([images, np.full((n - len(images), images.shape[1]), np.nan)])
 
 
 def _rows_in_panels(ax: "Axes", rows: dict[str, Array], form: Form) -> None:
-    """Draw up to four rows of a table, each in a panel."""
+    """Draw up to four rows of a table, each in a panel of its own."""
     n = min(4, len(rows["x"]))
     parts = panels(ax, -(-n // 2), min(n, 2))
     for i, part in enumerate(parts[:n]):
@@ -98,9 +98,11 @@ def _rows_in_panels(ax: "Axes", rows: dict[str, Array], form: Form) -> None:
             colour, style = ROWS[name]
             part.plot(row[i], style, color=colour, label=name)
         name_columns(part, form)
-        if i + 2 < n:  # the panel below it has the same columns
+        if i + 2 < n:  # the panel below has the same columns
             part.set_xlabel("")
             part.tick_params(labelbottom=False)
+        if i % 2:
+            part.tick_params(labelleft=False)
     for part in parts[n:]:
         part.set_axis_off()
     shown = np.concatenate([row[:n].ravel() for row in rows.values()])
@@ -122,17 +124,17 @@ def samples(
     told: str = "",
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Examples that the model made up, from draws of the prior.
+    """Draw examples that a model made from draws of the prior.
 
     Parameters
     ----------
     x : (N, n_x) array
     form : of one example, or its shape; rows of a table are drawn as lines over its columns
-    labels : (N,) whole numbers, the label that each was made for; it stands above a column of
-        images that share it, and gives the rows of a table their colour
+    labels : (N,) whole numbers, the label that each was made for; written above columns of images
+        that share it; the rows of a table have a colour for each
     classes : names of the labels
-    across : images in a row; by default as many as rows
-    told : the title; "64 samples from the prior: means of p(x | z)" by default
+    across : images in a row; by default as many as there are rows
+    told : the title; by default the number of samples, and that they are means of p(x | z)
     ax : where to draw; by default a new figure
 
     Raises
@@ -145,9 +147,9 @@ def samples(
     """
     form = Form.of(form, x)
     if labels is not None and len(labels) != len(x):
-        raise InputError(f"{len(labels)} labels for {len(x)} samples; give one for each")
+        raise InputError(f"{len(labels)} labels for {len(x)} samples; pass one for each")
     x = np.asarray(x) if form.is_image else drawable(x)
-    with drawing(ax) as ax:
+    with drawing(ax, height=7 if form.is_image else 4) as ax:
         title(ax, told or f"{len(x)} samples from the prior: means of p(x | z)")
         if form.is_image:
             across = across or int(np.ceil(np.sqrt(len(x))))
@@ -158,10 +160,10 @@ def samples(
 
 
 def _lines(ax: "Axes", x: Array, form: Form, labels: Array | None, classes: Sequence[str]) -> None:
-    """Draw rows as thin lines, and the median of each label's as a thick one."""
+    """Draw rows as thin lines, and the median of each label's rows as a thick one."""
     thin = min(1.0, max(0.2, 12 / len(x)))
     known = [None] if labels is None else np.unique(labels).tolist()
-    if len(known) > len(LINES):  # more colours than eyes can follow
+    if len(known) > len(LINES):  # more colours could not be told apart
         labels, known = None, [None]
     for colour, label in zip(LINES, known, strict=False):
         chosen = x if labels is None else x[labels == label]
@@ -175,7 +177,7 @@ def _lines(ax: "Axes", x: Array, form: Form, labels: Array | None, classes: Sequ
 
 
 def _heads(labels: Array | None, classes: Sequence[str], across: int) -> list[str]:
-    """Return the label of each column of images, if each has one of its own."""
+    """Return the label of each column of images, if all images in a column share it."""
     if labels is None:
         return []
     first = labels[:across]
@@ -183,4 +185,9 @@ def _heads(labels: Array | None, classes: Sequence[str], across: int) -> list[st
         labels != np.resize(first, len(labels))
     ).any():
         return []
-    return [shortened(label_name(classes, label), 12) for label in first.tolist()]
+    n = max(3, 84 // across)  # characters above an image
+    names = dict(
+        zip(labels.tolist(), (label_name(classes, i) for i in labels.tolist()), strict=True)
+    )
+    short = dict(zip(names, distinct(list(names.values()), min(12, n)), strict=True))
+    return [short[label] for label in first.tolist()]

@@ -11,7 +11,7 @@ from npvae.parameters import Array
 
 
 def is_image(shape: Sequence[int]) -> bool:
-    """Whether examples of this shape can be shown as pictures: (H, W), (H, W, 1) or (H, W, 3)."""
+    """Return whether examples of this shape are images: (H, W), (H, W, 1) or (H, W, 3)."""
     return len(shape) == 2 or (len(shape) == 3 and shape[-1] in (1, 3))
 
 
@@ -21,12 +21,12 @@ class Form:
 
     Attributes
     ----------
-    shape : of one example; (H, W), (H, W, 1) and (H, W, 3) are images, and all else is drawn as a
-        row of numbers
-    columns : names of these numbers, if they have any
-    limits : the numbers that are black and white, or where colours end; by default 0 and 1 for
-        images, three standard deviations for rows
-    unit : of the numbers
+    shape : of one example; (H, W), (H, W, 1) and (H, W, 3) are images, and examples of any other
+        shape are drawn as rows of a table
+    columns : names of a table's columns, or none
+    limits : the values shown as black and white, or the ends of the colour scale; by default 0 and
+        1 for images, and -3 and 3 for tables
+    unit : of the values
 
     >>> Form((28, 28)).span, Form((3,), ("height", "weight", "age")).span
     ((0.0, 1.0), (-3.0, 3.0))
@@ -39,22 +39,22 @@ class Form:
 
     @classmethod
     def of(cls, form: "Form | Sequence[int]", x: Array, axes: int = 2) -> "Form":
-        """Return the form that was given, perhaps as a shape alone, for examples x, (..., n_x).
+        """Return `form`, or the form of a shape, once it is known to fit examples x, (..., n_x).
 
         Raises
         ------
-        InputError : if there is no example, or those of that shape have another number of numbers
+        InputError : if x is empty, or its rows are not of this size
         """
         if not isinstance(form, Form):
             if not isinstance(form, Sequence):
-                raise InputError(f"shape is {form!r}; give that of one example, such as (28, 28)")
+                raise InputError(f"shape is {form!r}; pass that of one example, such as (28, 28)")
             form = cls(tuple(form))
         given = np.shape(x)
         if len(given) != axes or 0 in given or given[-1] != form.n_x:
             expected = f"({'..., ' if axes > 2 else 'N, '}{form.n_x})"
             raise InputError(
                 f"x has shape {given}, expected {expected} for examples of shape {form.shape}; "
-                "give one row an example, and the shape of one, such as (28, 28)"
+                "pass one row per example, and the shape of one example, such as (28, 28)"
             )
         return form
 
@@ -62,12 +62,12 @@ class Form:
         object.__setattr__(self, "unit", one_line(self.unit))
         if self.limits is not None and not self.limits[0] < self.limits[1]:
             raise InputError(
-                f"limits are {self.limits}; give the lower one first, and two that differ"
+                f"limits are {self.limits}; pass two different numbers, the lower one first"
             )
 
     @property
     def n_x(self) -> int:
-        """Numbers in one example."""
+        """Number of values in one example."""
         n = 1
         for size in self.shape:
             n *= size
@@ -75,10 +75,10 @@ class Form:
 
     @property
     def is_image(self) -> bool:
-        """Whether it can be shown as a picture."""
+        """Whether the example is an image."""
         return is_image(self.shape)
 
     @property
     def span(self) -> tuple[float, float]:
-        """The limits, or what they are by default."""
+        """The limits, or their default."""
         return self.limits or ((0.0, 1.0) if self.is_image else (-3.0, 3.0))

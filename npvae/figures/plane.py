@@ -8,7 +8,7 @@ import numpy as np
 from npvae.errors import InputError
 from npvae.figures.form import Form
 from npvae.figures.scatter import PRIOR, name_axes
-from npvae.figures.style import drawable, drawing, panels, shortened, title
+from npvae.figures.style import distinct, drawable, drawing, panels, tick_names, title
 from npvae.figures.tables import colour_bar, field, name_columns
 from npvae.figures.tiles import show_tiles
 from npvae.parameters import Array
@@ -26,15 +26,15 @@ def manifold(
     *,
     axes: Sequence[str] = ("z 0", "z 1"),
     unit: str = PRIOR,
-    told: str = "the means of p(x | z) at Gaussian quantiles",
+    told: str = "Means of p(x | z) at Gaussian quantiles of z",
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """What a plane decodes to: an image at each place, or a map of each column of a table.
+    """Draw what a plane decodes to: images in a grid, or a map of each column of a table.
 
     Parameters
     ----------
     x : (n * n, n_x) array, or (n, n_x) for one latent, in the order of `latent_space.Plane.grid`
-    form : of one example, or its shape; of a table the twelve columns that vary most are drawn
+    form : of one example, or its shape; of a table at most the 12 columns that vary most are drawn
     ticks : the n coordinates along each direction, ascending
     axes, unit : what the coordinates are, and their unit
     told : the title
@@ -52,15 +52,15 @@ def manifold(
     places = int(np.prod([len(tick) for tick in ticks]))
     if len(ticks) not in (1, 2) or places != len(x):
         raise InputError(
-            f"ticks for {places} places and {len(x)} rows of x; give the ticks of the very grid "
-            "that was decoded, plane.ticks(n) for plane.grid(n)"
+            f"the ticks are for {places} places, but x has {len(x)} rows; pass the ticks of the "
+            "grid that was decoded: plane.ticks(n) for plane.grid(n)"
         )
     x = x if form.is_image else drawable(x)
     maps = len(_varying(x)) if len(ticks) == 2 and not form.is_image else 0
-    with drawing(ax, height=6 if not maps else 1 + 1.6 * -(-maps // _across(maps))) as ax:
+    with drawing(ax, height=7 if not maps else 1.4 + 1.5 * -(-maps // _across(maps))) as ax:
         title(ax, told)
         if form.is_image:
-            across, *up = [_sparse(tick) for tick in ticks]
+            across, *up = [tick_names(tick) for tick in ticks]
             names = up[0][::-1] if up else []
             show_tiles(ax, x, form, len(across), heads=across, names=names, below=True)
             name_axes(ax, axes[: len(ticks)], unit)
@@ -71,7 +71,7 @@ def manifold(
             colour_bar(image, [ax], form)
         else:
             if maps < x.shape[1]:
-                told += f"; the {maps} of {x.shape[1]} columns that vary most"
+                told += f" (the {maps} of {x.shape[1]} columns that vary most)"
             title(ax, f"{told}; coordinates in {unit}" if unit else told)
             _maps(ax, x, form, ticks, axes)
     return ax
@@ -84,15 +84,17 @@ def _maps(
     ticks: Sequence[Array],
     axes: Sequence[str],
 ) -> None:
-    """Draw one map of the plane for each column, those that vary most if there are many."""
+    """Draw a map of the plane for each column, or for those that vary most."""
     chosen, n = _varying(x), len(ticks[0])
     across = _across(len(chosen))
     parts = panels(ax, -(-len(chosen) // across), across)
-    for part, column in zip(parts, chosen.tolist(), strict=False):
+    named = len(form.columns) == x.shape[1]
+    names = [form.columns[i] if named else f"column {i}" for i in chosen.tolist()]
+    names = distinct(names, 72 // across)
+    for part, column, name in zip(parts, chosen.tolist(), names, strict=False):
         upwards = x[:, column].reshape(n, n)[::-1]
         image = field(part, upwards, form, *ticks)
-        named = len(form.columns) == x.shape[1]
-        title(part, shortened(form.columns[column], 18) if named else f"column {column}")
+        part.set_title(name, parse_math=False, fontsize="small")
     for part in parts[len(chosen) :]:
         part.set_axis_off()
     for i, part in enumerate(parts[: len(chosen)]):
@@ -103,17 +105,10 @@ def _maps(
 
 
 def _varying(x: Array) -> Array:
-    """Return the columns that vary most, in their order."""
+    """Return the indices of the columns that vary most, in ascending order."""
     return np.sort(np.argsort(-x.var(axis=0), kind="stable")[:MOST_PANELS])
 
 
 def _across(n: int) -> int:
-    """Return how many of n panels stand in a row."""
+    """Return how many of n panels are in a row."""
     return min(4, int(np.ceil(np.sqrt(n))))
-
-
-def _sparse(values: Array, most: int = 9) -> list[str]:
-    """Return numbers as text, all of them or, where that is too much, some in even steps."""
-    step = -(-len(values) // most)
-    start = (len(values) - 1) % step // 2
-    return [f"{v:.2g}" if i % step == start else "" for i, v in enumerate(values)]

@@ -1,4 +1,4 @@
-"""Nats that z carries: latent by latent, and in exchange for what it leaves out."""
+"""The information that z carries: in each latent, and against the distortion that it leaves."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from npvae.figures.style import (
     ORANGE,
     drawable,
     drawing,
+    number,
     one_line,
     title,
 )
@@ -21,23 +22,23 @@ from npvae.parameters import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_BARS = 40  # latents that are numbered one by one
+MOST_BARS = 40  # more latents are not numbered one by one
 
 
 def kl_per_latent(
     kl: Array,
     active: Array | None = None,
     *,
-    told: str = "KL of each latent, from the largest",
+    told: str = "KL of each latent, in descending order",
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """How many nats each latent carries at most, and which hardly move.
+    """Draw the KL of each latent, an upper bound on the information it carries, as bars.
 
     Parameters
     ----------
-    kl : (n_z,) KL divergence of each latent, nats an example
-    active : (n_z,) whether its posterior mean varies over the data by more than 0.01; those that
-        do not have hatched bars
+    kl : (n_z,) KL divergence of each latent, in nats per example
+    active : (n_z,) whether the variance of its posterior mean over the data is above 0.01; the
+        bars of inactive latents are hatched
     told : the title
     ax : where to draw; by default a new figure
 
@@ -51,16 +52,20 @@ def kl_per_latent(
     """
     given, kl = np.asarray(kl, np.float64), drawable(kl)
     if kl.ndim != 1 or len(kl) == 0 or not np.isfinite(given).all():
-        raise InputError(f"kl has shape {kl.shape}, expected (n_z,) finite numbers: one a latent")
+        raise InputError(
+            f"kl has shape {kl.shape}, expected (n_z,): one finite number for each latent"
+        )
     if active is not None and np.shape(active) != kl.shape:
-        raise InputError(f"active has shape {np.shape(active)}, expected {kl.shape}: one a latent")
+        raise InputError(
+            f"active has shape {np.shape(active)}, expected {kl.shape}: one flag for each latent"
+        )
     order = np.argsort(-kl, kind="stable")
     works = np.ones(len(kl), bool) if active is None else np.asarray(active, bool)
     with drawing(ax, height=3) as ax:
         title(ax, told)
         place = np.arange(len(kl))
         idle: Any = {"color": "none", "edgecolor": ORANGE, "hatch": "/////"}
-        for which, name, look in ((works, "active", {"color": BLUE}), (~works, "not active", idle)):
+        for which, name, look in ((works, "active", {"color": BLUE}), (~works, "inactive", idle)):
             shown = which[order]
             if shown.any():
                 label = f"{int(shown.sum())} {name}"
@@ -70,11 +75,13 @@ def kl_per_latent(
             ax.set_xticks(place, [str(i) for i in order], fontsize=size)
             ax.set_xlabel("latent")
         else:
-            ax.set_xlabel("latents, from the largest KL")
-        ax.set_xlim(-0.7, max(len(kl), 6) - 0.3)  # two latents need no bars as wide as walls
+            ax.set_xlabel("latents, in descending order of KL")
+        middle, wide = (len(kl) - 1) / 2, max(len(kl), 6)  # few latents have bars in the middle
+        ax.set_xlim(middle - wide / 2 - 0.2, middle + wide / 2 + 0.2)
         ax.set_ylim(0, (float(kl.max()) or 1.0) * 1.2)  # room for the legend
         ax.grid(visible=False, axis="x")
-        ax.set_ylabel("KL (nats an example)")
+        ax.set_axisbelow(True)
+        ax.set_ylabel("KL (nats per example)")
         if active is not None:
             ax.legend(loc="upper right", ncols=2)
     return ax
@@ -85,19 +92,19 @@ def rate_distortion(
     distortion: Sequence[float],
     names: Sequence[str] = (),
     *,
-    told: str = "rate and distortion",
+    told: str = "Rate and distortion",
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Models, or one model at several times, between what z costs and what it leaves out.
+    """Draw models, or the epochs of one model, by their rate and their distortion.
 
-    On a dashed line the ELBO, -(rate + distortion), is the same: a better model lies nearer to the
-    lower left corner; along such a line one is traded for the other.
+    Along a dashed line the ELBO, -(rate + distortion), is constant. A better model lies closer to
+    the lower left corner; along such a line rate is traded for distortion.
 
     Parameters
     ----------
-    rate : KL(q(z | x), p(z)), nats an example
-    distortion : -E_q[log p(x | z)], nats an example
-    names : what stands at each point, "" for nothing
+    rate : KL(q(z | x) ‖ p(z)), in nats per example
+    distortion : -E_q[log p(x | z)], in nats per example
+    names : of the points; "" for a point without a name
     told : the title
     ax : where to draw; by default a new figure
 
@@ -115,69 +122,97 @@ def rate_distortion(
     """
     if len(rate) != len(distortion) or len(rate) == 0 or len(names) > len(rate):
         raise InputError(
-            f"{len(rate)} rates, {len(distortion)} distortions and {len(names)} names; give as "
-            "many of each, one at least"
+            f"{len(rate)} rates, {len(distortion)} distortions and {len(names)} names; pass as "
+            "many of each, at least one"
         )
     points = drawable([rate, distortion])
     with drawing(ax) as ax:
-        title(ax, told)
         marker = "o" if len(rate) <= MOST_MARKERS else ""
-        ax.plot(*points, color=BLUE, marker=marker)
-        _spread(ax, points)
-        for i, name in enumerate(names):
-            if name:
-                _name_point(ax, points[:, i], name)
-        _equal_elbo(ax)
-        ax.set_xlabel("rate: KL(q(z | x), p(z)) (nats an example)")
-        ax.set_ylabel("distortion: -log p(x | z) (nats an example)")
+        ax.plot(*points, color=BLUE, marker=marker, clip_on=False)
+        _set_limits(ax, points)
+        above = _equal_elbo(ax)
+        title(ax, told, pad=18 if above else None)
+        _name_points(ax, points, names)
+        ax.set_xlabel("Rate, KL(q(z | x) ‖ p(z)) (nats per example)")
+        ax.set_ylabel("Distortion, −log p(x | z) (nats per example)")
     return ax
 
 
-def _spread(ax: "Axes", points: Array) -> None:
-    """Give the axes room, and neither of them less than a fiftieth of the other's nats."""
+def _set_limits(ax: "Axes", points: Array) -> None:
+    """Leave room around the points, and give neither axis less than 2 % of the other's range.
+
+    The rate is never negative, so neither are the ticks of its axis.
+    """
     low, high = points.min(axis=1), points.max(axis=1)
     least = max(0.02 * float((high - low).max()), 1e-3 * float(np.abs(points).max()), 1e-3)
     room = 0.12 * np.maximum(high - low, least) + np.maximum(0, least - (high - low)) / 2
-    ax.set_xlim(low[0] - room[0], high[0] + room[0])
+    left = low[0] - room[0]
+    ax.set_xlim(max(0.0, left) if low[0] >= 0 else left, high[0] + room[0])
     ax.set_ylim(low[1] - room[1], high[1] + room[1])
 
 
-def _name_point(ax: "Axes", point: Array, name: str) -> None:
-    """Write what a point is, on the side where there is more room."""
-    right = point[0] < sum(ax.get_xlim()) / 2
-    ax.annotate(
-        one_line(name),
-        point.tolist(),
-        (5 if right else -5, 5),
-        textcoords="offset points",
-        ha="left" if right else "right",
-        parse_math=False,
-    )
+def _name_points(ax: "Axes", points: Array, names: Sequence[str]) -> None:
+    """Write each name beside its point: of 24 places around it, where it hides the least."""
+    a_point = ax.figure.dpi / 72
+    x, y = ax.transData.transform(points.T).T / a_point
+    t = np.linspace(0, len(x) - 1, max(500, len(x)))  # places on the curve, which names avoid
+    curve = np.stack([np.interp(t, np.arange(len(x)), along) for along in (x, y)])
+    (left, bottom), (right, top) = ax.get_window_extent().get_points() / a_point
+    taken: list[tuple[float, float, float, float]] = []
+    for i, name in enumerate(names):
+        if not name:
+            continue
+        wide, high, places = 5.4 * len(name), 10, []
+        for away in (7, 16, 28):
+            for dx, dy in ((1, 1), (-1, 1), (1, -1), (-1, -1), (1, 0), (-1, 0), (0, 1), (0, -1)):
+                x0 = x[i] + away * dx - wide * (1 - dx) / 2
+                y0 = y[i] + away * dy - high * (1 - dy) / 2
+                x1, y1 = x0 + wide, y0 + high
+                near = (x0 - 3 < curve[0]) & (curve[0] < x1 + 3) & (y0 - 3 < curve[1])
+                near &= curve[1] < y1 + 3
+                hidden = int(near.sum()) + away / 4
+                hidden += 500 * any(x0 < d and c < x1 and y0 < f and e < y1 for c, d, e, f in taken)
+                hidden += 500 * (x0 < left or x1 > right or y0 < bottom or y1 > top)
+                places.append((hidden, away, dx, dy, (x0, x1, y0, y1)))
+        _, away, dx, dy, box = min(places, key=lambda place: place[0])
+        taken.append(box)
+        ax.annotate(
+            one_line(name),
+            points[:, i].tolist(),
+            (away * dx, away * dy),
+            textcoords="offset points",
+            ha={1: "left", 0: "center", -1: "right"}[dx],
+            va={1: "bottom", 0: "center", -1: "top"}[dy],
+            parse_math=False,
+            arrowprops={"arrowstyle": "-", "color": FAINT, "linewidth": 0.6} if away > 7 else None,
+        )
 
 
-def _equal_elbo(ax: "Axes") -> None:
-    """Draw lines of equal rate + distortion over what is seen, with its -ELBO where there is room.
+def _equal_elbo(ax: "Axes") -> bool:
+    """Draw lines of equal rate + distortion, with their ELBO where they leave the axes.
 
-    That stands over the left end of a line, in the margin, where no point is; beside the lower end
-    of one that begins at the top.
+    A line that ends at the right is named there; a steep one, which begins at the top, above.
+    Return whether there are names above.
     """
     from matplotlib.ticker import MaxNLocator
 
     left, right = ax.get_xlim()
     low, high = ax.get_ylim()
     wide, tall = right - left, high - low
+    look: Any = {"fontsize": "x-small", "color": FAINT, "textcoords": "offset points"}
+    above = False
     for total in MaxNLocator(nbins=6).tick_values(left + low, right + high):
         begin, end = max(left, total - high), min(right, total - low)
-        if (end - begin) * (1 / wide + 1 / tall) < 0.05:  # but a corner is cut off, or nothing
+        if (end - begin) * (1 / wide + 1 / tall) < 0.05:  # it only cuts a corner, or is outside
             continue
         ends = np.array([begin, end])
-        ax.plot(ends, total - ends, color=FAINT, linestyle="--", linewidth=0.7)
-        over = begin <= left and low + 0.04 * tall < total - begin < high - 0.07 * tall
-        beside = begin > left and left + 0.1 * wide < end < right - 0.15 * wide
-        if over or beside:
-            place, gap = (begin, (2, 2)) if over else (end, (4, 2))
-            look: Any = {"va": "bottom", "fontsize": "x-small", "color": FAINT}
-            text = f"-ELBO {total:g}"
-            ax.annotate(text, (place, total - place), gap, textcoords="offset points", **look)
+        ax.plot(ends, total - ends, color=FAINT, linestyle="--", linewidth=0.7, zorder=1)
+        text = f"ELBO {number(-total, 0) if total == round(total) else f'{-total:g}'}"
+        if end >= right:
+            ax.annotate(text, (end, total - end), (4, 0), va="center", **look)
+        elif begin > left:
+            ax.annotate(text, (begin, high), (0, 3), ha="center", va="bottom", **look)
+            above = True
     ax.set_xlim(left, right)
     ax.set_ylim(low, high)
+    return above

@@ -1,4 +1,4 @@
-"""Where examples lie in latent space, in a plane or along a line."""
+"""Where examples are in latent space, in a plane or along a line."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,12 +9,13 @@ from npvae.errors import InputError
 from npvae.figures.style import (
     BLUE,
     FAINT,
+    INK,
     POINTS,
+    distinct,
     drawable,
     drawing,
     label_name,
     one_line,
-    shortened,
     title,
 )
 from npvae.parameters import Array
@@ -22,7 +23,8 @@ from npvae.parameters import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MARKERS = "os"  # the second for labels from the eleventh on
+MARKERS = "os"  # the second is for the eleventh label and later ones
+NEAREST = 20  # codes around the middle of a label, most of which must be its own
 MOST_LABELS = len(POINTS) * len(MARKERS)
 PRIOR = "standard deviations of the prior"
 
@@ -35,16 +37,16 @@ def latent_scatter(
     axes: Sequence[str] = ("z 0", "z 1"),
     unit: str = PRIOR,
     prior: bool = True,
-    told: str = "the posterior means of test examples",
+    told: str = "Posterior means μ of test examples",
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Codes in a plane, coloured by label; those of one latent as a histogram.
+    """Draw codes in a plane, coloured by label; codes of one latent as a histogram.
 
     Parameters
     ----------
     u : (N, 2) or (N, 1) array of coordinates
     labels : (N,) whole numbers, or None
-    classes : names of the labels; each also stands at the median of its codes
+    classes : names of the labels; one whose codes form a cluster is also written in its middle
     axes, unit : what the coordinates are, and their unit
     prior : whether to draw circles at one and two standard deviations of N(0, I)
     told : the title
@@ -52,7 +54,7 @@ def latent_scatter(
 
     Raises
     ------
-    InputError : if u is no plane of finite numbers, or the labels are not its own
+    InputError : if u is not finite or of another shape, or the labels do not fit it
 
     Returns
     -------
@@ -73,14 +75,16 @@ def latent_scatter(
 
 
 def _require_coordinates(u: Array, labels: Array | None) -> None:
-    """Refuse what is no plane, and labels of other examples."""
+    """Refuse coordinates that cannot be drawn, and labels that do not fit them."""
     if u.ndim != 2 or u.shape[1] not in (1, 2) or len(u) == 0:
         raise InputError(
             f"u has shape {u.shape}, expected (N, 2) or (N, 1): coordinates in a plane, such as "
             "plane_of(codes).project(codes.mu)"
         )
     if not np.isfinite(np.asarray(u, np.float64)).all():
-        raise InputError("u holds numbers that are not finite; is the model trained to its end?")
+        raise InputError(
+            "u has numbers that are not finite; train the model again, with a lower learning rate"
+        )
     if labels is not None and (
         np.shape(labels) != (len(u),) or np.asarray(labels).dtype.kind not in "iu"
     ):
@@ -91,7 +95,7 @@ def _require_coordinates(u: Array, labels: Array | None) -> None:
 
 
 class Group(NamedTuple):
-    """The codes of one label, (n, 1 or 2), and how they are drawn."""
+    """The codes of one label, (n, 1) or (n, 2), and how they are drawn."""
 
     name: str
     u: Array
@@ -100,7 +104,7 @@ class Group(NamedTuple):
 
 
 def _by_label(u: Array, labels: Array | None, classes: Sequence[str]) -> list[Group]:
-    """Return a group for each label; where there are many, for the most frequent and the rest."""
+    """Return a group for each label; of many labels, for the most frequent and for the rest."""
     if labels is None:
         return [Group("examples", u, BLUE, "o")]
     known, counts = np.unique(labels, return_counts=True)
@@ -109,14 +113,15 @@ def _by_label(u: Array, labels: Array | None, classes: Sequence[str]) -> list[Gr
     if len(often) < len(known):
         rest = u[~np.isin(labels, often)]
         groups.append(Group(f"{len(known) - len(often)} other labels", rest, FAINT, "."))
-    for i, label in enumerate(often.tolist()):
+    names = distinct([label_name(classes, label) for label in often.tolist()], 20)
+    for i, (label, name) in enumerate(zip(often.tolist(), names, strict=True)):
         look = POINTS[i % len(POINTS)], MARKERS[i // len(POINTS)]
-        groups.append(Group(shortened(label_name(classes, label), 20), u[labels == label], *look))
+        groups.append(Group(name, u[labels == label], *look))
     return groups
 
 
 def _bars(ax: "Axes", groups: Sequence[Group]) -> None:
-    """Draw how often each code is there, the labels above one another."""
+    """Draw a histogram of the codes, with the labels stacked."""
     from matplotlib.ticker import MaxNLocator
 
     edges = _edges(groups)
@@ -129,10 +134,11 @@ def _bars(ax: "Axes", groups: Sequence[Group]) -> None:
         below += counts
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylabel("examples")
+    ax.set_axisbelow(True)
 
 
 def _edges(groups: Sequence[Group]) -> Array:
-    """Return the borders of 2 sqrt(N) bins, 5 to 60 of them, that hold the codes."""
+    """Return the borders of 2 sqrt(N) bins, 5 to 60 of them, that cover the codes."""
     codes = np.concatenate([group.u[:, 0] for group in groups])
     low, high = codes.min(), codes.max()
     margin = 0.5 if high - low < 1e-6 * max(1, abs(low)) else 0.0
@@ -142,9 +148,9 @@ def _edges(groups: Sequence[Group]) -> Array:
 
 
 def _points(ax: "Axes", groups: Sequence[Group]) -> None:
-    """Draw every code, those of all labels mixed so that none covers another."""
+    """Draw every code, in random order so that no label covers another."""
     n = sum(len(group.u) for group in groups)
-    size = min(25.0, max(3.0, 12000 / n))
+    size = min(25.0, max(4.0, 16000 / n))
     for marker in dict.fromkeys(group.marker for group in groups):
         alike = [group for group in groups if group.marker == marker]
         u = np.concatenate([group.u for group in alike])
@@ -156,22 +162,25 @@ def _points(ax: "Axes", groups: Sequence[Group]) -> None:
 
 
 def _names(ax: "Axes", groups: Sequence[Group], least: float) -> None:
-    """Write each label amid its codes or, where another one stands there, a little beside.
+    """Write labels in the middle of their clusters or, where another one is, a little beside.
 
-    What is seen is as wide and as high as the codes, and not less than `least`.
+    A label whose codes lie among those of others has no name there. The picture is as wide and as
+    high as the codes, and at least `least`.
     """
     from matplotlib.patheffects import withStroke
 
     halo = [withStroke(linewidth=2.5, foreground="white")]
-    look: Any = {"ha": "center", "va": "center", "weight": "bold", "color": "#111111"}
+    look: Any = {"ha": "center", "va": "center", "weight": "bold", "color": INK}
     wide, high = np.maximum(np.ptp(np.concatenate([group.u for group in groups]), axis=0), least)
     written: list[tuple[float, float, str]] = []
     for group in groups:
+        if not _is_cluster(group, groups):
+            continue
         x, middle = np.median(group.u, axis=0).tolist()
         for step in (0, 1, -1, 2, -2, 3, -3, 4, -4):
-            y = middle + 0.035 * step * high
+            y = middle + 0.04 * step * high
             if not any(
-                abs(x - a) < 0.012 * wide * len(group.name + other) and abs(y - b) < 0.033 * high
+                abs(x - a) < 0.012 * wide * len(group.name + other) and abs(y - b) < 0.038 * high
                 for a, b, other in written
             ):
                 break
@@ -179,10 +188,19 @@ def _names(ax: "Axes", groups: Sequence[Group], least: float) -> None:
         written.append((x, y, group.name))
 
 
+def _is_cluster(group: Group, groups: Sequence[Group]) -> bool:
+    """Return whether most codes around the median of a group are its own."""
+    middle, n = np.median(group.u, axis=0), min(NEAREST, len(group.u))
+    own = np.square(group.u - middle).sum(axis=1)
+    others = [np.square(other.u - middle).sum(axis=1) for other in groups if other is not group]
+    nearest = np.partition(np.concatenate([own, *others]), n - 1)[n - 1]
+    return int((own <= nearest).sum()) > n // 2
+
+
 def _prior(ax: "Axes", groups: Sequence[Group]) -> Any:
     """Draw N(0, I) in the colour of text, above all codes; return a line for the legend.
 
-    In a plane that is circles at one and two standard deviations, along a line its bell.
+    In a plane it is circles at one and two standard deviations, along a line its density.
     """
     from matplotlib import rcParams
 
@@ -190,18 +208,18 @@ def _prior(ax: "Axes", groups: Sequence[Group]) -> Any:
     if groups[0].u.shape[1] == 1:
         edges, n = _edges(groups), sum(len(group.u) for group in groups)
         z = np.linspace(min(-3, edges[0]), max(3, edges[-1]), 200)
-        bell = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
-        return ax.plot(z, n * (edges[1] - edges[0]) * bell, **look)[0]
+        density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
+        return ax.plot(z, n * (edges[1] - edges[0]) * density, **look)[0]
     angle = np.linspace(0, 2 * np.pi, 100)
     circles = [ax.plot(r * np.cos(angle), r * np.sin(angle), **look)[0] for r in (1, 2)]
     return circles[0]
 
 
 def _legend(ax: "Axes", groups: Sequence[Group], prior: Any) -> None:
-    """Name the colours beside the picture, where they hide nothing, and the prior's line if any.
+    """Name the colours and the line of the prior, to the right of the axes.
 
-    The names are written into a legend that is there already: matplotlib leaves those out that
-    begin with an underscore.
+    The names are written into a finished legend, because matplotlib leaves out those that begin
+    with an underscore.
     """
     from matplotlib.lines import Line2D
 
@@ -220,7 +238,7 @@ def _legend(ax: "Axes", groups: Sequence[Group], prior: Any) -> None:
     names = [group.name for group in groups]
     if prior is not None:
         shown.append(prior)
-        names.append("the prior" if flat else "the prior: 1 and 2\nstandard deviations")
+        names.append("the prior" if flat else "the prior, at 1 and 2\nstandard deviations")
     beside: Any = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "handletextpad": 0.3}
     legend = ax.legend(shown, ["codes"] * len(shown), **beside)
     for text, name in zip(legend.get_texts(), names, strict=True):
@@ -228,7 +246,7 @@ def _legend(ax: "Axes", groups: Sequence[Group], prior: Any) -> None:
 
 
 def name_axes(ax: "Axes", axes: Sequence[str], unit: str) -> None:
-    """Name the coordinates along x and, of two, along y."""
+    """Name the coordinate along x and, of two, the one along y."""
     named = [one_line(f"{name} ({unit})" if unit else name) for name in axes]
     ax.set_xlabel(named[0], parse_math=False)
     if len(named) > 1:

@@ -1,7 +1,7 @@
-"""The one style of all pictures: colours, letters, sizes, and where they are drawn."""
+"""The style that all pictures share: colours, fonts and sizes; new figures and their panels."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from textwrap import fill
@@ -17,19 +17,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 6.0  # inches: a column of print
-MOST_MARKERS = 40  # points of a curve that are marked one by one
-LARGEST = 1e30  # number that is drawn; matplotlib's own limit is not far beyond
+MOST_MARKERS = 40  # a curve of more points has no markers
+LARGEST = 1e30  # larger numbers are clipped, because matplotlib fails on them
 INK, DARK_INK, DARK_PAPER = "#222222", "#dddddd", "#16191d"
-FAINT = "#8a8a8a"  # seen on white and on dark paper
-# Okabe & Ito 2008: told apart by all eyes, and by their lightness in grey print
+FAINT = "#8a8a8a"  # visible on white and on dark paper
+# Okabe & Ito 2008: distinct for colour-blind readers, and by their lightness in grey print
 BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
 LINES = (BLUE, ORANGE, GREEN, PURPLE)
-# Petroff 2021, arXiv:2107.02270: ten colours for points, found with models of colour-blind eyes
+# Petroff 2021, arXiv:2107.02270: ten colours for points, distinct for colour-blind readers
 POINTS = (
     *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
     *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
 )
 STYLE: dict[Any, Any] = {
+    "axes.axisbelow": True,
     "axes.edgecolor": INK,
     "axes.facecolor": "white",
     "axes.grid": True,
@@ -54,7 +55,7 @@ STYLE: dict[Any, Any] = {
 }
 
 
-# what no letter is drawn for, and what XML does not allow; and what turns the reading direction
+# control characters, which XML does not allow; and those that change the reading direction
 UNREADABLE = re.compile(
     "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufffe\uffff]"
 )
@@ -64,7 +65,7 @@ _OFF_SCREEN = ContextVar("off screen", default=False)
 
 @contextmanager
 def off_screen() -> Iterator[None]:
-    """Let figures be made, while the block runs, that pyplot knows nothing of: for files alone."""
+    """Make figures that are unknown to pyplot while the block runs: for files only."""
     token = _OFF_SCREEN.set(True)
     try:
         yield
@@ -74,7 +75,7 @@ def off_screen() -> Iterator[None]:
 
 @contextmanager
 def drawing(ax: "Axes | None", width: float = WIDTH, height: float = 4.0) -> Iterator["Axes"]:
-    """Give a place to draw: `ax`, in its owner's style, or in npvae's the axes of a new figure.
+    """Give the axes to draw in: `ax`, in the caller's style, or those of a new figure in npvae's.
 
     Parameters
     ----------
@@ -82,20 +83,20 @@ def drawing(ax: "Axes | None", width: float = WIDTH, height: float = 4.0) -> Ite
 
     Raises
     ------
-    InputError : if `ax` is no axes, but a figure or an array of them
+    InputError : if `ax` is not a single matplotlib Axes
     """
     from matplotlib.axes import Axes
 
     if not (ax is None or isinstance(ax, Axes)):
-        raise InputError(f"ax is of type {type(ax).__name__}; give one axes, such as axes[0, 0]")
+        raise InputError(f"ax is of type {type(ax).__name__}; pass one Axes, such as axes[0, 0]")
     if ax is not None:
         yield ax
         return
     if not _OFF_SCREEN.get():
         import matplotlib.pyplot as plt
 
-        # Loads pyplot's backend now: in a notebook that switches `interactive` on, which a context
-        # of settings would switch off again at its end.
+        # Load pyplot's backend before the style: in a notebook that switches `interactive` on, and
+        # the end of the style's context would switch it off again.
         plt.draw_if_interactive()  # type: ignore[no-untyped-call]
     with own_style():
         yield _new_figure(width, height).subplots()
@@ -103,10 +104,10 @@ def drawing(ax: "Axes | None", width: float = WIDTH, height: float = 4.0) -> Ite
 
 @contextmanager
 def own_style(**others: Any) -> Iterator[None]:
-    """Use npvae's style while the block runs, whatever a matplotlibrc says, and put all back.
+    """Use npvae's style while the block runs, and restore the settings afterwards.
 
-    What STYLE does not name is as matplotlib has it by default, so that `text.usetex`, for
-    instance, does not need LaTeX. Backend and `interactive` are left alone.
+    Settings that STYLE does not name have matplotlib's defaults, whatever a matplotlibrc says, so
+    that `text.usetex`, for instance, does not require LaTeX. Backend and `interactive` are kept.
     """
     from matplotlib import style
 
@@ -115,7 +116,7 @@ def own_style(**others: Any) -> Iterator[None]:
 
 
 def _new_figure(width: float, height: float) -> "Figure":
-    """Return a figure that `plt.show()` shows, or one for a file."""
+    """Return a figure that `plt.show()` shows or, in a block of `off_screen`, one for a file."""
     if _OFF_SCREEN.get():
         from matplotlib.figure import Figure
 
@@ -126,7 +127,7 @@ def _new_figure(width: float, height: float) -> "Figure":
 
 
 def panels(ax: "Axes", rows: int, columns: int) -> list["Axes"]:
-    """Divide the place of an axes, of which only the title stays, and return the parts row by row.
+    """Divide an axes into panels and return them row by row; of the axes only its title stays.
 
     >>> from matplotlib.figure import Figure
     >>> [len(panels(Figure().subplots(), 2, n)) for n in (1, 3)]
@@ -135,7 +136,7 @@ def panels(ax: "Axes", rows: int, columns: int) -> list["Axes"]:
     places = [(i, j) for i in range(rows) for j in range(columns)]
     ax.set_axis_off()
     spec, figure = ax.get_subplotspec(), ax.figure
-    if spec is None:  # an axes that was placed by hand
+    if spec is None:  # the axes has a position of its own, and is in no grid
         wide, high = 1 / columns, 1 / rows
         return [
             ax.inset_axes((j * wide, 1 - (i + 0.8) * high, 0.75 * wide, 0.65 * high))
@@ -148,17 +149,41 @@ def panels(ax: "Axes", rows: int, columns: int) -> list["Axes"]:
 
 
 def drawable(numbers: Any) -> Array:
-    """Return numbers as float64, none beyond what can be drawn."""
+    """Return numbers as float64, clipped to those that matplotlib can draw."""
     return np.clip(np.asarray(numbers, np.float64), -LARGEST, LARGEST)
 
 
-def title(ax: "Axes", text: str) -> None:
-    """Write what a picture shows above it, in lines that fit; a dollar is a dollar."""
+def title(ax: "Axes", text: str, **look: Any) -> None:
+    """Write a title, in lines that fit; a dollar sign is shown as it is, and starts no formula."""
     inches = ax.get_window_extent().width / ax.figure.dpi
-    points = 180 if len(ax.figure.axes) == 1 else 153  # of letters an inch; alone it will grow
-    an_inch = points / float(ax.title.get_fontsize())
-    text = one_line(text)
-    ax.set_title(fill(text, max(20, round(an_inch * inches))), loc="left", parse_math=False)
+    points = 153  # of characters per inch, in a font of one point
+    if len(ax.figure.axes) == 1:
+        points = 180  # the layout will widen the axes
+    wide = max(20, round(points / float(ax.title.get_fontsize()) * inches))
+    ax.set_title(fill(one_line(text), wide), loc="left", parse_math=False, **look)
+
+
+def number(value: float, digits: int) -> str:
+    """Return a number with a true minus sign, and never as minus zero.
+
+    >>> number(-1.25, 1), number(-0.01, 1)
+    ('−1.2', '0.0')
+    """
+    text = f"{value:.{digits}f}"
+    return text.replace("-", "" if float(text) == 0 else "−")
+
+
+def tick_names(values: Array, most: int = 9) -> list[str]:
+    """Return numbers as the labels of ticks, with equal digits; of many, only some in equal steps.
+
+    >>> tick_names(np.array([-1.834, 0.0, 1.834])), tick_names(np.array([120.0, 15.25]))
+    (['−1.8', '0.0', '1.8'], ['120', '15'])
+    """
+    largest = float(np.abs(values).max())
+    digits = min(9, max(0, 1 - int(np.floor(np.log10(largest))))) if largest > 0 else 0
+    step = -(-len(values) // most)
+    start = (len(values) - 1) % step // 2
+    return [number(v, digits) if i % step == start else "" for i, v in enumerate(values.tolist())]
 
 
 def label_name(classes: Sequence[str], label: int) -> str:
@@ -169,7 +194,7 @@ def label_name(classes: Sequence[str], label: int) -> str:
 def one_line(text: str) -> str:
     r"""Return text as one line that any picture can hold.
 
-    Blanks take the place of line breaks and tabs, a mark that of each character that has no letter.
+    Line breaks and tabs become spaces, and each unprintable character a replacement mark.
 
     >>> one_line("a\tb\x1b[31m")
     'a b�[31m'
@@ -178,7 +203,7 @@ def one_line(text: str) -> str:
 
 
 def shortened(name: str, n: int) -> str:
-    """Return a name in n letters at most: its beginning and its end, where names differ.
+    """Return a name in at most n characters: its beginning and its end, where names differ.
 
     >>> shortened("measurement number 17", 12)
     'measure…r 17'
@@ -187,15 +212,42 @@ def shortened(name: str, n: int) -> str:
     return name if len(name) <= n else f"{name[: n - n // 3 - 1]}…{name[-(n // 3) :]}"
 
 
+def distinct(names: Iterable[str], n: int) -> list[str]:
+    """Return names in at most n characters; of names that would look alike, what differs.
+
+    >>> distinct(["petal length in cm", "petal width in cm"], 12)
+    ['petal l…n cm', 'petal w…n cm']
+    >>> distinct(["the class A of my data", "the class B of my data"], 12)
+    ['…A…', '…B…']
+    """
+    names = [one_line(name) for name in names]
+    short = [shortened(name, n) for name in names]
+    if len(set(short)) == len(set(names)):
+        return short
+    words = [re.findall(r"[^\W_]+|[\W_]+", name) for name in names]
+    start = _shared(words)
+    end = _shared([parts[start:][::-1] for parts in words])
+    marks = "…" * (start > 0), "…" * (end > 0)
+    return [
+        shortened("".join(parts[start : len(parts) - end]), n - 2).join(marks) for parts in words
+    ]
+
+
+def _shared(rows: Sequence[Sequence[str]]) -> int:
+    """Return how many words all rows begin with."""
+    columns = enumerate(zip(*rows, strict=False))
+    return next((i for i, column in columns if len(set(column)) > 1), min(map(len, rows)))
+
+
 def no_frame(ax: "Axes") -> None:
-    """Take spines, ticks and grid away; the labels of ticks stay."""
+    """Remove spines, ticks and grid; the labels of the ticks stay."""
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
     ax.grid(visible=False)
 
 
 def say_instead(ax: "Axes", text: str) -> None:
-    """Write why there is nothing to see."""
+    """Write in an empty panel why it is empty."""
     no_frame(ax)
     ax.set_xticks([])
     ax.set_yticks([])

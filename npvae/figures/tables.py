@@ -1,4 +1,4 @@
-"""Rows of a table: lines over its columns, or fields of colour."""
+"""What pictures of tables share: the names of columns, and values as colours."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from npvae.figures.form import Form
-from npvae.figures.style import drawable, shortened
+from npvae.figures.style import distinct, drawable
 from npvae.parameters import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_NAMES = 40  # columns that are named; more are numbered
-MANY = 20  # columns from which on the names are small
-DIVERGING, SEQUENTIAL = "PuOr", "cividis"  # about a middle, and from zero: for all eyes
+MOST_NAMES = 40  # more columns are numbered, not named
+MANY = 20  # the names of more columns are small
+DIVERGING, SEQUENTIAL = "PuOr", "cividis"  # both are distinct for colour-blind readers
 
 
 def name_columns(ax: "Axes", form: Form, *, down: bool = False) -> None:
     """Label the columns of a small table, along x or (down) y; number those of a large one."""
     axis, n = ax.yaxis if down else ax.xaxis, form.n_x
     if len(form.columns) == n <= MOST_NAMES:
-        names = [shortened(name, 24) for name in form.columns]
+        names = distinct(form.columns, 24)
         axis.set_ticks(range(n), names, parse_math=False)
         for label in axis.get_ticklabels():
             label.set(fontsize="x-small" if n > MANY else "medium")
@@ -32,21 +32,21 @@ def name_columns(ax: "Axes", form: Form, *, down: bool = False) -> None:
     from matplotlib.ticker import MaxNLocator
 
     sizes = "x".join(map(str, form.shape))
-    axis.set_label_text("column" if len(form.shape) == 1 else f"number in a {sizes} array")
+    axis.set_label_text("column" if len(form.shape) == 1 else f"position in a {sizes} array")
     axis.set_major_locator(MaxNLocator(integer=True, nbins=min(8, n)))
 
 
 def field(
     ax: "Axes", values: Array, form: Form, x: Array | None = None, y: Array | None = None
 ) -> Any:
-    """Draw numbers as colours; return what a colour bar needs.
+    """Draw values as colours, and return the mesh, which a colour bar needs.
 
     Parameters
     ----------
     values : (rows, columns) float array
-    form : of the examples that the numbers are from
-    x, y : (columns,) and (rows,) ascending coordinates; without them cells are numbered, the rows
-        downwards
+    form : of the examples that the values are from
+    x, y : (columns,) and (rows,) ascending coordinates; by default cells are numbered, and rows
+        run downwards
     """
     (low, high), (rows, columns) = form.span, values.shape
     ax.grid(visible=False)
@@ -75,10 +75,13 @@ def borders(centers: Array) -> Array:
 
 
 def colour_bar(field: Any, axes: Sequence["Axes"], form: Form) -> None:
-    """Say beside fields what their colours mean."""
+    """Draw the colour scale of fields: below them, or beside panels that were placed by hand."""
     figure: Any = axes[0].get_figure()
-    place: dict[str, Any] = {"ax": list(axes), "shrink": 0.8}
-    if axes[0].get_axes_locator() is not None:  # panels in an axes that was placed by hand
+    place: dict[str, Any] = {
+        **{"ax": list(axes), "location": "bottom", "shrink": 0.5, "aspect": 30},
+        **{"anchor": (0.0, 1.0), "pad": 0.03},
+    }
+    if axes[0].get_axes_locator() is not None:
         right = max(axes, key=lambda ax: ax.get_position().x1)
         place = {"cax": right.inset_axes((1.05, 0, 0.05, 1))}
     bar = figure.colorbar(field, extend="both", **place)

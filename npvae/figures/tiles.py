@@ -1,4 +1,4 @@
-"""Images side by side in one picture."""
+"""Images side by side, as one large image."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,9 +12,9 @@ from npvae.parameters import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FINE = 28  # pixels that an image is at least drawn with
-SHARP, MOST = 960, 2000  # pixels across: drawn one by one up to here; more than are seen
-FRAME = "#bbbbbb"  # about images so light that paper would not end them
+FINE = 28  # smaller images are enlarged, because the frame is one pixel wide
+SHARP, MOST = 960, 2000  # pixels across: no smoothing up to here; more would not be visible
+FRAME = "#bbbbbb"  # between images that are too light to stand out from white paper
 
 
 def tile(images: Array, shape: Sequence[int], columns: int) -> Array:
@@ -29,7 +29,7 @@ def tile(images: Array, shape: Sequence[int], columns: int) -> Array:
     Returns
     -------
     (rows * (H + 1) + 1, columns * (W + 1) + 1[, C]) array; NaN, which is drawn as bare paper, in
-    the frame and where no image is
+    the frame and in places without an image
     """
     height, width, *channels = shape
     rows = -(-len(images) // columns)
@@ -52,18 +52,19 @@ def show_tiles(
     names: Sequence[str] = (),
     below: bool = False,
 ) -> None:
-    """Draw images in a grid, the lower limit of their form black and the upper white.
+    """Draw images in a grid; the lower limit of their form is black, the upper white.
 
     Parameters
     ----------
     images, columns : as for `tile`
     form : of one image
-    heads : what stands above each column (below it, with `below`), or nothing
-    names : what stands beside each row, or nothing
+    heads : the labels of the columns, or none
+    names : the labels of the rows, or none
+    below : whether the labels of the columns are below them, not above
     """
     (low, high), (height, width, *channels) = form.span, form.shape
     images = np.clip(images, low, high).reshape(-1, height, width, *channels)
-    zoom = max(1, FINE // max(height, width))  # beside few pixels the frame would be wide
+    zoom = max(1, FINE // max(height, width))
     images = images.repeat(zoom, axis=1).repeat(zoom, axis=2)
     images = _shrunk(images, -(-columns * images.shape[2] // MOST))
     height, width = images.shape[1:3]
@@ -83,7 +84,7 @@ def show_tiles(
 
 
 def _shrunk(images: Array, k: int) -> Array:
-    """Return images, (N, H, W, ...), in which k x k pixels have become their mean."""
+    """Return images, (N, H, W, ...), with the mean of each k x k pixels as one."""
     if k < 2:
         return images
     n, height, width, *channels = images.shape
@@ -94,6 +95,6 @@ def _shrunk(images: Array, k: int) -> Array:
 
 
 def _with_alpha(grid: Array) -> Array:
-    """Return colours that are NaN as transparent."""
+    """Return colours, (H, W, 4), in which NaN is transparent."""
     seen = ~np.isnan(grid[..., :1])
     return np.concatenate([np.where(seen, grid, 0), seen], axis=-1)

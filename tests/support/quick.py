@@ -23,7 +23,7 @@ def blot():
 
 def draw_blots(run):
     """In place of `pictures.draw_all`."""
-    drawn = pictures.Drawn(blot(), blot())
+    drawn = pictures.Drawn(blot(), blot(), "title")
     names = set(pictures.PICTURES)
     if not run.has_prior:
         names -= {"samples", "kl", "rate-distortion"}
@@ -40,6 +40,7 @@ def draw_quickly(patch=setattr):
     """Let npvae write blots, for as long as the process or a patch lasts."""
     patch(pictures, "draw_all", draw_blots)
     patch(figures, "save", save_blot)
+    patch(pictures, "save", lambda run, name, path: save_blot(None, path))
 
 
 if __name__ == "__main__":

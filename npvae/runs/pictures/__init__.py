@@ -1,17 +1,19 @@
-"""The pictures of one trained run: which there are, and what each of them shows of it.
+"""The pictures of a trained run.
 
     run = pictures.Trained.open("runs/mnist-001")
     pictures.scatter(run)
 
-Each is a function of a `Trained` run, takes an optional `ax` and returns it. Where the model or the
-data have nothing to show it raises `InputError`, which says why.
+Each picture is a function that takes a `Trained` run and an optional `ax`, and returns the axes.
+It raises `InputError` if the model or the data cannot have this picture.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from npvae import figures
 from npvae.errors import DataError, InputError
-from npvae.figures import off_screen, picture_bytes
+from npvae.figures import light_and_dark, off_screen
 from npvae.runs.pictures.epochs import history, rate_distortion
 from npvae.runs.pictures.latents import interpolation, kl, manifold, scatter, traversals
 from npvae.runs.pictures.reconstructed import reconstructions
@@ -23,53 +25,62 @@ if TYPE_CHECKING:
 
 
 class Picture(NamedTuple):
-    """How a picture is drawn, and what it shows."""
+    """The function that draws a picture, and a caption of a few words."""
 
     draw: "Callable[..., Axes]"
     caption: str
 
 
 PICTURES = {
-    "samples": Picture(samples, "New examples, from draws of the prior"),
-    "reconstructions": Picture(reconstructions, "Test examples, and what the model makes of them"),
-    "history": Picture(history, "The training, epoch by epoch"),
-    "scatter": Picture(scatter, "Where test examples lie in latent space"),
-    "manifold": Picture(manifold, "What a plane of latent space decodes to"),
-    "interpolation": Picture(interpolation, "From one test example to another"),
-    "traversals": Picture(traversals, "What each latent changes"),
-    "kl": Picture(kl, "How much each latent carries, at most"),
-    "rate-distortion": Picture(rate_distortion, "What z costs, and what it leaves out"),
+    "samples": Picture(samples, "Samples from the prior"),
+    "reconstructions": Picture(reconstructions, "Reconstructions of test examples"),
+    "history": Picture(history, "Training curves"),
+    "scatter": Picture(scatter, "Test examples in latent space"),
+    "manifold": Picture(manifold, "Decoded plane of latent space"),
+    "interpolation": Picture(interpolation, "Interpolations between test examples"),
+    "traversals": Picture(traversals, "Effect of each latent"),
+    "kl": Picture(kl, "Information per latent (upper bound)"),
+    "rate-distortion": Picture(rate_distortion, "Rate and distortion by epoch"),
 }
 
 
 class Drawn(NamedTuple):
-    """A picture as the content of a PNG file, for white paper and for a dark screen."""
+    """A picture as two PNG files without title, for white paper and a dark screen; its title."""
 
     light: bytes
     dark: bytes
+    title: str = ""
 
 
 def draw(run: Trained, name: str) -> Drawn:
     """Draw the picture of that name."""
     with off_screen():
         ax = PICTURES[name].draw(run)
-    return Drawn(picture_bytes(ax), picture_bytes(ax, dark=True))
+    title = ax.get_title(loc="left").replace("\n", " ")
+    ax.set_title("", loc="left")
+    return Drawn(*light_and_dark(ax), title)
+
+
+def save(run: Trained, name: str, path: Path) -> None:
+    """Write the picture of that name, with its title, to a file."""
+    with off_screen():
+        figures.save(PICTURES[name].draw(run), path)
 
 
 def draw_all(run: Trained) -> dict[str, Drawn | str]:
-    """Draw every picture; in place of one that has nothing to show, or that cannot be, say why.
+    """Draw every picture; for one that cannot be drawn, return the reason instead.
 
-    One picture that fails costs neither the others nor the report of a run.
+    A picture that fails does not prevent the others, nor the report of the run.
 
     Raises
     ------
-    DataError : if the data of the run are not there, damaged, or have changed since
+    DataError : if the data of the run are missing, damaged, or have changed since it was trained
     """
     drawn: dict[str, Drawn | str] = {}
     for name in PICTURES:
         try:
             drawn[name] = draw(run, name)
-        except DataError:  # the data are gone, or have changed: that concerns the whole run
+        except DataError:  # that concerns the whole run
             raise
         except (InputError, ArithmeticError, MemoryError, ValueError) as error:
             drawn[name] = str(error) or type(error).__name__
@@ -92,6 +103,7 @@ __all__ = [
     "rate_distortion",
     "reconstructions",
     "samples",
+    "save",
     "scatter",
     "show_samples",
     "traversals",

@@ -1,4 +1,4 @@
-"""How the training of a run went, epoch by epoch."""
+"""The training of a run, epoch by epoch."""
 
 from typing import TYPE_CHECKING
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
 
 def history(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
-    """The training, epoch by epoch."""
+    """Draw the training curves of a run."""
     run.require_history()
     bound = run.model.bound_name
     return figures.history(run.history, bound, prior=run.has_prior, best=run.best, ax=ax)
 
 
 def rate_distortion(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
-    """What z costs and what it leaves out, epoch by epoch."""
+    """Draw the rate and the distortion of each epoch, with the first, best and last one named."""
     run.require_prior("rate")
     run.require_history()
     part = "validation" if "validation_kl" in run.history else "train"
@@ -29,6 +29,6 @@ def rate_distortion(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
         run.history[f"{part}_kl"],
         run.history[f"{part}_reconstruction"],
         names,
-        told=f"rate and distortion on the {words[part]} part, epoch by epoch",
+        told=f"Rate and distortion on the {words[part]} part after each epoch",
         ax=ax,
     )

@@ -1,4 +1,4 @@
-"""The latents of a run: what each carries, where test examples lie, and what places decode to."""
+"""Pictures of the latent space of a run."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -9,44 +9,49 @@ from npvae import figures
 from npvae.encoder_decoder import require_examples
 from npvae.evaluation.latent_space import line, traverse
 from npvae.figures.scatter import PRIOR
+from npvae.figures.style import distinct
 from npvae.parameters import Array
 from npvae.runs.pictures.trained_run import Trained
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-STRIPS, STEPS = 5, 11  # of an interpolation
-MOST_LATENTS, REACH = 10, 3.0  # that are traversed, and to how many standard deviations
-ACROSS = 15  # images of the manifold, along each direction
+STRIPS, TABLE_STRIPS, STEPS = 5, 3, 11  # of an interpolation: of images, of tables; steps of each
+MOST_LATENTS, REACH = 10, 3.0  # of traversals: latents, and the largest standard deviation
+ACROSS = 15  # images along each direction of the manifold
+MOST_POINTS = 3000  # of a scatter plot: more would cover each other
 
 
 def kl(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
-    """How many nats each latent carries at most."""
+    """Draw the KL of each latent, an upper bound on the information it carries."""
     run.require_prior("KL")
     codes = run.codes
     assert codes.kl is not None
     told = (
-        f"KL(q(z | x), p(z)) of each latent, mean of {run.counted_codes}; "
-        f"{codes.kl.sum():.2f} nats in all"
+        f"KL(q(z | x) ‖ p(z)) of each latent, mean over {run.counted_codes}; "
+        f"{codes.kl.sum():.2f} nats in total"
     )
     active = codes.active if len(codes.mu) > 1 else None
     return figures.kl_per_latent(codes.kl, active, told=told, ax=ax)
 
 
 def scatter(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
-    """Where test examples lie in latent space, by label."""
-    what = "posterior means mu" if run.has_prior else "codes z"
-    told, (first, *second) = f"{what} of {run.counted_codes}", run.plane.share
-    if not run.codes.variance.any():
-        told += ": all in one point"
+    """Draw test examples in latent space, coloured by label; at most 3,000 of them."""
+    codes, n_z = run.codes, run.model.n_z
+    n = len(codes.mu)
+    shown = np.sort(np.random.default_rng(run.seed).permutation(n)[:MOST_POINTS])
+    counted = run.counted_codes if n <= MOST_POINTS else f"{MOST_POINTS:,} of {run.counted_codes}"
+    told = f"{'Posterior means μ' if run.has_prior else 'Codes z'} of {counted}"
+    if not codes.variance.any():
+        told += ". All of them are equal."
     elif run.plane.principal:
         told += (
-            f", along their two principal directions in all {run.model.n_z} latents, which have "
-            f"{first:.0%} and {second[0]:.0%} of the variance"
+            f", on their first two principal directions in {n_z} latents, which hold "
+            f"{run.plane.share.sum():.0%} of their variance"
         )
     return figures.latent_scatter(
-        run.plane.project(run.codes.mu),
-        run.codes.labels,
+        run.plane.project(codes.mu[shown]),
+        None if codes.labels is None else codes.labels[shown],
         run.dataset.classes,
         axes=_axes(run),
         unit=PRIOR if run.has_prior else "",
@@ -57,7 +62,7 @@ def scatter(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
 
 
 def _axes(run: Trained) -> list[str]:
-    """Return what the coordinates in the plane are."""
+    """Return the names of the coordinates in the plane."""
     if not run.plane.principal:
         return [f"z {i}" for i in range(run.model.n_z)]
     return ["principal direction 1", "principal direction 2"]
@@ -66,17 +71,19 @@ def _axes(run: Trained) -> list[str]:
 def manifold(
     run: Trained, n: int = ACROSS, label: int | None = None, *, ax: "Axes | None" = None
 ) -> "Axes":
-    """What a plane of latent space decodes to, at Gaussian quantiles."""
+    """Draw what a plane of latent space decodes to, at Gaussian quantiles."""
     z, y, given = run.plane.grid(n), None, ""
     if run.model.n_y:
         y = run.device.to_host(run.model.one_hot(np.full(len(z), label or 0)))
-        given = f", given label {run.label_name(label or 0)}"
-    what = "means of p(x | z)" if run.has_prior else "decoded codes"
+        given = f" given label {run.label_name(label or 0)}"
+    what = "Means of p(x | z)" if run.has_prior else "Decoded codes"
     of = "the prior" if run.has_prior else "a Gaussian fitted to each coordinate of the codes"
     code = "the posterior means" if run.has_prior else "the codes"
     told = f"{what}{given}, at quantiles of {of}"
     if run.plane.principal:
-        told += f", in the plane of the two principal directions of {code}"
+        told += (
+            f", in the plane of the first two principal directions of {code}, through their mean"
+        )
     return figures.manifold(
         run.decode(z, y),
         run.form,
@@ -95,34 +102,57 @@ def interpolation(
     *,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Strips between test examples, given in pairs of their numbers; by default some of them."""
+    """Draw interpolations between pairs of test examples, by default of different labels."""
     if pairs is None:
         require_examples(run.model, run.dataset.test)
-        chosen = run.chosen(2 * STRIPS).tolist()
-        n, far = len(chosen), min(STRIPS, len(chosen) - 1)  # so that none ends where it begins
-        pairs = [(chosen[i % n], chosen[(i + far) % n]) for i in range(STRIPS)]
+        pairs = _pairs(run, STRIPS if run.form.is_image else TABLE_STRIPS)
     n = len(pairs)
     x, y_given = run.take([i for i, _ in pairs] + [j for _, j in pairs])
     z = run.encode(x, y_given)
-    code = "mu" if run.has_prior else "code"
+    code = "μ" if run.has_prior else "z"
     told = (
-        f"between the test examples A and B{run.told_pixels}: decoded from "
-        f"(1 - t) {code}(A) + t {code}(B)"
+        f"Interpolation from test example A to test example B{run.told_pixels}, decoded from "
+        f"(1 − t) {code}(A) + t {code}(B)"
     )
     y: Array | None = None
     if y_given:
         told_y = run.device.to_host(y_given[0])
         y = line(told_y[:n], told_y[n:], steps)
-        told += ", the label mixed likewise"
+        told += " and from labels mixed in the same way"
     shown = run.seen(x)
     return figures.interpolation(
         run.decode(line(z[:n], z[n:], steps), y),
         run.form,
         ends=(shown[:n], shown[n:]),
-        names=[f"{run.example_name(i)} → {run.example_name(j)}" for i, j in pairs],
+        names=_pair_names(run, pairs),
         told=told + run.told_greys,
         ax=ax,
     )
+
+
+def _pairs(run: Trained, n: int) -> list[tuple[int, int]]:
+    """Return n pairs of test examples, chosen by the seed, of different labels where there are.
+
+    There are fewer pairs if there are fewer than 2 n examples; but at least one.
+    """
+    left, labels = run.chosen(20 * n).tolist(), run.dataset.test.labels
+    pairs: list[tuple[int, int]] = []
+    while left and (len(left) > 1 or not pairs) and len(pairs) < n:
+        a = left.pop(0)
+        others = (b for b in left if labels is not None and labels[b] != labels[a])
+        b = next(others, left[0] if left else a)
+        pairs.append((a, b))
+        left = [i for i in left if i != b]
+    return pairs
+
+
+def _pair_names(run: Trained, pairs: Sequence[tuple[int, int]]) -> list[str]:
+    """Return the labels of the two examples of each pair, long ones in two lines."""
+    names = [run.example_name(i) for pair in pairs for i in pair]
+    short = dict(zip(names, distinct(names, 18), strict=True))
+    ends = [(short[a], short[b]) for a, b in zip(names[::2], names[1::2], strict=True)]
+    break_ = "\n" if max(map(len, names)) > 5 else " "
+    return [f"{a}{break_}→ {b}" for a, b in ends]
 
 
 def traversals(
@@ -133,7 +163,7 @@ def traversals(
     *,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """What each latent changes in a test example, ordered by KL."""
+    """Draw how a test example changes with each latent, in descending order of KL."""
     codes, (x, y) = run.codes, run.take([index])
     order, values = codes.order[:latents], np.linspace(-REACH, REACH, steps)
     if codes.kl is not None:
@@ -149,13 +179,15 @@ def traversals(
     name = run.example_name(index)
     label = "" if run.dataset.test.labels is None else f" (label {name})"
     n_z, by = run.model.n_z, "KL" if run.has_prior else "variance"
-    which = f"of {n_z}, those with the largest {by}" if len(order) < n_z else f"in order of {by}"
+    which = f"in descending order of {by}"
+    if len(order) < n_z:
+        which = f"the {len(order)} of {n_z} with the largest {by}"
     return figures.traversals(
         run.decode(path, told_y),
         run.form,
         values,
         names,
         unit=unit,
-        told=f"test example {index}{label}, one latent changed at a time: {which}{run.told_greys}",
+        told=f"Test example {index}{label}, one latent changed at a time: {which}{run.told_greys}",
         ax=ax,
     )

@@ -1,4 +1,4 @@
-"""Test examples, and what a run makes of them."""
+"""Reconstructions of test examples."""
 
 from typing import TYPE_CHECKING
 
@@ -10,25 +10,25 @@ from npvae.runs.pictures.trained_run import Trained
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-EXAMPLES = 16  # beside their reconstructions
+EXAMPLES = 16  # that are reconstructed
 
 
 def reconstructions(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
-    """Test examples, chosen by the seed, and what the model makes of them."""
+    """Draw test examples, chosen by the seed, above their reconstructions."""
     x, y = run.take(run.chosen(EXAMPLES))
-    given, spoiled = x, None
+    given, corrupted = x, None
     if isinstance(run.model, DenoisingAutoencoder):
         noise = run.model.draw_noise(run.device.generator(run.seed + NOISE), len(x))
         given = run.model.corrupt(x, noise)
-        spoiled = run.seen(given)
+        corrupted = run.seen(given)
     x_hat = run.decode(run.encode(given, y), y[0] if y else None)
-    how = "decoded from mu" if run.has_prior else "decoded from the code"
+    how = "decoded from μ" if run.has_prior else "decoded from the code"
     return figures.reconstructions(
         run.seen(x),
         x_hat,
         run.form,
-        spoiled=spoiled,
-        what=f"test examples x{run.told_pixels}",
+        corrupted=corrupted,
+        what=f"Test examples x{run.told_pixels}",
         how=how + run.told_greys,
         ax=ax,
     )

@@ -1,4 +1,4 @@
-"""Samples: how many make a good picture, and which labels a conditional model is given."""
+"""Samples from the prior of a run: as a picture, an array or a table."""
 
 import csv
 import re
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 SAMPLES = 64
 FORMULA = re.compile(r"\s*[=+@-]")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-MOST_COLUMNS = 16  # of a picture in which each label has its own
+MOST_COLUMNS = 16  # of more labels, each has no column of its own in the picture
 
 
 def samples(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
-    """New examples, from draws of the prior."""
+    """Draw samples from the prior."""
     if not isinstance(run.model, VAE):
         raise InputError("an autoencoder has no prior to sample from")
     classes = run.classes if run.model.n_y else ()
@@ -39,14 +39,14 @@ def samples(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
 
 
 class Names(NamedTuple):
-    """Names of the columns of a table, and of the labels; empty where there are none."""
+    """Names of the columns of a table and of the labels; either may be empty."""
 
     columns: Sequence[str]
     classes: Sequence[str]
 
 
 class Samples(NamedTuple):
-    """Samples in rows, the label that each was given (or None), a title, and columns to show."""
+    """Samples in rows, their labels or None, a title, and the number of images in a row or None."""
 
     x: Array
     labels: Array | None
@@ -63,13 +63,13 @@ def draw_samples(
     draw: bool = False,
     names: Sequence[str] = (),
 ) -> Samples:
-    """Return n samples; a conditional model goes through its labels.
+    """Return n samples; a conditional model is given each of its labels in turn.
 
     Parameters
     ----------
-    n : how many; None for as many as make a good picture
-    label : the one that a conditional model is given, or None for each in turn
-    draw : whether x is drawn as well
+    n : how many, or None for as many as fit the picture
+    label : the label that a conditional model is given, or None for each in turn
+    draw : whether x is drawn from p(x | z), or is its mean
     names : of the labels, for the title
     """
     what, means = "draw" if draw else "sample", "" if draw else ": means of p(x | z)"
@@ -96,9 +96,9 @@ def draw_samples(
 
 
 def write_numbers(made: Samples, saved: SavedModel, path: Path, names: Names) -> None:
-    """Write samples as numbers, in the units of the data: an array (.npy) or a table (.csv).
+    """Write samples in the units of the data, as an array (.npy) or a table (.csv).
 
-    In a table the label that each was given is the last column.
+    The last column of a table is the label that a sample was given, if any.
     """
     x = saved.scaling.decode(made.x)
     if path.suffix.lower() == ".npy":
@@ -117,7 +117,7 @@ def write_numbers(made: Samples, saved: SavedModel, path: Path, names: Names) ->
 
 
 def cell(text: str) -> str:
-    """Return text for a .csv that no spreadsheet takes for a formula: an apostrophe hides it.
+    """Return the text of a .csv cell; an apostrophe precedes what a spreadsheet would evaluate.
 
     >>> cell("=1+1"), cell("-height"), cell("-1.5"), cell("a=b")
     ("'=1+1", "'-height", '-1.5', 'a=b')
@@ -134,11 +134,11 @@ def show_samples(
     *,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw samples.
+    """Draw samples that `draw_samples` returned.
 
     Parameters
     ----------
-    scaling : of the model that made them
+    scaling : of the model
     form : of one example
     classes : names of the labels
     ax : where to draw; by default a new figure

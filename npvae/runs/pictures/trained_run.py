@@ -1,6 +1,7 @@
-"""A trained run as the pictures need it: its model, its history, and its data once one asks."""
+"""A trained run as the pictures need it: its model, its history and, once needed, its data."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,28 +16,27 @@ from npvae.errors import InputError
 from npvae.evaluation.elbo import EVALUATION_SEED
 from npvae.evaluation.latent_space import Codes, Plane, encode_split, plane_of
 from npvae.figures import Form, is_image
-from npvae.figures.style import label_name, shortened
+from npvae.figures.style import label_name
 from npvae.parameters import Array
 from npvae.runs.folder import RunFolder
 from npvae.runs.model_file import SavedModel
 from npvae.vae import VAE
 
-MOST_CODES = 10_000  # test examples that the pictures of latent space are made from
+MOST_CODES = 10_000  # test examples that are encoded for the pictures of latent space
 
 
 class Trained:
-    """A trained model, the data that it is shown with, and its history.
+    """A trained model, its data and its history.
 
     Parameters
     ----------
     saved : the model, with its scaling and the shape of its examples
-    dataset : whose test part is shown, or what loads it; it is called once, by the first picture
-        that needs the data
+    dataset : the data, or a function that loads them; the first picture that needs them calls it
     history : the columns of history.csv, {} before the first epoch has ended
-    columns, classes : the names of a table's columns and of the labels, as the run knows them
-        without its data; by default those of the dataset
-    best : the epoch that the model has gone back to, or None
-    seed : of everything that is drawn
+    columns, classes : the names of a table's columns and of the labels, if they are known without
+        the data; by default those of the dataset
+    best : the epoch whose parameters early stopping restored, or None
+    seed : seeds the choice of test examples, the samples, and the pixels that are drawn
     """
 
     def __init__(
@@ -63,12 +63,13 @@ class Trained:
         seed: int = EVALUATION_SEED,
         device: Device | str = CPU,
     ) -> "Trained":
-        """Return what the folder of a run holds.
+        """Return the run in a folder.
 
         Parameters
         ----------
         folder : of the run, such as "runs/mnist-001"
-        place : where the run's own data are now, if they are no longer where they were
+        place : the path of the data, if they have moved since the run was trained
+        seed : as above
         device : where the model computes
         """
         folder = folder if isinstance(folder, RunFolder) else RunFolder.open(folder)
@@ -85,32 +86,32 @@ class Trained:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The data, loaded when they are needed for the first time.
+        """The data; they are loaded when they are first needed.
 
         Raises
         ------
-        DataError : if they are not there, damaged, or have changed since
+        DataError : if they are missing, damaged, or have changed since the run was trained
         """
         return self._dataset() if callable(self._dataset) else self._dataset
 
     @property
     def columns(self) -> Sequence[str]:
-        """Names of a table's columns."""
+        """The names of a table's columns."""
         return self.dataset.columns if self._columns is None else self._columns
 
     @property
     def classes(self) -> Sequence[str]:
-        """Names of the labels that the model knows."""
+        """The names of the labels that the model knows."""
         return self.dataset.classes if self._classes is None else self._classes
 
     @property
     def has_prior(self) -> bool:
-        """Whether codes lie about a prior: those of an autoencoder do not."""
+        """Whether the model has a prior; an autoencoder has none."""
         return isinstance(self.model, VAE)
 
     @cached_property
     def codes(self) -> Codes:
-        """Those of the test part, or of some of it where it is large."""
+        """The codes of the test part, or of 10,000 examples of a larger one."""
         part = self.dataset.test
         if len(part) > MOST_CODES:
             part = part.only(np.sort(self.chosen(MOST_CODES)))
@@ -118,56 +119,64 @@ class Trained:
 
     @property
     def counted_codes(self) -> str:
-        """How many test examples these are, in words."""
+        """The number of encoded test examples, in words."""
         n, of = len(self.codes.mu), len(self.dataset.test)
         return f"{n:,} test example{'s' * (n > 1)}" if n == of else f"{n:,} of {of:,} test examples"
 
     def chosen(self, n: int) -> Array:
-        """Return the numbers of n test examples, chosen by the seed: data may be sorted."""
+        """Return the indices of n test examples, chosen by the seed, as the data may be sorted."""
         return np.random.default_rng(self.seed).permutation(len(self.dataset.test))[:n]
 
     @cached_property
     def plane(self) -> Plane:
-        """Where the codes are looked at."""
-        return plane_of(self.codes)
+        """The plane, or the line, in which the codes are drawn.
+
+        A plane of principal directions goes through the mean of the codes: where the prior has
+        its mean there may be no codes at all, and nothing that is worth decoding.
+        """
+        plane = plane_of(self.codes)
+        if not plane.principal:
+            return plane
+        mean = self.codes.mu.mean(axis=0, dtype=np.float64)
+        return replace(plane, origin=mean - plane.project(mean) @ plane.directions)
 
     @cached_property
     def form(self) -> Form:
-        """How an example is shown."""
+        """The form of an example."""
         return form_of(self.scaling, self.shape, self.columns)
 
     def seen(self, x: Array) -> Array:
-        """Return examples as they are shown, on the host."""
+        """Return examples as they are drawn, on the host."""
         return as_shown(self.device.to_host(x), self.scaling, self.form)
 
     @property
     def told_pixels(self) -> str:
-        """What of examples as the model takes them a reader should know."""
+        """For a title: whether the pixels of the examples were drawn as 0 or 1."""
         if isinstance(self.scaling, Pixels) and self.scaling.binarize == "dynamic":
             return " (each pixel drawn as 0 or 1)"
         return ""
 
     @property
     def told_greys(self) -> str:
-        """What black and white are, where that is not 0 and 1."""
+        """For a title: the values shown as black and white, if they are not 0 and 1."""
         if not self.form.is_image or self.form.limits is None:
             return ""
         return "; black is {:.3g}, white {:.3g}".format(*self.form.limits)
 
     def take(self, chosen: Any) -> tuple[Array, tuple[Array, ...]]:
-        """Return test examples as the model takes them, and what it is told beside them."""
+        """Return the input of the model for test examples, and their labels if it takes them."""
         require_examples(self.model, self.dataset.test)
         rng = np.random.default_rng(self.seed)
         x = self.scaling.encode(self.dataset.test.take(chosen), rng, self.dtype)
         return self.device.asarray(x), condition(self.model, self.dataset.test, chosen)
 
     def encode(self, x: Array, y: Sequence[Array]) -> Array:
-        """Return the code of each example, mu where there is a distribution, on the host."""
+        """Return the code of each example, the mean of q(z | x) for a VAE, on the host."""
         code = self.model.encode(x, *y)
         return self.device.to_host(code[0] if isinstance(code, tuple) else code)
 
     def decode(self, z: Array, y: Array | None = None) -> Array:
-        """Return what codes (..., n_z) decode to, (..., n_x), as it is shown."""
+        """Return what codes, (..., n_z), decode to: (..., n_x) examples as they are drawn."""
         flat = self.device.asarray(z.reshape(-1, z.shape[-1]), self.dtype)
         if y is not None:
             y = self.device.asarray(y.reshape(len(flat), -1), self.dtype)
@@ -178,39 +187,39 @@ class Trained:
         return label_name(self.dataset.classes, label)
 
     def example_name(self, index: int) -> str:
-        """Return the label of a test example in short, or its number, #7, where it has none."""
+        """Return the label of a test example or, without labels, its index, such as #7."""
         labels = self.dataset.test.labels
-        return f"#{index}" if labels is None else shortened(self.label_name(int(labels[index])), 12)
+        return f"#{index}" if labels is None else self.label_name(int(labels[index]))
 
     def pick(self, label: int | None, n: int, rng: np.random.Generator) -> list[int]:
-        """Return the numbers of n test examples of a label, or of any; some twice where few."""
+        """Return indices of n test examples of a label, or of any; repeated if there are few."""
         split = self.dataset.test
         require_examples(self.model, split)
         found = np.arange(len(split))
         if label is not None:
             if split.labels is None:
-                raise InputError("these data have no labels; choose test examples by their numbers")
+                raise InputError("these data have no labels; choose test examples by their indices")
             found = np.flatnonzero(np.asarray(split.labels) == label)
         if len(found) == 0:
             raise InputError(f"no test example has the label {self.label_name(label or 0)}")
         return np.resize(rng.permutation(found), n).tolist()
 
     def require_prior(self, what: str) -> None:
-        """Refuse an autoencoder."""
+        """Raise InputError for an autoencoder."""
         if not self.has_prior:
-            raise InputError(f"an autoencoder has no prior, and so no {what}")
+            raise InputError(f"an autoencoder has no prior, and therefore no {what}")
 
     def require_history(self) -> None:
-        """Refuse a run of which no epoch has ended."""
+        """Raise InputError if no epoch has ended."""
         if not self.history.get("epoch"):
             raise InputError("no epoch of this run has ended yet")
 
 
 def form_of(scaling: Scaling, shape: Sequence[int], columns: Sequence[str] = ()) -> Form:
-    """Return how examples are shown that a scaling has made x of.
+    """Return the form of examples that a scaling turns into x.
 
-    Pixels are shown from 0 to 1 and tables in standard deviations; images of real values in their
-    own units, from two standard deviations below the darkest mean to as many above the lightest.
+    Pixels are drawn from 0 to 1, tables in standard deviations, and images of real values in their
+    own units: from two standard deviations below the smallest mean to two above the largest.
     """
     shape, columns = tuple(shape), tuple(columns)
     if not isinstance(scaling, Standardized):
@@ -223,6 +232,6 @@ def form_of(scaling: Scaling, shape: Sequence[int], columns: Sequence[str] = ())
 
 
 def as_shown(x: Array, scaling: Scaling, form: Form) -> Array:
-    """Return examples, (..., n_x), as their form says: images of real values in their units."""
+    """Return examples, (..., n_x), in the units in which their form draws them."""
     in_units = isinstance(scaling, Standardized) and form.is_image
     return scaling.decode(x) if in_units else x

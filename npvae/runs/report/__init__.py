@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file that holds everything, and asks for nothing from outside."""
+"""The report of a run: one self-contained HTML file."""
 
 from npvae.runs.report.content import write_report
 

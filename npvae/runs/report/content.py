@@ -1,20 +1,26 @@
-"""What the report of a run says, from top to bottom."""
+"""The content of the report of a run, from top to bottom."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import MISSING, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
 from npvae import __version__
-from npvae.figures.style import LARGEST
+from npvae.figures.style import LARGEST, number
 from npvae.runs.config import read_config
 from npvae.runs.folder import RunFolder
 from npvae.runs.pictures import PICTURES, Drawn, Trained
-from npvae.runs.report.page import Content, element, page, picture, table
+from npvae.runs.recipes import RECIPES
+from npvae.runs.report.page import element, page, picture, table
+from npvae.runs.settings import Settings, flag
 from npvae.runs.summary import model_words, training_words
 from npvae.storage.atomic import write_whole
 
-EPOCHS = {  # columns of history.csv that the table has, and their heads
+EPOCHS = {  # the columns of history.csv that the table shows, and their headings
     "epoch": "epoch",
     "train_elbo": "train ELBO",
     "train_loss": "train loss",
@@ -36,19 +42,19 @@ def write_report(
     metrics: Mapping[str, Any],
     pictures: Mapping[str, Drawn | str],
 ) -> None:
-    """Write the report of a run as one HTML file that needs nothing else.
+    """Write the report of a run as one self-contained HTML file.
 
     Parameters
     ----------
     path : of the file
-    folder, run : the run, and what it holds
+    folder, run : the run, and its content
     metrics : the content of its metrics.json
-    pictures : what `pictures.draw_all` has made of it
+    pictures : its pictures, from `pictures.draw_all`
     """
     config, settings = read_config(folder / "config.json"), folder.settings()
     data = Path(settings.data).name or settings.data
     done, asked = folder.epochs()
-    after = f"after {done} of {asked} epochs" if done < asked else f"{done} epochs"
+    epochs = f"{done} of {asked} epochs" if done < asked else f"{done} epoch{'s' * (done != 1)}"
     content = [
         element(
             "header",
@@ -57,76 +63,111 @@ def write_report(
             element("p", training_words(settings)),
             element(
                 "p",
-                "run ",
+                "Run ",
                 element("span", folder.path.resolve().name, class_="run"),
-                f", {after}",
-                f", of which {run.best} was the best" if run.best else "",
+                f": {epochs} trained",
+                f"; epoch {run.best} was the best" if run.best else "",
+                element("span", _when(metrics), class_="time"),
                 class_="faint",
             ),
-            element("p", element("span", _took(metrics), class_="time"), class_="faint"),
         ),
-        element("h2", "Test numbers"),
-        element("div", *_numbers(metrics), class_="numbers"),
+        element("h2", "Results, in nats per example"),
+        *_numbers(metrics),
         element("h2", "Pictures"),
         element("div", *_pictures(pictures), class_="pictures"),
-        element("h2", "Every epoch"),
+        element("h2", "Training"),
+        element("p", "This command repeats the training:"),
+        element("pre", command(settings)),
         _epochs(run.history, run.model.bound_name),
-        element("h2", "Config"),
         _listed("Settings", config["settings"]),
         _listed("Data", config["data"]),
         _listed("Versions", config.get("versions")),
-        element("footer", element("p", f"Made by npvae {__version__}: npvae report RUN")),
+        element("footer", element("p", f"Written by npvae {__version__}, npvae report.")),
     ]
     with write_whole(path, "w", encoding="utf-8") as file:
         file.write(page(f"{data}: npvae report", *content))
 
 
+def command(settings: Settings) -> str:
+    """Return the command that starts the same training again, for a POSIX shell.
+
+    >>> command(Settings(data="my data.npy", latent=2, mean_bias=True))
+    "npvae train --data 'my data.npy' --latent 2 --mean-bias"
+    """
+    recipe = RECIPES.get(settings.recipe or "")
+    of_recipe = {} if recipe is None else recipe.settings
+    words = ["npvae", "train"]
+    for one in fields(settings):
+        value = getattr(settings, one.name)
+        if value != one.default or one.default is MISSING or one.name in of_recipe:
+            words += flag(one.name, value).split(" ", 1)
+    return shlex.join(words)
+
+
+def _when(metrics: Mapping[str, Any]) -> str:
+    """Return the date and the duration of the training and the peak memory, as far as known."""
+    text, finished = "", metrics.get("finished")
+    if isinstance(finished, str):
+        with suppress(ValueError):
+            date = datetime.fromisoformat(finished)
+            text += f"; finished on {date.day} {date:%B %Y} at {date:%H:%M} {date:%Z}".rstrip()
+    seconds, memory = metrics.get("train_seconds"), metrics.get("peak_memory_mb")
+    if _real(seconds):
+        text += f"; took {seconds:,.0f} s"
+    return text + (f", peak memory {_number(memory, 0)} MB" if _real(memory) else "")
+
+
 def _numbers(metrics: Mapping[str, Any]) -> Iterator[Element]:
-    """Yield the figures of each part that was measured, each with its protocol."""
+    """Yield the figures of each part that was measured, with their protocol."""
     entries = {name: found for name, found in metrics.items() if isinstance(found, Mapping)}
     for name, found in entries.items():
-        rows = list(_figures(found))
-        section = element("section", element("h3", name.replace("_", ", ")), table(rows))
-        section.append(_protocol(found.get("protocol")))
-        yield section
+        heading = name[:1].upper() + name[1:].replace("_", ", ")
+        yield _section(heading, _figures(found), found.get("protocol"))
         likelihoods = found.get("log_likelihood")
         for measured in likelihoods.values() if isinstance(likelihoods, Mapping) else ():
             if not isinstance(measured, Mapping):
                 continue
             what = str(measured.get("name", "log p(x)"))
             error = measured.get("standard_error")
-            value = _nats(_negative(measured.get("log_px")))
-            value += f" ± {error:.2f} (standard error)" if _real(error) else ""
-            yield element(
-                "section",
-                element("h3", f"{name.replace('_', ', ')}, {measured.get('k', '?')} draws"),
-                table([[f"-{what}", value]]),
-                _protocol(measured.get("protocol")),
-            )
+            unit = f"nats ± {error:.2f} (standard error)" if _real(error) else "nats"
+            figure = _figure(f"−{what}", _negative(measured.get("log_px")), unit)
+            heads = f"{heading}, {measured.get('k', '?')} draws"
+            yield _section(heads, [figure], measured.get("protocol"))
     if not entries:
-        yield element("p", "None of this model yet: they are measured at the end of its training.")
+        yield element("p", "There are no results yet: they are measured at the end of a training.")
 
 
-def _took(metrics: Mapping[str, Any]) -> str:
-    """Return how long the training took, and how much memory."""
-    seconds, memory = metrics.get("train_seconds"), metrics.get("peak_memory_mb")
-    told = f"trained in {seconds:,.0f} s" if _real(seconds) else ""
-    return told + (f", {_number(memory, 0)} MB at most" if told and _real(memory) else "")
+def _section(heading: str, figures: Iterable[Element], protocol: Any) -> Element:
+    """Return a card: the figures side by side, and their protocol below them."""
+    listed = element("dl", class_="protocol")
+    for subject, sentence in protocol.items() if isinstance(protocol, Mapping) else ():
+        listed.append(element("dt", str(subject)))
+        listed.append(element("dd", str(sentence)))
+    return element(
+        "section", element("h3", heading), element("dl", *figures, class_="figures"), listed
+    )
 
 
-def _figures(found: Mapping[str, Any]) -> Iterator[list[Content]]:
-    """Yield the rows of one part's table."""
+def _figures(found: Mapping[str, Any]) -> Iterator[Element]:
+    """Yield the figures of one part."""
     if "elbo" in found:
-        yield ["-ELBO", element("strong", _nats(_negative(found["elbo"])))]
+        yield _figure("−ELBO", _negative(found["elbo"]))
     if "bound" in found:
-        bound = _nats(_negative(found["bound"]))
-        yield [f"-{found.get('bound_name', 'bound')}", element("strong", bound)]
-    yield ["reconstruction (distortion)", _nats(found.get("reconstruction"))]
+        yield _figure(f"−{found.get('bound_name', 'bound')}", _negative(found["bound"]))
+    yield _figure("Reconstruction (distortion)", found.get("reconstruction"))
     if "kl" in found:
-        yield ["KL (rate)", _nats(found["kl"])]
-    latents = found.get("kl_per_latent")
-    of = f" of {len(latents)}" if isinstance(latents, Sequence) else ""
-    yield ["active latents", f"{found.get('active_units', '?')}{of}"]
+        yield _figure("KL (rate)", found["kl"])
+    latents, active = found.get("kl_per_latent"), str(found.get("active_units", "?"))
+    of = f"of {len(latents)}" if isinstance(latents, Sequence) else ""
+    yield element(
+        "div", element("dt", "Active latents"), element("dd", f"{active} ", element("small", of))
+    )
+
+
+def _figure(name: str, value: Any, unit: str = "nats") -> Element:
+    """Return a name, its value with two decimals, and the unit in small print."""
+    shown = element("dd", _number(value), element("small", f" {unit}" if _real(value) else ""))
+    return element("div", element("dt", name), shown)
 
 
 def _real(value: Any) -> bool:
@@ -138,35 +179,22 @@ def _negative(value: Any) -> Any:
 
 
 def _number(value: Any, digits: int = 2) -> str:
-    return f"{value:.{digits}f}" if _real(value) else "?"
-
-
-def _nats(value: Any) -> str:
-    return f"{_number(value)} nats" if _real(value) else "?"
-
-
-def _protocol(told: Any) -> Element:
-    """Return what stands beside a figure."""
-    listed = element("dl")
-    for subject, sentence in told.items() if isinstance(told, Mapping) else ():
-        listed.append(element("dt", str(subject)))
-        listed.append(element("dd", str(sentence)))
-    return listed
+    return number(value, digits) if _real(value) else "?"
 
 
 def _pictures(pictures: Mapping[str, Drawn | str]) -> Iterator[Element]:
     for name, drawn in pictures.items():
         caption = PICTURES[name].caption
-        if isinstance(drawn, str):
-            told = element("figcaption", caption, element("p", f"Not drawn: {drawn}."))
-            yield element("figure", told, id=name)
-        else:
-            told = element("figcaption", caption)
-            yield element("figure", told, picture(drawn, caption), id=name)
+        text = f"Not drawn: {drawn}." if isinstance(drawn, str) else drawn.title
+        figure = element("figure", id=name)
+        figure.append(element("figcaption", element("h3", caption), element("p", text)))
+        if not isinstance(drawn, str):
+            figure.append(picture(drawn, caption))
+        yield figure
 
 
 def _epochs(history: Mapping[str, Sequence[float]], bound: str) -> Element:
-    """Return a table with a row for each epoch, folded up."""
+    """Return a table with a row for each epoch, collapsed."""
     left_out = "train_loss" if bound == "ELBO" else "train_elbo"
     shown = [name for name in EPOCHS if name in history and name != left_out]
     columns = [history[name] for name in shown]
@@ -175,12 +203,12 @@ def _epochs(history: Mapping[str, Sequence[float]], bound: str) -> Element:
         for row in zip(*columns, strict=True)
     ]
     heads = [EPOCHS[name].format(bound=bound) for name in shown]
-    summary = element("summary", f"{len(rows)} epochs, in nats an example")
+    summary = element("summary", f"{len(rows)} epoch{'s' * (len(rows) != 1)}, in nats per example")
     return element("details", summary, table(rows, heads, class_="epochs"))
 
 
 def _listed(name: str, content: Any) -> Element:
-    """Return a table of names and values, folded up."""
+    """Return a table of names and values, collapsed."""
     rows = [
         [str(key), ", ".join(map(str, value)) if isinstance(value, list) else str(value)]
         for key, value in (content.items() if isinstance(content, Mapping) else ())

@@ -1,4 +1,4 @@
-"""A self-contained HTML page, built as a tree: whatever is text stays text."""
+"""A self-contained HTML page, built as a tree, so that all text is escaped."""
 
 import struct
 from base64 import b64encode
@@ -12,13 +12,13 @@ from npvae.figures.writing import DPI
 from npvae.runs.pictures import Drawn
 
 Content: TypeAlias = str | Element
-# nothing but what the page itself holds; no script at all
+# no scripts, and no resources from outside the page
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'"
-PIXEL = 96 / DPI  # CSS pixels for one of a picture
+PIXEL = 96 / DPI  # CSS pixels per pixel of a picture
 
 
 def element(tag: str, *content: Content, **attributes: str) -> Element:
-    """Return an element; text in it is escaped when the page is written.
+    """Return an element; its text is escaped when the page is written.
 
     >>> tostring(element("p", "a < b ", element("b", "&"), class_="x"), "unicode", method="html")
     '<p class="x">a &lt; b <b>&amp;</b></p>'
@@ -37,19 +37,19 @@ def element(tag: str, *content: Content, **attributes: str) -> Element:
 
 
 def readable(text: str) -> str:
-    """Replace what no page may hold, and what would turn the reading direction around."""
+    """Replace control characters, and those that change the reading direction."""
     return UNREADABLE.sub("\ufffd", text)
 
 
 def table(
     rows: Iterable[Iterable[Content]], head: Iterable[str] = (), **attributes: str
 ) -> Element:
-    """Return a table that scrolls in itself where it is wider than the screen.
+    """Return a table that scrolls horizontally if it is wider than the screen.
 
     Parameters
     ----------
-    rows : of cells; the first of each is its name
-    head : what stands above the columns
+    rows : of cells; the first cell of each is its heading
+    head : the headings of the columns, or none
     """
     made = element("table", **attributes)
     if names := list(head):
@@ -63,7 +63,7 @@ def table(
 
 
 def picture(drawn: Drawn, alt: str) -> Element:
-    """Return a picture that follows the screen from light to dark."""
+    """Return a picture that follows the colour scheme of the screen."""
     width, height = struct.unpack(">II", drawn.light[16:24])  # of every PNG
     sizes = {"width": str(round(width * PIXEL)), "height": str(round(height * PIXEL))}
     dark = "screen and (prefers-color-scheme: dark)"
@@ -79,7 +79,7 @@ def _inline(png: bytes) -> str:
 
 
 def page(title: str, *content: Content) -> str:
-    """Return a whole page with npvae's style."""
+    """Return a complete page in npvae's style."""
     style = files("npvae.runs.report").joinpath("style.css").read_text(encoding="utf-8")
     head = element(
         "head",
