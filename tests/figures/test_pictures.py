@@ -154,7 +154,7 @@ def test_what_is_no_axes_is_refused(draw, of):
     kind = "Figure" if of == "a figure" else "ndarray"
     with pytest.raises(InputError) as error:
         draw(ax=ax)
-    assert str(error.value) == f"ax is of type {kind}; give one axes, such as axes[0, 0]"
+    assert f"ax is of type {kind}; " in str(error.value)
 
 
 def test_off_screen_ends_with_its_block():
@@ -226,7 +226,7 @@ def test_off_screen_no_setting_changes_and_in_the_dark_all_ink_is_light(draw):
         ax = draw()
         assert dict(mpl.rcParams) == before
     assert plt.get_fignums() == []
-    figures.picture_bytes(ax, dark=True)
+    figures.light_and_dark(ax)
     assert min(inks(ax.figure)) > 0.5
     assert max(papers(ax.figure)) < 0.15
 
@@ -238,7 +238,7 @@ def test_in_the_dark_all_ink_is_light_in_an_ax_of_the_user(name, place):
     ax, other = place()
     other.remove()
     PICTURES[name](ax=ax)
-    figures.picture_bytes(ax, dark=True)
+    figures.light_and_dark(ax)
     assert min(inks(ax.figure.figure)) > 0.5
     assert max(papers(ax.figure.figure)) < 0.15
 

@@ -63,9 +63,6 @@ def test_every_code_is_drawn_under_its_label(classes, rng):
     assert list(groups(ax)) == names
     for label, name in enumerate(names):
         assert groups(ax)[name] == of(u[labels == label])
-    assert texts(ax.texts) == names
-    for label, text in enumerate(ax.texts):
-        assert text.get_position()[0] == pytest.approx(np.median(u[labels == label, 0]))
 
 
 @pytest.mark.parametrize("labels", [np.repeat([0, 1], 100), np.repeat([5, 10], 100)])
@@ -92,6 +89,14 @@ def test_names_far_apart_all_stand_amid_their_codes(rng):
     np.testing.assert_allclose([text.get_position() for text in ax.texts], middles)
 
 
+def test_a_label_among_others_is_named_in_the_legend_alone(rng):
+    """Its name in the picture would be a name of the others' codes."""
+    u = np.concatenate([rng.normal([5, 5], 0.1, (50, 2)), rng.standard_normal((150, 2))])
+    ax = figures.latent_scatter(u, np.concatenate([np.zeros(50, int), 1 + np.arange(150) % 3]))
+    assert texts(ax.texts) == ["0"]
+    assert texts(ax.get_legend().get_texts())[:4] == list("0123")
+
+
 @pytest.mark.parametrize("n", [2, 3, 9])
 def test_names_at_one_place_stand_above_one_another(n):
     u = np.concatenate([np.zeros((4 * n, 2)), [[-3.0, -5.0], [3.0, 5.0]]])
@@ -102,7 +107,7 @@ def test_names_at_one_place_stand_above_one_another(n):
     assert not x.any()
     assert y[0] == 0
     assert np.diff(np.sort(y)).min() >= 0.33, "a thirtieth of what is seen"
-    assert np.abs(y).max() <= 1.5, "not far from where they belong"
+    assert np.abs(y).max() <= 1.7, "not far from where they belong"
 
 
 def test_names_of_codes_in_the_middle_of_the_prior_stand_above_one_another():
@@ -164,7 +169,7 @@ def test_circles_show_where_the_prior_is(rng):
     assert {line.get_color() for line in ax.lines} == {"red"}, "that of letters"
     radii = [np.hypot(*line.get_data()) for line in ax.lines]
     np.testing.assert_allclose(radii, np.repeat([[1.0], [2.0]], 100, axis=1))
-    assert "the prior: 1 and 2\nstandard deviations" in texts(ax.get_legend().get_texts())
+    assert "the prior, at 1 and 2\nstandard deviations" in texts(ax.get_legend().get_texts())
     assert ax.get_aspect() == 1
     assert not figures.latent_scatter(u, prior=False).lines
 

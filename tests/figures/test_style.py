@@ -62,7 +62,6 @@ def test_same_figure_same_bytes_whenever_it_is_drawn(draw, format, monkeypatch):
 
 @pytest.mark.usefixtures("coarse")
 def test_a_figure_written_twice_is_the_same_twice():
-    """But for colour bars, which matplotlib's layout moves by a hair each time."""
     ax = bars()
     assert figures.picture_bytes(ax) == figures.picture_bytes(ax)
 
@@ -70,9 +69,9 @@ def test_a_figure_written_twice_is_the_same_twice():
 @pytest.mark.parametrize("draw", [images, bars])
 @pytest.mark.usefixtures("coarse")
 def test_light_and_dark(draw):
-    """Of nearly one size; each on its paper to the corners, and neither without ink."""
-    light, dark = (picture(figures.picture_bytes(draw(), dark=dark)) for dark in (False, True))
-    assert np.abs(np.subtract(light.shape, dark.shape)).max() <= 2
+    """Of one size; each on its paper to the corners, and neither without ink."""
+    light, dark = map(picture, figures.light_and_dark(draw()))
+    assert light.shape == dark.shape
     corners = [0, 0, -1, -1], [0, -1, 0, -1]
     assert light[corners].min() == 255
     assert light.min(axis=2).min() < 100
@@ -96,7 +95,8 @@ def test_no_other_ending(tmp_path, name):
     path = str(tmp_path / name)
     with pytest.raises(InputError) as error:
         figures.save(bars(), path)
-    assert str(error.value) == f"{path}: give a name that ends in .png, .svg, .pdf"
+    assert str(error.value).startswith(f"{path}: ")
+    assert ".png, .svg, .pdf" in str(error.value)
     assert not list(tmp_path.iterdir())
 
 

@@ -95,11 +95,11 @@ def rows(node):
 
 
 def sections(page):
-    """Return what stands under each heading: the rows of the table, and the protocol."""
+    """Return what stands under each heading: the figures, and the protocol."""
     return {
-        section.one("h3").text: (
-            dict(rows(section)),
-            dict(zip(section.texts("dt"), section.texts("dd"), strict=True)),
+        section.one("h3").text: tuple(
+            dict(zip(listed.texts("dt"), listed.texts("dd"), strict=True))
+            for listed in (section.one("dl", **{"class": name}) for name in ("figures", "protocol"))
         )
         for section in page.all("section")
     }

@@ -91,17 +91,20 @@ def texts(folder):
         *(path, f"{path}, split by seed 0", ", ".join(LABELS), SETTINGS["recipe"], remark),
         *(", ".join(STORED[list(STORED)[1]]), VERSIONS["npvae"], "<link rel=stylesheet href=x>"),
         "['<input autofocus onfocus=alert(12)>'], {'&lt;b&gt;': None}",
-        *("1.25 nats", "1.50 nats", "2.00 nats", "<meter>"),
     ]
-    names = [list(STORED)[1], list(VERSIONS)[1], f"-{METRICS['bound_name']}", "-<sub>"]
+    figures = ["1.25 nats", "1.50 nats", "2.00 nats", "<meter> "]
+    names = [list(STORED)[1], list(VERSIONS)[1]]
+    heads = [f"−{METRICS['bound_name']}", "−<sub>"]
     return [
         ("title", f"{Path(path).name}: npvae report"),
         ("h1", Path(path).name),
         ("span", RUN),
-        ("h3", ENTRY),
-        ("h3", f"{ENTRY}, <textarea> draws"),
+        ("h3", f"T{ENTRY[1:]}"),
+        ("h3", f"T{ENTRY[1:]}, <textarea> draws"),
         *(("dt", told) for told in PROTOCOL),
         *(("dd", told) for told in PROTOCOL.values()),
         *(("td", told) for told in cells),
         *(("th", told) for told in names),
+        *(("dt", told) for told in heads),
+        *(("dd", told) for told in figures),
     ]

@@ -22,7 +22,12 @@ from npvae.runs.history import OWN, history_columns
 from npvae.storage.atomic import is_part
 
 AT_EVERY_UPDATE = ["--checkpoint-minutes", "1e-9"]
-TIMES = {"seconds", "train_seconds", "peak_memory_mb"}  # all that may differ between equal runs
+TIMES = {
+    "finished",
+    "seconds",
+    "train_seconds",
+    "peak_memory_mb",
+}  # all that may differ between equal runs
 KILLED = {-9} if os.name == "posix" else {1, int(signal.SIGTERM)}
 
 

@@ -40,7 +40,11 @@ def scatter(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
     codes, n_z = run.codes, run.model.n_z
     n = len(codes.mu)
     shown = np.sort(np.random.default_rng(run.seed).permutation(n)[:MOST_POINTS])
-    counted = run.counted_codes if n <= MOST_POINTS else f"{MOST_POINTS:,} of {run.counted_codes}"
+    counted = (
+        run.counted_codes
+        if n <= MOST_POINTS
+        else f"{MOST_POINTS:,} of {len(run.dataset.test):,} test examples"
+    )
     told = f"{'Posterior means μ' if run.has_prior else 'Codes z'} of {counted}"
     if not codes.variance.any():
         told += ". All of them are equal."
@@ -131,19 +135,17 @@ def interpolation(
 
 
 def _pairs(run: Trained, n: int) -> list[tuple[int, int]]:
-    """Return n pairs of test examples, chosen by the seed, of different labels where there are.
+    """Return n pairs of test examples, chosen by the seed, if possible of different labels."""
+    chosen, labels = run.chosen(20 * n).tolist(), run.dataset.test.labels
+    ends: list[int] = []
+    starts = (chosen * n)[:n]
+    for a in starts:
 
-    There are fewer pairs if there are fewer than 2 n examples; but at least one.
-    """
-    left, labels = run.chosen(20 * n).tolist(), run.dataset.test.labels
-    pairs: list[tuple[int, int]] = []
-    while left and (len(left) > 1 or not pairs) and len(pairs) < n:
-        a = left.pop(0)
-        others = (b for b in left if labels is not None and labels[b] != labels[a])
-        b = next(others, left[0] if left else a)
-        pairs.append((a, b))
-        left = [i for i in left if i != b]
-    return pairs
+        def rank(b: int, a: int = a) -> tuple[bool, bool, bool]:
+            return b == a, labels is not None and labels[b] == labels[a], b in ends
+
+        ends.append(min(chosen[n:] + chosen[:n], key=rank))
+    return list(zip(starts, ends, strict=True))
 
 
 def _pair_names(run: Trained, pairs: Sequence[tuple[int, int]]) -> list[str]:

@@ -93,7 +93,7 @@ def test_the_title_says_what_was_drawn_and_given_what(n_y, asked, told):
     assert draw_samples(model, 0, **asked, names=NAMES).told == told
 
 
-@pytest.mark.parametrize(("model", "how"), [(VAE, "mu"), (Autoencoder, "the code")])
+@pytest.mark.parametrize(("model", "how"), [(VAE, "μ"), (Autoencoder, "the code")])
 def test_reconstructions_are_the_models_own(caught, model, how):
     """Of examples that the seed has chosen."""
     run = make_run(model, "heights", n=20, seed=3)
@@ -104,8 +104,8 @@ def test_reconstructions_are_the_models_own(caught, model, how):
     made = run.model.reconstruct(x_of(run, chosen))
     np.testing.assert_allclose(x_hat, run.scaling.decode(made), rtol=1e-6)
     assert form == run.form
-    words = {"what": "test examples x", "how": f"decoded from {how}{greys(run)}"}
-    assert named == {"spoiled": None, "ax": None} | words
+    words = {"what": "Test examples x", "how": f"decoded from {how}{greys(run)}"}
+    assert named == {"corrupted": None, "ax": None} | words
 
 
 def test_data_sorted_by_label_show_several_labels(caught):
@@ -128,12 +128,12 @@ def test_reconstructions_of_a_conditional_model_are_told_each_label(caught):
 
 
 def test_a_denoising_run_shows_what_it_was_given(caught):
-    """In the units of the data, too: real images about 100 are spoiled by noise, not shrunk."""
+    """In the units of the data, too: real images about 100 are corrupted by noise, not shrunk."""
     run = make_run(DenoisingAutoencoder, "heights", corruption="gaussian", amount=0.2)
     PICTURES["reconstructions"].draw(run)
     (x, x_hat, _), named = caught["reconstructions"]
-    given = (named["spoiled"] - run.scaling.mean) / run.scaling.std
-    noise = (named["spoiled"] - x) / run.scaling.std
+    given = (named["corrupted"] - run.scaling.mean) / run.scaling.std
+    noise = (named["corrupted"] - x) / run.scaling.std
     assert np.std(noise) == pytest.approx(0.2, rel=0.2)
     made = run.model.reconstruct(given.astype(np.float32))
     np.testing.assert_allclose(x_hat, run.scaling.decode(made), rtol=1e-5)
@@ -145,16 +145,16 @@ def test_the_noise_of_a_denoising_run_is_a_stream_of_its_own(caught, corruption)
     PICTURES["reconstructions"].draw(run)
     noise = run.model.draw_noise(np.random.default_rng(3 + NOISE), 12)
     given = run.model.corrupt(x_of(run, by_the_seed(run, 12)), noise)
-    np.testing.assert_allclose(caught["reconstructions"][1]["spoiled"], given, rtol=1e-6)
+    np.testing.assert_allclose(caught["reconstructions"][1]["corrupted"], given, rtol=1e-6)
 
 
-def test_which_pixels_are_spoiled_has_nothing_to_do_with_which_are_drawn(caught, monkeypatch):
+def test_which_pixels_are_corrupted_has_nothing_to_do_with_which_are_drawn(caught, monkeypatch):
     """A mask of 0.3 takes that part of the bright pixels; standard error 0.0045 of 10,000."""
     monkeypatch.setattr("npvae.runs.pictures.reconstructed.EXAMPLES", 1000)
     run = make_run(DenoisingAutoencoder, n=1000, binarize="dynamic", corruption="mask", amount=0.3)
     PICTURES["reconstructions"].draw(run)
     (x, *_), named = caught["reconstructions"]
-    assert 1 - named["spoiled"][x == 1].mean() == pytest.approx(0.3, abs=0.02)
+    assert 1 - named["corrupted"][x == 1].mean() == pytest.approx(0.3, abs=0.02)
 
 
 def test_pixels_that_were_drawn_are_called_so(caught):
@@ -195,7 +195,7 @@ def test_the_kl_of_each_latent_is_that_of_the_codes(caught):
     (found, active), named = caught["kl_per_latent"]
     np.testing.assert_allclose(found, kl, rtol=1e-4)
     np.testing.assert_array_equal(active, mu.var(axis=0) > 0.01)
-    assert f"mean of 30 test examples; {kl.sum():.2f} nats in all" in named["told"]
+    assert f"mean over 30 test examples; {kl.sum():.2f} nats in total" in named["told"]
 
 
 def test_of_one_example_no_latent_is_called_active(caught):
@@ -203,7 +203,7 @@ def test_of_one_example_no_latent_is_called_active(caught):
     PICTURES["kl"].draw(make_run(n=1))
     (_, active), named = caught["kl_per_latent"]
     assert active is None
-    assert "mean of 1 test example; " in named["told"]
+    assert "mean over 1 test example; " in named["told"]
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,12 @@
 
 import csv
 import json
+import os
 import re
+import shlex
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import browser
@@ -15,8 +18,11 @@ import run_files
 from browser import folded, rows, sections
 from measured_runs import SMALL, refused, run
 
+from npvae import load_model
 from npvae.runs import pictures
 from npvae.runs.folder import RunFolder
+from npvae.runs.report.content import command
+from npvae.runs.settings import Settings
 
 ASKED = (  # of `npvae evaluate`, and the entry of metrics.json that it writes
     ("iwae", "test", ["--samples", 3]),
@@ -80,22 +86,22 @@ def test_every_number_stands_there_with_its_protocol(tmp_path, name):
     for entry, found in metrics.items():
         if not isinstance(found, dict):
             continue
-        heading = entry.replace("_", ", ")
+        heading = entry.replace("_", ", ").capitalize()
         told, protocol = there.pop(heading)
-        expected = {"reconstruction (distortion)": f"{found['reconstruction']:.2f} nats"}
-        of = f" of {len(found['kl_per_latent'])}" if "kl_per_latent" in found else ""
-        expected["active latents"] = f"{found['active_units']}{of}"
+        expected = {"Reconstruction (distortion)": f"{found['reconstruction']:.2f} nats"}
+        of = f"of {len(found['kl_per_latent'])}" if "kl_per_latent" in found else ""
+        expected["Active latents"] = f"{found['active_units']} {of}"
         if name != "autoencoder":
-            expected["-ELBO"] = f"{-found['elbo']:.2f} nats"
+            expected["−ELBO"] = f"{-found['elbo']:.2f} nats"
             expected["KL (rate)"] = f"{found['kl']:.2f} nats"
         if name == "iwae":
-            expected["-L_5"] = f"{-found['bound']:.2f} nats"
+            expected["−L_5"] = f"{-found['bound']:.2f} nats"
         assert told == expected
         assert protocol == found["protocol"]
         for k, measured in found.get("log_likelihood", {}).items():
             told, protocol = there.pop(f"{heading}, {k} draws")
             value = f"{-measured['log_px']:.2f} nats ± {measured['standard_error']:.2f}"
-            what = "-log p(x | y)" if name == "animals" else "-log p(x)"
+            what = "−log p(x | y)" if name == "animals" else "−log p(x)"
             assert told == {what: f"{value} (standard error)"}
             assert protocol == measured["protocol"]
     assert not there
@@ -109,28 +115,80 @@ def test_what_was_measured_is_there(trained):
 
 
 def test_an_autoencoder_has_no_elbo(tmp_path):
-    told, protocol = sections(report(tmp_path, "autoencoder"))["test"]
-    assert list(told) == ["reconstruction (distortion)", "active latents"]
-    assert told["active latents"] == "2", "of how many is not stored"
+    told, protocol = sections(report(tmp_path, "autoencoder"))["Test"]
+    assert list(told) == ["Reconstruction (distortion)", "Active latents"]
+    assert told["Active latents"] == "2 ", "of how many is not stored"
     assert "no ELBO" in protocol["formula"]
 
 
 @pytest.mark.parametrize(
     ("seconds", "memory", "told"),
     [
-        (1234.6, 987.6, "trained in 1,235 s, 988 MB at most"),
-        (1234.6, None, "trained in 1,235 s"),
-        (0.2, "987", "trained in 0 s"),
-        (None, 987.6, ""),
+        (1234.6, 987.6, "; took 1,235 s, peak memory 988 MB"),
+        (1234.6, None, "; took 1,235 s"),
+        (0.2, "987", "; took 0 s"),
+        (None, 987.6, ", peak memory 988 MB"),
         (None, None, ""),
     ],
 )
 def test_the_head_says_what_the_training_took(tmp_path, seconds, memory, told):
     folder = copy("vae", tmp_path)
-    change(folder, "metrics.json", train_seconds=seconds, peak_memory_mb=memory)
+    change(folder, "metrics.json", train_seconds=seconds, peak_memory_mb=memory, finished=None)
     page = report(tmp_path, folder)
     assert page.one("header").texts("span", **{"class": "time"}) == [told]
-    assert first_lines(page)[3:] == [told]
+    assert first_lines(page)[2].endswith(told)
+
+
+@pytest.mark.parametrize(
+    ("finished", "told"),
+    [
+        ("2026-11-03T09:05:07+00:00", "; finished on 3 November 2026 at 09:05 UTC"),
+        ("2026-11-03T09:05:07", "; finished on 3 November 2026 at 09:05"),
+        ("yesterday", ""),
+        (5, ""),
+    ],
+)
+def test_the_head_says_when_the_training_was_finished(tmp_path, finished, told):
+    folder = copy("vae", tmp_path)
+    change(folder, "metrics.json", finished=finished, train_seconds=None, peak_memory_mb=None)
+    page = report(tmp_path, folder)
+    assert page.one("header").texts("span", **{"class": "time"}) == [told]
+
+
+def test_train_says_when_it_was_finished():
+    found = json.loads(Path("vae/metrics.json").read_text())["finished"]
+    ago = datetime.now(UTC) - datetime.fromisoformat(found)
+    assert timedelta(0) <= ago < timedelta(hours=1)
+
+
+def test_a_model_that_stays_the_same_keeps_its_date(tmp_path):
+    folder, long_ago = copy("vae", tmp_path), "2001-02-03T04:05:06+00:00"
+    change(folder, "metrics.json", finished=long_ago)
+    assert run("train", "--resume", folder) == 0
+    assert json.loads((folder / "metrics.json").read_text())["finished"] == long_ago
+    assert run("train", "--resume", folder, "--epochs", 2) == 0
+    assert json.loads((folder / "metrics.json").read_text())["finished"] != long_ago
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the command is for a POSIX shell")
+@pytest.mark.parametrize("name", ["vae", "iwae", "table", "animals", "autoencoder", "early"])
+def test_the_command_repeats_the_training(tmp_path, name):
+    """To the same bytes of the model."""
+    (told,) = report(tmp_path, name).texts("pre")
+    npvae, *arguments = shlex.split(told)
+    assert npvae == "npvae"
+    assert run(*arguments, "--out", tmp_path / "again") == 0
+    one, other = (load_model(Path(folder) / "model.npz") for folder in (name, tmp_path / "again"))
+    np.testing.assert_array_equal(one.model.params.flat, other.model.params.flat)
+
+
+def test_the_command_of_a_recipe_undoes_what_was_overridden():
+    """A value that is npvae's default must be given, where the recipe has another one."""
+    settings = Settings(data="glyphs", recipe="gated", latent=40, activation="relu", patience=None)
+    words = command(settings).split()
+    assert words[words.index("--recipe") + 1] == "gated"
+    assert words[words.index("--activation") + 1] == "relu"
+    assert words[words.index("--patience") + 1] == "none"
 
 
 @pytest.mark.parametrize("odd", ["null", "NaN", "Infinity", "-Infinity", '"7"', "[]", "{}"])
@@ -141,11 +199,11 @@ def test_a_number_that_is_none_is_a_question_mark(tmp_path, odd):
         text = re.sub(rf'"{name}": [-\d.e]+', f'"{name}": {odd}', text)
     (folder / "metrics.json").write_text(text)
     there = sections(report(tmp_path, folder))
-    told, _ = there["test"]
-    assert told.pop("active latents") == "2 of 2"
+    told, _ = there["Test"]
+    assert told.pop("Active latents") == "2 of 2"
     assert set(told.values()) == {"?"}
     assert len(told) == 4
-    assert there["test, 3 draws"][0] == {"-log p(x)": "?"}
+    assert there["Test, 3 draws"][0] == {"−log p(x)": "?"}
 
 
 def test_no_numbers_of_a_model_that_has_been_trained_further(tmp_path):
@@ -154,7 +212,7 @@ def test_no_numbers_of_a_model_that_has_been_trained_further(tmp_path):
     assert run("train", "--resume", folder, "--epochs", 2) == 0
     shutil.copy("vae/metrics.json", folder / "metrics.json")
     there = sections(report(tmp_path, folder))
-    assert not any("-ELBO" in told for told, _ in there.values())
+    assert not any("−ELBO" in told for told, _ in there.values())
 
 
 def test_train_keeps_what_was_measured_of_the_same_model(tmp_path):
@@ -162,7 +220,7 @@ def test_train_keeps_what_was_measured_of_the_same_model(tmp_path):
     folder = copy("iwae", tmp_path)
     assert run("train", "--resume", folder) == 0
     there = sections(browser.read((folder / "report.html").read_text(encoding="utf-8")))
-    assert {"test, 3 draws", "test, 7 draws", "validation", "test, seed9"} <= there.keys()
+    assert {"Test, 3 draws", "Test, 7 draws", "Validation", "Test, seed9"} <= there.keys()
     assert there == sections(report(tmp_path, folder))
 
 
@@ -174,7 +232,7 @@ def test_every_epoch_has_its_row(tmp_path, name):
     with open(f"{name}/history.csv", newline="") as file:
         epochs = list(csv.DictReader(file))
     page = report(tmp_path, name)
-    found = folded(page, f"{len(epochs)} epochs, in nats an example")
+    found = folded(page, f"{len(epochs)} epoch{'s' * (len(epochs) > 1)}, in nats per example")
     bound = {"iwae": "L_5", "autoencoder": "log p(x|z)"}.get(name, "ELBO")
     of_all = ("train ELBO", "train_elbo") if bound == "ELBO" else ("train loss", "train_loss")
     columns = {
@@ -202,7 +260,7 @@ def test_an_epoch_without_numbers(tmp_path):
     names = "epoch,train_loss,train_elbo,train_reconstruction,train_kl"
     (folder / "checkpoint.npz").unlink()  # with which a history has to agree
     (folder / "history.csv").write_text(f"{names}\n1,nan,-inf,inf,nan\n2,3,4,5,6\n")
-    assert rows(folded(report(tmp_path, folder), "2 epochs, in nats an example")) == [
+    assert rows(folded(report(tmp_path, folder), "2 epochs, in nats per example")) == [
         ["1", "?", "?", "?"],
         ["2", "4.00", "5.00", "6.00"],
     ]
@@ -216,13 +274,13 @@ def test_the_head_says_what_was_trained(tmp_path):
     page = report(tmp_path, "vae")
     assert page.one("h1").text == "pixels.npy"
     assert page.one("title").text == "pixels.npy: npvae report"
-    model, training, of_run, took = first_lines(page)
+    model, training, of_run = first_lines(page)
     assert model.startswith("VAE 20-8-2-8-20, relu, Bernoulli likelihood, binarize dynamic, beta 1")
     assert training == "Adam, learning rate 0.001, batches of 40, 1 epoch"
-    assert of_run.startswith("run vae, 1 epoch")
+    assert of_run.startswith("Run vae: 1 epoch")
     assert "best" not in of_run
     found = json.loads(Path("vae/metrics.json").read_text())
-    assert took.startswith(f"trained in {found['train_seconds']:.0f} s")
+    assert f"took {found['train_seconds']:.0f} s" in of_run
 
 
 def test_the_best_epoch_after_early_stopping(tmp_path):
@@ -231,7 +289,8 @@ def test_the_best_epoch_after_early_stopping(tmp_path):
     best, done = 1 + int(np.argmax(bounds)), len(bounds)
     assert best == done - 3 < 57, "it stopped early, three epochs after the best"
     page = report(tmp_path, "early")
-    assert f"after {done} of 60 epochs, of which {best} was the best" in first_lines(page)[2]
+    assert f"{done} of 60 epochs" in first_lines(page)[2]
+    assert f"epoch {best} was the best" in first_lines(page)[2]
 
 
 def unfinished(tmp_path, epochs=3):
@@ -245,20 +304,18 @@ def unfinished(tmp_path, epochs=3):
 
 def test_a_run_that_has_not_ended_says_so(tmp_path):
     page = report(tmp_path, unfinished(tmp_path))
-    assert "after 1 of 3 epochs" in first_lines(page)[2]
-    assert "None of this model yet: they are measured at the end of its training." in page.texts(
-        "p"
-    )
+    assert "1 of 3 epochs" in first_lines(page)[2]
+    assert any("no results yet" in text for text in page.texts("p"))
     assert not page.all("section")
-    assert first_lines(page)[3] == "", "nor what it took"
+    assert page.one("header").texts("span", **{"class": "time"}) == [""], "nor what it took"
 
 
 def test_a_run_of_which_no_epoch_has_ended(tmp_path):
     folder = unfinished(tmp_path)
     (folder / "history.csv").unlink()
     page = report(tmp_path, folder)
-    assert "after 0 of 3 epochs" in first_lines(page)[2]
-    assert not rows(folded(page, "0 epochs, in nats an example"))
+    assert "0 of 3 epochs" in first_lines(page)[2]
+    assert not rows(folded(page, "0 epochs, in nats per example"))
 
 
 def test_a_run_that_was_never_trained(tmp_path, capsys):
@@ -287,8 +344,9 @@ def test_the_config_is_there(tmp_path, name):
 
 def test_every_picture_has_its_caption(tmp_path):
     page = report(tmp_path, "vae")
-    captions = {node.attributes["id"]: node.texts("figcaption") for node in page.all("figure")}
+    captions = {node.attributes["id"]: node.texts("h3") for node in page.all("figure")}
     assert captions == {name: [told.caption] for name, told in pictures.PICTURES.items()}
+    assert {text for node in page.all("figure") for text in node.texts("p")} == {"title"}
     assert [image.attributes["alt"] for image in page.all("img")] == [
         told.caption for told in pictures.PICTURES.values()
     ]

@@ -35,16 +35,18 @@ MEASURED = st.dictionaries(
 LIKELIHOODS = st.fixed_dictionaries({"log_likelihood": st.dictionaries(st.text(), MEASURED | JSON)})
 FOUND = st.dictionaries(st.sampled_from([*FIGURES, "protocol", "log_likelihood"]), JSON)
 METRICS = st.dictionaries(
-    st.sampled_from(["test", "test_500", "validation", "train_seconds", "peak_memory_mb"]),
+    st.sampled_from(
+        ["test", "test_500", "validation", "train_seconds", "peak_memory_mb", "finished"]
+    ),
     st.one_of(JSON, FOUND, LIKELIHOODS),
 )
 
 
-def drawn_without_layout(ax, dark=False):
-    """In place of a picture's bytes: everything is drawn, but quickly, and a blot is returned."""
+def drawn_without_layout(ax):
+    """In place of a picture's bytes: everything is drawn, but quickly, and blots are returned."""
     ax.figure.set_layout_engine("none")
     ax.figure.draw_without_rendering()
-    return quick.blot()
+    return quick.blot(), quick.blot()
 
 
 def outcome(folder):
@@ -176,6 +178,6 @@ def test_a_history_of_any_kind(folder, monkeypatch, text):
     few = {name: pictures.PICTURES[name] for name in ("history", "rate-distortion")}
     monkeypatch.setattr(pictures, "PICTURES", few)
     monkeypatch.setattr(pictures, "draw_all", DRAW_ALL)
-    monkeypatch.setattr("npvae.runs.pictures.picture_bytes", drawn_without_layout)
+    monkeypatch.setattr("npvae.runs.pictures.light_and_dark", drawn_without_layout)
     (folder / "history.csv").write_text(text)
     outcome(folder)
