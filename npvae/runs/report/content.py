@@ -199,7 +199,10 @@ def _epochs(history: Mapping[str, Sequence[float]], bound: str) -> Element:
     shown = [name for name in EPOCHS if name in history and name != left_out]
     columns = [history[name] for name in shown]
     rows = [
-        [_number(value, 0 if name in WHOLE else 2) for name, value in zip(shown, row, strict=True)]
+        [
+            f"{value:.{0 if name in WHOLE else 2}f}" if _real(value) else "?"
+            for name, value in zip(shown, row, strict=True)
+        ]
         for row in zip(*columns, strict=True)
     ]
     heads = [EPOCHS[name].format(bound=bound) for name in shown]

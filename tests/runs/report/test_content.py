@@ -275,7 +275,7 @@ def test_the_head_says_what_was_trained(tmp_path):
     assert page.one("h1").text == "pixels.npy"
     assert page.one("title").text == "pixels.npy: npvae report"
     model, training, of_run = first_lines(page)
-    assert model.startswith("VAE 20-8-2-8-20, relu, Bernoulli likelihood, binarize dynamic, beta 1")
+    assert model.startswith("VAE 20-8-2-8-20")
     assert training == "Adam, learning rate 0.001, batches of 40, 1 epoch"
     assert of_run.startswith("Run vae: 1 epoch")
     assert "best" not in of_run
@@ -323,7 +323,7 @@ def test_a_run_that_was_never_trained(tmp_path, capsys):
     for path in folder.glob("*.npz"):
         path.unlink()
     (folder / "report.html").unlink()
-    assert "holds no model yet; train it" in refused(capsys, "report", folder)
+    assert "no model yet; train it" in refused(capsys, "report", folder)
     assert not (folder / "report.html").exists()
 
 
