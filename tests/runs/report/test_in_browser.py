@@ -31,7 +31,21 @@ SIZES = {
 }
 OURS = {
     *("html", "head", "meta", "title", "style", "body", "header", "h1", "h2", "h3", "p", "span"),
-    *("div", "section", "small", "pre", "dl", "dt", "dd", "table", "thead", "tbody", "tr", "th", "td"),
+    *(
+        "div",
+        "section",
+        "small",
+        "pre",
+        "dl",
+        "dt",
+        "dd",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+    ),
     *("figure", "figcaption", "picture", "source", "img", "details", "summary", "footer"),
 }
 OPEN_ALL = "document.querySelectorAll('details').forEach(folded => folded.open = true)"
