@@ -86,7 +86,7 @@ def test_every_picture_of_a_run(tmp_path, capsys, monkeypatch):
 def test_of_the_missing_it_is_said_why(drawn, tmp_path, capsys):
     assert run("plot", "autoencoder", "--out", tmp_path) == 0
     said = " ".join(capsys.readouterr().out.split())
-    reasons = "prior to sample from", "prior, and so no KL", "prior, and so no rate"
+    reasons = "prior to sample from", "prior, and therefore no KL", "prior, and therefore no rate"
     without = dict(zip(("samples", "kl", "rate-distortion"), reasons, strict=True))
     for name, reason in without.items():
         assert f"not drawn {name}: an autoencoder has no {reason}" in said

@@ -5,7 +5,7 @@ import pytest
 from cli_files import SMALL, run
 from run_files import differing_bytes, visible
 
-from npvae import Adam, fit
+from npvae import Adam, figures, fit
 from npvae.cli import train
 from npvae.datasets import load_dataset
 from npvae.runs import pictures
@@ -14,7 +14,8 @@ from npvae.runs.folder import RunFolder
 from npvae.runs.history import history_columns
 from npvae.runs.recipes import flag
 
-DRAW_ALL = pictures.draw_all
+DRAWING = [(pictures, "draw_all"), (pictures, "save"), (figures, "save")]
+REAL = [getattr(of, name) for of, name in DRAWING]
 GIVEN = [
     "--likelihood gaussian --sigma 0.2 --hidden 6,5 --activation tanh --init he --beta 0.5 "
     "--lr 0.01 --seed 4 --validation 9",
@@ -62,7 +63,8 @@ def test_same_seed_same_model_and_pictures_to_the_bit(tmp_path, monkeypatch):
     assert run("train", *options, tmp_path / "other", "--seed", 1) == 0
     few = {name: pictures.PICTURES[name] for name in train.PICTURES}
     monkeypatch.setattr(pictures, "PICTURES", few)
-    monkeypatch.setattr(pictures, "draw_all", DRAW_ALL)
+    for (of, name), real in zip(DRAWING, REAL, strict=True):
+        monkeypatch.setattr(of, name, real)
     for name in ("one", "same"):
         assert run("train", *options, tmp_path / name) == 0
     one, same, other = (tmp_path / name for name in ("one", "same", "other"))
