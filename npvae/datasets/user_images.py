@@ -82,7 +82,7 @@ def read_image_folder(path: str | Path, *, progress: bool = False) -> Examples:
         with _open(file) as image:
             x[i] = _pixels(image, grey=len(shape) == 2)
     labels = np.array(names, dtype=np.str_) if all(labelled) else None
-    remarks = remark_on_dark_pixels(x.max())
+    remarks = remark_on_dark_pixels(float(x.max()))
     return Examples(x.reshape(len(x), -1), shape, "pixels", labels, remarks=remarks)
 
 

@@ -220,7 +220,7 @@ class _Reader:
             if np.array_equal(as_bytes, x):
                 size = " x ".join(map(str, shape))
                 remark = f"The {x.shape[1]} columns are interpreted as images of {size} pixels."
-                remarks = (remark, *remark_on_dark_pixels(as_bytes.max(initial=0)))
+                remarks = (remark, *remark_on_dark_pixels(float(as_bytes.max(initial=0))))
                 return Examples(as_bytes, shape, "pixels", remarks=remarks)
             remark += " They are named like pixels, but not all are whole numbers in 0..255."
         elif n_pixels > 1:
