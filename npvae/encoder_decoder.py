@@ -8,7 +8,7 @@ from numpy.typing import DTypeLike
 
 from npvae.devices import CPU, Device
 from npvae.errors import InputError, require_whole
-from npvae.layers import ClipLogvar, Layer, dense_network
+from npvae.layers import ClipLogvar, Layer, Sequential, dense_network
 from npvae.likelihoods import Likelihood, make_likelihood
 from npvae.parameters import Array, Parameters, Seed, one_thread_at_a_time, require_batch
 
@@ -103,11 +103,10 @@ class EncoderDecoder:
         self._require_width("decoder", n_z + n_y, n_x)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in ("encoder", "decoder", "likelihood", "params") and name in self.__dict__:
-            raise InputError(
-                f"the {name} of a model cannot be replaced, since its flat vector of parameters "
-                "and its file would not follow; build a new model"
-            )
+        fixed = {"encoder", "decoder", "likelihood", "params", "n_x", "n_z", "n_y", *self.options}
+        if name in fixed - {"beta"} and name in self.__dict__:
+            # the flat vector of parameters and the file of the model would not follow
+            raise InputError(f"the {name} of a model cannot be replaced; build a new model")
         super().__setattr__(name, value)
 
     def _require_width(self, name: str, n_in: int, n_out: int) -> None:
@@ -116,7 +115,7 @@ class EncoderDecoder:
         row = np.full((1, n_in), 0.5)
         try:
             found = network.forward(self.params.device.asarray(row, self.params.dtype)).shape
-        except (ValueError, IndexError, TypeError) as error:
+        except (ValueError, IndexError, TypeError, AttributeError) as error:
             raise InputError(f"the {name} does not take rows of {n_in} numbers: {error}") from error
         if found != (1, n_out):
             raise InputError(
@@ -164,7 +163,7 @@ class EncoderDecoder:
         if logvar_range is not None:
             if cls.per_latent == 1:
                 raise InputError("logvar_range is for a VAE; an autoencoder's code has no logvar")
-            encoder.layers.append(ClipLogvar(*logvar_range))
+            encoder = Sequential(*encoder.layers, ClipLogvar(*logvar_range))
         model = cls(
             encoder,
             dense_network([n_z + n_y, *reversed(n_h), n_x], activation, rng, init),
@@ -177,18 +176,19 @@ class EncoderDecoder:
             device=device,
             **options,
         )
-        model.config = {
-            "model": cls.kind,
-            "n_x": n_x,
-            "n_h": list(n_h),
-            "n_z": n_z,
-            "n_y": n_y,
-            "activation": activation,
-            "likelihood": likelihood,
-            "logvar_range": None if logvar_range is None else list(map(float, logvar_range)),
-            "sigma": sigma if isinstance(sigma, str) else float(sigma),
-            **{name: getattr(model, name) for name in cls.options},
-        }
+        if isinstance(likelihood, str):  # a file cannot hold an object
+            model.config = {
+                "model": cls.kind,
+                "n_x": n_x,
+                "n_h": list(n_h),
+                "n_z": n_z,
+                "n_y": n_y,
+                "activation": activation,
+                "likelihood": likelihood,
+                "logvar_range": None if logvar_range is None else list(map(float, logvar_range)),
+                "sigma": sigma if isinstance(sigma, str) else float(sigma),
+                **{name: getattr(model, name) for name in cls.options},
+            }
         return model
 
     def __repr__(self) -> str:

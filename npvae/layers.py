@@ -301,7 +301,12 @@ class Sequential:
     def __init__(self, *layers: Layer) -> None:
         if not layers:
             raise InputError("Sequential() has no layer; give at least one")
-        self.layers = list(layers)
+        self.layers = layers
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in self.__dict__:  # a model's vector of parameters and its file would not follow
+            raise InputError(f"the {name} of a Sequential cannot be replaced; build a new one")
+        super().__setattr__(name, value)
 
     def forward(self, x: Array) -> Array:
         for layer in self.layers:

@@ -130,6 +130,25 @@ def test_a_copied_gated_model_keeps_its_parameters_to_itself(copied, rng):
     np.testing.assert_array_equal(model.params.grad, np.zeros_like(before))
 
 
+@pytest.mark.parametrize(
+    "replace",
+    [
+        lambda m: setattr(m, "k", 9),
+        lambda m: setattr(m, "objective", "dreg"),
+        lambda m: setattr(m, "n_z", 3),
+        lambda m: setattr(m.decoder, "layers", (Dense(2, 4, 0),)),
+        lambda m: m.decoder.layers.__setitem__(0, Dense(2, 5, 0)),
+        lambda m: m.decoder.layers.append(Tanh()),
+        lambda m: m.decoder.layers.pop(),
+    ],
+)
+def test_a_part_that_a_file_would_not_follow_cannot_be_replaced(replace):
+    model = IWAE.dense(4, 5, 2, k=3)
+    with pytest.raises((InputError, AttributeError)):
+        replace(model)
+    assert (model.k, model.objective, model.n_z, len(model.decoder.layers)) == (3, "iwae", 2, 3)
+
+
 def test_hidden_sizes():
     assert hidden_sizes(400) == hidden_sizes((400,)) == hidden_sizes(np.array([400])) == (400,)
     assert hidden_sizes(()) == ()

@@ -18,7 +18,7 @@ from npvae.datasets.preprocessing import Pixels, Scaling, Standardized
 from npvae.devices import CPU, Device, find_device
 from npvae.errors import DataError, InputError, NpvaeError, TrainingError
 from npvae.iwae import IWAE
-from npvae.parameters import Array, Parameters
+from npvae.parameters import Array, Parameters, walk
 from npvae.storage.arrays import read_arrays, require_floats, write_arrays
 from npvae.storage.atomic import write_whole
 from npvae.storage.reading import quote, reading
@@ -195,7 +195,8 @@ def model_content(
             "the parameters of the model are not finite, so it is not saved; train with a smaller "
             "learning rate"
         )
-    if not isinstance(scaling, Pixels | Standardized):
+    own = type(scaling) not in (Pixels, Standardized)  # a class of one's own would come back as one
+    if own or not isinstance(scaling, Pixels | Standardized):
         raise InputError(
             f"the scaling is {quote(repr(scaling))}, but a file can store only Pixels and "
             "Standardized; use one of them"
@@ -203,6 +204,7 @@ def model_content(
     header: dict[str, Any] = {
         "model": dict(model.config) if type(model) in MODELS.values() else {},
         "class": type(model).__name__,
+        "parts": _parts(model),
         "beta": None if (beta := getattr(model, "beta", None)) is None else require_beta(beta),
         "scaling": {"kind": "standardized"}
         if isinstance(scaling, Standardized)
@@ -277,6 +279,12 @@ def require_same_model(model: Model, header: dict[str, Any]) -> None:
             f"it contains another model, a {quote(found)} with {header['model']!s:.300}; expected "
             f"a {type(model).__name__} with {model.config}"
         )
+    stored, parts = header.get("parts", {}), _parts(model)
+    if odd := sorted(name for name in stored if parts.get(name) != stored[name]):
+        raise DataError(
+            f"its {quote(odd[0])} is a {quote(stored[odd[0]])}, but the {quote(odd[0])} of the "
+            f"model is a {parts.get(odd[0])}; build the same model again"
+        )
 
 
 def stored_parameters(params: Parameters, arrays: Mapping[str, Array]) -> dict[str, Array]:
@@ -318,6 +326,13 @@ def require_same_scaling(
             "it was trained with another scaling than this run, so it belongs to other data or "
             "settings"
         )
+
+
+def _parts(model: Model) -> dict[str, str]:
+    """Return the class of each network, layer and likelihood by name."""
+    rooms = {name: getattr(model, name) for name in ("encoder", "decoder", "likelihood")}
+    found = walk(rooms)
+    return {name: type(part).__name__ for name, part in found if not isinstance(part, dict | tuple)}
 
 
 def _shape(header: dict[str, Any], n_x: int) -> tuple[int, ...]:

@@ -8,7 +8,9 @@ from tiny_trainings import MODELS, Named, own_layers
 from npvae import (
     VAE,
     DataError,
+    Gaussian,
     InputError,
+    Laplace,
     Pixels,
     Standardized,
     TrainingError,
@@ -126,6 +128,28 @@ def test_one_class_is_not_taken_for_another(tmp_path):
         np.testing.assert_array_equal(other.params.flat, before)
 
 
+def test_layers_of_another_class_are_another_model(tmp_path):
+    """Where their arrays have the same names and shapes."""
+    path, other = tmp_path / "model.npz", own_layers()
+    save_model(path, other, Pixels(), (6,))
+    load_model(path, model=own_layers())
+    other.decoder.__class__ = type("Steep", (type(other.decoder),), {})
+    with pytest.raises(DataError, match="Steep"):
+        load_model(path, model=other)
+
+
+def test_a_likelihood_of_ones_own_is_given_again(tmp_path):
+    path, model = tmp_path / "model.npz", VAE.dense(6, 5, 2, likelihood=Gaussian(0.5), seed=0)
+    save_model(path, model, Pixels("none"), (6,))
+    with pytest.raises(DataError, match="model="):
+        load_model(path)
+    again = VAE.dense(6, 5, 2, likelihood=Gaussian(0.5), seed=1)
+    load_model(path, model=again)
+    np.testing.assert_array_equal(again.params.flat, model.params.flat)
+    with pytest.raises(DataError, match="Laplace"):
+        load_model(path, model=VAE.dense(6, 5, 2, likelihood=Laplace(0.5)))
+
+
 def test_what_is_assigned_to_a_layer_is_saved(tmp_path):
     model = own_layers()
     model.decoder.b = np.arange(6.0)
@@ -140,6 +164,7 @@ def test_what_is_assigned_to_a_layer_is_saved(tmp_path):
         (Pixels(), {"beta": -1.0}, InputError),
         (Pixels(), {"beta": np.nan}, InputError),
         (object(), {}, InputError),
+        (type("Own", (Pixels,), {})(), {}, InputError),
         (Pixels(), {"number": np.nan}, TrainingError),
         ("spread", {}, (InputError, DataError)),
     ],
