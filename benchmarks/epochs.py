@@ -1,24 +1,25 @@
-"""Epochs of one VAE: npvae against PyTorch on the CPU, fairly, in one command.
+"""Time one epoch of the same VAE in npvae and in PyTorch on the CPU.
 
-    pip install torch          (needed by this benchmark alone)
+    pip install torch          (only this benchmark needs it)
     python benchmarks/epochs.py
 
-Works from a clone; npvae need not be installed. All sides train 784-400-20-400-784 (ReLU, Bernoulli
-likelihood on grey pixels, batch 128, Adam with lr 1e-3, float32) from the same weights on the same
-60,000 images of MNIST, or on npvae's glyphs where MNIST cannot be had:
+This works from a clone; npvae need not be installed. All sides train the model 784-400-20-400-784
+(ReLU, Bernoulli likelihood on greyscale pixels, batch size 128, Adam with lr 1e-3, float32) from
+the same weights on the same 60,000 images of MNIST, or on npvae's glyphs if MNIST is not available:
 
-    npvae           its own trainer; the images are bytes in memory, floats when a batch is drawn
-    PyTorch eager   torch.optim.Adam; the images are float32 tensors in memory, no DataLoader
+    npvae           its own trainer; the images are bytes in memory, and become floats per batch
+    PyTorch eager   torch.optim.Adam; the images are float32 tensors in memory, without a DataLoader
     PyTorch fused   the same with fused=True
 
-Each side has a process of its own and equally many threads. The sides take turns, one epoch each,
-in an order that rotates; one warm-up epoch each is not counted. The machine's speed drifts, so the
-ratio is taken within each round, and its median counts. Measure on an idle machine all the same:
-threads that wait for a core taken by others slow the sides differently.
-`torch_worker.py` says which PyTorch style was chosen (the fastest of the usual ones).
+Each side runs in its own process with the same number of threads. The sides take turns, one epoch
+each, in a rotating order, after one warm-up epoch that is not counted. Because the speed of the
+machine drifts, ratios are taken within each round, and their median is compared with the target.
+Run it on an idle machine all the same: threads that wait for a busy core slow the sides down by
+different factors. `torch_worker.py` explains the choice of PyTorch style (the fastest usual one).
 
-Also measured: where npvae's step goes; the two places written for speed against the textbook
-(`fast_and_plain.py`); the cost of `import npvae`, and the memory of `npvae train` (`footprint.py`).
+The benchmark also measures the parts of npvae's step, the places that are written for speed against
+their textbook versions (`fast_and_plain.py`), the cost of `import npvae`, and the memory of
+`npvae train` (`footprint.py`).
 
 Exit status: 0 if every target is met, 1 if one is missed, 2 if PyTorch is missing.
 """
@@ -39,10 +40,10 @@ from footprint import IMPORTS, import_milliseconds, train_memory_mb
 from turns import HERE, Worker, environment
 
 TARGET_RATIOS = {"PyTorch eager": 1.25, "PyTorch fused": 1.1}
-TARGET_NATS = 0.5  # between the test losses of the sides
+TARGET_NATS = 0.5  # largest difference between the test losses
 TARGET_IMPORT_MS = 50
 TARGET_TRAIN_MB = 350
-NO_TORCH = """PyTorch is not installed, and this benchmark compares with it. Install it with
+NO_TORCH = """This benchmark compares with PyTorch, which is not installed. Install it with
     pip install torch
 or measure npvae alone with --no-torch."""
 
@@ -53,7 +54,7 @@ def main() -> int:
         print(NO_TORCH, file=sys.stderr)
         return 2
     cpu = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    print(f"{cpu}, {options.threads} threads a side, Python {platform.python_version()}")
+    print(f"{cpu}, {options.threads} threads per side, Python {platform.python_version()}")
     with TemporaryDirectory() as name:
         folder = Path(name)
         data = json.loads(run_script("prepare.py", folder, threads=options.threads))
@@ -66,28 +67,28 @@ def main() -> int:
 
 
 def parse() -> argparse.Namespace:
-    """Read the flags."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     flag = argparse.BooleanOptionalAction
-    parser.add_argument("--epochs", type=int, default=7, help="counted, of each side (default: 7)")
-    parser.add_argument("--threads", type=int, default=2, help="of each side (default: 2)")
+    parser.add_argument("--epochs", type=int, default=7, help="timed epochs per side (default: 7)")
+    parser.add_argument("--threads", type=int, default=2, help="threads per side (default: 2)")
     parser.add_argument("--torch", action=flag, default=True, help="compare with PyTorch")
-    parser.add_argument("--extras", action=flag, default=True, help="import time, memory and so on")
+    parser.add_argument("--extras", action=flag, default=True, help="measure import and memory too")
     options = parser.parse_args()
     if options.epochs < 2 or options.threads < 1:
-        parser.error("give at least 2 --epochs, for their spread, and at least 1 --threads")
+        parser.error("--epochs must be at least 2 (to show a spread), and --threads at least 1")
     return options
 
 
 def run_script(script: str, *arguments: object, threads: int) -> str:
-    """Return what a script beside this one prints."""
+    """Return what a script in this folder prints."""
     command = [sys.executable, str(HERE / script), *map(str, arguments)]
     done = subprocess.run(command, env=environment(threads), check=True, stdout=subprocess.PIPE)
     return done.stdout.decode()
 
 
 def race(folder: Path, options: argparse.Namespace) -> list[bool]:
-    """Train on all sides in turns, and report; returns which targets were met."""
+    """Train all sides in turns and print the results; return which targets were met."""
     n = options.threads
     workers = [Worker("npvae", "npvae_worker.py", [folder], n)]
     if options.torch:
@@ -102,7 +103,7 @@ def race(folder: Path, options: argparse.Namespace) -> list[bool]:
             seconds[worker.name].append(worker.ask("epoch"))
     seconds = {name: values[1:] for name, values in seconds.items()}  # without the warm-up
 
-    print(f"\nseconds an epoch, {options.epochs} epochs each after one of warm-up")
+    print(f"\nseconds per epoch, {options.epochs} epochs each after one warm-up epoch")
     print(f"{'':15}{'median':>8}{'quartiles':>16}{'min - max':>16}  peak memory  test -ELBO")
     losses = {}
     for worker in workers:
@@ -118,16 +119,16 @@ def race(folder: Path, options: argparse.Namespace) -> list[bool]:
 
 
 def compare(seconds: dict[str, list[float]], losses: dict[str, float]) -> list[bool]:
-    """Print the ratios to npvae, round by round, and the differences of the test losses."""
+    """Print speed-ups and differences in test loss; return which targets were met."""
     verdicts = []
-    print("\ntimes as fast: PyTorch's seconds / npvae's, epoch by epoch")
+    print("\nspeed-up: PyTorch's seconds / npvae's seconds, round by round")
     for name, target in TARGET_RATIOS.items():
         pairs = zip(seconds[name], seconds["npvae"], strict=True)
         ratios = [theirs / ours for theirs, ours in pairs]
         met = f"target >= {target:.2f}"
         verdicts.append(verdict(f"{name:15}{spread(ratios)}", met, median(ratios) >= target))
-    print("\ntest loss: -ELBO of the test images, z drawn once from q(z | x), grey pixels;")
-    print("nats an image, summed over pixels, after the same number of epochs")
+    print("\ntest loss: -ELBO of the test images (greyscale pixels, one draw of z per image),")
+    print("in nats per image, after the same number of epochs")
     for name in TARGET_RATIOS:
         apart = losses[name] - losses["npvae"]
         met = f"target: within {TARGET_NATS} of npvae"
@@ -136,19 +137,19 @@ def compare(seconds: dict[str, list[float]], losses: dict[str, float]) -> list[b
 
 
 def print_parts(parts: dict[str, float]) -> None:
-    """Print where npvae's step goes."""
+    """Print the time of each part of npvae's step."""
     step = parts.pop("step")
-    print(f"\nnpvae's step on a batch of 128: {1e6 * step:.0f} us; medians, all parts alternating")
+    print(f"\nnpvae's step on a batch of 128: {1e6 * step:.0f} us (medians of alternating parts)")
     notes = {
-        "products": "the eleven matrix products, alone; within loss and gradient",
-        "Bernoulli": "the Bernoulli loss and its gradient, alone; within loss and gradient",
+        "products": "the eleven matrix products; part of loss and gradient",
+        "Bernoulli": "the Bernoulli loss and its gradient; part of loss and gradient",
     }
     for name, value in parts.items():
         print(f"{name:18}{1e6 * value:7.0f} us {value / step:5.0%}  {notes.get(name, '')}".rstrip())
 
 
 def fast_and_plain() -> None:
-    """Print what the two places written for speed gain."""
+    """Print how much faster the code written for speed is than its textbook version."""
     print("\nwritten for speed    npvae     plain   plain / npvae")
     for name, times in json.loads(run_script("fast_and_plain.py", threads=1)).items():
         fast, plain = times
@@ -156,13 +157,13 @@ def fast_and_plain() -> None:
 
 
 def footprint(folder: Path, data: str, threads: int) -> list[bool]:
-    """Print the import time and the memory of a training; returns which targets were met."""
+    """Print the import time and the peak memory of training; return which targets were met."""
     print()
     cost = import_milliseconds()
-    about = f"import npvae, beyond numpy: {cost:.0f} ms (medians of {IMPORTS} fresh processes)"
+    about = f"import npvae, beyond numpy: {cost:.0f} ms (medians over {IMPORTS} fresh processes)"
     verdicts = [verdict(about, f"target <= {TARGET_IMPORT_MS} ms", cost <= TARGET_IMPORT_MS)]
     peak = train_memory_mb(folder, data, threads)
-    about = f"npvae train --data {data} --epochs 1: {megabytes(peak)} at most"
+    about = f"npvae train --data {data} --epochs 1: peak memory {megabytes(peak)}"
     if peak is None:
         print(about)
     else:
@@ -172,18 +173,18 @@ def footprint(folder: Path, data: str, threads: int) -> list[bool]:
 
 
 def spread(values: list[float]) -> str:
-    """Return median, quartiles and range in columns."""
+    """Return the median, the quartiles and the range of values, in columns."""
     low, middle, high = quantiles(values, n=4, method="inclusive")
     return f"{middle:8.3f}{low:9.3f} - {high:.3f}{min(values):9.3f} - {max(values):.3f}"
 
 
 def megabytes(value: Any) -> str:
-    """Return a memory figure for people."""
-    return "not known" if value is None else f"{value:.0f} MB"
+    """Return a number of megabytes as text."""
+    return "unknown" if value is None else f"{value:.0f} MB"
 
 
 def verdict(about: str, target: str, met: bool) -> bool:
-    """Print one target with what was measured."""
+    """Print a measurement with its target, and return whether the target was met."""
     print(f"{about}  {target}: {'PASS' if met else 'FAIL'}", flush=True)
     return met
 

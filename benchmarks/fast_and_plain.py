@@ -1,8 +1,8 @@
-"""The places that npvae writes for speed, against the textbook: microseconds each.
+"""Time the code that npvae writes for speed against its textbook version, in microseconds.
 
-The plain versions below give the same numbers, which is asserted before the clock starts.
+Both give the same numbers, which is asserted before the clock starts.
 
-    python benchmarks/fast_and_plain.py        (one line of JSON)
+    python benchmarks/fast_and_plain.py        (prints one line of JSON)
 """
 
 import json
@@ -19,7 +19,7 @@ ROUNDS = 200
 
 
 def plain_bernoulli(logits: np.ndarray, x: np.ndarray) -> tuple[float, np.ndarray]:
-    """softplus(a) - x a and sigmoid(a) - x, each as its formula says."""
+    """Return the mean of softplus(a) - x a, and its gradient sigmoid(a) - x, formula by formula."""
     n = len(x)
     softplus = np.maximum(logits, 0) + np.log1p(np.exp(-np.abs(logits)))
     p = 1 / (1 + np.exp(-logits))
@@ -27,7 +27,7 @@ def plain_bernoulli(logits: np.ndarray, x: np.ndarray) -> tuple[float, np.ndarra
 
 
 class PlainAdam:
-    """Kingma & Ba's algorithm 1, line by line, a fresh array for every result."""
+    """Algorithm 1 of Kingma & Ba, line by line, with a new array for every result."""
 
     def __init__(self, lr: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999) -> None:
         self.lr, self.beta1, self.beta2, self.eps, self.t = lr, beta1, beta2, 1e-8, 0
@@ -43,7 +43,7 @@ class PlainAdam:
 
 
 def bernoulli_pair() -> tuple[Callable[[], object], Callable[[], object]]:
-    """Both losses on one batch of 128 images, after they have agreed."""
+    """Return both losses on a batch of 128 images, after checking that they agree."""
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 4, (128, 784)).astype(np.float32)
     x = rng.random((128, 784), np.float32)
@@ -55,7 +55,7 @@ def bernoulli_pair() -> tuple[Callable[[], object], Callable[[], object]]:
 
 
 def log_prob_pair() -> tuple[Callable[[], object], Callable[[], object]]:
-    """Log p(x | z) of 417 draws of z for one image, as evaluation has them, after they agree."""
+    """Return both ways to log p(x | z) for 417 draws of z for one image, a chunk in evaluation."""
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 4, (1, 417, 784)).astype(np.float32)
     x = (rng.random((1, 784)) < 0.2).astype(np.float32)
@@ -70,7 +70,7 @@ def log_prob_pair() -> tuple[Callable[[], object], Callable[[], object]]:
 
 
 def adam_pair() -> tuple[Callable[[], object], Callable[[], object]]:
-    """Both updates of the 784-400-20-400-784 model's parameters, after they have agreed."""
+    """Return both updates of the 784-400-20-400-784 model, after checking that they agree."""
     params = VAE.dense(n_x=784, n_h=400, n_z=20).params
     params.grad[:] = np.random.default_rng(0).normal(0, 0.01, params.size)
     fast, plain = Adam(), PlainAdam()
@@ -83,7 +83,7 @@ def adam_pair() -> tuple[Callable[[], object], Callable[[], object]]:
 
 
 def microseconds(functions: tuple[Callable[[], object], ...]) -> list[float]:
-    """Return the median time of each, the functions alternating."""
+    """Return the median time of each function, over alternating calls."""
     seconds: list[list[float]] = [[] for _ in functions]
     for _ in range(ROUNDS):
         for function, own in zip(functions, seconds, strict=True):

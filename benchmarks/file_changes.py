@@ -1,7 +1,7 @@
-"""How many files does a reader visit who follows the code, call by call?
+"""Count the files that a reader visits who follows the code, call by call.
 
-Counts the files of npvae, and the changes from one to another, that a profile hook sees on the way
-from `npvae train` to the end of the first update, imports included; and in one `loss_and_grad`.
+A profile hook counts the files of npvae, and the changes from one file to another: from
+`npvae train` to the end of the first update, imports included, and within one `loss_and_grad`.
 
     python benchmarks/file_changes.py
 """
@@ -15,11 +15,11 @@ from typing import Any
 
 
 class Reached(BaseException):
-    """The place where counting ends."""
+    """Raised at the point where counting ends."""
 
 
 class Visits:
-    """The files of npvae in the order in which calls lead into them and back."""
+    """The files of npvae in the order in which calls enter them and return to them."""
 
     def __init__(self, last: str = "") -> None:
         self.last, self.files = last, [""]
@@ -35,7 +35,7 @@ class Visits:
             raise Reached
 
     def count(self, act: Callable[[], Any]) -> str:
-        """Return what was counted while `act` ran."""
+        """Run `act` and return the counts as text."""
         sys.setprofile(self)
         try:
             act()

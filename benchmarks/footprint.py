@@ -1,4 +1,4 @@
-"""What npvae costs beside the computing: the time to import it, the memory to train with it."""
+"""Measure what npvae costs besides computing: its import time and its memory in training."""
 
 import json
 import subprocess
@@ -13,10 +13,10 @@ IMPORTS = 15
 
 
 def import_milliseconds() -> float:
-    """Return how much longer `import numpy, npvae` takes than `import numpy`.
+    """Return how much longer `import numpy, npvae` takes than `import numpy`, in ms.
 
-    Medians over fresh processes that alternate, each timed from its start to its end. Bytecode may
-    be written (by a first uncounted pair), as it is for every user after the first import.
+    Both are medians over fresh processes that alternate, each timed from start to exit. An
+    uncounted first pair writes the bytecode, as every user's first import does.
     """
     env = environment(threads=1)
     env.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -31,9 +31,9 @@ def import_milliseconds() -> float:
 
 
 def train_memory_mb(folder: Path, data: str, threads: int) -> float | None:
-    """Return the peak memory of `npvae train` for one epoch, as it reports it itself, in MB.
+    """Return the peak memory of `npvae train` for one epoch, as reported by the command, in MB.
 
-    None where the system does not say (Windows).
+    None on systems that do not report it (Windows).
     """
     out = folder / "run"
     command = [sys.executable, "-m", "npvae", "train", "--data", data, "--epochs", "1"]

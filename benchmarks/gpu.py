@@ -1,26 +1,27 @@
-"""One VAE on one GPU: npvae against PyTorch, epochs and the 5,000-sample likelihood.
+"""Time the same VAE in npvae and in PyTorch on one GPU: epochs and the 5,000-sample likelihood.
 
-    pip install '.[cuda13]' torch     (in an environment of its own: both bring CUDA's libraries)
+    pip install '.[cuda13]' torch     (in a separate environment: both bring CUDA libraries)
     python benchmarks/gpu.py
 
-Both sides train 784-400-20-400-784 (ReLU, Bernoulli likelihood on grey pixels, Adam with lr 1e-3,
-float32 without TF32) from the same weights on the same 60,000 images of MNIST, or on npvae's glyphs
-where MNIST cannot be had, in batches of 128, 1,024 and 8,192. Everything lies on the GPU before the
-clock starts, both draw their noise there, and both read their losses once an epoch:
+Both sides train the model 784-400-20-400-784 (ReLU, Bernoulli likelihood on greyscale pixels, Adam
+with lr 1e-3, float32 without TF32) from the same weights on the same 60,000 images of MNIST, or on
+npvae's glyphs if MNIST is not available, in batches of 128, 1,024 and 8,192. The data are on the
+GPU before the clock starts, both sides draw their noise there, and both read their losses once per
+epoch:
 
-    npvae           its own trainer; the images are bytes, floats when a batch is drawn
-    PyTorch eager   torch.optim.Adam; the images are float32 tensors, a batch one indexing of them
+    npvae           its own trainer; the images are bytes, and become floats per batch
+    PyTorch eager   torch.optim.Adam; the images are float32 tensors, and a batch is one indexing
     PyTorch fused   the same with fused=True
 
-Each side has a process of its own, and they take turns, one epoch each, in an order that rotates;
-one warm-up epoch of each batch size, in which kernels are compiled, is not counted. Then log p(x)
-of the test images by importance weighting, tanh 200-200, 50 latents, in chunks of equally many
-draws; PyTorch's side is written as its users would write it.
+Each side runs in its own process. They take turns, one epoch each, in a rotating order, after one
+warm-up epoch per batch size, in which kernels are compiled. Then both estimate log p(x) of the test
+images by importance weighting (tanh 200-200, 50 latents), in chunks of the same number of draws.
+PyTorch's side is written as its users would write it.
 
-Also measured: where npvae's step goes, each part alone, many times before the clock is read. A step
-takes as long as its kernels, or as the host takes to start them, whichever is longer.
+The benchmark also measures the parts of npvae's step, each repeated many times before the clock is
+read. A step takes as long as its kernels, or as the host takes to launch them, whichever is longer.
 
-With --device cpu all of it runs on the host, to try it out.
+With --device cpu, everything runs on the host, to try the script out.
 
 Exit status: 0 if every target is met, 1 if one is missed, 2 if PyTorch or the GPU is missing.
 """
@@ -36,8 +37,8 @@ from tempfile import TemporaryDirectory
 from epochs import NO_TORCH, run_script, spread, verdict
 from turns import Worker
 
-TARGETED, TARGET = ("cuda", 128, "PyTorch eager"), 2.0  # times as fast
-THREADS = 2  # of the host: it only starts what the GPU does
+TARGETED, TARGET = ("cuda", 128, "PyTorch eager"), 2.0  # speed-up
+THREADS = 2  # of the host, which only launches kernels
 
 
 def main() -> int:
@@ -51,7 +52,7 @@ def main() -> int:
         print(data["about"], flush=True)
         try:
             workers = start(folder, options)
-        except SystemExit as stopped:  # its worker has said why
+        except SystemExit as stopped:  # the worker has printed the reason
             print(stopped, file=sys.stderr)
             return 2
         for worker in workers:
@@ -66,22 +67,22 @@ def main() -> int:
 
 
 def parse() -> argparse.Namespace:
-    """Read the flags."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     flag = argparse.BooleanOptionalAction
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
-    parser.add_argument("--epochs", type=int, default=7, help="counted, of each side (default: 7)")
+    parser.add_argument("--epochs", type=int, default=7, help="timed epochs per side (default: 7)")
     parser.add_argument(
-        "--batches", type=int, nargs="+", default=[128, 1024, 8192], help="sizes of batches"
+        "--batches", type=int, nargs="+", default=[128, 1024, 8192], help="batch sizes"
     )
-    parser.add_argument("--samples", type=int, default=5000, help="draws of z for each image")
-    parser.add_argument("--images", type=int, default=10_000, help="whose log p(x) is estimated")
+    parser.add_argument("--samples", type=int, default=5000, help="draws of z per image")
+    parser.add_argument("--images", type=int, default=10_000, help="images to estimate log p(x) of")
     parser.add_argument("--torch", action=flag, default=True, help="compare with PyTorch")
     options = parser.parse_args()
     if min(*options.batches, options.samples, options.images) < 1:
-        parser.error("give at least 1 example a batch, 1 of the --images, and 1 of the --samples")
+        parser.error("--batches, --images and --samples must be at least 1")
     if options.epochs < 2:
-        parser.error("give at least 2 --epochs, for their spread")
+        parser.error("--epochs must be at least 2, to show a spread")
     return options
 
 
@@ -97,17 +98,17 @@ def start(folder: Path, options: argparse.Namespace) -> list[Worker]:
 
 
 def race(workers: list[Worker], device: str, size: int, epochs: int) -> bool:
-    """Train in turns with batches of one size, and report.
+    """Train in turns with batches of one size, and print the results.
 
-    Returns whether the target was met; True where there is none.
+    Returns whether the target was met; True if there is none for this size.
     """
     seconds: dict[str, list[float]] = {worker.name: [] for worker in workers}
     for turn in range(1 + epochs):
         first = turn % len(workers)
         for worker in workers[first:] + workers[:first]:
             seconds[worker.name].append(worker.ask(f"epoch {size}"))
-    print(f"\nbatches of {size}: seconds an epoch, {epochs} epochs each after one of warm-up")
-    print(f"{'':15}{'median':>8}{'quartiles':>16}{'min - max':>16}  epochs a second  test -ELBO")
+    print(f"\nbatches of {size}: seconds per epoch, {epochs} epochs each after one warm-up epoch")
+    print(f"{'':15}{'median':>8}{'quartiles':>16}{'min - max':>16}    epochs per s  test -ELBO")
     for worker in workers:
         own = seconds[worker.name][1:]
         loss = worker.ask(f"loss {size}")
@@ -117,7 +118,7 @@ def race(workers: list[Worker], device: str, size: int, epochs: int) -> bool:
     for name in [worker.name for worker in others]:
         pairs = zip(seconds[name][1:], seconds[ours.name][1:], strict=True)
         ratio = median(their_seconds / own for their_seconds, own in pairs)
-        about = f"{name:15} npvae is {ratio:.2f} times as fast, epoch by epoch"
+        about = f"{name:15} npvae is {ratio:.2f} times as fast (median over rounds)"
         if (device, size, name) == TARGETED:
             met = verdict(about, f"target >= {TARGET:.2f}", ratio >= TARGET)
         else:
@@ -126,17 +127,19 @@ def race(workers: list[Worker], device: str, size: int, epochs: int) -> bool:
 
 
 def likelihood(workers: list[Worker], options: argparse.Namespace) -> None:
-    """Estimate log p(x) with npvae and with eager PyTorch."""
-    print(f"\nlog p(x) of {options.images} images, {options.samples} draws of z for each")
+    """Estimate log p(x) with npvae and with eager PyTorch, and print the times."""
+    print(f"\nlog p(x) of {options.images} images, {options.samples} draws of z per image")
     for worker in workers[:2]:
         seconds, nats = worker.ask("likelihood")
         print(f"{worker.name:15}{seconds:9.2f} s  -log p(x) {-nats:.2f} nats (untrained weights)")
 
 
 def print_parts(size: int, parts: dict[str, float]) -> None:
-    """Print where npvae's step goes."""
+    """Print the time of each part of npvae's step."""
     step = parts.pop("step")
-    print(f"\nnpvae's step on a batch of {size}: {1e6 * step:.0f} us; medians, parts alternating")
+    print(
+        f"\nnpvae's step on a batch of {size}: {1e6 * step:.0f} us (medians of alternating parts)"
+    )
     for name, value in parts.items():
         print(f"{name:46}{1e6 * value:8.1f} us {value / step:6.0%}")
 

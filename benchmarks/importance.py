@@ -1,7 +1,7 @@
-"""The step of the importance-weighted bound, and log p(x): all draws at once, against one by one.
+"""Time a step of the importance-weighted bound, and log p(x): all draws at once or one by one.
 
-The tanh 784-200-200-50 model in batches of 20 images, as in the published table. The version that
-goes from draw to draw gives the same gradient, which is asserted before the clock starts.
+The model is tanh 784-200-200-50 in batches of 20 images, as in the published table. The version
+that loops over the draws gives the same gradient, which is asserted before the clock starts.
 
     python benchmarks/importance.py [--rounds 20]
 """
@@ -21,10 +21,10 @@ BATCH, N_TEST, K_TEST = 20, 10_000, 5000
 
 
 def one_by_one(model: IWAE, x: np.ndarray, eps: np.ndarray) -> None:
-    """Fill `params.grad` with a loop over the k draws, the decoder once forward and once back each.
+    """Fill `params.grad` with a loop over the k draws, one pass through the decoder for each.
 
-    The weights need all draws, and a layer remembers only its last input, so that the decoder runs
-    forward twice.
+    The decoder runs forward twice per draw: the weights depend on all draws, and a layer stores
+    only its last input.
     """
     mu, logvar = model.encode(x)
     n, k, _ = eps.shape
@@ -56,7 +56,7 @@ def one_by_one(model: IWAE, x: np.ndarray, eps: np.ndarray) -> None:
 
 
 def alternating(rounds: int, *functions: Callable[[], object]) -> list[list[float]]:
-    """Return the seconds of each function, in turns."""
+    """Return the seconds of each function, over alternating calls."""
     seconds: list[list[float]] = [[] for _ in functions]
     for _ in range(rounds + 1):
         for function, own in zip(functions, seconds, strict=True):
@@ -74,7 +74,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (N_TEST, 784), np.uint8)
     x = (images[:BATCH] > rng.integers(0, 255, (BATCH, 784))).astype(np.float32)
-    print(f"a step of {BATCH} images       at once   one by one   times as fast")
+    print(f"a step of {BATCH} images       at once   one by one        speed-up")
     for k in (1, 5, 50):
         model = IWAE.dense(784, (200, 200), 50, activation="tanh", k=k)
         eps = model.draw_noise(rng, BATCH)
@@ -95,7 +95,7 @@ def main() -> None:
     few = Split(images, np.arange(2))
     (seconds,) = alternating(rounds, lambda: log_likelihood(model, few, Pixels(), K_TEST))
     minutes = median(seconds) / len(few) * N_TEST / 60
-    print(f"log p(x), {K_TEST} draws: {1e3 * median(seconds) / len(few):.1f} ms an image, so that")
+    print(f"log p(x), {K_TEST} draws: {1e3 * median(seconds) / len(few):.1f} ms per image, so that")
     print(f"{N_TEST} images take {minutes:.1f} minutes")
 
 

@@ -1,4 +1,4 @@
-"""npvae's side of the race on a GPU: its own trainer, evaluation, likelihood; and its step's parts.
+"""npvae's side of the GPU benchmark: its trainer, evaluation and likelihood, and its step's parts.
 
 python benchmarks/npvae_gpu_worker.py FOLDER DEVICE BATCH,BATCH... SAMPLES IMAGES
 """
@@ -20,14 +20,14 @@ from npvae.datasets.dataset import whole
 from npvae.devices import Device, find_device
 from npvae.gaussian import kl_and_grad, reparameterize, reparameterize_backward
 
-TOGETHER = 8  # calls before the clock is read: a GPU queues some thousand kernels
+TOGETHER = 8  # calls before the clock is read; a GPU queues about a thousand kernels
 ROUNDS = 50
-CHUNK_BYTES = {"cuda": 1 << 30, "cpu": 1 << 23}  # of draws at once, on all sides
+CHUNK_BYTES = {"cuda": 1 << 30, "cpu": 1 << 23}  # memory of the draws decoded at once, both sides
 IWAE_SIZES = {"n_x": 784, "n_h": (200, 200), "n_z": 50, "activation": "tanh"}
 
 
 class Race:
-    """A model in training with batches of one size, asked for one epoch at a time."""
+    """A model in training with batches of one size, one epoch per request."""
 
     def __init__(self, folder: Path, device: Device, size: int) -> None:
         self.device, self.size = device, size
@@ -44,19 +44,19 @@ class Race:
         )
 
     def epoch(self) -> float:
-        """Seconds of one epoch, its losses read at the end."""
+        """Return the seconds of one epoch, including reading its losses at the end."""
         begin = perf_counter()
         self.trainer.run_epoch()
         return perf_counter() - begin
 
     def loss(self) -> float:
-        """-ELBO of the test images with sampled z, in nats an image."""
+        """Return -ELBO of the test images with sampled z, in nats per image."""
         return -evaluate(self.model, self.test, self.grey, seed=0).elbo
 
     def parts(self) -> dict[str, float]:
-        """Seconds of a step and of its parts: medians over rounds in which they alternate."""
+        """Return the seconds of a step and of its parts, as medians over alternating rounds."""
         model, rng, device = self.model, self.rng, self.device
-        adam = Adam(lr=1e-9)  # thousands of steps on one batch are to change nothing
+        adam = Adam(lr=1e-9)  # so that thousands of steps on one batch change nothing
         order = rng.permutation(len(self.train))[: self.size]
         x = self.grey.encode(self.train.take(order), rng, np.float32)
         eps = model.draw_noise(rng, self.size)
@@ -95,20 +95,20 @@ class Race:
                 for _ in range(TOGETHER):
                     function()
                 started = perf_counter()
-                device.to_host(one)  # waits for all that was started
+                device.to_host(one)  # waits for all launched kernels
                 seconds[name].append((perf_counter() - begin) / TOGETHER)
                 if name == "step":
                     seconds["host"].append((started - begin) / TOGETHER)
                     seconds["wait"].append((perf_counter() - started) / TOGETHER)
         found = {name: median(values) for name, values in seconds.items()}
         host, wait = found.pop("host"), found.pop("wait")
-        if device.name == "cpu":  # which has done all its work when it goes on
+        if device.name == "cpu":  # the host computes as it goes, and nothing is left to wait for
             return found
-        return found | {"the host, to start a step's kernels": host, "waiting after that": wait}
+        return found | {"the host, to launch a step's kernels": host, "waiting after that": wait}
 
 
 def likelihood(folder: Path, device: Device, k: int, n: int) -> tuple[float, float]:
-    """Seconds of log p(x) by importance weighting, after a warm-up, and the estimate."""
+    """Return the seconds of log p(x) by importance weighting, after a warm-up, and the estimate."""
     test = whole(np.load(folder / "test.npy")[:n]).to(device)
     model = VAE.dense(**IWAE_SIZES, seed=0, device=device)
     memory = CHUNK_BYTES[device.name]

@@ -1,4 +1,4 @@
-"""npvae's side of the race: its own trainer, its own evaluation, its own Adam.
+"""npvae's side of the CPU benchmark: its own trainer, evaluation and Adam.
 
 The images stay bytes in memory, as npvae stores them; each batch becomes floats when it is drawn.
 
@@ -18,11 +18,11 @@ from npvae import VAE, Adam, Dense, Pixels, Trainer, evaluate
 from npvae.datasets.dataset import whole
 
 BATCH = 128
-ROUNDS = 300  # of the parts
+ROUNDS = 300  # for the times of the parts
 
 
 class Race:
-    """A model in training, asked for one epoch at a time."""
+    """A model in training, one epoch per request."""
 
     def __init__(self, folder: Path) -> None:
         self.train, self.test = (
@@ -39,17 +39,17 @@ class Race:
         )
 
     def epoch(self) -> float:
-        """Seconds of one epoch."""
+        """Return the seconds of one epoch."""
         begin = perf_counter()
         self.trainer.run_epoch()
         return perf_counter() - begin
 
     def loss(self) -> float:
-        """-ELBO of the test images with sampled z, in nats an image."""
+        """Return -ELBO of the test images with sampled z, in nats per image."""
         return -evaluate(self.model, self.test, self.grey, seed=0).elbo
 
     def parts(self) -> dict[str, float]:
-        """Seconds of a step and of its parts: medians over rounds in which they alternate."""
+        """Return the seconds of a step and of its parts, as medians over alternating rounds."""
         model, rng = self.model, self.rng
         seconds: dict[str, list[float]] = {}
 
@@ -86,7 +86,7 @@ class Race:
 def eleven_products(model: VAE) -> list:
     """Return the matrix products of one step, on the arrays that the step has left behind.
 
-    Every Dense layer has two, x W and x^T dy; all but the first also dy W^T: 4 + 4 + 3.
+    Every Dense layer has two, x W and xᵀ dy, and all but the first also have dy Wᵀ: 4 + 4 + 3.
     """
     products = []
     dense = [layer for net in (model.encoder, model.decoder) for layer in net.layers]

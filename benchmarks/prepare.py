@@ -1,9 +1,9 @@
-"""Write what all workers start from into a folder: the same images, the same weights.
+"""Write the common starting point of all workers to a folder: images and initial weights.
 
     python benchmarks/prepare.py FOLDER
 
-It is a process of its own so that the parent stays small (see turns.py). It prints which images
-these are, as JSON.
+This is a separate process to keep the parent small (see turns.py). It prints as JSON which images
+it wrote.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""PyTorch's side of the race on a GPU, written as its users would write it, and as fast.
+"""PyTorch's side of the GPU benchmark, written as its users would write it, and as fast.
 
-As in `torch_worker.py`, the faster of the usual ways was taken; nothing is compiled. Orders and
+As in `torch_worker.py`, the fastest of the usual styles was chosen; nothing is compiled. Orders and
 noise are drawn on the GPU, and the losses of an epoch are read once, at its end.
 
     python benchmarks/torch_gpu_worker.py FOLDER DEVICE BATCH,BATCH... SAMPLES IMAGES {eager,fused}
@@ -31,7 +31,7 @@ def load(folder: Path, part: str, device: torch.device) -> Tensor:
 
 
 class Race:
-    """A model in training with batches of one size, asked for one epoch at a time."""
+    """A model in training with batches of one size, one epoch per request."""
 
     def __init__(self, folder: Path, device: torch.device, size: int, fused: bool) -> None:
         self.size, self.device = size, device
@@ -45,7 +45,7 @@ class Race:
         return torch.randn(n, 20, device=self.device, generator=self.generator)
 
     def epoch(self) -> float:
-        """Seconds of one epoch, its losses read at the end."""
+        """Return the seconds of one epoch, including reading its losses at the end."""
         begin = perf_counter()
         total = torch.zeros((), device=self.device)
         order = torch.randperm(len(self.train), device=self.device, generator=self.generator)
@@ -62,7 +62,7 @@ class Race:
 
     @torch.inference_mode()
     def loss(self) -> float:
-        """-ELBO of the test images with sampled z, in nats an image."""
+        """Return -ELBO of the test images with sampled z, in nats per image."""
         total = sum(
             negative_elbo(logits, x, mu, logvar)
             for x in self.test.split(CHUNK)
@@ -86,7 +86,7 @@ def network(weights: dict[str, np.ndarray]) -> nn.Sequential:
 
 @torch.inference_mode()
 def estimate(encoder: nn.Module, decoder: nn.Module, images: Tensor, k: int, rows: int) -> Tensor:
-    """Return the mean of log 1/k sum(w), with at most so many draws at once."""
+    """Return the mean of log 1/k sum(w), decoding at most `rows` draws at once."""
     total = torch.zeros((), device=images.device, dtype=torch.float64)
     for x in images.split(max(1, rows // k)):
         mu, logvar = (part[:, None] for part in encoder(x).chunk(2, dim=1))
@@ -104,7 +104,7 @@ def estimate(encoder: nn.Module, decoder: nn.Module, images: Tensor, k: int, row
 
 
 def likelihood(folder: Path, name: str, k: int, n: int) -> tuple[float, float]:
-    """Seconds of log p(x) by importance weighting, after a warm-up, and the estimate."""
+    """Return the seconds of log p(x) by importance weighting, after a warm-up, and the estimate."""
     images = load(folder, "test", torch.device(name))[:n]
     ours = OURS.dense(**IWAE_SIZES, seed=0)
     rows = rows_within(ours, CHUNK_BYTES[name])

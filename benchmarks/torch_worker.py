@@ -1,13 +1,15 @@
-"""PyTorch's side of the race, written as its users would write it, and as fast.
+"""PyTorch's side of the CPU benchmark, written as its users would write it, and as fast.
 
-Where there was a choice the faster one was taken: the images are float32 tensors in memory before
+Where there was a choice, the faster way was taken: the images are float32 tensors in memory before
 the clock starts, a batch is one indexing of them (no DataLoader), the loss is
-`binary_cross_entropy_with_logits` (no sigmoid, then BCE), and mu and logvar come from one Linear
-layer that is split in two, as in npvae, not from two (as in PyTorch's own example).
+`binary_cross_entropy_with_logits` (instead of a sigmoid followed by BCE), and mu and logvar come
+from one Linear layer that is split in two, as in npvae, instead of two layers as in PyTorch's own
+example.
 
-Order and noise are drawn by the same NumPy generator as npvae's, within the clock on both sides,
-so that both train alike and their losses can be compared: other draws alone can move the loss by
-more than half a nat. It costs PyTorch about 15 us a batch over its own draws, 0.3 % of a step.
+Order and noise are drawn by the same NumPy generator as npvae's, within the timed part on both
+sides, so that both train alike and their losses can be compared: other draws alone can change the
+loss by more than half a nat. This costs PyTorch about 15 us per batch over its own draws, 0.3 % of
+a step.
 
     python benchmarks/torch_worker.py FOLDER THREADS {eager,fused}
 """
@@ -26,7 +28,7 @@ BATCH, CHUNK = 128, 1000
 
 
 class VAE(nn.Module):
-    """784-400-20-400-784 with ReLU, from npvae's weights."""
+    """The model 784-400-20-400-784 with ReLU, started from npvae's weights."""
 
     def __init__(self, weights: dict[str, np.ndarray]) -> None:
         super().__init__()
@@ -45,7 +47,7 @@ class VAE(nn.Module):
 
 
 def negative_elbo(logits: Tensor, x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
-    """-ELBO in nats, summed over the batch."""
+    """Return -ELBO in nats, summed over the batch."""
     bce = F.binary_cross_entropy_with_logits(logits, x, reduction="sum")
     kl = -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
     return bce + kl
@@ -57,7 +59,7 @@ def noise(rng: np.random.Generator, n: int) -> Tensor:
 
 
 class Race:
-    """A model in training, asked for one epoch at a time."""
+    """A model in training, one epoch per request."""
 
     def __init__(self, folder: Path, fused: bool) -> None:
         self.rng = np.random.default_rng(0)
@@ -69,7 +71,7 @@ class Race:
         self.adam = torch.optim.Adam(self.model.parameters(), lr=1e-3, fused=fused or None)
 
     def epoch(self) -> float:
-        """Seconds of one epoch."""
+        """Return the seconds of one epoch."""
         begin = perf_counter()
         total = 0.0
         order = torch.from_numpy(self.rng.permutation(len(self.train)))
@@ -85,7 +87,7 @@ class Race:
 
     @torch.inference_mode()
     def loss(self) -> float:
-        """-ELBO of the test images with sampled z, in nats an image."""
+        """Return -ELBO of the test images with sampled z, in nats per image."""
         rng = np.random.default_rng(0)
         total = sum(
             negative_elbo(logits, x, mu, logvar).item()

@@ -1,7 +1,7 @@
-"""Workers that take turns: one process each, JSON lines on its standard input and output.
+"""Worker processes that take turns, with JSON lines on standard input and output.
 
-The same file serves both ends. `Worker` is the parent's; it imports nothing large, because a child
-process may inherit its parent's peak memory. `serve` is the child's.
+This file serves both ends. The parent uses `Worker`, which imports nothing large, because a child
+process may inherit its parent's peak memory. The child uses `serve`.
 """
 
 import json
@@ -16,13 +16,13 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
-# The threads of OpenMP and OpenBLAS do not sleep at once when their work is done: they spin, for up
-# to 0.2 s, in case more comes. The next worker's turn begins when the cores are free again.
+# Threads of OpenMP and OpenBLAS do not sleep as soon as their work is done: they spin for up to
+# 0.2 s, in case more follows. The next worker's turn starts when the cores are free again.
 PAUSE = 0.3
 
 
 def environment(threads: int) -> dict[str, str]:
-    """Return this process's environment with so many threads, and npvae found in this clone."""
+    """Return this process's environment, for so many threads and with this clone of npvae."""
     path = os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")]))
     return os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads)) | {"PYTHONPATH": path}
 
@@ -32,10 +32,14 @@ class Worker:
 
     Parameters
     ----------
-    name : for the report
-    script : a file beside this one
-    arguments : of the script
-    threads : that its libraries may use
+    name : str
+        Name for the report.
+    script : str
+        A file in this folder.
+    arguments : iterable
+        Arguments of the script.
+    threads : int
+        Number of threads for its libraries.
     """
 
     def __init__(self, name: str, script: str, arguments: Iterable[object], threads: int) -> None:
@@ -50,7 +54,7 @@ class Worker:
         self.about = self._answer()
 
     def ask(self, question: str) -> Any:
-        """Return the worker's answer to a question that its script knows."""
+        """Return the worker's answer to one of the questions that its script passes to `serve`."""
         assert self.process.stdin is not None
         sleep(PAUSE)
         self.process.stdin.write(question + "\n")
@@ -61,25 +65,25 @@ class Worker:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise SystemExit(f"the {self.name} worker stopped; its message is above")
+            raise SystemExit(f"the {self.name} worker has stopped; see its message above")
         return json.loads(line)
 
     def close(self) -> None:
-        """Let the process end, and wait for it."""
+        """End the process, and wait until it has exited."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process.wait()
 
 
 def serve(about: str, answers: dict[str, Callable[[], Any]]) -> None:
-    """Say who is here, then answer questions until there are no more."""
+    """Introduce this worker to its parent, then answer questions until there are no more."""
     print(json.dumps(about), flush=True)
     for question in sys.stdin:
         print(json.dumps(answers[question.strip()]()), flush=True)
 
 
 def peak_memory_mb() -> float | None:
-    """Return the most memory this process has held, in MB; None on Windows."""
+    """Return the peak memory of this process in MB; None on Windows."""
     try:
         import resource
     except ImportError:

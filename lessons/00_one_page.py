@@ -1,10 +1,11 @@
 # %% [markdown]
 # # 00 · A variational autoencoder on one page
 #
-# This is the whole thing in NumPy: the data, the encoder, the draw, the decoder,
-# the loss, every gradient, Adam, the training, and new digits at the end. Nothing
-# is hidden in a library. Read it once from top to bottom. You need not follow every
-# line yet: the number of the lesson that derives it stands beside each.
+# This page is a complete variational autoencoder in NumPy: the data, the encoder,
+# the draw of the code, the decoder, the loss, every gradient, the Adam optimiser,
+# the training and, at the end, new digits. No library hides the mathematics. Read
+# it from top to bottom. You need not follow every line yet: a number in brackets
+# names the lesson that derives the line, so [03] means lesson 03.
 #
 # - **Run time:** half a minute.
 
@@ -15,21 +16,22 @@ from course import digits, show, sized
 
 rng = np.random.default_rng(0)
 images = digits().train.take(slice(0, sized(50_000, quick=10_000)))  # (N, 784) bytes
-n_x, n_h, n_z = 784, 400, 20  # numbers in an image, in a hidden layer, in a code
+n_x, n_h, n_z = 784, 400, 20  # sizes of an image, of a hidden layer, of a code
 epochs, batch_size, lr = sized(6, quick=3), 128, 1e-3
 
 
-def weights(n_in, n_out):  # 01
+def weights(n_in, n_out):
+    """Return random initial weights, small enough to keep signals at their size [01]."""
     limit = np.sqrt(6 / (n_in + n_out))
     return rng.uniform(-limit, limit, (n_in, n_out)).astype(np.float32)
 
 
 p = {
-    "W1": weights(n_x, n_h),  # the encoder: an image becomes mu and logvar ...
+    "W1": weights(n_x, n_h),  # the encoder maps an image x to mu and logvar ...
     "b1": np.zeros(n_h, np.float32),
     "W2": weights(n_h, 2 * n_z),
     "b2": np.zeros(2 * n_z, np.float32),
-    "W3": weights(n_z, n_h),  # ... and the decoder: a code z becomes an image
+    "W3": weights(n_z, n_h),  # ... and the decoder maps a code z to an image
     "b3": np.zeros(n_h, np.float32),
     "W4": weights(n_h, n_x),
     "b4": np.zeros(n_x, np.float32),
@@ -37,42 +39,44 @@ p = {
 
 
 def decode(p, z):
-    g = np.maximum(z @ p["W3"] + p["b3"], 0)  # 02
-    return g, g @ p["W4"] + p["b4"]  # the logit of each pixel: 03
+    """Return the hidden layer g, (B, n_h), and the logit a of each pixel, (B, n_x)."""
+    g = np.maximum(z @ p["W3"] + p["b3"], 0)  # a dense layer [01] with ReLU [02]
+    return g, g @ p["W4"] + p["b4"]  # a pixel is white with probability sigmoid(a) [03]
 
 
 def loss_and_grad(p, x, eps):
-    """Return -ELBO in nats per image, and its gradient with respect to each parameter."""
+    """Return the loss, -ELBO in nats per image [12], and its gradient for each parameter."""
     B = len(x)
-    # forward
+    # Forward: from x, (B, n_x), to the loss
     h = np.maximum(x @ p["W1"] + p["b1"], 0)
-    mu, logvar = np.split(h @ p["W2"] + p["b2"], 2, axis=1)  # q(z | x) is a Gaussian: 09
-    z = mu + np.exp(logvar / 2) * eps  # a draw of it, which can be differentiated: 11
+    mu, logvar = np.split(h @ p["W2"] + p["b2"], 2, axis=1)  # q(z | x) = N(mu, exp(logvar)) [09]
+    z = mu + np.exp(logvar / 2) * eps  # a differentiable draw from q [11]
     g, a = decode(p, z)
-    reconstruction = (np.logaddexp(0, a) - x * a).sum() / B  # -log p(x | z): 03
-    kl = (np.exp(logvar) - 1 - logvar + mu**2).sum() / (2 * B)  # from the prior N(0, I): 10
-    # backward
-    da = ((1 + np.tanh(a / 2)) / 2 - x) / B  # 03: the sigmoid of a, minus x
-    dg = (da @ p["W4"].T) * (g > 0)  # 01, 02
+    reconstruction = (np.logaddexp(0, a) - x * a).sum() / B  # -log p(x | z) [03]
+    kl = (np.exp(logvar) - 1 - logvar + mu**2).sum() / (2 * B)  # KL(q(z | x) || N(0, I)) [10]
+    # Backward: da is d loss / d a, and so on
+    da = ((1 + np.tanh(a / 2)) / 2 - x) / B  # (sigmoid(a) - x) / B [03]
+    dg = (da @ p["W4"].T) * (g > 0)  # dense layer [01] and ReLU [02]
     dz = dg @ p["W3"].T
-    dmu = dz + mu / B  # 11, 10
-    dlogvar = dz * eps * np.exp(logvar / 2) / 2 + (np.exp(logvar) - 1) / (2 * B)  # 11, 10
+    dmu = dz + mu / B  # from z [11] and from kl [10]
+    dlogvar = dz * eps * np.exp(logvar / 2) / 2 + (np.exp(logvar) - 1) / (2 * B)  # [11], [10]
     dq = np.concatenate([dmu, dlogvar], axis=1)
     dh = (dq @ p["W2"].T) * (h > 0)
-    grad = {"W1": x.T @ dh, "W2": h.T @ dq, "W3": z.T @ dg, "W4": g.T @ da}  # 01
+    grad = {"W1": x.T @ dh, "W2": h.T @ dq, "W3": z.T @ dg, "W4": g.T @ da}  # input.T @ dy [01]
     grad |= {"b1": dh.sum(0), "b2": dq.sum(0), "b3": dg.sum(0), "b4": da.sum(0)}
-    return reconstruction + kl, grad  # the negative ELBO: 12
+    return reconstruction + kl, grad
 
 
 m = {name: np.zeros_like(values) for name, values in p.items()}
 v = {name: np.zeros_like(values) for name, values in p.items()}
 
 
-def adam(p, grad, t):  # 05
+def adam(p, grad, t):
+    """Make step t of Adam, counted from 1: update p, and the running averages m and v [05]."""
     for name, g in grad.items():
-        m[name] = 0.9 * m[name] + 0.1 * g
-        v[name] = 0.999 * v[name] + 0.001 * g**2
-        m_hat, v_hat = m[name] / (1 - 0.9**t), v[name] / (1 - 0.999**t)
+        m[name] = 0.9 * m[name] + 0.1 * g  # average gradient
+        v[name] = 0.999 * v[name] + 0.001 * g**2  # average squared gradient
+        m_hat, v_hat = m[name] / (1 - 0.9**t), v[name] / (1 - 0.999**t)  # they started at 0
         p[name] -= lr * m_hat / (np.sqrt(v_hat) + 1e-8)
 
 
@@ -82,18 +86,19 @@ for epoch in range(1, epochs + 1):
     losses = []
     for chosen in np.array_split(rng.permutation(len(images)), len(images) // batch_size):
         grey = images[chosen] / np.float32(255)
-        x = (rng.random(grey.shape, np.float32) < grey).astype(np.float32)  # black or white: 03
+        x = (rng.random(grey.shape, np.float32) < grey).astype(np.float32)  # binary pixels [03]
         eps = rng.standard_normal((len(x), n_z), np.float32)
         loss, grad = loss_and_grad(p, x, eps)
         adam(p, grad, t := t + 1)
         losses.append(loss)
     print(f"epoch {epoch}: {np.mean(losses):.1f} nats per image")
 
-assert np.mean(losses[-20:]) < sized(112, quick=160), "it has learned"
+assert np.mean(losses[-20:]) < sized(112, quick=160), "the loss did not fall as expected"
 
 # %% [markdown]
-# Now the decoder alone makes digits that nobody wrote. Draw $z$ from the prior,
-# $\mathcal N(0, I)$, and look at what it stands for:
+# Now the decoder alone makes digits that nobody wrote: draw $z$ from the prior,
+# $\mathcal N(0, I)$, and decode it. Each picture shows the probability that a
+# pixel is white.
 
 # %%
 _, a = decode(p, rng.standard_normal((40, n_z), np.float32))

@@ -1,10 +1,10 @@
-"""What the lessons share: digits to work on, a place for pictures, and a quick mode.
+"""Helpers that the lessons share: digits, pictures, and a quick mode.
 
-Three environment variables decide:
+Three environment variables control them:
 
-- `NPVAE_QUICK=1`: smaller sizes, the same claims; for the tests
-- `NPVAE_DIGITS=glyphs`: npvae's own digits, even where MNIST could be had; or `mnist`, and no other
-- `NPVAE_PICTURES=DIR`: where pictures go; by default `pictures/` beside the lessons
+- `NPVAE_QUICK=1` runs the same claims at smaller sizes; the tests use it.
+- `NPVAE_DIGITS=glyphs` uses npvae's own digits even if MNIST is available; `mnist` requires MNIST.
+- `NPVAE_PICTURES=DIR` sets the folder for pictures; the default is `pictures/` beside the lessons.
 """
 
 import os
@@ -17,7 +17,7 @@ from cycler import cycler
 
 try:
     from npvae import figures
-except ModuleNotFoundError:  # a clone that nobody has installed
+except ModuleNotFoundError:  # npvae is not installed: use the clone that holds this file
     sys.path.append(str(Path(__file__).resolve().parents[1]))
     from npvae import figures
 from npvae.datasets import default_dataset, load_dataset
@@ -31,9 +31,9 @@ try:
     PICTURES.mkdir(parents=True, exist_ok=True)
 except OSError as error:
     sys.exit(
-        f"no pictures can be kept in {PICTURES}: {error.strerror}; set NPVAE_PICTURES to a folder"
+        f"cannot save pictures in {PICTURES}: {error.strerror}; set NPVAE_PICTURES to a folder"
     )
-NOTEBOOK = "ipykernel" in sys.modules  # where the figures of a cell are shown below it
+NOTEBOOK = "ipykernel" in sys.modules  # a notebook shows figures by itself
 
 BLUE, ORANGE, GREEN, PURPLE = COLOURS = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
 plt.rcParams.update(figures.STYLE)
@@ -43,14 +43,14 @@ plt.rcParams.update(
 
 
 def sized(full, quick):
-    """Return a size: the first one, or the second in quick mode."""
+    """Return the size to use: `full`, or `quick` in quick mode."""
     return quick if QUICK else full
 
 
 def digits():
-    """Return what NPVAE_DIGITS names, else MNIST where it can be had, else glyphs; print which."""
+    """Return the dataset of NPVAE_DIGITS, else MNIST if available, else glyphs; print which."""
     if DIGITS:
-        data, which = load_dataset(DIGITS), f"{DIGITS}, as NPVAE_DIGITS says"
+        data, which = load_dataset(DIGITS), f"{DIGITS}, set by NPVAE_DIGITS"
     else:
         data, which = default_dataset()
     print(f"digits: {which}")
@@ -58,9 +58,9 @@ def digits():
 
 
 def show(drawn, name):
-    """Save a figure (or any axes of it) as NAME.png; show it if somebody is looking.
+    """Save a figure (or the figure of an axes) as NAME.png, and display it if interactive.
 
-    A notebook shows it below the cell, and nothing is saved.
+    In a notebook, the figure appears below the cell and is not saved.
     """
     if NOTEBOOK:
         return
@@ -69,5 +69,5 @@ def show(drawn, name):
     print(f"picture: {path}")
     backend = matplotlib.get_backend().lower()
     if backend.startswith("module://") or (sys.stdout.isatty() and backend != "agg"):
-        plt.show()  # in an IDE's own pane, or in a window until it is closed
+        plt.show()  # in the pane of an IDE, or in a window that waits to be closed
     plt.close("all")

@@ -1,30 +1,30 @@
-"""The variational autoencoder, by hand, in NumPy.
+"""Variational autoencoders in plain NumPy, with every gradient written by hand.
 
-The heart, in the order in which to read it:
+The core, in reading order:
 
-layers           each forward beside its backward
+layers           dense layers and activations, each forward pass beside its backward pass
 gaussian         the reparameterized draw, the KL divergence, log densities
-likelihoods      what the decoder's outputs say about the data
+likelihoods      p(x | z): Bernoulli, Gaussian, Laplace
 encoder_decoder  what every model is made of
-autoencoder      the plain and the denoising autoencoder
+autoencoder      the autoencoder and the denoising autoencoder
 vae              the variational autoencoder
-iwae             several draws of z for each example
-parameters       all numbers of a model in one flat vector
+iwae             the importance-weighted autoencoder
+parameters       all parameters of a model in one flat vector
 optimizers       SGD, Momentum, Adagrad, Adam
-schedules        warm-up, learning rates, early stopping
-training         the trainer: one update a step
-gradcheck        is a hand-written gradient right?
-selfcheck        everything in here that is differentiated by hand, ready to be checked
-errors           what npvae raises
+schedules        warm-up, learning-rate schedules, early stopping
+training         the trainer, one update per step
+gradcheck        the gradient checker
+selfcheck        everything with a hand-written gradient, ready for the checker
+errors           the exceptions that npvae raises
 
-The doors, each of which can be understood alone:
+Around the core, one folder per capability:
 
 datasets         MNIST, glyphs, your own data, and how they become x
-evaluation       ELBO, log p(x), the latent space, and the fine print beside each number
-devices          where arrays live: the host, or a GPU through CuPy
-storage          files written atomically, arrays read safely, locks
-figures          pictures of arrays
-runs             a training with its folder: settings, checkpoints, pictures, report
+evaluation       ELBO, log p(x), the latent space, and the notes beside each result
+devices          where arrays live: on the host, or on a GPU with CuPy
+storage          atomic writes, safe reads, locks
+figures          plots of arrays
+runs             training with a run folder: settings, checkpoints, pictures, report
 cli              the command line
 """
 

@@ -1,4 +1,4 @@
-"""`python -m npvae` is `npvae`."""
+"""Run the command line as `python -m npvae`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The plain autoencoder, x to a code z and back, and the denoising one."""
+"""The autoencoder, which maps x to a code z and back, and the denoising autoencoder."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
@@ -12,16 +12,19 @@ from npvae.parameters import Array, one_thread_at_a_time, require_batch
 
 
 class Autoencoder(EncoderDecoder):
-    """z = encoder(x), reconstruction = decoder(z).
+    """Autoencoder: z = encoder(x), with p(x | z) from decoder(z).
 
-    It minimises -log p(x | z) alone: no prior asks the codes to lie anywhere in particular, which
-    is why it compresses well and why drawing a z at random decodes to nonsense.
+    It minimises -log p(x | z) alone. Since no prior constrains where the codes lie, it compresses
+    well, but the decoder turns most randomly drawn z into nonsense.
 
     Parameters
     ----------
-    encoder : layer (B, n_x) -> (B, n_z)
-    decoder : layer (B, n_z) -> (B, n_x); logits for the Bernoulli likelihood
-    others : as for `EncoderDecoder`
+    encoder : Layer
+        Maps (B, n_x + n_y) to (B, n_z).
+    decoder : Layer
+        Maps (B, n_z + n_y) to (B, n_x), the outputs that parameterize the likelihood.
+    **others
+        As for `EncoderDecoder`.
 
     References
     ----------
@@ -43,32 +46,46 @@ class Autoencoder(EncoderDecoder):
 
     @one_thread_at_a_time
     def encode(self, x: Array, y: Array | None = None) -> Array:
-        """Return the codes z, (B, n_z), of examples x, (B, n_x)."""
+        """Return the codes z, (B, n_z), of examples x, (B, n_x), with condition y, (B, n_y)."""
         require_batch(x, self.n_x, device=self.params.device)
         return self.encoder.forward(self.beside(x, y))
 
     def reconstruct(self, x: Array, y: Array | None = None) -> Array:
-        """Return decode(encode(x)), (B, n_x)."""
+        """Return decode(encode(x)): the means of p(x | z), (B, n_x)."""
         return self.decode(self.encode(x, y), y)
 
     def draw_noise(self, rng: np.random.Generator, n: int) -> Array | None:
-        """Return what `loss_and_grad` needs for n examples beside x: nothing."""
+        """Return None: `loss_and_grad` of an autoencoder needs no noise."""
         return None
 
     def loss_and_grad(self, x: Array, eps: None = None, y: Array | None = None) -> Loss:
-        """Return -log p(x | z) for a batch, having filled `params.grad` with its gradient."""
+        """Return the loss of a batch, -log p(x | z), and write its gradient to `params.grad`.
+
+        Parameters
+        ----------
+        x : (B, n_x) float array
+        eps : None
+            Ignored; the argument is there for models that need noise.
+        y : (B, n_y) float array, optional
+            Condition, required if the model is conditional.
+
+        Returns
+        -------
+        Loss
+            In nats per example, with a KL divergence of 0.
+        """
         return self._loss_and_grad(x, x, y)
 
     def terms(self, x: Array, eps: None = None, y: Array | None = None) -> Terms:
-        """Return log p(x | z) and the code of each example; every KL is zero."""
+        """Return log p(x | z) and the code of each example; the KL divergence is 0 throughout."""
         return self._terms(x, x, y)
 
     @one_thread_at_a_time
     def _loss_and_grad(self, given: Array, x: Array, y: Array | None) -> Loss:
-        """Of x, reconstructed from what the encoder is given."""
+        """Return the loss of reconstructing x from the encoder's input `given`."""
         z = self.encode(given, y)
         if len(z) == 0:
-            raise InputError("x has no row: there is no example to take the mean over")
+            raise InputError("x has no examples; give at least one row")
         outputs = self.decoder.forward(self.beside(z, y))
         reconstruction, doutputs = self.likelihood.loss_and_grad(outputs, x)
         dz = self.decoder.backward(doutputs)[:, : self.n_z]
@@ -79,7 +96,7 @@ class Autoencoder(EncoderDecoder):
     def _terms(self, given: Array, x: Array, y: Array | None) -> Terms:
         z = self.encode(given, y)
         if len(z) == 0:
-            raise InputError("x has no row: there is no example to measure")
+            raise InputError("x has no examples; give at least one row")
         log_px = self.likelihood.log_prob(self.decoder.forward(self.beside(z, y)), x)
         return Terms(log_px, z * 0, z, log_px)
 
@@ -88,22 +105,34 @@ CORRUPTIONS = ("mask", "gaussian")
 
 
 class DenoisingOptions(DenseOptions, total=False):
-    """What `DenoisingAutoencoder.dense` takes by name."""
+    """Keyword arguments of `DenoisingAutoencoder.dense`."""
 
     corruption: str
     amount: float
 
 
 class DenoisingAutoencoder(Autoencoder):
-    """x spoiled, then coded, then x again: it minimises -log p(x | z), z = encoder(corrupt(x)).
+    """Denoising autoencoder: encode a corrupted x, and reconstruct the original x.
 
-    Copying would bring the noise along, so that it has to learn what x usually looks like.
+    It minimises -log p(x | z) with z = encoder(corrupt(x)). Copying the input would copy the noise
+    as well, so that the model has to learn what x usually looks like.
 
     Parameters
     ----------
-    corruption : "mask" sets numbers to zero, "gaussian" adds normal noise
-    amount : the share of the numbers that are masked, in (0, 1); or the noise's standard deviation
-    others : as for `Autoencoder`
+    encoder, decoder : Layer
+        As for `Autoencoder`.
+    corruption : {"mask", "gaussian"}
+        "mask" sets features to zero at random; "gaussian" adds normal noise.
+    amount : float
+        For "mask" the probability that a feature is masked, in (0, 1); for "gaussian" the standard
+        deviation of the noise, above 0, in the units of x.
+    **others
+        As for `EncoderDecoder`.
+
+    Raises
+    ------
+    InputError
+        If `corruption` is unknown or `amount` is out of range.
 
     References
     ----------
@@ -132,7 +161,9 @@ class DenoisingAutoencoder(Autoencoder):
             raise InputError(f"corruption is {corruption!r}; choose from {choices}")
         if not 0 < amount < (1 if corruption == "mask" else float("inf")):
             expected = "between 0 and 1" if corruption == "mask" else "above 0"
-            raise InputError(f"amount of {corruption} noise is {amount}; give a number {expected}")
+            raise InputError(
+                f"amount is {amount} for {corruption} noise; choose a number {expected}"
+            )
         self.corruption, self.amount = corruption, float(amount)
         super().__init__(encoder, decoder, **others)
 
@@ -144,33 +175,49 @@ class DenoisingAutoencoder(Autoencoder):
         ) -> Self: ...
 
     def draw_noise(self, rng: np.random.Generator, n: int) -> Array:
-        """Return what `corrupt` needs for n examples, (n, n_x): uniform or normal draws."""
+        """Return the noise of `corrupt` for n examples, (n, n_x): uniform in [0, 1), or normal."""
         draw: Any = rng.random if self.corruption == "mask" else rng.standard_normal
         return draw(size=(n, self.n_x), dtype=self.params.dtype.type)
 
     def corrupt(self, x: Array, eps: Array) -> Array:
-        """Return x, (B, n_x), with some numbers masked (where eps < amount), or amount eps added.
+        """Return x with features masked (where eps < amount), or with amount eps added.
 
         Parameters
         ----------
-        x, eps : (B, n_x) float arrays, eps as `draw_noise` returns it
+        x : (B, n_x) float array
+        eps : (B, n_x) float array
+            Noise as `draw_noise` returns it.
+
+        Returns
+        -------
+        (B, n_x) float array
         """
         require_batch(x, self.n_x, device=self.params.device)
         require_batch(eps, self.n_x, "eps", self.params.device)
         if len(eps) != len(x):
-            raise InputError(f"eps has {len(eps)} rows, expected {len(x)}: one for each of x")
+            raise InputError(f"eps has {len(eps)} rows, expected {len(x)}: one row per example")
         return x * (eps >= self.amount) if self.corruption == "mask" else x + self.amount * eps
 
     def loss_and_grad(self, x: Array, eps: Any = None, y: Array | None = None) -> Loss:
-        """Return -log p(x | z) of a batch with z coded from x spoiled by eps; fill `params.grad`.
+        """Return the loss of a batch, -log p(x | z), and write its gradient to `params.grad`.
+
+        Here z is the code of x corrupted with eps.
 
         Parameters
         ----------
-        x, eps : (B, n_x) float arrays, eps as `draw_noise` returns it
-        y : (B, n_y) condition, if the model has one
+        x : (B, n_x) float array
+        eps : (B, n_x) float array
+            Noise as `draw_noise` returns it.
+        y : (B, n_y) float array, optional
+            Condition, required if the model is conditional.
+
+        Returns
+        -------
+        Loss
+            In nats per example, with a KL divergence of 0.
         """
         return self._loss_and_grad(self.corrupt(x, eps), x, y)
 
     def terms(self, x: Array, eps: Any = None, y: Array | None = None) -> Terms:
-        """Return log p(x | z) of each example, and its code, from x spoiled by eps."""
+        """Return log p(x | z) and the code of each example, encoded from x corrupted with eps."""
         return self._terms(self.corrupt(x, eps), x, y)

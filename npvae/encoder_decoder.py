@@ -1,4 +1,4 @@
-"""What every model here is made of: an encoder, a decoder, a likelihood, and one flat vector."""
+"""What every model is made of: an encoder, a decoder, a likelihood, and one parameter vector."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple, Self, TypedDict
@@ -14,13 +14,17 @@ from npvae.parameters import Array, Parameters, Seed, one_thread_at_a_time, requ
 
 
 class Loss(NamedTuple):
-    """What a step minimises, and its parts, in nats an example (mean over the batch).
+    """The minimised loss of one step and its parts, in nats per example (mean over the batch).
 
     Attributes
     ----------
-    loss : what the gradient is the gradient of
-    reconstruction : -log p(x | z)
-    kl : KL divergence of q(z | x) from the prior, unweighted; 0 where there is no prior
+    loss : 0-d float
+        The value that is minimised, of which `params.grad` is the gradient.
+    reconstruction : 0-d float
+        -log p(x | z)
+    kl : 0-d float
+        KL divergence of q(z | x) from the prior, before any weighting; 0 for a model without a
+        prior.
     """
 
     loss: Array
@@ -29,15 +33,19 @@ class Loss(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """The same parts for each example, as evaluation needs them.
+    """The terms of the bound for each example, as evaluation needs them.
 
     Attributes
     ----------
-    log_px : (B,) log p(x | z), in nats
-    kl : (B, n_z) KL divergence for each latent, in nats
-    mu : (B, n_z) mean of q(z | x); the code itself where there is no q
-    bound : (B,) what the model maximises but for weights of the KL: its ELBO; the bound of several
-        draws; log p(x | z) where there is no prior
+    log_px : (B,) float array
+        log p(x | z), in nats.
+    kl : (B, n_z) float array
+        KL divergence of each latent from the prior, in nats.
+    mu : (B, n_z) float array
+        Mean of q(z | x); for an autoencoder, the code.
+    bound : (B,) float array
+        What the model maximises, but without any weight of the KL divergence: the ELBO of a VAE,
+        L_k of an IWAE, log p(x | z) of an autoencoder.
     """
 
     log_px: Array
@@ -47,7 +55,7 @@ class Terms(NamedTuple):
 
 
 class DenseOptions(TypedDict, total=False):
-    """What `dense` of every model takes by name; a type checker refuses other names."""
+    """Keyword arguments of `dense` of every model, for type checkers."""
 
     n_y: int
     activation: str
@@ -61,23 +69,49 @@ class DenseOptions(TypedDict, total=False):
 
 
 class EncoderDecoder:
-    """An encoder, a decoder and a likelihood whose numbers lie in one flat vector.
+    """Base class of all models: an encoder, a decoder and a likelihood that share one flat vector.
 
     Parameters
     ----------
-    encoder : layer (B, n_x + n_y) -> (B, n_z `per_latent`)
-    decoder : layer (B, n_z + n_y) -> (B, n_x); logits for the Bernoulli likelihood
-    n_x, n_z : numbers in an example and in its code
-    n_y : numbers of a condition y that both networks are told, a label's one-hot for instance
-    likelihood : what the decoder's outputs say about x: a `Likelihood`, or its name in
-        `likelihoods.LIKELIHOODS`
-    sigma : the standard deviation of a likelihood given by its name, as for `make_likelihood`
-    dtype, device : of the parameters; device is "cpu", "cuda", or a `Device`
+    encoder : Layer
+        Maps (B, n_x + n_y) to (B, n_z `per_latent`).
+    decoder : Layer
+        Maps (B, n_z + n_y) to (B, n_x): the outputs that parameterize the likelihood, such as
+        logits.
+    n_x : int
+        Number of features of an example (pixels or columns).
+    n_z : int
+        Number of latents.
+    n_y : int
+        Number of features of the condition y, which is an extra input of both networks, such as a
+        one-hot label; 0 for no condition.
+    likelihood : Likelihood or str
+        The distribution p(x | z), or its name in `likelihoods.LIKELIHOODS`.
+    sigma : float or str
+        Standard deviation of a likelihood given by its name, as for `likelihoods.make_likelihood`.
+    dtype : dtype
+        Of the parameters: float32, or float64 to check gradients.
+    device : str or Device
+        Where the parameters live: "cpu" or "cuda".
+
+    Attributes
+    ----------
+    params : Parameters
+        All parameters and their gradients, as flat vectors and by name.
+    config : dict
+        The arguments of `dense`, from which the model can be built again; empty if it was built
+        from layers.
+
+    Raises
+    ------
+    InputError
+        If the widths of the networks do not fit `n_x`, `n_z` and `n_y`, or an argument is out of
+        range.
     """
 
-    kind: ClassVar[str]  # its name in a file
-    per_latent: ClassVar[int] = 1  # numbers that the encoder says about each latent
-    options: ClassVar[tuple[str, ...]] = ()  # what decides the loss beside the networks
+    kind: ClassVar[str]  # the name of the class in a saved file
+    per_latent: ClassVar[int] = 1  # encoder outputs per latent
+    options: ClassVar[tuple[str, ...]] = ()  # constructor arguments that the loss depends on
 
     def __init__(
         self,
@@ -105,22 +139,22 @@ class EncoderDecoder:
     def __setattr__(self, name: str, value: Any) -> None:
         fixed = {"encoder", "decoder", "likelihood", "params", "n_x", "n_z", "n_y", *self.options}
         if name in fixed - {"beta"} and name in self.__dict__:
-            # the flat vector of parameters and the file of the model would not follow
+            # the flat parameter vector and the saved file would keep the old one
             raise InputError(f"the {name} of a model cannot be replaced; build a new model")
         super().__setattr__(name, value)
 
     def _require_width(self, name: str, n_in: int, n_out: int) -> None:
-        """Send one row through a network, so that a size that does not fit is found at once."""
+        """Send one row through a network, to find a wrong width when the model is built."""
         network: Layer = getattr(self, name)
         row = np.full((1, n_in), 0.5)
         try:
             found = network.forward(self.params.device.asarray(row, self.params.dtype)).shape
         except (ValueError, IndexError, TypeError, AttributeError) as error:
-            raise InputError(f"the {name} does not take rows of {n_in} numbers: {error}") from error
+            raise InputError(f"the {name} does not accept inputs (B, {n_in}): {error}") from error
         if found != (1, n_out):
             raise InputError(
-                f"the {name} makes {found} of (1, {n_in}), expected (1, {n_out}): give it other "
-                f"sizes, or other n_x, n_z, n_y (here {self.n_x}, {self.n_z}, {self.n_y})"
+                f"the {name} maps (1, {n_in}) to {found}, expected (1, {n_out}); change its sizes, "
+                f"or n_x, n_z and n_y (now {self.n_x}, {self.n_z} and {self.n_y})"
             )
 
     @classmethod
@@ -141,28 +175,43 @@ class EncoderDecoder:
         device: Device | str = CPU,
         **options: Any,
     ) -> Self:
-        """Dense layers n_x - n_h - n_z and back; any number of hidden layers, mirrored.
+        """Build a model of dense layers, n_x - n_h - n_z - n_h - n_x.
 
         Parameters
         ----------
-        n_x, n_z, n_y, dtype, device : as for the class
-        n_h : sizes of the encoder's hidden layers; the decoder has them in reverse
-        activation : of the hidden layers, a name in `layers.HIDDEN_LAYERS`
-        likelihood, sigma : as for `likelihoods.make_likelihood`
-        init, seed : how the weights begin
-        logvar_range : between which two numbers a VAE's encoder keeps logvar; None sets no limit
-        options : what the class takes beside that, such as beta
+        n_x, n_z, n_y, dtype, device
+            As for the class.
+        n_h : int or sequence of int
+            Sizes of the encoder's hidden layers; the decoder has them in reverse order.
+        activation : str
+            Activation of the hidden layers, a name in `layers.HIDDEN_LAYERS`.
+        likelihood, sigma
+            As for `likelihoods.make_likelihood`.
+        init : str
+            Initialiser of the weights, a name in `layers.INITIALIZERS`.
+        logvar_range : (float, float), optional
+            Limits between which a VAE's encoder clips logvar; None for no limits.
+        seed : int or Generator
+            Seeds the initial weights.
+        **options
+            Further arguments of the class, such as `beta`.
 
         Returns
         -------
-        model, whose `config` keeps the arguments, so that a saved one can be built again
+        model
+            Its `config` keeps the arguments, so that a saved model can be built again.
+
+        Raises
+        ------
+        InputError
+            If a size is below 1, a name is unknown, or an option does not fit the class.
         """
         n_h, rng = hidden_sizes(n_h), CPU.generator(seed)
         n_x, n_z, n_y = require_sizes(n_x, n_z, n_y)
         encoder = dense_network([n_x + n_y, *n_h, cls.per_latent * n_z], activation, rng, init)
         if logvar_range is not None:
             if cls.per_latent == 1:
-                raise InputError("logvar_range is for a VAE; an autoencoder's code has no logvar")
+                raise InputError("logvar_range is for a VAE; an autoencoder has no logvar to clip")
             encoder = Sequential(*encoder.layers, ClipLogvar(*logvar_range))
         model = cls(
             encoder,
@@ -194,38 +243,73 @@ class EncoderDecoder:
     def __repr__(self) -> str:
         options = "".join(f", {name} {getattr(self, name)}" for name in self.options)
         return (
-            f"{type(self).__name__}({self.n_x} numbers, {self.n_z} latents, "
+            f"{type(self).__name__}({self.n_x} features, {self.n_z} latents, "
             f"{type(self.likelihood).__name__}{options}: {self.params.size:,} parameters)"
         )
 
     @property
     def bound_name(self) -> str:
-        """What is maximised, in short."""
+        """Short name of the bound that is maximised."""
         return "log p(x|z)"
 
     @one_thread_at_a_time
     def decode(self, z: Array, y: Array | None = None) -> Array:
-        """Return the means of p(x | z), (B, n_x), in the space of x."""
+        """Return the means of p(x | z), (B, n_x), in the units of x.
+
+        Parameters
+        ----------
+        z : (B, n_z) float array
+        y : (B, n_y) float array, optional
+            Condition, required if the model is conditional.
+        """
         require_batch(z, self.n_z, "z", self.params.device)
         return self.likelihood.mean(self.decoder.forward(self.beside(z, y)))
 
     def beside(self, v: Array, y: Array | None) -> Array:
-        """Return what a network is told: v, and the condition y beside it if there is one."""
+        """Return the input of a network: v, with the condition y appended if the model has one.
+
+        Parameters
+        ----------
+        v : (B, n) float array
+            x for the encoder, z for the decoder.
+        y : (B, n_y) float array or None
+
+        Returns
+        -------
+        (B, n + n_y) float array
+
+        Raises
+        ------
+        InputError
+            If y is missing, unexpected, or of the wrong shape.
+        """
         if y is None and self.n_y == 0:
             return v
         if self.n_y == 0:
-            raise InputError("y was given to a model without a condition; build it with n_y=...")
+            raise InputError("this model takes no condition y; build one with n_y=... to use y")
         if y is None:
-            raise InputError(
-                f"this model is conditional: give y, (B, {self.n_y}), such as one_hot(labels)"
-            )
+            raise InputError(f"a conditional model needs y, (B, {self.n_y}): model.one_hot(labels)")
         require_batch(y, self.n_y, "y", self.params.device)
         if len(y) != len(v):
-            raise InputError(f"y has {len(y)} rows, expected {len(v)}: one for each example")
+            raise InputError(f"y has {len(y)} rows, expected {len(v)}: one row per example")
         return np.concatenate([v, y], axis=1)
 
     def one_hot(self, labels: Array) -> Array:
-        """Return y, (B, n_y), for labels, (B,) whole numbers from 0 to n_y - 1.
+        """Return labels as one-hot rows y.
+
+        Parameters
+        ----------
+        labels : (B,) integer array
+            Labels from 0 to n_y - 1.
+
+        Returns
+        -------
+        y : (B, n_y) float array, on the model's device and in its dtype
+
+        Raises
+        ------
+        InputError
+            If the labels are not integers, out of range, or not one-dimensional.
 
         >>> from npvae import VAE
         >>> VAE.dense(1, 1, 1, n_y=3).one_hot(np.array([2, 0]))
@@ -234,28 +318,30 @@ class EncoderDecoder:
         """
         if getattr(labels, "ndim", None) != 1:
             given = getattr(labels, "shape", type(labels).__name__)
-            raise InputError(f"labels have shape {given}, expected (B,): a number for each example")
+            raise InputError(f"labels have shape {given}, expected (B,): one integer per example")
         if isinstance(labels, np.ndarray):
             require_labels(labels, self.n_y)
         labels = self.params.device.asarray(labels)
         return (labels[:, None] == self._classes).astype(self.params.dtype)
 
     def start_at(self, mean: Array) -> None:
-        """Let the decoder put out `mean`, but for its weights: set its last bias.
+        """Set the decoder's last bias so that, with zero weights, it outputs the given mean.
 
-        A model that begins at the mean of the training part need not learn it first.
+        A model that starts at the mean of the training data does not have to learn it first.
 
         Parameters
         ----------
-        mean : (n_x,) float array on the host, of x over the training part
+        mean : (n_x,) float array, on the host
+            Mean of x over the training data.
 
         Raises
         ------
-        InputError : if the decoder's last layer has no bias, or the mean another size
+        InputError
+            If the decoder's last layer has no bias of this size, or the mean has another shape.
         """
         last = getattr(self.decoder, "layers", [self.decoder])[-1]
         if getattr(last, "b", None) is None or last.b.shape != (self.n_x,):
-            raise InputError("the decoder does not end in a Dense layer, whose bias could be set")
+            raise InputError(f"the decoder does not end in a Dense layer with {self.n_x} outputs")
         if np.shape(mean) != (self.n_x,):
             raise InputError(f"mean has shape {np.shape(mean)}, expected ({self.n_x},)")
         outputs = self.likelihood.link(np.asarray(mean, np.float64))
@@ -263,37 +349,44 @@ class EncoderDecoder:
 
 
 def require_labels(labels: Array, n_y: int) -> None:
-    """Refuse labels that are no whole numbers from 0 to n_y - 1."""
+    """Raise `InputError` unless the labels are integers from 0 to n_y - 1."""
     if labels.dtype.kind not in "iu":
-        raise InputError(f"labels are {labels.dtype}, expected whole numbers from 0 to {n_y - 1}")
+        raise InputError(f"labels are {labels.dtype}, expected integers from 0 to {n_y - 1}")
     if len(labels) and not 0 <= labels.min() <= labels.max() < n_y:
         raise InputError(
-            f"labels go from {labels.min()} to {labels.max()}, expected 0 to {n_y - 1}: this model "
-            f"knows {n_y} of them"
+            f"labels range from {labels.min()} to {labels.max()}, expected 0 to {n_y - 1}"
         )
 
 
 def condition(model: Any, examples: Any, chosen: Any) -> tuple[Array, ...]:
-    """Return y for the chosen examples, (B, n_y), or nothing where the model takes none."""
+    """Return (y,), one-hot (B, n_y), for the chosen examples, or () for an unconditional model."""
     return (model.one_hot(examples.labels[chosen]),) if getattr(model, "n_y", 0) else ()
 
 
 def require_examples(model: Any, examples: Any) -> int:
-    """Return how many examples there are; refuse none, and such as the model does not take."""
+    """Return the number of examples, if there are any and the model accepts them.
+
+    Raises
+    ------
+    InputError
+        If there are none, they have another number of features than the model, or a conditional
+        model finds no valid labels.
+    """
     if len(examples) == 0:
-        raise InputError("there are no examples; hold some out for this part")
+        raise InputError("there are no examples in this part of the data; hold some out for it")
     given: Any = getattr(getattr(examples, "x", None), "shape", ())
     n_x = getattr(model, "n_x", None)
     if n_x is not None and len(given) == 2 and given[1] != n_x:
         raise InputError(
-            f"the examples have {given[1]} numbers each, expected {n_x}; use the model's own data"
+            f"the examples have {given[1]} features, but the model was built for {n_x}; use the "
+            "data it was trained on, or build another model"
         )
     if n_y := getattr(model, "n_y", 0):
         if examples.labels is None:
             raise InputError(
-                f"a conditional model needs labels (here {n_y} of them), and these data have none; "
-                "give data with labels (.npz with y, a column of a table, or sub-folders), or "
-                "train one without a condition"
+                f"a conditional model needs labels ({n_y} classes), but these data have none; "
+                "use data with labels (an .npz file with y, a label column of a table, or one "
+                "folder per class), or train a model without a condition"
             )
         if isinstance(examples.labels, np.ndarray):
             require_labels(examples.labels, n_y)
@@ -301,11 +394,11 @@ def require_examples(model: Any, examples: Any) -> int:
 
 
 def hidden_sizes(n_h: int | Sequence[int]) -> tuple[int, ...]:
-    """Return the hidden sizes as a tuple: 400 and (400,) say the same; () has no hidden layer."""
+    """Return hidden sizes as a tuple: 400 is the same as (400,), and () is no hidden layer."""
     sizes = n_h if isinstance(n_h, list | tuple | np.ndarray) else [n_h]
     return tuple(require_whole("a size in n_h", size) for size in sizes)
 
 
 def require_sizes(n_x: int, n_z: int, n_y: int) -> tuple[int, int, int]:
-    """Return the sizes of x, z and the condition y as whole numbers, if they are such."""
+    """Return n_x, n_z and n_y as ints, if they are whole numbers that a model can have."""
     return require_whole("n_x", n_x), require_whole("n_z", n_z), require_whole("n_y", n_y, 0)

@@ -1,6 +1,6 @@
-"""npvae's own exceptions, one plain message each.
+"""The exceptions that npvae raises.
 
-A message says what was given, what was expected and what to do.
+Every message says what was given, what was expected, and what to do.
 """
 
 from operator import index
@@ -8,12 +8,12 @@ from typing import Any
 
 
 class NpvaeError(Exception):
-    """Anything that npvae refuses; the command line prints it without a traceback.
+    """Base class of npvae's errors; the command line prints them without a traceback.
 
-    Control characters, which a file name may hold, are left out of the message.
+    Control characters, which a file name may contain, are replaced by spaces in the message.
     """
 
-    lines = False  # whether a message may have several
+    lines = False  # whether a message may have several lines
 
     def __str__(self) -> str:
         kept = "\n" if self.lines else ""
@@ -21,29 +21,42 @@ class NpvaeError(Exception):
 
 
 class InputError(NpvaeError, ValueError):
-    """An argument, a flag or an array that does not fit."""
+    """An argument, an option or an array is invalid."""
 
 
 class DataError(NpvaeError, ValueError):
-    """A dataset or a file that cannot be read as what it claims to be."""
+    """A dataset or a file cannot be read as what it should be."""
 
 
 class DataUnavailableError(DataError):
-    """A dataset that is neither on disk nor to be had from any of its mirrors."""
+    """A dataset is neither on disk nor available from any of its mirrors."""
 
     lines = True
 
 
 class TrainingError(NpvaeError, ArithmeticError):
-    """A training that cannot go on, such as one whose loss is no longer a number."""
+    """A training cannot continue, for example because the loss is not finite."""
 
 
 class WriteError(NpvaeError, OSError):
-    """A file that could not be written, on a full disk for instance; the old one is as it was."""
+    """A file could not be written, for example on a full disk; the previous file is unchanged."""
 
 
 def require_whole(name: str, value: Any, least: int = 1) -> int:
-    """Return a whole number, if it is one.
+    """Return a value as an int, if it is a whole number of at least `least`.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for the message.
+    value : object
+    least : int
+        The smallest value that is allowed.
+
+    Raises
+    ------
+    InputError
+        If it is not.
 
     >>> require_whole("epochs", 2.5)
     Traceback (most recent call last):

@@ -14,17 +14,20 @@ LOG_2PI = log(2 * pi)
 
 
 def reparameterize(mu: Array, logvar: Array, eps: Array) -> Array:
-    """A draw z of N(mu, exp(logvar)), made from a draw eps of N(0, I).
+    """Draw z from N(mu, exp(logvar)) by transforming a draw eps of N(0, I).
 
     z = mu + sigma eps,  sigma = exp(logvar / 2)
 
     Parameters
     ----------
-    mu, logvar, eps : (B, n_z) float arrays
+    mu, logvar : (B, n_z) float arrays
+        Mean and log variance.
+    eps : (B, n_z) float array
+        Standard normal noise.
 
     Returns
     -------
-    (B, n_z) float array
+    z : (B, n_z) float array
 
     References
     ----------
@@ -37,13 +40,16 @@ def reparameterize(mu: Array, logvar: Array, eps: Array) -> Array:
 
 
 def reparameterize_backward(dz: Array, logvar: Array, eps: Array) -> tuple[Array, Array]:
-    """Gradients with respect to mu and logvar, from the gradient with respect to z.
+    """Return the gradients with respect to mu and logvar, given the gradient with respect to z.
 
     dz/dmu = 1,  dz/dlogvar = sigma eps / 2
 
     Parameters
     ----------
-    dz, logvar, eps : (B, n_z) float arrays; eps as in the forward
+    dz : (B, n_z) float array
+        Gradient of the loss with respect to z.
+    logvar, eps : (B, n_z) float arrays
+        The arguments of the forward pass.
 
     Returns
     -------
@@ -57,7 +63,7 @@ def reparameterize_backward(dz: Array, logvar: Array, eps: Array) -> tuple[Array
 
 
 def kl_per_latent(mu: Array, logvar: Array) -> Array:
-    """KL divergence from N(0, 1) of N(mu, exp(logvar)), in nats, for each latent.
+    """Return KL(N(mu, exp(logvar)) ‖ N(0, 1)) of each latent, in nats.
 
     KL = 1/2 (exp(logvar) - 1 - logvar + mu²)
 
@@ -67,8 +73,13 @@ def kl_per_latent(mu: Array, logvar: Array) -> Array:
 
     Returns
     -------
-    (B, n_z) float array, never negative: `expm1` keeps the digits that exp(logvar) - 1 loses
-    near zero, and what its last rounding leaves below zero is cut off
+    kl : (B, n_z) float array
+        Never negative.
+
+    Notes
+    -----
+    `expm1` keeps the digits that exp(logvar) - 1 loses for logvar near 0. Rounding can still leave
+    a value just below zero, which is replaced by 0.
 
     References
     ----------
@@ -78,7 +89,7 @@ def kl_per_latent(mu: Array, logvar: Array) -> Array:
 
 
 def kl_standard_normal(mu: Array, logvar: Array) -> Array:
-    """KL divergence from N(0, I) of N(mu, exp(logvar)), in nats, summed over the latents.
+    """Return KL(N(mu, exp(logvar)) ‖ N(0, I)) in nats, summed over the latents.
 
     KL = 1/2 sum(exp(logvar) - 1 - logvar + mu²)
 
@@ -88,7 +99,12 @@ def kl_standard_normal(mu: Array, logvar: Array) -> Array:
 
     Returns
     -------
-    (B,) float array, never negative
+    kl : (B,) float array
+        Never negative.
+
+    References
+    ----------
+    Kingma & Welling 2013, arXiv:1312.6114, appendix B.
 
     >>> kl_standard_normal(np.ones((1, 2)), np.zeros((1, 2)))
     array([1.])
@@ -97,7 +113,9 @@ def kl_standard_normal(mu: Array, logvar: Array) -> Array:
 
 
 def kl_and_grad(mu: Array, logvar: Array) -> tuple[Array, Array, Array]:
-    """KL divergence from N(0, I), in nats an example (mean over the batch), and its gradients.
+    """Return the KL divergence from N(0, I), in nats per example, and its gradients.
+
+    KL = 1/(2B) sum(exp(logvar) - 1 - logvar + mu²)
 
     dKL/dmu = mu / B,  dKL/dlogvar = (exp(logvar) - 1) / 2B
 
@@ -108,6 +126,7 @@ def kl_and_grad(mu: Array, logvar: Array) -> tuple[Array, Array, Array]:
     Returns
     -------
     kl : 0-d float
+        Summed over the latents, mean over the batch.
     dmu, dlogvar : (B, n_z) float arrays
 
     >>> kl, dmu, dlogvar = kl_and_grad(np.ones((4, 1)), np.zeros((4, 1)))
@@ -120,7 +139,7 @@ def kl_and_grad(mu: Array, logvar: Array) -> tuple[Array, Array, Array]:
 
 
 def log_density(x: Array, mu: Array, logvar: Array) -> Array:
-    """Log density of N(mu, exp(logvar)) at x, in nats, summed over the columns.
+    """Return the log density of N(mu, exp(logvar)) at x, in nats, summed over the columns.
 
     log N(x) = -1/2 sum(log 2 pi + logvar + (x - mu)² exp(-logvar))
 
@@ -130,7 +149,7 @@ def log_density(x: Array, mu: Array, logvar: Array) -> Array:
 
     Returns
     -------
-    (B,) float array
+    log_density : (B,) float array
 
     >>> log_density(np.zeros((1, 1)), np.zeros((1, 1)), np.zeros((1, 1)))
     array([-0.91893853])
@@ -139,7 +158,7 @@ def log_density(x: Array, mu: Array, logvar: Array) -> Array:
 
 
 def log_density_and_grad(x: Array, mu: Array, logvar: Array) -> tuple[Array, Array, Array, Array]:
-    """Log density of N(mu, exp(logvar)) at x for each example, and its gradients.
+    """Return the log density of N(mu, exp(logvar)) at x for each example, and its gradients.
 
     With r = (x - mu) exp(-logvar): d/dx = -r, d/dmu = r, d/dlogvar = (r (x - mu) - 1) / 2
 
@@ -149,8 +168,10 @@ def log_density_and_grad(x: Array, mu: Array, logvar: Array) -> tuple[Array, Arr
 
     Returns
     -------
-    log_density : (B,) float array, in nats
-    dx, dmu, dlogvar : (B, n) float arrays, of the sum over the batch
+    log_density : (B,) float array
+        In nats, summed over the columns.
+    dx, dmu, dlogvar : (B, n) float arrays
+        Gradients of the sum over the batch.
 
     >>> _, dx, _, _ = log_density_and_grad(*np.array([[[3.0]], [[1.0]], [[0.0]]]))
     >>> dx
@@ -164,21 +185,23 @@ def log_density_and_grad(x: Array, mu: Array, logvar: Array) -> tuple[Array, Arr
 
 
 def log_prior_over_posterior(z: Array, logvar: Array, eps: Array) -> Array:
-    """Log p(z) - log q(z | x) at a draw z = mu + sigma eps of q, in nats, summed over latents.
+    """Return log p(z) - log q(z | x) at z = mu + sigma eps, in nats, summed over the latents.
 
     log N(z; 0, I) - log N(z; mu, sigma²) = 1/2 sum(eps² + logvar - z²)
 
-    Its gradients are -z with respect to z and 1/2 with respect to logvar (mu and logvar count
-    through z as well, see `reparameterize_backward`), and its mean over q is -KL.
+    Its partial derivatives are -z with respect to z and 1/2 with respect to logvar; mu and logvar
+    also act through z (see `reparameterize_backward`). Its expectation under q is -KL(q ‖ p).
 
     Parameters
     ----------
     z, eps : (..., n_z) float arrays
-    logvar : float array that broadcasts to them
+        The draw, and the standard normal noise it was made from.
+    logvar : float array that broadcasts to (..., n_z)
+        Log variance of q(z | x).
 
     Returns
     -------
-    (...) float array
+    log_ratio : (...) float array
 
     >>> log_prior_over_posterior(np.ones((1, 2)), np.zeros((1, 2)), np.zeros((1, 2)))
     array([-1.])
@@ -187,9 +210,11 @@ def log_prior_over_posterior(z: Array, logvar: Array, eps: Array) -> Array:
 
 
 def log_mean_exp_and_grad(log_w: Array) -> tuple[Array, Array]:
-    """Log of the mean of exp(log_w) over the last axis, and its gradient, which sums to one.
+    """Return log(mean(exp(log_w))) over the last axis, and its gradient.
 
-    log 1/k sum(w) = m + log 1/k sum(exp(log w - m)),  m = max(log w), so that nothing overflows
+    log 1/k sum(w) = m + log 1/k sum(exp(log w - m)),  m = max(log w)
+
+    Subtracting the maximum keeps exp from overflowing.
 
     Parameters
     ----------
@@ -198,7 +223,8 @@ def log_mean_exp_and_grad(log_w: Array) -> tuple[Array, Array]:
     Returns
     -------
     value : (...) float array
-    dlog_w : (..., k) float array, w / sum(w)
+    dlog_w : (..., k) float array
+        The normalised weights, w / sum(w); they sum to 1.
 
     >>> value, dlog_w = log_mean_exp_and_grad(np.array([1000.0, 1000.0]))
     >>> float(value), dlog_w

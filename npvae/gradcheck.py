@@ -1,13 +1,14 @@
-"""Is a hand-written gradient right? Compare it with what the forward says, in float64.
+"""Gradient checking: compare a hand-written gradient with finite differences of its forward pass.
 
     numeric = (8 (f(p + h d) - f(p - h d)) - (f(p + 2h d) - f(p - 2h d))) / 12h
 
-along single coordinates d and along random directions of every array. This central difference of
-fourth order is wrong by h^4 from curvature and by 1e-16 |f| / h from rounding. No h suits every
-gradient, the tiny ones of a deep network least of all, so that several are tried.
+Here d is a coordinate axis or a random direction in the space of one array, and all arithmetic is
+float64. The error of this fourth-order central difference grows like h^4 from truncation, and like
+1e-16 |f| / h from rounding. No single h suits every gradient, least of all the tiny ones of deep
+networks, so several are tried.
 
-A forward that is itself wrong passes: only values known by hand and moments of random draws can
-catch that.
+A wrong forward pass with a matching backward pass passes this check. Only values computed by hand,
+and moments of random draws, reveal it.
 """
 
 import inspect
@@ -20,14 +21,24 @@ import numpy as np
 from npvae.errors import InputError
 from npvae.parameters import Array, named_parameters, walk
 
-MOST_SKIPPED = 0.05  # share of probes that may fall on a kink
-OWN_STREAM = 0x5EED  # an x of default_rng(seed) would else be r itself, and hide what is along it
-WIDER = (100, 10, 1)  # times h: the widest step that agrees is the one with the least rounding
+MOST_SKIPPED = 0.05  # largest share of probes that may fall on a kink
+OWN_STREAM = 0x5EED  # keeps r independent of an x that the caller drew from default_rng(seed)
+WIDER = (100, 10, 1)  # steps in units of h, from the one with the least rounding error
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One comparison: where, the gradient by hand, the numeric one, and their relative error."""
+    """One comparison of the hand-written with the numeric gradient along a direction.
+
+    Attributes
+    ----------
+    where : str
+        The coordinate, such as "[3, 0]", or "a random direction".
+    analytic, numeric : float
+        Directional derivative by hand, and by finite differences.
+    error : float
+        Relative error, as defined in `check`.
+    """
 
     where: str
     analytic: float
@@ -37,7 +48,18 @@ class Probe:
 
 @dataclass(frozen=True)
 class Row:
-    """What was found for one array: its worst probe, how many were made, how many skipped."""
+    """The result for one array.
+
+    Attributes
+    ----------
+    name : str
+        Name of the array, such as "encoder.0.W".
+    shape : tuple of int
+    worst : Probe
+        The probe with the largest error.
+    checked, skipped : int
+        Number of probes that were compared, and that fell on a kink.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -46,19 +68,22 @@ class Row:
     skipped: int
 
     def ok(self, tolerance: float) -> bool:
-        """Whether every probe agrees (and there was one)."""
+        """Whether every probe agrees, and there is at least one."""
         return self.worst.error < tolerance
 
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """What `check` found: true where the gradient is right; printed, a line for each array.
+    """The result of `check`. It is true if the gradient is right, and prints as a table.
 
     Attributes
     ----------
-    subject : name of what was checked
-    rows : one for each array
-    tolerance : largest relative error that passes
+    subject : str
+        Name of what was checked.
+    rows : tuple of Row
+        One row per array.
+    tolerance : float
+        Largest relative error that passes.
     """
 
     subject: str
@@ -67,18 +92,18 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether every row is, and few enough probes fell on a kink."""
+        """Whether every array passes and few enough probes fell on a kink."""
         return all(row.ok(self.tolerance) for row in self.rows) and not self.too_many_skipped
 
     def __bool__(self) -> bool:
-        """Whether it is `ok`, so that `assert check(...)` says what it seems to say."""
+        """Return `ok`, so that `assert check(...)` fails on a wrong gradient."""
         return self.ok
 
     @property
     def too_many_skipped(self) -> bool:
         """Whether more than 5 % of all probes, and more than one, fell on a kink.
 
-        Too little was checked then. One of a few probes says nothing about the share.
+        The check is then inconclusive. A single skipped probe is always allowed.
         """
         skipped = sum(row.skipped for row in self.rows)
         probes = skipped + sum(row.checked for row in self.rows)
@@ -86,7 +111,7 @@ class Report:
 
     @property
     def error(self) -> float:
-        """Largest relative error of any probe."""
+        """Largest relative error of all probes."""
         return max(row.worst.error for row in self.rows)
 
     def __repr__(self) -> str:
@@ -108,10 +133,10 @@ class Report:
             ).rstrip()
             for row in self.rows
         ]
-        verdict = "all agree" if self.ok else "NOT the gradient of the forward"
+        verdict = "all agree" if self.ok else "WRONG gradient"
         if self.too_many_skipped:
-            verdict = "too many probes fell on a kink to tell"
-        title = f"{self.subject}: {verdict} (relative error below {self.tolerance:g} asked)"
+            verdict = "inconclusive, too many probes fell on a kink"
+        title = f"{self.subject}: {verdict} (tolerance {self.tolerance:g})"
         return "\n".join([title, head.rstrip(), *lines])
 
 
@@ -124,26 +149,35 @@ def check(
     directions: int = 3,
     seed: int = 0,
 ) -> Report:
-    """Compare a hand-written gradient with central differences of its forward.
+    """Compare a hand-written gradient with central differences of its forward pass.
 
     Parameters
     ----------
-    thing : one of
+    thing : object
+        What to check, one of:
 
-        - a layer, with `forward(x)` and `backward(dy)`: the gradients by x and by every parameter
-          are checked, through the loss sum(r * y) with a fixed random r
+        - a layer, with `forward(x)` and `backward(dy)`: the gradients with respect to x and to
+          every parameter are checked for the loss sum(r * y), with a fixed random r
         - a model or a likelihood, with `loss_and_grad(*inputs)`
-        - a function that returns a value and its gradients by its first arguments
+        - a function that returns a value, followed by its gradients with respect to its first
+          arguments
 
-        A parameter is a float array `W` with its gradient `dW` beside it
-    inputs : float arrays, as the forward takes them; noise is one of them, so it stays frozen
-    h : narrowest step of the central difference; 100 h and 10 h are tried before it, and the
-        step that agrees best counts, since no step agrees with a wrong gradient
-    tolerance : largest relative error |a - n| / max(|a|, |n|, max|g| / 100) that passes, with g the
-        whole gradient of that array
-    coordinates : how many of each array's numbers to try (all, if it has no more)
-    directions : how many random directions to try for each array
-    seed : of r and of the choices
+        A parameter is a float array `W` with its gradient `dW` beside it.
+    *inputs : float arrays
+        Arguments of the forward pass. Noise is one of them, so it stays fixed.
+    h : float
+        Smallest step of the central difference. The steps 100 h and 10 h are tried first, and the
+        step that agrees best counts, since no step agrees with a wrong gradient.
+    tolerance : float
+        Largest relative error |a - n| / max(|a|, |n|, max|g| / 100) that passes, where a is the
+        hand-written and n the numeric derivative, and g the hand-written gradient of the same
+        array.
+    coordinates : int
+        Number of coordinates of each array to try; all, if the array has no more.
+    directions : int
+        Number of random directions to try for each array.
+    seed : int
+        Seeds r and the choice of coordinates and directions.
 
     Returns
     -------
@@ -151,17 +185,19 @@ def check(
 
     Raises
     ------
-    InputError : if `thing` has no gradient, computes in float32, changes its input, or replaces
-        its gradient arrays instead of writing into them
+    InputError
+        If `thing` has no gradient, computes in float32, changes its input, or replaces its gradient
+        arrays instead of writing into them.
 
     Notes
     -----
-    A layer with a kink, such as ReLU, may say on which side each number was by an attribute
-    `pattern`: probes that change it have no derivative to find, and are skipped and counted. The
-    check fails if they are more than 5 % of all probes and more than one, or all of one array's.
+    A layer with kinks, such as ReLU, may report on which side of a kink each value lies with an
+    attribute `pattern`. Finite differences that change it cross a kink, and are skipped and
+    counted. The check fails if more than 5 % of all probes (and more than one) are skipped, or all
+    probes of an array.
 
     >>> print(check(lambda x: (np.sum(x**3), 3 * x**2), np.array([1.0, 2.0])))  # doctest: +ELLIPSIS
-    <lambda>: all agree (relative error below 1e-06 asked)
+    <lambda>: all agree (tolerance 1e-06)
     array  shape  checked skipped  worst at ...
     x      2            5       0 ...  ok
     """
@@ -171,7 +207,7 @@ def check(
     kinked = [part for _, part in walk(thing) if hasattr(part, "pattern")]
 
     def difference(array: Array, direction: Array, step: float) -> float | None:
-        """The numeric derivative, or None where a kink lies between the four points."""
+        """Return the numeric derivative, or None if the four points are not on one side."""
         before = array.copy()
         values, patterns = [], []
         for offset in (-2, -1, 1, 2):
@@ -209,7 +245,7 @@ def check(
                 skipped += 1
             else:
                 probes.append(found)
-        nothing = Probe("every one skipped", np.nan, np.nan, np.inf)
+        nothing = Probe("all skipped", np.nan, np.nan, np.inf)
         worst = max(probes, key=_error_or_inf, default=nothing)
         rows.append(Row(name, array.shape, worst, len(probes), skipped))
     return Report(_name(thing), tuple(rows), tolerance)
@@ -226,7 +262,7 @@ def _as_floats(given: Any) -> Array:
 def _differentiate(
     thing: Any, inputs: tuple[Array, ...], rng: np.random.Generator
 ) -> tuple[Callable[[], float], dict[str, Array], dict[str, Array]]:
-    """Return f as a function of its arrays' present content, the gradients by hand, the arrays."""
+    """Return the value as a function of the arrays' contents, the gradients, and the arrays."""
     parameters = {name: getattr(owner, key) for name, owner, key in named_parameters(thing)}
     holders = {
         name: (owner, f"d{key}", getattr(owner, f"d{key}"))
@@ -235,8 +271,8 @@ def _differentiate(
     for name, array in parameters.items():
         if array.dtype != np.float64:
             raise InputError(
-                f"{name} is {array.dtype}, which has too few digits for finite differences; "
-                "build it with dtype=np.float64"
+                f"{name} is {array.dtype}, which is not precise enough for finite differences; "
+                "build the model with dtype=np.float64"
             )
     kept = [array.copy() for array in inputs]
     if hasattr(thing, "forward") and hasattr(thing, "backward"):
@@ -250,8 +286,9 @@ def _differentiate(
         function = getattr(thing, "loss_and_grad", thing)
         if not callable(function):
             raise InputError(
-                f"{_name(thing)} has no gradient to check; give an object with forward and "
-                "backward, one with loss_and_grad, or a function that returns value and gradients"
+                f"{_name(thing)} has no gradient to check; pass an object with forward and "
+                "backward, an object with loss_and_grad, or a function that returns a value and "
+                "its gradients"
             )
         result = function(*inputs)
         names = _input_names(function, len(inputs))
@@ -263,12 +300,12 @@ def _differentiate(
             return float(np.sum(function(*inputs)[0]))
 
     if any((array != copy).any() for array, copy in zip(inputs, kept, strict=True)):
-        raise InputError(f"{_name(thing)} changes its input in place; compute into a new array")
+        raise InputError(f"{_name(thing)} changes its input in place; return a new array instead")
     for name, (owner, key, gradient) in holders.items():
         if getattr(owner, key) is not gradient:
             raise InputError(
-                f"{key} of {name} was replaced by a new array, which a model's flat gradient would "
-                f"not see; write into it: {key}[...] = ..."
+                f"{key} of {name} was replaced by a new array, which is not part of the model's "
+                f"flat gradient; write into the existing array, as in {key}[...] = ..."
             )
     gradients = {name: np.array(gradient) for name, (_, _, gradient) in holders.items()}
     gradients |= {name: np.array(gradient) for name, gradient in by_input.items()}
@@ -276,13 +313,14 @@ def _differentiate(
     for name, array in arrays.items():
         if gradients[name].shape != array.shape:
             raise InputError(
-                f"the gradient by {name} has shape {gradients[name].shape}, expected {array.shape}"
+                f"the gradient with respect to {name} has shape {gradients[name].shape}, expected "
+                f"{array.shape}"
             )
     return value, gradients, arrays
 
 
 def _input_names(function: Callable[..., Any], n: int) -> list[str]:
-    """Return the names of a function's n inputs; numbers where `*args` hides them."""
+    """Return the names of a function's n inputs, or numbers where `*args` hides them."""
     parameters = inspect.signature(function).parameters.values()
     if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
         return [f"input {i}" for i in range(n)]
@@ -292,7 +330,7 @@ def _input_names(function: Callable[..., Any], n: int) -> list[str]:
 def _directions(
     array: Array, coordinates: int, directions: int, rng: np.random.Generator
 ) -> Iterator[tuple[str, Array]]:
-    """Some coordinate axes, drawn without repetition, then some random unit vectors."""
+    """Yield distinct random coordinate axes, then random unit vectors, with their names."""
     for index in np.sort(rng.permutation(array.size)[:coordinates]):
         axis = np.zeros(array.shape)
         axis.flat[index] = 1
@@ -304,9 +342,10 @@ def _directions(
 
 
 def _error_or_inf(probe: Probe) -> float:
-    """A gradient that is not a number is the worst of all."""
+    """Return the error, or infinity if it is NaN, so that NaN counts as the worst."""
     return probe.error if np.isfinite(probe.error) else np.inf
 
 
 def _name(thing: Any) -> str:
+    """Return the name of a function, or of an object's class."""
     return getattr(thing, "__name__", type(thing).__name__)

@@ -1,4 +1,4 @@
-"""Optimisers: one in-place update of the one flat vector."""
+"""Optimisers: one in-place update of the flat parameter vector."""
 
 from collections.abc import Mapping
 from inspect import signature
@@ -12,16 +12,30 @@ from npvae.parameters import Array, Parameters
 
 
 class Optimizer(Protocol):
-    """Anything that changes the parameters, given their gradient."""
+    """The interface of an optimiser.
+
+    Attributes
+    ----------
+    lr : float
+        Learning rate, which a schedule may change between steps.
+    """
 
     lr: float
 
     def step(self, params: Parameters, /) -> None:
-        """Move `params.flat` one step down `params.grad`."""
+        """Update `params.flat` in place, given the gradient in `params.grad`."""
 
 
 class SGD:
-    """p <- p - lr g"""
+    """Stochastic gradient descent.
+
+    p <- p - lr g
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate, above 0.
+    """
 
     def __init__(self, lr: float = 0.01) -> None:
         self.lr = require_rate(lr)
@@ -31,7 +45,21 @@ class SGD:
 
 
 class Momentum:
-    """v <- momentum v + g,  p <- p - lr v  (Polyak 1964)"""
+    """Gradient descent with momentum.
+
+    v <- momentum v + g,  p <- p - lr v
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate, above 0.
+    momentum : float
+        Decay of the velocity v, in [0, 1).
+
+    References
+    ----------
+    Polyak 1964, doi:10.1016/0041-5553(64)90137-5.
+    """
 
     def __init__(self, lr: float = 0.003, momentum: float = 0.9) -> None:
         self.lr, self.momentum = require_rate(lr), require_decay("momentum", momentum)
@@ -46,7 +74,21 @@ class Momentum:
 
 
 class Adagrad:
-    """V <- V + g²,  p <- p - lr g / (sqrt(V) + eps)  (Duchi, Hazan & Singer 2011)"""
+    """Adagrad: steps divided by the root of the sum of all squared gradients.
+
+    V <- V + g²,  p <- p - lr g / (sqrt(V) + eps)
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate, above 0.
+    eps : float
+        Added to the root, above 0.
+
+    References
+    ----------
+    Duchi, Hazan & Singer 2011, jmlr.org/papers/v12/duchi11a.html.
+    """
 
     def __init__(self, lr: float = 0.01, eps: float = 1e-8) -> None:
         self.lr, self.eps = require_rate(lr), _require_eps(eps)
@@ -60,7 +102,7 @@ class Adagrad:
 
 
 class Adam:
-    """Adam (Kingma & Ba 2015, arXiv:1412.6980, algorithm 1).
+    """Adam: steps along an average gradient, divided by the root of the average squared gradient.
 
     m <- beta1 m + (1 - beta1) g
     v <- beta2 v + (1 - beta2) g²
@@ -68,17 +110,29 @@ class Adam:
 
     Parameters
     ----------
-    lr : step size
-    beta1, beta2 : decays of the averages of g and g², in [0, 1)
-    eps : added to the root, in the units of the gradient; positive
+    lr : float
+        Learning rate, above 0.
+    beta1, beta2 : float
+        Decay rates of the averages of g and g², in [0, 1).
+    eps : float
+        Added to the root, above 0.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
 
     Notes
     -----
-    The averages are kept without their factors, M = m / (1 - beta1) and V = v / (1 - beta2), which
-    saves two passes over the vectors; the factors return in the step size and in eps. With
+    The averages are stored without their factors, as M = m / (1 - beta1) and V = v / (1 - beta2),
+    which saves two passes over the vectors. The factors reappear in the step size and in eps. With
     s = sqrt((1 - beta2) / (1 - beta2^t)):
 
         p <- p - a M / (sqrt(V) + eps / s),  a = lr (1 - beta1) / (1 - beta1^t) / s
+
+    References
+    ----------
+    Kingma & Ba 2015, arXiv:1412.6980, algorithm 1.
     """
 
     def __init__(
@@ -88,7 +142,7 @@ class Adam:
         self.beta1, self.beta2 = require_decay("beta1", beta1), require_decay("beta2", beta2)
         self.M: Array | None = None
         self.V: Array | None = None
-        self._change: Array | None = None  # of the parameters; kept only to save its allocation
+        self._change: Array | None = None  # scratch vector, kept to avoid allocating it again
         self.t = 0
 
     def step(self, params: Parameters) -> None:
@@ -116,8 +170,14 @@ def adam_update(
 ) -> None:
     """M <- beta1 M + g,  V <- beta2 V + g²,  p <- p - a M / (sqrt(V) + eps),  all in place.
 
-    a and eps are those of the notes on `Adam`, eps / s there; `change` is room for a vector. This
-    is written for speed, since each pass over the vectors takes time.
+    This is the update in the notes of `Adam`, with `eps` for its eps / s. It is written for speed:
+    every line is one pass over the vectors, and none allocates memory.
+
+    Parameters
+    ----------
+    p, g, M, V, change : (size,) float arrays
+        Parameters, gradient, both averages, and scratch memory.
+    beta1, beta2, a, eps : float
     """
     M *= beta1
     M += g
@@ -132,27 +192,27 @@ def adam_update(
 
 
 def require_rate(lr: float) -> float:
-    """Refuse a learning rate that is not a positive number."""
+    """Return the learning rate as a float, if it is positive and finite."""
     if not 0 < lr < float("inf"):
-        raise InputError(f"lr is {lr}; a learning rate is a positive number, such as 1e-3")
+        raise InputError(f"lr is {lr}; choose a positive learning rate, such as 1e-3")
     return float(lr)
 
 
 def require_decay(name: str, value: float) -> float:
-    """Refuse a decay outside [0, 1)."""
+    """Return the decay rate as a float, if it lies in [0, 1)."""
     if not 0 <= value < 1:
-        raise InputError(f"{name} is {value}; a decay lies in [0, 1), such as 0.9")
+        raise InputError(f"{name} is {value}; choose a decay rate in [0, 1), such as 0.9")
     return float(value)
 
 
 def _require_eps(eps: float) -> float:
-    """Refuse what, added to a root that may be zero, would not keep it above zero."""
+    """Return eps as a float, if it is positive and finite, so that no root plus eps is zero."""
     if not 0 < eps < float("inf"):
-        raise InputError(f"eps is {eps}; give a positive number, such as 1e-8")
+        raise InputError(f"eps is {eps}; choose a positive number, such as 1e-8")
     return float(eps)
 
 
-# ---- their state ---------------------------------------------------------------------------------
+# ---- saving and restoring ------------------------------------------------------------------------
 
 OPTIMIZERS: dict[str, type[Adam | Adagrad | Momentum | SGD]] = {
     cls.__name__: cls for cls in (Adam, Adagrad, Momentum, SGD)
@@ -160,13 +220,24 @@ OPTIMIZERS: dict[str, type[Adam | Adagrad | Momentum | SGD]] = {
 
 
 def optimizer_state(optimizer: Optimizer, params: Parameters) -> dict[str, Any]:
-    """Return what decides an optimiser's next step: its public attributes by name.
+    """Return the state of an optimiser: its class name as "kind", and its public attributes.
 
-    Those whose names begin with _, and those that are None, are left out.
+    Attributes whose names begin with an underscore, or whose value is None, are left out.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    params : Parameters
+        The parameters that it updates.
+
+    Returns
+    -------
+    dict of str to str, int, float or (size,) array
 
     Raises
     ------
-    InputError : an attribute is neither a finite number nor floats in the shape of `params.flat`
+    InputError
+        If an attribute is neither a finite number nor a float vector in the shape of `params.flat`.
     """
     state: dict[str, Any] = {"kind": type(optimizer).__name__}
     for name, value in vars(optimizer).items():
@@ -178,9 +249,9 @@ def optimizer_state(optimizer: Optimizer, params: Parameters) -> dict[str, Any]:
         is_vector = getattr(value, "shape", None) == params.flat.shape and value.dtype.kind == "f"
         if not is_number and not is_vector:
             raise InputError(
-                f"{type(optimizer).__name__}.{name} is {value!r:.200}; an optimiser's state "
-                f"consists of finite numbers and of floats in the shape of the parameters, "
-                f"{params.flat.shape} (a name that begins with _ is left out)"
+                f"{type(optimizer).__name__}.{name} is {value!r:.200}, which cannot be saved; the "
+                "public attributes of an optimiser must be finite numbers or float vectors of "
+                f"shape {params.flat.shape} (begin the name with _ to leave it out)"
             )
         state[name] = value
     _require_numbers(state)
@@ -188,26 +259,27 @@ def optimizer_state(optimizer: Optimizer, params: Parameters) -> dict[str, Any]:
 
 
 def restore_optimizer(optimizer: Optimizer, state: Mapping[str, Any], params: Parameters) -> None:
-    """Give an optimiser of the same kind the state that `optimizer_state` returned.
+    """Restore the state that `optimizer_state` returned for an optimiser of the same class.
 
     Raises
     ------
-    InputError : if the state is of another kind, or not of such parameters; nothing is changed then
+    InputError
+        If the state is of another class, or of other parameters. The optimiser is then unchanged.
     """
     kind, stored = state["kind"], {name: state[name] for name in state if name != "kind"}
     now = {name: value for name, value in vars(optimizer).items() if not name.startswith("_")}
     missing = {name for name, value in now.items() if value is not None} - set(stored)
     if kind != type(optimizer).__name__ or missing or set(stored) - set(now):
         raise InputError(
-            f"the state is of the optimiser {kind!s:.60} with {', '.join(sorted(stored)):.200}; "
-            f"{type(optimizer).__name__} has {', '.join(sorted(now))}"
+            f"the saved state is of the optimiser {kind!s:.60} ({', '.join(sorted(stored)):.200}), "
+            f"but this one is {type(optimizer).__name__} ({', '.join(sorted(now))})"
         )
     _require_numbers(state)
     for name, value in stored.items():
         if hasattr(value, "shape") and value.shape != params.flat.shape:
             raise InputError(f"{name} has shape {value.shape}, expected {params.flat.shape}")
         if hasattr(value, "shape") and kind in OPTIMIZERS and value.dtype != params.dtype:
-            raise InputError(f"{name} is {value.dtype}, expected {params.dtype} as the parameters")
+            raise InputError(f"{name} is {value.dtype}, expected {params.dtype}, as the parameters")
     for name, value in stored.items():
         if hasattr(value, "shape"):
             vector = params.device.zeros(params.size, value.dtype)
@@ -218,10 +290,10 @@ def restore_optimizer(optimizer: Optimizer, state: Mapping[str, Any], params: Pa
 
 
 def _require_numbers(state: Mapping[str, Any]) -> None:
-    """Refuse numbers that npvae's own optimisers do not take, such as a negative rate."""
+    """Raise `InputError` for numbers that npvae's own optimisers do not accept, such as lr < 0."""
     if (kind := OPTIMIZERS.get(state["kind"])) is None:
         return
     given = {name: state[name] for name in signature(kind).parameters if name in state}
-    kind(**given | {"lr": given["lr"] or 1.0})  # a schedule may have brought the rate to zero
+    kind(**given | {"lr": given["lr"] or 1.0})  # 0 is fine: a schedule may have ended there
     if (t := state.get("t", 0)) < 0 or type(t) is not int:
-        raise InputError(f"t of the optimiser is {t!r:.60}, expected the number of its steps")
+        raise InputError(f"t of the optimiser is {t!r:.60}, expected its number of steps")

@@ -1,4 +1,4 @@
-"""A model's numbers: one flat vector with named views, on one device."""
+"""The parameters of a model: one flat vector with named views, on one device."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -15,11 +15,12 @@ from npvae.errors import InputError
 
 
 def walk(thing: object, name: str = "") -> Iterator[tuple[str, object]]:
-    """Visit a layer or a model and everything inside it that is differentiated by hand.
+    """Visit a layer or a model, and every part inside it that has a hand-written gradient.
 
     Yields
     ------
-    name, object : "encoder.0" and the layer that is there; a `layers` list adds no name of its own
+    name, part : str and object
+        Such as "encoder.0" and the layer of that name. A `layers` list adds no name of its own.
     """
     yield name, thing
     if isinstance(thing, Mapping):
@@ -37,12 +38,13 @@ def walk(thing: object, name: str = "") -> Iterator[tuple[str, object]]:
 def named_parameters(thing: object) -> Iterator[tuple[str, object, str]]:
     """Find every parameter of a layer, a model, or a list or dictionary of them.
 
-    The convention is the whole protocol: a float array `W` is a parameter if its gradient `dW`,
-    of the same shape, lies beside it.
+    A float array `W` is a parameter if its gradient `dW`, of the same shape, is an attribute of the
+    same object. Nothing has to be registered.
 
     Yields
     ------
-    name, owner, attribute : "encoder.0.W", the layer that holds it, and "W"
+    name, owner, attribute : str, object and str
+        Such as "encoder.0.W", the layer that holds it, and "W".
 
     >>> class Scale:
     ...     def __init__(self):
@@ -69,7 +71,18 @@ def _join(name: str, key: object) -> str:
 
 
 def require_batch(x: Array, n: int, name: str = "x", device: Device = CPU) -> None:
-    """Refuse what is not a (B, n) float array on the device, in words that help.
+    """Raise `InputError` unless x is a (B, n) float array on the device.
+
+    Parameters
+    ----------
+    x : object
+        What the caller passed as a batch.
+    n : int
+        Expected number of columns.
+    name : str
+        Name of the argument, for the message.
+    device : Device
+        Device of the model.
 
     >>> require_batch(np.zeros((2, 3)), 4)
     Traceback (most recent call last):
@@ -82,48 +95,56 @@ def require_batch(x: Array, n: int, name: str = "x", device: Device = CPU) -> No
         raise InputError(f"{name} has {given}, expected (B, {n}): one row per example")
     if x.dtype.kind != "f":
         raise InputError(
-            f"{name} holds {x.dtype!s:.60}, expected floats; for pixels 0..255 give {name} / 255"
+            f"{name} holds {x.dtype!s:.60}, expected floats; for pixels 0..255 pass {name} / 255"
         )
     if not isinstance(x, device.array_type):
-        advice = f"give model.params.device.asarray({name})"
+        advice = f"pass model.params.device.asarray({name})"
         if device.name == CPU.name:
-            advice = f"fetch it, with cupy.asnumpy({name}) for instance"
+            advice = f"copy it to the host, for example with cupy.asnumpy({name})"
         raise InputError(
-            f"{name} is a {kind}, and the model is on the device {device.name}; {advice}"
+            f"{name} is a {kind}, but the model is on the device {device.name}; {advice}"
         )
 
 
 def require_plain(x: Array, name: str) -> str:
-    """Refuse lists, and arrays that compute in another way; return what it is."""
+    """Return the class of x as text, unless it is a list or an array with other arithmetic."""
     kind = f"{type(x).__module__}.{type(x).__name__}"
     if isinstance(x, Sequence | np.ma.MaskedArray | np.matrix):
-        raise InputError(f"{name} is a {kind}, expected a plain array; give np.asarray({name})")
+        raise InputError(f"{name} is a {kind}, expected a plain array; pass np.asarray({name})")
     return kind
 
 
 class Parameters:
-    """All numbers that a model learns in one flat vector, their gradients in another.
+    """All parameters of a model in one flat vector, and their gradients in another.
 
     The layers keep their attributes (`layer.W`, `layer.dW`), which become views of the two vectors:
-    a change of `flat` changes every layer, and every layer's backward fills its piece of `grad`.
-    What is assigned to such an attribute later, `layer.W = pretrained` for instance, is copied into
-    the view as soon as one of the attributes below is read.
+    changing `flat` changes every layer, and the backward pass of every layer fills its part of
+    `grad`. An array assigned to such an attribute later, as in `layer.W = pretrained`, is copied
+    into the view the next time that one of the attributes below is read.
 
     Parameters
     ----------
-    parts : the model's layers by name; a parameter is an array `W` with its gradient `dW` beside it
-    dtype : float32 to train, float64 to check gradients
-    device : where the numbers live: "cpu", "cuda", or a `Device`
+    parts : mapping of str to object
+        The model's networks and its likelihood by name. A parameter is an array `W` with its
+        gradient `dW` beside it.
+    dtype : dtype
+        float32 for training, float64 to check gradients.
+    device : str or Device
+        Where the vectors live: "cpu" or "cuda".
 
     Attributes
     ----------
     flat, grad : (size,) float arrays
-    values, gradients : the named views of both
-    lock : held while one thread uses the model, see `one_thread_at_a_time`
+        All parameters, and the gradient of the loss with respect to them.
+    values, gradients : dict of str to array
+        Views of the two vectors by name, such as "encoder.0.W".
+    lock : RLock
+        Held while one thread uses the model; see `one_thread_at_a_time`.
 
     Raises
     ------
-    InputError : a layer is used in two places, or belongs to another model
+    InputError
+        If a layer occurs in two places or belongs to another model, or the dtype is another one.
 
     >>> class Scale:
     ...     def __init__(self):
@@ -146,7 +167,7 @@ class Parameters:
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         self.device = device = find_device(device)
         if self.dtype not in (np.float32, np.float64):
-            raise InputError(f"dtype is {self.dtype}; npvae computes in float32 or float64")
+            raise InputError(f"dtype is {self.dtype}; choose float32 or float64")
         found = list(named_parameters(parts))
         _refuse_sharing(found)
         initial = [getattr(owner, attribute) for _, owner, attribute in found]
@@ -158,7 +179,7 @@ class Parameters:
             view[...] = device.asarray(value, self.dtype)
 
     def _lend(self) -> None:
-        """Give every layer its pieces of `flat` and `grad`, as views."""
+        """Replace the arrays of every layer by views of `flat` and `grad`."""
         self.lock = RLock()
         self._values: dict[str, Array] = {}
         self._gradients: dict[str, Array] = {}
@@ -174,25 +195,25 @@ class Parameters:
         _LENDERS[id(_memory(self._flat))] = self
 
     def _follow(self) -> None:
-        """Copy what has been assigned to a layer's attributes into their views."""
+        """Copy arrays that were assigned to a layer's attributes into the views they replaced."""
         for owner, attribute, view in self._lent:
             if (assigned := getattr(owner, attribute)) is not view:
                 if np.shape(assigned) != view.shape:
                     raise InputError(
                         f"{attribute} of a {type(owner).__name__} was set to an array of shape "
-                        f"{np.shape(assigned)}, expected {view.shape}; for other sizes build "
+                        f"{np.shape(assigned)}, expected {view.shape}; to change the size, build "
                         "another model"
                     )
                 view[...] = self.device.asarray(assigned, self.dtype)
                 setattr(owner, attribute, view)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what a copy begins with; what was assigned to a layer is in it."""
+        """Return the state to copy or pickle, including arrays assigned to layers."""
         self._follow()
         return {name: value for name, value in self.__dict__.items() if name != "lock"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Let the layers of a copied model borrow from the copied vector."""
+        """Restore a copy, whose layers view the copied vectors."""
         self.__dict__.update(state)
         self._lend()
 
@@ -204,7 +225,8 @@ class Parameters:
 
     @flat.setter
     def flat(self, numbers: Array) -> None:
-        if numbers is not self._flat:  # as it is after `params.flat -= step`
+        """All parameters, (size,)."""
+        if numbers is not self._flat:  # it is the same array after `params.flat -= step`
             self._flat[...] = numbers
 
     @property
@@ -215,6 +237,7 @@ class Parameters:
 
     @grad.setter
     def grad(self, numbers: Array) -> None:
+        """The gradient of the loss with respect to all parameters, (size,)."""
         if numbers is not self._grad:
             self._grad[...] = numbers
 
@@ -226,18 +249,18 @@ class Parameters:
 
     @property
     def gradients(self) -> dict[str, Array]:
-        """Their gradients by the same names, as views of `grad`."""
+        """The gradients by name, as views of `grad`."""
         self._follow()
         return self._gradients
 
     @property
     def size(self) -> int:
-        """How many numbers there are to learn."""
+        """The number of parameters."""
         return int(self._flat.size)
 
 
 _LENDERS: WeakValueDictionary[int, Parameters] = WeakValueDictionary()
-"""Whose vector a piece of memory is, for as long as that model lives."""
+"""The model that owns a piece of memory, by the id of the array, while that model exists."""
 
 
 def _memory(array: Array) -> Array:
@@ -248,20 +271,22 @@ def _memory(array: Array) -> Array:
 
 
 def _refuse_sharing(found: list[tuple[str, object, str]]) -> None:
-    """Refuse one layer in two places: a second backward would overwrite the first one's gradient.
+    """Raise `InputError` if a layer occurs twice or belongs to another model.
 
-    A second model would take the layers from the first, whose flat vector they would then ignore.
+    In two places, the second backward pass would overwrite the gradient of the first. In two
+    models, the second would take the layer's views, so that the first model's vector no longer had
+    any effect.
     """
     first: dict[tuple[int, str], str] = {}
     for name, owner, attribute in found:
         before = first.setdefault((id(owner), attribute), name)
         if before != name:
             raise InputError(
-                f"{before} and {name} are the same layer; gradients are overwritten, not summed, "
-                "so give each place a layer of its own"
+                f"{before} and {name} are the same layer, but gradients are overwritten and not "
+                "summed; use a separate layer in each place"
             )
         if id(_memory(getattr(owner, attribute))) in _LENDERS:
             raise InputError(
-                f"{name} already belongs to another model, which would lose it; build new layers, "
-                "or copy these with copy.deepcopy"
+                f"{name} already belongs to another model, and a layer can belong to only one; "
+                "build new layers, or copy these with copy.deepcopy"
             )

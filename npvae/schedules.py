@@ -1,4 +1,4 @@
-"""What changes while a training goes on: beta, the learning rate; and when to stop."""
+"""Schedules of beta and of the learning rate, and early stopping."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,24 +10,31 @@ from npvae.optimizers import require_rate
 
 
 class Schedule(Protocol):
-    """A number for every moment of a training."""
+    """A quantity that changes during training: a function of the number of epochs done."""
 
     def __call__(self, t: float, /) -> float:
-        """Return it after t epochs, of which a part may count."""
+        """Return the value after t epochs; t is fractional within an epoch."""
 
 
 @dataclass(frozen=True)
 class WarmUp:
-    """beta rising in a straight line from 0 to its end over the first epochs, and staying there.
+    """Raise beta linearly from 0 to its final value over the first epochs.
 
     beta(t) = end min(1, t / epochs)
 
-    At first z costs nothing, so that the decoder learns to use it before the KL is paid for.
+    While the KL divergence costs little, the decoder learns to use z.
 
     Parameters
     ----------
-    epochs : above 0
-    end : the last beta
+    epochs : float
+        Length of the warm-up, above 0.
+    end : float
+        Final beta, 0 or above.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
 
     References
     ----------
@@ -43,7 +50,7 @@ class WarmUp:
     def __post_init__(self) -> None:
         if not (0 < self.epochs < float("inf") and 0 <= self.end < float("inf")):
             raise InputError(
-                f"{self}: a warm-up takes some epochs, above 0, and ends at a beta of 0 or more"
+                f"{self}: choose epochs above 0, and an end (the final beta) of 0 or above"
             )
 
     def __call__(self, t: float) -> float:
@@ -52,9 +59,22 @@ class WarmUp:
 
 @dataclass(frozen=True)
 class Stages:
-    """A learning rate for 1, 3, 9, ..., 3^7 epochs, each a seventh of a decade below the last.
+    """Lower the learning rate in eight stages of 1, 3, 9, ..., 3^7 epochs.
 
-    lr 10^(-i / 7) in stage i = 0 .. 7, which takes 3^i epochs: 3,280 in all; then it stays.
+    lr(i) = lr 10^(-i / 7) in stage i = 0 .. 7
+
+    Each rate is 10^(-1/7) = 0.72 times the one before, and the last is lr / 10. The stages take
+    3,280 epochs in all; after that the rate stays the same.
+
+    Parameters
+    ----------
+    lr : float
+        Initial learning rate, above 0.
+
+    Raises
+    ------
+    InputError
+        If `lr` is not positive.
 
     References
     ----------
@@ -80,9 +100,21 @@ class Stages:
 
 @dataclass(frozen=True)
 class Cosine:
-    """A learning rate that falls from lr to zero along half a cosine.
+    """Lower the learning rate from lr to zero along half a cosine.
 
     lr(t) = lr (1 + cos(pi t / epochs)) / 2
+
+    Parameters
+    ----------
+    lr : float
+        Initial learning rate, above 0.
+    epochs : float
+        Number of epochs until the rate is zero, above 0; it then stays zero.
+
+    Raises
+    ------
+    InputError
+        If an argument is not positive.
 
     References
     ----------
@@ -98,7 +130,7 @@ class Cosine:
     def __post_init__(self) -> None:
         require_rate(self.lr)
         if not 0 < self.epochs < float("inf"):
-            raise InputError(f"{self}: the rate falls over some epochs, above 0")
+            raise InputError(f"{self}: choose epochs above 0, over which the rate falls to zero")
 
     def __call__(self, t: float) -> float:
         return self.lr * (1 + cos(pi * min(1.0, t / self.epochs))) / 2
@@ -106,12 +138,19 @@ class Cosine:
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """Stop when the bound on the validation part has not risen for some epochs.
+    """Stop when the validation bound has not improved for a number of epochs.
 
     Parameters
     ----------
-    patience : epochs without a new best, at least 1
-    after : epochs at the start that do not count, those of a warm-up for instance
+    patience : int
+        Number of epochs without a new best after which training stops, at least 1.
+    after : int
+        Number of epochs at the start that do not count, such as those of a warm-up.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
 
     >>> stop = EarlyStopping(patience=2)
     >>> stop.best([-9.0, -7.0, -8.0]), stop.is_over([-9.0, -7.0, -8.0, -8.0])
@@ -126,26 +165,32 @@ class EarlyStopping:
         require_whole("after", self.after, least=0)
 
     def best(self, bounds: Sequence[float]) -> int:
-        """Return the epoch, from 1, whose bound is the highest; 0 before one counts."""
+        """Return the epoch with the highest bound, counted from 1; 0 if none counts yet.
+
+        Parameters
+        ----------
+        bounds : sequence of float
+            Validation bound of each epoch so far, in nats per example; higher is better.
+        """
         counted = bounds[self.after :]
         return self.after + 1 + counted.index(max(counted)) if counted else 0
 
     def is_over(self, bounds: Sequence[float]) -> bool:
-        """Whether the training has gone on for long enough without a new best."""
+        """Whether `patience` epochs have passed without a new best."""
         return len(bounds) - max(self.best(bounds), self.after) >= self.patience
 
 
 def require_schedules(model: Any, lr: Schedule | None, beta: Schedule | None) -> None:
-    """Refuse what is no schedule, and one of a weight that the model's loss does not have."""
-    for name, one, instead in (("lr", lr, "optimizer=Adam"), ("beta", beta, "VAE(beta=...), not")):
+    """Raise `InputError` for what is not a schedule, or a beta that the loss does not have."""
+    for name, one, instead in (("lr", lr, "optimizer=Adam(...)"), ("beta", beta, "VAE(beta=...)")):
         if one is not None and not callable(one):
             raise InputError(
-                f"{name} is {one!r:.60}, expected a schedule such as Cosine or WarmUp; a number "
-                f"that stays is given with {instead}"
+                f"{name} is {one!r:.60}, expected a schedule such as Cosine or WarmUp; set a "
+                f"constant with {instead}"
             )
     has_beta = "beta" in getattr(model, "options", ("beta",)) and hasattr(model, "beta")
     if beta is not None and not has_beta:
         raise InputError(
-            f"beta weighs the KL of a VAE's ELBO, and the loss of {type(model).__name__} has no "
-            "such weight; leave the schedule out"
+            f"the loss of {type(model).__name__} has no weight beta of the KL divergence; leave "
+            "out the schedule of beta"
         )

@@ -1,4 +1,4 @@
-"""Everything that npvae differentiates by hand, ready to be checked."""
+"""Everything in npvae that has a hand-written gradient, as inputs for the gradient checker."""
 
 from collections.abc import Callable, Iterator
 from itertools import cycle
@@ -23,18 +23,19 @@ from npvae.parameters import Array
 from npvae.vae import VAE
 
 LEAST = 1e-3
-"""Of the loss: a finite difference sees no much smaller gradient for the loss's rounding, so that
-networks in which one vanishes (deep ones of width one, mostly) are drawn again."""
+"""Smallest gradient to check, relative to the loss. A much smaller one is lost in the rounding of
+the loss, so networks with a vanishing gradient (mostly deep ones of width 1) are drawn again."""
 
-MOST_DRAWS = 100  # then the last one: a gradient that is always zero is a bug to be found
+MOST_DRAWS = 100  # then the last network is checked: a gradient that is always zero is a bug
 
 Checkable: TypeAlias = tuple[Any, tuple[Array, ...]]
-"""(thing, inputs), as `check(thing, *inputs)` takes them"""
+"""(thing, inputs), the arguments of `check(thing, *inputs)`."""
 
 Sizes: TypeAlias = Callable[[], int]
-"""Draws the next size, of a batch or a layer: who calls decides how"""
+"""Returns the size of the next batch or layer; the caller decides how sizes are chosen."""
 
 Subject: TypeAlias = Callable[[Sizes, np.random.Generator], Checkable]
+"""Makes a random instance to check."""
 
 
 def _dense(init: str, cls: type[Dense] | type[GatedDense] = Dense) -> Subject:
@@ -58,18 +59,18 @@ def _sequential(size: Sizes, rng: np.random.Generator) -> Checkable:
 
 
 def _log_mean_exp(log_w: Array) -> tuple[Array, Array]:
-    """The sum of the values over the rows, and its gradient."""
+    """Return the sum of log-mean-exp over the rows, and its gradient."""
     value, dlog_w = log_mean_exp_and_grad(log_w)
     return value.sum(), dlog_w
 
 
 def _log_ratio(z: Array, logvar: Array, eps: Array) -> tuple[Array, ...]:
-    """Log p(z) - log q(z | x), and its gradients as they are used: by z -z, by logvar 1/2."""
+    """Return the sum of log p(z) - log q(z | x), and its gradients: -z for z, 1/2 for logvar."""
     return log_prior_over_posterior(z, logvar, eps).sum(), -z, 0 * logvar + 0.5
 
 
 def _likelihood(name: str, sigma: float | str) -> Subject:
-    """Probe the likelihood of that name at some sigma, as pixels or as real numbers."""
+    """Return a subject: the likelihood of that name with random sigma, pixels or real values."""
     unit_interval = LIKELIHOODS[name].in_unit_interval
 
     def make(size: Sizes, rng: np.random.Generator) -> Checkable:
@@ -85,13 +86,13 @@ def _likelihood(name: str, sigma: float | str) -> Subject:
 
 
 class _Weighted:
-    """A loss sum(v log p(x | z)) over k draws an example, through `log_prob` and `backward`."""
+    """The loss sum(v log p(x | z)) over k draws per example, with `log_prob` and `backward`."""
 
     def __init__(self, likelihood: Likelihood) -> None:
         self.likelihood = likelihood
 
     def loss_and_grad(self, outputs: Array, x: Array, v: Array) -> tuple[Array, Array]:
-        """Return the loss and its gradient by the outputs."""
+        """Return the loss and its gradient with respect to the outputs."""
         log_px = self.likelihood.log_prob(outputs, x)
         return (v * log_px).sum(), self.likelihood.backward(v)
 
@@ -108,7 +109,7 @@ def _weighted(name: str, sigma: float | str) -> Subject:
 
 
 def _half_square_of_z(mu: Array, logvar: Array, eps: Array) -> tuple[Array, Array, Array]:
-    """sum(z²) / 2, whose gradient with respect to z is z, and its gradients by mu and logvar."""
+    """Return sum(z²) / 2, whose gradient for z is z, and its gradients for mu and logvar."""
     z = reparameterize(mu, logvar, eps)
     return 0.5 * (z * z).sum(), *reparameterize_backward(z, logvar, eps)
 
@@ -148,14 +149,14 @@ def _model(cls: type[EncoderDecoder], activation: str, likelihood: str, **option
 
 
 def _least_gradient(model: EncoderDecoder) -> float:
-    """The largest gradient of the array that has the smallest, but for a sigma in closed form."""
+    """Return the smallest, over all arrays with a gradient, of max|gradient|."""
     fixed = "likelihood." if getattr(model.likelihood, "closed_form", False) else "none"
     gradients = model.params.gradients.items()
     return min(float(np.abs(dp).max()) for name, dp in gradients if not name.startswith(fixed))
 
 
 def _forms() -> Iterator[tuple[str, str, float | str]]:
-    """Yield every registered likelihood with each way to its sigma: a title, its name, sigma."""
+    """Yield a title, the name and sigma for every likelihood and every way to set its sigma."""
     for name, cls in LIKELIHOODS.items():
         yield f"{name.capitalize()} likelihood", name, 0.7
         for sigma in cls.sigmas:

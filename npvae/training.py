@@ -6,8 +6,9 @@
         if trainer.epoch_is_over:
             print(trainer.end_epoch())
 
-Between two steps the trainer is complete: stop there, save it, evaluate the model, or go on.
-Progress bars, clocks, checkpoints and signals stand around this loop, in the code that drives it.
+Between two steps the trainer is in a consistent state: you can stop, save it, evaluate the model,
+or continue. Progress bars, clocks, checkpoints and signal handlers belong to the code around this
+loop.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -26,33 +27,37 @@ from npvae.optimizers import Adam, Optimizer, optimizer_state, restore_optimizer
 from npvae.parameters import Array, Parameters, Seed
 from npvae.schedules import EarlyStopping, Schedule, require_schedules
 
-CHECKED_IN_ORDER = ("reconstruction", "kl", "loss")  # the first that is not finite is reported
+CHECKED_IN_ORDER = ("reconstruction", "kl", "loss")  # the first non-finite one is reported
 
 
 class Model(Protocol):
-    """What training asks of a model; a conditional one has `n_y` and `one_hot`, too."""
+    """What the trainer needs of a model; a conditional model also has `n_y` and `one_hot`."""
 
     params: Parameters
 
     def draw_noise(self, rng: np.random.Generator, n: int, /) -> Any:
-        """Return the noise that `loss_and_grad` needs for n examples."""
+        """Return the noise that `loss_and_grad` needs for n examples, or None."""
 
     def loss_and_grad(self, *batch: Any) -> Loss:
-        """For x, eps and perhaps y, return the loss of a batch, having filled `params.grad`."""
+        """Return the loss of (x, eps) or (x, eps, y), and write its gradient to `params.grad`."""
 
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """What one epoch did, in nats per example.
+    """The results of one epoch, in nats per example.
 
     Attributes
     ----------
-    epoch : from 1
-    train_loss, train_elbo, train_reconstruction, train_kl : averages over the epoch's examples,
-        each taken before the update of its batch; the loss weighs the KL by beta, the ELBO does not
-    held_out : what `validate` of the trainer returned after the epoch, such as the `Evaluation` of
-        the validation part; None without one
-    seconds : time spent in the updates; the evaluation is not counted
+    epoch : int
+        Number of the epoch, from 1.
+    train_loss, train_elbo, train_reconstruction, train_kl : float
+        Means over the examples of the epoch, each computed before the update of its batch. The loss
+        weighs the KL divergence by beta; the ELBO does not.
+    held_out : object
+        What the trainer's `validate` returned after the epoch, such as an `Evaluation` of the
+        validation data; None if there is no `validate`.
+    seconds : float
+        Time spent on updates, in seconds; evaluation is not included.
     """
 
     epoch: int
@@ -69,44 +74,64 @@ class EpochRecord:
 
 
 class Trainer:
-    """One training: a model, its examples, its optimiser, and how far they have come.
+    """A training run: a model, its examples, its optimiser, and its progress.
 
     Parameters
     ----------
-    model : a VAE, an autoencoder, or anything with `params`, `draw_noise` and `loss_and_grad`
-    examples : the training part of a dataset, or anything with `len`, `take(chosen)`, `labels` and
-        `to(device)`
-    scaling : how the examples become x, each time that a batch is drawn: `Pixels`, `Standardized`,
-        or anything with `encode(rows, rng, dtype)` and `to(device)`
-    optimizer : changes `model.params`; by default Adam
-    batch_size : at least 1; the last batch of an epoch may be smaller
-    rng : generator or seed of the order of the examples, of pixels and noise; the same seed gives
-        the same bits
-    lr, beta : schedules of the learning rate and of the KL's weight, such as `Cosine(1e-3, 10)` and
-        `WarmUp(10)`
-    early_stopping : when to stop before the last epoch; needs `validate`
-    validate : called at the end of each epoch; returns what the record keeps as `held_out`, an
-        `Evaluation` or anything with a `bound`, the higher the better
+    model : Model
+        A VAE, an autoencoder, or an object with `params`, `draw_noise` and `loss_and_grad`.
+    examples : Split
+        The training data, or an object with `len`, `take(chosen)`, `labels` and `to(device)`.
+    scaling : Scaling
+        How stored examples become x when a batch is drawn: `Pixels`, `Standardized`, or an object
+        with `encode(rows, rng, dtype)` and `to(device)`.
+    optimizer : Optimizer, optional
+        Updates `model.params`; `Adam()` by default.
+    batch_size : int
+        Examples per batch, at least 1; the last batch of an epoch may be smaller.
+    rng : int or Generator
+        Seeds the order of the examples, the binarisation and the noise. The same seed gives the
+        same bits on the same machine.
+    lr : Schedule, optional
+        Schedule of the learning rate, such as `Cosine(1e-3, 10)`.
+    beta : Schedule, optional
+        Schedule of the weight of the KL divergence, such as `WarmUp(10)`.
+    early_stopping : EarlyStopping, optional
+        When to stop before the last epoch; requires `validate`.
+    validate : callable, optional
+        Called without arguments at the end of each epoch. It returns an `Evaluation`, or another
+        object with a `bound` (higher is better), which becomes `held_out` in the record.
 
     Attributes
     ----------
-    model, optimizer, rng : as given; the generator is one of the model's device
-    n, steps_per_epoch : the number of examples, and of batches that hold each of them once
-    steps : the number of updates made so far
-    records : one for each epoch that has ended
-    order : (N,) the order of the examples in the epoch at hand; empty between two epochs
-    losses : (steps_per_epoch, 3) the `Loss` of each of its updates so far, on the model's device
-    seconds : time that its updates have taken so far
-    best : the parameters after the best epoch, with early stopping; else None
+    model, optimizer
+        As given.
+    rng : Generator
+        The generator, which lives on the model's device.
+    n, steps_per_epoch : int
+        Number of examples, and of batches per epoch.
+    steps : int
+        Number of updates made so far.
+    records : list of EpochRecord
+        One record per finished epoch.
+    order : (n,) int array
+        Order of the examples in the current epoch; empty between two epochs.
+    losses : (steps_per_epoch, 3) float array
+        The `Loss` of each update of the current epoch, on the model's device.
+    seconds : float
+        Time that the updates of the current epoch have taken so far.
+    best : (size,) float array or None
+        With early stopping, the parameters after the best epoch so far.
 
     Raises
     ------
-    InputError : if there is nothing to train on, or one argument does not fit another
+    InputError
+        If there are no examples, or an argument is invalid or does not fit another.
 
     Notes
     -----
-    An exception within `step`, such as a KeyboardInterrupt, leaves an unfinished update behind. A
-    training that is to go on later should be stopped between two steps.
+    An exception raised within `step`, such as a KeyboardInterrupt, leaves an unfinished update
+    behind. To be able to resume, stop between two steps.
     """
 
     def __init__(
@@ -144,25 +169,25 @@ class Trainer:
     # ---- one update ------------------------------------------------------------------------------
 
     def step(self) -> Loss:
-        """Draw a batch and its noise, and make one update; return the loss before it.
+        """Draw a batch and its noise, make one update, and return the loss before it.
 
-        If the epoch before it has not been ended, that comes first; see `end_epoch`.
+        If the previous epoch is over but has not been ended, `end_epoch` is called first.
         """
         if self.epoch_is_over:
             self.end_epoch()
         begin = perf_counter()
         self._follow_schedules()
         x, eps, *y = self._draw_batch()
-        with self.model.params.lock:  # who samples in another thread waits for the update
+        with self.model.params.lock:  # other threads wait for the complete update
             loss = self.model.loss_and_grad(x, eps, *y)
             self.optimizer.step(self.model.params)
         self._count(loss, perf_counter() - begin)
         return loss
 
     def _draw_batch(self) -> tuple[Any, ...]:
-        """Return x, (B, n_x), its noise eps, and the condition y where the model takes one.
+        """Return x, (B, n_x), its noise eps and, for a conditional model, y, (B, n_y).
 
-        Each epoch goes once through the examples, in a new order.
+        Each epoch visits every example once, in a new random order.
         """
         if self.step_in_epoch == 0:
             self.order, self.seconds = self.rng.permutation(self.n), 0.0
@@ -173,7 +198,7 @@ class Trainer:
         return x, self.model.draw_noise(self.rng, len(x)), *y
 
     def _follow_schedules(self) -> None:
-        """Set the learning rate and beta to what their schedules say after so many epochs."""
+        """Set the learning rate and beta to the values of their schedules at this step."""
         t = self.epoch - 1 + self.step_in_epoch * self.batch_size / self.n
         if self.lr is not None:
             self.optimizer.lr = self.lr(t)
@@ -181,7 +206,8 @@ class Trainer:
             self.model.beta = self.beta(t)
 
     def _count(self, loss: Loss, seconds: float) -> None:
-        for i, value in enumerate(loss):  # no float, which would wait for a GPU
+        """Store the loss of an update and the time it took."""
+        for i, value in enumerate(loss):  # no float(value): it would wait for the GPU
             self.losses[self.step_in_epoch, i] = value
         self.seconds += seconds
         self.steps += 1
@@ -190,17 +216,17 @@ class Trainer:
 
     @property
     def epoch(self) -> int:
-        """The epoch of the next update, from 1."""
+        """Epoch of the next update, from 1."""
         return self.steps // self.steps_per_epoch + 1
 
     @property
     def step_in_epoch(self) -> int:
-        """The number of updates that this epoch has had."""
+        """Number of updates made in the current epoch."""
         return self.steps % self.steps_per_epoch
 
     @property
     def epoch_is_over(self) -> bool:
-        """Whether the last update ended an epoch of which there is no record yet."""
+        """Whether the last update completed an epoch that has no record yet."""
         ended = self.records[-1].epoch if self.records else 0
         return self.step_in_epoch == 0 and len(self.order) > 0 and ended < self.epoch - 1
 
@@ -212,12 +238,12 @@ class Trainer:
         return f"the end of epoch {self.epoch - 1}" if self.steps else "the start"
 
     def goes_on(self, epochs: int) -> bool:
-        """Whether a training of so many epochs has another update to make."""
+        """Whether a training of `epochs` epochs has another update to make."""
         stopping = self.early_stopping
         return self.epoch <= epochs and not (stopping and stopping.is_over(self._bounds()))
 
     def run_epoch(self) -> EpochRecord:
-        """Make the updates that are left in this epoch, and return its record."""
+        """Make the remaining updates of the current epoch, and return its record."""
         while not self.epoch_is_over:
             self.step()
         return self.end_epoch()
@@ -227,19 +253,21 @@ class Trainer:
 
         Raises
         ------
-        InputError : if the epoch is not over
-        TrainingError : if a loss, a parameter or the validation is no longer finite
+        InputError
+            If the epoch is not over.
+        TrainingError
+            If a loss, a parameter or the validation bound is not finite.
         """
         if not self.epoch_is_over:
-            raise InputError(f"this training is at {self.place}; an epoch ends with its last step")
+            raise InputError(f"training is at {self.place}; end_epoch follows an epoch's last step")
         begin = perf_counter()
-        losses = self.require_finite()  # waits for a GPU that is still at work
+        losses = self.require_finite()  # on a GPU, this waits for the updates to finish
         self.seconds += perf_counter() - begin
         sizes = np.minimum(self.batch_size, self.n - np.arange(0, self.n, self.batch_size))
         loss, reconstruction, kl = (sizes @ losses / sizes.sum()).tolist()
         epoch, held_out = self.epoch - 1, None if self.validate is None else self.validate()
         if held_out is not None:
-            require_finite(f"after epoch {epoch} the validation ELBO", held_out.bound)
+            require_finite(f"after epoch {epoch} the validation bound", held_out.bound)
         elbo = -reconstruction - kl
         record = EpochRecord(epoch, loss, elbo, reconstruction, kl, held_out, self.seconds)
         self.records.append(record)
@@ -250,13 +278,13 @@ class Trainer:
 
     @property
     def best_epoch(self) -> int | None:
-        """The epoch whose validation was best, if early stopping looks for it."""
+        """The epoch with the best validation bound; None without early stopping."""
         best = self.early_stopping.best(self._bounds()) if self.early_stopping else 0
         return self.records[best - 1].epoch if best else None
 
     @contextmanager
     def best_parameters(self) -> Iterator[None]:
-        """Let the model have the parameters of the best epoch, if any, while the block runs."""
+        """Within the block, give the model the parameters of the best epoch, if there is one."""
         flat = self.model.params.flat
         last = flat.copy()
         if self.best is not None:
@@ -267,14 +295,16 @@ class Trainer:
             flat[...] = last
 
     def _bounds(self) -> list[float]:
+        """Return the validation bound of each epoch, in nats per example."""
         return [record.held_out.bound for record in self.records]
 
     def require_finite(self) -> Array:
-        """Return the losses of this epoch so far, (steps, 3), if all of them are finite.
+        """Return the losses of this epoch so far, (steps, 3), once checked to be finite.
 
         Raises
         ------
-        TrainingError : if one of them, or a parameter, is not; names the epoch and the step
+        TrainingError
+            If one of them is not; names the epoch and the step.
         """
         done = self.steps_per_epoch if self.epoch_is_over else self.step_in_epoch
         losses = self.model.params.device.to_host(self.losses)[:done].astype(np.float64)
@@ -286,18 +316,20 @@ class Trainer:
         require_finite(f"at {self.place}, a parameter", float(self.model.params.flat.sum()))
         return losses
 
-    # ---- to go on later --------------------------------------------------------------------------
+    # ---- saving and resuming ---------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
-        """Return all that decides how the training goes on to the same bits.
+        """Return the state needed for a bit-identical resume.
 
-        It consists of numbers, text, lists and dictionaries of them, and arrays. The arrays are the
-        trainer's own: copy them if they are to outlive the next step.
+        It consists of numbers, strings, lists, dictionaries and arrays. The arrays are the
+        trainer's own and change with the next step; copy them to keep them.
 
         Raises
         ------
-        TrainingError : if a loss or a parameter is no longer finite
-        InputError : if the generator or the optimiser holds what no file can hold
+        TrainingError
+            If a loss or a parameter is not finite.
+        InputError
+            If the state of the generator or of the optimiser cannot be saved.
         """
         self.require_finite()
         return {
@@ -315,18 +347,20 @@ class Trainer:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from where a trainer of the same make was when its `state` was taken.
+        """Continue from a `state` of a trainer with the same model, data and settings.
 
         Raises
         ------
-        InputError : if it was of other sizes; this trainer is then as it was
+        InputError
+            If the batch size, the number of parameters or the number of examples differs. The
+            trainer is then unchanged.
         """
         params, n = self.model.params, self.n
         before = state["batch_size"], len(state["params"]), len(state["order"]) or n
         if before != (now := (self.batch_size, params.size, n)):
             raise InputError(
-                f"batch size, parameters and examples were {before}, and are {now}; go on with the "
-                "same model and the same data"
+                f"the saved training has (batch size, parameters, examples) = {before}, but this "
+                f"one has {now}; resume with the same model, data and batch size"
             )
         device, dtype = params.device, params.dtype
         rng = device.generator(restore_generator(state["rng"]))
@@ -344,7 +378,7 @@ class Trainer:
 
 
 def require_finite(what: str, value: float) -> None:
-    """Refuse a loss or an ELBO that is not a finite number."""
+    """Raise `TrainingError` unless the value, described by `what`, is finite."""
     if not isfinite(value):
-        advice = "try a smaller learning rate; for the Bernoulli likelihood x has to lie in [0, 1]"
+        advice = "try a smaller learning rate; the Bernoulli likelihood also needs x in [0, 1]"
         raise TrainingError(f"{what} is {value}; {advice}")

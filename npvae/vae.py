@@ -1,4 +1,4 @@
-"""The variational autoencoder: x to a distribution over z, a draw of it, and back."""
+"""The variational autoencoder: encode x to a distribution over z, draw z from it, and decode."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
@@ -25,35 +25,48 @@ from npvae.parameters import (
 
 
 class VAEOptions(DenseOptions, total=False):
-    """What `VAE.dense` takes by name."""
+    """Keyword arguments of `VAE.dense`."""
 
     beta: float
     free_bits: float
 
 
 class VAE(EncoderDecoder):
-    """q(z | x) = N(mu(x), exp(logvar(x))), p(z) = N(0, I), p(x | z) from the decoder.
+    """Variational autoencoder: q(z | x) = N(mu(x), exp(logvar(x))), p(z) = N(0, I), p(x | z).
 
-    It maximises, for beta = 1, the evidence lower bound
+    With beta = 1 it maximises the evidence lower bound (ELBO), estimated with one draw of z per
+    example:
 
-        ELBO = E_q[log p(x | z)] - KL(q(z | x), p(z)) <= log p(x)
+        ELBO = E_q[log p(x | z)] - KL(q(z | x) ‖ p(z)) <= log p(x)
 
-    with one draw of z for each example. With a condition y it is the conditional VAE: all three
-    distributions but the prior are given y as well, which need not be found in z then.
+    With a condition y it is the conditional VAE: q(z | x, y) and p(x | z, y) both depend on y, so
+    that z need not encode y. The prior p(z) stays the same.
 
     Parameters
     ----------
-    encoder : layer (B, n_x + n_y) -> (B, 2 n_z), mu beside logvar
-    decoder : layer (B, n_z + n_y) -> (B, n_x); logits for the Bernoulli likelihood
-    beta : weight of the KL in the loss, with both terms summed over pixels and latents
-        (Higgins et al. 2017); only beta = 1 gives the ELBO
-    free_bits : nats that each latent may use without paying for them; 0 for none
-    others : as for `EncoderDecoder`
+    encoder : Layer
+        Maps (B, n_x + n_y) to (B, 2 n_z): mu, followed by logvar.
+    decoder : Layer
+        Maps (B, n_z + n_y) to (B, n_x), the outputs that parameterize the likelihood.
+    beta : float
+        Weight of the KL divergence in the loss, 0 or above. Both terms are sums, over features and
+        over latents. Only beta = 1 gives the ELBO.
+    free_bits : float
+        KL allowance per latent, in nats: a latent whose mean KL divergence over the batch is below
+        it is not penalised. 0 for no allowance.
+    **others
+        As for `EncoderDecoder`.
+
+    Raises
+    ------
+    InputError
+        If `beta` or `free_bits` is negative or not finite.
 
     References
     ----------
-    Kingma & Welling 2013, arXiv:1312.6114; Rezende, Mohamed & Wierstra 2014, arXiv:1401.4082.
-    The condition: Sohn, Lee & Yan 2015. Free bits: Kingma et al. 2016, arXiv:1606.04934.
+    Kingma & Welling 2013, arXiv:1312.6114; Rezende, Mohamed & Wierstra 2014, arXiv:1401.4082. The
+    conditional VAE: Sohn, Lee & Yan 2015, NeurIPS 28. Beta: Higgins et al. 2017, ICLR. Free bits:
+    Kingma et al. 2016, arXiv:1606.04934.
 
     >>> vae = VAE.dense(n_x=784, n_h=400, n_z=20, seed=0)
     >>> vae.sample(5, rng=0).shape
@@ -74,7 +87,7 @@ class VAE(EncoderDecoder):
         **others: Any,
     ) -> None:
         if not 0 <= free_bits < float("inf"):
-            raise InputError(f"free_bits is {free_bits}; give nats for each latent, zero or more")
+            raise InputError(f"free_bits is {free_bits}; choose nats per latent, 0 or more")
         self.beta, self.free_bits = require_beta(beta), float(free_bits)
         super().__init__(encoder, decoder, **others)
 
@@ -87,7 +100,7 @@ class VAE(EncoderDecoder):
 
     @property
     def bound_name(self) -> str:
-        """What the bound is called."""
+        """Short name of the bound that is maximised."""
         return "ELBO"
 
     @one_thread_at_a_time
@@ -98,7 +111,16 @@ class VAE(EncoderDecoder):
         return h[:, : self.n_z], h[:, self.n_z :]
 
     def reconstruct(self, x: Array, eps: Array | None = None, y: Array | None = None) -> Array:
-        """Return the means decoded from mu or, given noise eps (B, n_z), from a draw of z."""
+        """Return the means of p(x | z), (B, n_x), with z = mu.
+
+        Parameters
+        ----------
+        x : (B, n_x) float array
+        eps : (B, n_z) float array, optional
+            Standard normal noise; if given, z = mu + exp(logvar / 2) eps is a draw from q(z | x).
+        y : (B, n_y) float array, optional
+            Condition, required if the model is conditional.
+        """
         mu, logvar = self.encode(x, y)
         if eps is None:
             return self.decode(mu, y)
@@ -107,11 +129,23 @@ class VAE(EncoderDecoder):
 
     @one_thread_at_a_time
     def sample(self, n: int, rng: Seed = 0, *, draw: bool = False, y: Array | None = None) -> Array:
-        """Return n new examples, (n, n_x): z drawn from the prior, then the means of p(x | z).
+        """Draw z from the prior and return the means of p(x | z), or draws of x.
 
-        With `draw`, x itself is drawn as well: zeros and ones for the Bernoulli likelihood. A
-        conditional model takes y, (n, n_y), and makes examples of that kind. The same seed `rng`
-        gives the same examples; give a generator for others in each call.
+        Parameters
+        ----------
+        n : int
+            Number of examples, at least 1.
+        rng : int or Generator
+            The same seed gives the same examples; pass a generator to get new ones in each call.
+        draw : bool
+            Whether to draw x from p(x | z), which gives zeros and ones for the Bernoulli
+            likelihood, instead of returning its mean.
+        y : (n, n_y) float array, optional
+            Condition of each example, required if the model is conditional.
+
+        Returns
+        -------
+        x : (n, n_x) float array
         """
         n = require_whole("n", n)
         rng = self.params.device.generator(rng)
@@ -120,29 +154,36 @@ class VAE(EncoderDecoder):
         return self.likelihood.draw(outputs, rng) if draw else self.likelihood.mean(outputs)
 
     def draw_noise(self, rng: np.random.Generator, n: int) -> Array:
-        """Return eps ~ N(0, I), (n, n_z), as `loss_and_grad` takes it."""
+        """Return eps ~ N(0, I), (n, n_z), the noise of `loss_and_grad` for n examples."""
         return rng.standard_normal(size=(n, self.n_z), dtype=self.params.dtype.type)
 
     @one_thread_at_a_time
     def loss_and_grad(self, x: Array, eps: Array, y: Array | None = None) -> Loss:
-        """Return the loss of a batch with its parts, having filled `params.grad` with its gradient.
+        """Return the loss of a batch with its parts, and write its gradient to `params.grad`.
 
-        loss = -log p(x | z) + beta KL(q(z | x), p(z)),  z = mu + exp(logvar / 2) eps
+        loss = -log p(x | z) + beta KL(q(z | x) ‖ p(z)),  z = mu + exp(logvar / 2) eps
 
-        With free bits the KL of latent j counts as max(free_bits, KL_j), where KL_j is its mean
-        over the batch. That is a statistic of the batch, so that two half-batches need not average
-        to the whole.
+        With free bits, latent j contributes max(free_bits, KL_j) in place of KL_j, where KL_j is
+        its mean over the batch. Since that is a statistic of the batch, the losses of two
+        half-batches need not average to that of the whole batch.
 
         Parameters
         ----------
         x : (B, n_x) float array
-        eps : (B, n_z) float array of standard normal noise; the loss is a deterministic function
-            of the parameters, x, eps and y
-        y : (B, n_y) condition, if the model has one
+        eps : (B, n_z) float array
+            Standard normal noise. The loss is a deterministic function of the parameters, x, eps
+            and y.
+        y : (B, n_y) float array, optional
+            Condition, required if the model is conditional.
 
         Returns
         -------
-        Loss in nats an example, batch means
+        Loss
+            In nats per example, mean over the batch.
+
+        References
+        ----------
+        Kingma & Welling 2013, arXiv:1312.6114, algorithm 1 and equation 10.
         """
         mu, logvar = self.encode(x, y)
         require_noise(eps, mu.shape)
@@ -158,9 +199,9 @@ class VAE(EncoderDecoder):
         return Loss(reconstruction + self.beta * paid, reconstruction, kl)
 
     def _kl_and_grad(self, mu: Array, logvar: Array) -> tuple[Array, Array, Array, Array]:
-        """Return the KL divergence, what the loss counts of it, and the gradient of the latter.
+        """Return the KL divergence, the part of it that the loss counts, and that part's gradient.
 
-        Both are the same without free bits. With them, latent j counts as max(free_bits, KL_j).
+        Without free bits both are the same. With them, latent j counts max(free_bits, KL_j).
         """
         kl, dmu, dlogvar = kl_and_grad(mu, logvar)
         if not self.free_bits:
@@ -171,12 +212,12 @@ class VAE(EncoderDecoder):
 
     @property
     def pattern(self) -> Array:
-        """Which latents paid for their KL: where that changes there is no derivative."""
+        """Which latents exceed their free bits; where that changes, the loss has no derivative."""
         return self.pays if self.free_bits else np.zeros(0, bool)
 
     @one_thread_at_a_time
     def terms(self, x: Array, eps: Array, y: Array | None = None) -> Terms:
-        """Return log p(x | z), the KL of each latent, mu and the ELBO, for each example."""
+        """Return log p(x | z), the KL divergence of each latent, mu and the ELBO, per example."""
         mu, logvar = self.encode(x, y)
         require_noise(eps, mu.shape)
         outputs = self.decoder.forward(self.beside(reparameterize(mu, logvar, eps), y))
@@ -187,18 +228,26 @@ class VAE(EncoderDecoder):
     def log_weights(
         self, x: Array, mu: Array, logvar: Array, eps: Array, y: Array | None = None
     ) -> Array:
-        """Log importance weights, (B, k), of k draws of z for each example, in nats.
+        """Return the log importance weights of k draws of z per example, in nats.
 
         log w = log p(x | z) + log p(z) - log q(z | x),  z = mu + exp(logvar / 2) eps
 
-        The mean of w over q is p(x), for any q. The decoder runs once on all draws together.
+        For any q, the expectation of w under q is p(x). The decoder runs once on all draws
+        together.
 
         Parameters
         ----------
         x : (B, n_x) float array
-        mu, logvar : (B, n_z) float arrays, of q(z | x): what `encode` returned
-        eps : (B, k, n_z) float array of standard normal noise
-        y : (B, n_y) condition, if the model has one
+        mu, logvar : (B, n_z) float arrays
+            Parameters of q(z | x), as `encode` returns them.
+        eps : (B, k, n_z) float array
+            Standard normal noise.
+        y : (B, n_y) float array, optional
+            Condition, required if the model is conditional.
+
+        Returns
+        -------
+        log_w : (B, k) float array
 
         References
         ----------
@@ -209,7 +258,7 @@ class VAE(EncoderDecoder):
     def _draws(
         self, x: Array, mu: Array, logvar: Array, eps: Array, y: Array | None
     ) -> tuple[Array, Array, Array]:
-        """Return z, (B, k, n_z), log p(x | z) and log w, (B, k), of k draws an example."""
+        """Return z, (B, k, n_z), log p(x | z) and log w, (B, k), of k draws per example."""
         n, k, _ = eps.shape
         z = reparameterize(mu[:, None], logvar[:, None], eps)
         if y is not None:
@@ -220,19 +269,19 @@ class VAE(EncoderDecoder):
 
 
 def require_beta(beta: float) -> float:
-    """Refuse a weight of the KL that is no number, or below zero."""
+    """Return beta as a float, if it is a finite number, 0 or above."""
     if not 0 <= beta < float("inf"):
-        raise InputError(f"beta is {beta}; a weight of the KL is zero or a positive number")
+        raise InputError(f"beta is {beta}; choose a weight of the KL divergence, 0 or more")
     return float(beta)
 
 
 def require_noise(eps: Array, shape: tuple[int, ...]) -> None:
-    """Refuse noise that is not one number for each latent of each draw of each example."""
+    """Raise `InputError` unless eps has the given shape, of at least one example."""
     if shape[0] == 0:
-        raise InputError("x has no row: there is no example to take the mean over")
+        raise InputError("x has no examples; give at least one row")
     require_plain(eps, "eps")
     if getattr(eps, "shape", None) != shape:
         given = getattr(eps, "shape", type(eps).__name__)
-        raise InputError(f"eps has shape {given}, expected {shape}: a number for each latent")
+        raise InputError(f"eps has shape {given}, expected {shape}: one value per latent")
     if eps.dtype.kind != "f":
         raise InputError(f"eps holds {eps.dtype!s:.60}, expected floats, as draw_noise returns")

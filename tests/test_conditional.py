@@ -162,11 +162,11 @@ def test_one_hot_of_no_label():
 @pytest.mark.parametrize(
     ("labels", "words"),
     [
-        (np.array([0, 3]), "go from 0 to 3, expected 0 to 2"),
-        (np.array([-1, 0]), "go from -1 to 0, expected 0 to 2"),
-        (np.array([0.0, 1.0]), "labels are float64, expected whole numbers from 0 to 2"),
+        (np.array([0, 3]), "from 0 to 3, expected 0 to 2"),
+        (np.array([-1, 0]), "from -1 to 0, expected 0 to 2"),
+        (np.array([0.0, 1.0]), "labels are float64, expected .* from 0 to 2"),
         (np.array([True, False]), "labels are bool"),
-        (np.array(["a"]), "expected whole numbers"),
+        (np.array(["a"]), "labels are <U1"),
         ([0, 1], r"labels have shape list, expected \(B,\)"),
         (np.array([[0, 1]]), r"shape \(1, 2\), expected \(B,\)"),
         (np.array(1), r"shape \(\), expected \(B,\)"),
@@ -182,24 +182,24 @@ def test_missing_condition(name):
     model = make(name)
     x, eps, _ = batch(model)
     for use in (model.loss_and_grad, model.terms):
-        with pytest.raises(InputError, match=r"conditional: give y, \(B, 3\), such as one_hot"):
+        with pytest.raises(InputError, match=r"y, \(B, 3\): .*one_hot"):
             use(x, eps)
 
 
 @pytest.mark.parametrize(
     ("use", "words"),
     [
-        (lambda vae, x, y: vae.encode(x), "this model is conditional"),
-        (lambda vae, x, y: vae.decode(x[:, :2]), "this model is conditional"),
-        (lambda vae, x, y: vae.sample(4), "this model is conditional"),
-        (lambda vae, x, y: vae.reconstruct(x), "this model is conditional"),
+        (lambda vae, x, y: vae.encode(x), "a conditional model needs y"),
+        (lambda vae, x, y: vae.decode(x[:, :2]), "a conditional model needs y"),
+        (lambda vae, x, y: vae.sample(4), "a conditional model needs y"),
+        (lambda vae, x, y: vae.reconstruct(x), "a conditional model needs y"),
         (lambda vae, x, y: vae.encode(x, y[:3]), "y has 3 rows, expected 4"),
         (lambda vae, x, y: vae.sample(5, y=y), "y has 4 rows, expected 5"),
         (lambda vae, x, y: vae.encode(x, y[:, :2]), r"y has shape \(4, 2\), expected \(B, 3\)"),
         (lambda vae, x, y: vae.encode(x, y[0]), r"y has shape \(3,\), expected \(B, 3\)"),
         (lambda vae, x, y: vae.encode(x, y.astype(int)), "y holds int64, expected floats"),
-        (lambda vae, x, y: make(n_y=0).encode(x, y), "without a condition"),
-        (lambda vae, x, y: make(n_y=0).sample(4, y=y), "without a condition"),
+        (lambda vae, x, y: make(n_y=0).encode(x, y), "no condition y"),
+        (lambda vae, x, y: make(n_y=0).sample(4, y=y), "no condition y"),
     ],
 )
 def test_bad_conditions(use, words):

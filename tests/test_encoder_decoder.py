@@ -165,10 +165,10 @@ def test_a_condition_of_no_size(n_y):
 @pytest.mark.parametrize(
     ("encoder", "decoder", "words"),
     [
-        ((6, 5), (2, 6), r"encoder makes \(1, 5\).*expected \(1, 4\)"),
-        ((7, 4), (2, 6), "encoder does not take rows of 6"),
-        ((6, 4), (2, 7), r"decoder makes \(1, 7\).*expected \(1, 6\)"),
-        ((6, 4), (3, 6), "decoder does not take rows of 2"),
+        ((6, 5), (2, 6), r"encoder .*\(1, 5\).*expected \(1, 4\)"),
+        ((7, 4), (2, 6), r"encoder .*\(B, 6\)"),
+        ((6, 4), (2, 7), r"decoder .*\(1, 7\).*expected \(1, 6\)"),
+        ((6, 4), (3, 6), r"decoder .*\(B, 2\)"),
     ],
 )
 def test_networks_of_a_wrong_width_are_refused_when_the_model_is_built(encoder, decoder, words):

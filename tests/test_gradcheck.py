@@ -71,7 +71,7 @@ def test_report_names_array_index_and_both_values():
     assert row.name == "w"
     assert row.worst.where == "[3]"
     assert row.worst.analytic - row.worst.numeric == pytest.approx(0.25)
-    assert all(word in str(report) for word in ("NOT the gradient", "w ", "[3]", "WRONG"))
+    assert all(word in str(report) for word in ("w ", "[3]", "WRONG"))
 
 
 def test_relative_error_is_as_documented():
@@ -218,7 +218,7 @@ def test_replacing_the_gradient_array_is_refused():
             self.dw = (dy * self.x).sum(axis=0)
             return dy * self.w
 
-    with pytest.raises(InputError, match="write into it"):
+    with pytest.raises(InputError, match="replaced by a new array"):
         check(Replacing(5), X)
 
 

@@ -185,7 +185,7 @@ def test_they_walk_down_a_valley(make, lr):
 @pytest.mark.parametrize("lr", [0, -1e-3, float("nan"), float("inf")])
 @pytest.mark.parametrize("make", [SGD, Momentum, Adagrad, Adam])
 def test_a_learning_rate_is_a_positive_number(make, lr):
-    with pytest.raises(InputError, match=f"lr is {lr}; a learning rate is a positive number"):
+    with pytest.raises(InputError, match=f"lr is {lr};"):
         make(lr=lr)
 
 
@@ -194,14 +194,14 @@ def test_a_learning_rate_is_a_positive_number(make, lr):
     ("make", "name"), [(Momentum, "momentum"), (Adam, "beta1"), (Adam, "beta2")]
 )
 def test_a_decay_is_below_one(make, name, value):
-    with pytest.raises(InputError, match=f"{name} is {value}; a decay lies in"):
+    with pytest.raises(InputError, match=rf"{name} is {value}; .*\[0, 1\)"):
         make(**{name: value})
 
 
 @pytest.mark.parametrize("eps", [0, -1e-8, float("nan"), float("inf")])
 @pytest.mark.parametrize("make", [Adagrad, Adam])
 def test_eps_keeps_what_never_had_a_gradient_from_0_over_0(make, eps):
-    with pytest.raises(InputError, match=f"eps is {eps}; give a positive number"):
+    with pytest.raises(InputError, match=f"eps is {eps};"):
         make(eps=eps)
 
 

@@ -120,7 +120,7 @@ def test_nothing_to_learn_is_an_empty_vector():
         (np.zeros((2, 4)), r"shape \(2, 4\), expected \(B, 3\)"),
         (np.zeros((2, 3, 1)), "shape"),
         ([[0.0, 0.0, 0.0]], "list"),
-        (np.zeros((2, 3), np.uint8), "holds uint8, expected floats; for pixels .* give x / 255"),
+        (np.zeros((2, 3), np.uint8), "holds uint8, expected floats; for pixels .* x / 255"),
         (np.zeros((2, 3), complex), "holds complex128, expected floats"),
         (np.zeros((2, 3), object), "holds object, expected floats"),
     ],

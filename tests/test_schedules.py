@@ -33,14 +33,14 @@ def test_half_a_cosine_ends_at_zero_and_stays_there():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: WarmUp(0), r"WarmUp\(epochs=0, end=1.0\): a warm-up takes some epochs, above 0"),
-        (lambda: WarmUp(float("inf")), "a warm-up takes some epochs"),
-        (lambda: WarmUp(float("nan")), "a warm-up takes some epochs"),
-        (lambda: WarmUp(3, end=-1), "ends at a beta of 0 or more"),
-        (lambda: WarmUp(3, end=float("inf")), "ends at a beta of 0 or more"),
-        (lambda: Stages(0), "lr is 0; a learning rate is a positive number"),
-        (lambda: Cosine(-1.0, 5), "lr is -1.0; a learning rate is a positive number"),
-        (lambda: Cosine(0.1, 0), "the rate falls over some epochs, above 0"),
+        (lambda: WarmUp(0), r"WarmUp\(epochs=0, end=1.0\): "),
+        (lambda: WarmUp(float("inf")), "WarmUp.epochs="),
+        (lambda: WarmUp(float("nan")), "WarmUp.epochs="),
+        (lambda: WarmUp(3, end=-1), "end="),
+        (lambda: WarmUp(3, end=float("inf")), "end="),
+        (lambda: Stages(0), "lr is 0;"),
+        (lambda: Cosine(-1.0, 5), "lr is -1.0;"),
+        (lambda: Cosine(0.1, 0), "epochs=0"),
     ],
 )
 def test_a_schedule_that_makes_no_sense(make, words):

@@ -467,8 +467,8 @@ def empty(data, *parts):
         ({"batch_size": -5}, "batch_size is -5"),
         ({"data": "train"}, "no example"),
         ({"data": "validation", "schedule": "early stopping"}, "needs a validation part"),
-        ({"model": "iwae", "schedule": "warm-up"}, "beta .*IWAE"),
-        ({"model": "autoencoder", "schedule": "warm-up"}, "beta .*Autoencoder"),
+        ({"model": "iwae", "schedule": "warm-up"}, "IWAE .*beta"),
+        ({"model": "autoencoder", "schedule": "warm-up"}, "Autoencoder .*beta"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(options, words):
@@ -488,7 +488,7 @@ def test_data_for_another_model_are_refused():
 def test_a_model_of_ones_own_without_a_beta_has_no_schedule_of_it():
     model = Recorder()
     del model.beta
-    with pytest.raises(InputError, match=r"beta .*Recorder"):
+    with pytest.raises(InputError, match=r"Recorder .*beta"):
         Trainer(model, numbered(4), Pixels("none"), beta=WarmUp(1))
 
 

@@ -270,5 +270,5 @@ def test_another_thread_waits_for_a_gradient_at_work(cls):
 def test_a_batch_without_examples_has_no_loss(cls):
     model = make(cls)
     eps = model.draw_noise(np.random.default_rng(0), 0)
-    with pytest.raises(InputError, match="no row"):
+    with pytest.raises(InputError, match="no examples"):
         model.loss_and_grad(np.zeros((0, 6)), eps)

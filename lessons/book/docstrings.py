@@ -52,17 +52,26 @@ def sections(lines):
 
 
 def entries(lines):
-    """Yield a section: an item for each `name : what it is`, else its text as it stands."""
-    found = [ENTRY.fullmatch(line) for line in lines]
+    """Yield a section: an item for each `name : type` or bare name, else its text as it stands.
+
+    What describes a name stands below it, set in; a type before it ends in a full stop then.
+    """
+    found = [
+        ENTRY.fullmatch(line) or (below[:4] == "    " and re.fullmatch(r"([\w*][\w., *]*)()", line))
+        for line, below in zip(lines, [*lines[1:], ""], strict=False)
+    ]
     several = sum(map(bool, found)) > 1
-    for line, entry in zip(lines, found, strict=True):
+    for line, below, entry in zip(lines, [*lines[1:], ""], found, strict=False):
         start = "- " if several else ""
+        sentence = re.match(r"    [A-Z]", below) and not re.search(r"[.,:;]$", line)
         if entry:
-            yield f"{start}``{entry[1]}``: {escaped(entry[2])}"
+            end = "." if entry[2] and sentence else ""
+            yield f"{start}``{entry[1]}``: {escaped(entry[2])}{end}"
         elif several:
             yield "  " + escaped(line.removeprefix("    ")) if line else ""
         else:
-            yield escaped(line.removeprefix("    "))
+            end = "." if line[:1] not in ("", " ") and sentence else ""
+            yield escaped(line.removeprefix("    ")) + end
 
 
 def paragraphs(lines):

@@ -1,8 +1,8 @@
-"""Where arrays live: the host's memory with NumPy, or a GPU with CuPy.
+"""Where arrays live: in the host's memory with NumPy, or on a GPU with CuPy.
 
-The model code is the same for both. It calls NumPy's functions, which follow the arrays to wherever
-they are; what NumPy cannot dispatch (making arrays, fetching them, drawing random numbers), and the
-few functions for which a GPU has kernels of its own, are in here.
+The code of the models is the same for both. It calls NumPy functions, which dispatch on the class
+of the arrays. This package holds what NumPy cannot dispatch: creating arrays, copying them to the
+host, drawing random numbers, and the CUDA kernels that replace a few functions on a GPU.
 """
 
 from npvae.devices.cpu import CPU
@@ -38,15 +38,21 @@ DEVICES = ("cpu", "cuda")
 
 
 def find_device(device: Device | str) -> Device:
-    """Return the device of a name; a device is passed through.
+    """Return the device with the given name; a `Device` is returned unchanged.
 
     Parameters
     ----------
-    device : "cpu", "cuda", or a `Device`
+    device : str or Device
+        "cpu" or "cuda", or a `Device`.
+
+    Returns
+    -------
+    Device
 
     Raises
     ------
-    InputError : there is none of that name, or no GPU that could be used
+    InputError
+        If the name is unknown, or the GPU cannot be used.
 
     >>> find_device("cpu").about
     'cpu'
@@ -55,7 +61,7 @@ def find_device(device: Device | str) -> Device:
         return device
     if device not in DEVICES:
         raise InputError(
-            f"there is no device {device!r:.60}; choose from {', '.join(DEVICES)} ("
-            "CUDA_VISIBLE_DEVICES=1 in the environment chooses another GPU)"
+            f"there is no device {device!r:.60}; choose from {', '.join(DEVICES)} (to use another "
+            "GPU, set CUDA_VISIBLE_DEVICES=1 in the environment)"
         )
     return open_cuda() if device == "cuda" else CPU

@@ -1,4 +1,4 @@
-"""The host as a device: its arrays are NumPy's, in its own memory."""
+"""The host as a device: NumPy arrays in its own memory."""
 
 from typing import Any, cast
 
@@ -12,14 +12,14 @@ CACHE_LINE = 64  # bytes
 
 
 class Cpu:
-    """The host as a device."""
+    """The host as a device; see `Device`."""
 
     name = about = "cpu"
     array_type: Any = np.ndarray
-    working_set = 1 << 23  # more is no faster, since the numbers leave the caches
+    working_set = 1 << 23  # larger chunks no longer fit into the caches
 
     def zeros(self, size: int, dtype: DTypeLike) -> Array:
-        """On a cache line's boundary, where passes over long vectors run a quarter faster."""
+        """Return zeros aligned to a cache line, over which long passes are a quarter faster."""
         n_bytes = size * np.dtype(dtype).itemsize
         block = np.zeros(n_bytes + CACHE_LINE, np.uint8)
         start = -block.ctypes.data % CACHE_LINE
@@ -42,7 +42,7 @@ class Cpu:
             ) from error
 
     def __reduce__(self) -> str:
-        """There is but one host: a copied model is on the same."""
+        """Copy and pickle by name: there is only one host."""
         return "CPU"
 
 

@@ -1,4 +1,4 @@
-"""The GPU as a device, through CuPy, which is imported when a GPU is asked for."""
+"""A GPU as a device, through CuPy, which is imported only when a GPU is requested."""
 
 from dataclasses import replace
 from functools import cache
@@ -12,17 +12,18 @@ from npvae.devices.kernels import install, kernels_of
 from npvae.devices.philox import CounterGenerator, draw_kernels
 from npvae.errors import InputError
 
-INSTALL = "pip install '.[cuda13]' in a clone of npvae ('.[cuda12]' for a driver of CUDA 12)"
-MOST_AT_ONCE = 1 << 26  # bytes sent at a time: for a copy CuPy locks as much of the host's memory
-MOST_WORK = 1 << 30  # bytes of a chunk: kernels so large that their start no longer counts
+INSTALL = "pip install '.[cuda13]' in a clone of npvae ('.[cuda12]' for a CUDA 12 driver)"
+MOST_AT_ONCE = 1 << 26  # bytes per copy, since CuPy locks as much of the host's memory for it
+MOST_WORK = 1 << 30  # bytes per chunk, enough to make the launch time of a kernel negligible
 
 
 class Cuda:
-    """The GPU that CuPy computes on: the first, or the one that CUDA_VISIBLE_DEVICES names.
+    """The GPU on which CuPy computes: the first, or the one in CUDA_VISIBLE_DEVICES. See `Device`.
 
     Parameters
     ----------
-    xp : CuPy
+    xp : module
+        CuPy.
     """
 
     name = "cuda"
@@ -41,6 +42,7 @@ class Cuda:
         return self._xp.zeros(size, dtype)
 
     def asarray(self, array: Array, dtype: DTypeLike | None = None) -> Array:
+        """Return `array` on the GPU; a large one is copied in parts."""
         if not isinstance(array, np.ndarray) or array.nbytes <= MOST_AT_ONCE or array.ndim == 0:
             return self._xp.asarray(array, dtype)
         there = self._xp.empty(array.shape, array.dtype if dtype is None else dtype)
@@ -61,7 +63,7 @@ class Cuda:
         if isinstance(seed, DrawCounter):
             return CounterGenerator(self._xp, self._draws, replace(seed))
         if not isinstance(seed, int | np.integer) or seed < 0:
-            raise InputError(f"the seed is {seed!r:.60}; give a whole number, 0 or more")
+            raise InputError(f"the seed is {seed!r:.60}; choose a whole number, at least 0")
         return CounterGenerator(self._xp, self._draws, DrawCounter(int(seed) % (1 << 64)))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Cuda":
@@ -73,11 +75,12 @@ class Cuda:
 
 @cache
 def open_cuda() -> Cuda:
-    """Return the GPU, having computed a little on it.
+    """Return the GPU, after a small test computation on it.
 
     Raises
     ------
-    InputError : if CuPy is not installed, finds no GPU, or cannot compute on it; says which
+    InputError
+        If CuPy is not installed, finds no GPU, or cannot compute on it; the message says which.
     """
     try:
         import cupy
@@ -86,29 +89,29 @@ def open_cuda() -> Cuda:
         raise _unusable(f"CuPy {missing}", INSTALL) from error
     version = cupy.__version__
     try:
-        cupy.cuda.runtime.getDeviceCount()  # unlike the next, it says why there is none
+        cupy.cuda.runtime.getDeviceCount()  # its error says why there is none, unlike the next line
         if not cupy.cuda.is_available():
-            raise RuntimeError("there is none")
+            raise RuntimeError("none is available")
     except Exception as error:
         advice = (
-            "see whether nvidia-smi shows one, and which CUDA its driver knows: cupy-cuda13x needs "
-            "13, cupy-cuda12x 12 (have one of them only)"
+            "check that nvidia-smi lists a GPU, and that its driver supports the CUDA version of "
+            "CuPy (13 for cupy-cuda13x, 12 for cupy-cuda12x; install only one of them)"
         )
-        raise _unusable(f"CuPy {version} finds no NVIDIA GPU to use ({error})", advice) from error
+        raise _unusable(f"CuPy {version} finds no usable NVIDIA GPU ({error})", advice) from error
     try:
         ones = cupy.ones((2, 2), np.float32)
         if float((ones @ ones + ones).sum()) != 12:
-            raise ArithmeticError("a product of two matrices is wrong there")
+            raise ArithmeticError("a matrix product came out wrong")
         return Cuda(cupy)
     except Exception as error:
-        why = f"there is a GPU, and CuPy {version} cannot compute on it ({error})"
-        raise _unusable(why, f"install CUDA's libraries: {INSTALL}") from error
+        why = f"CuPy {version} finds a GPU but cannot compute on it ({error})"
+        raise _unusable(why, f"install the CUDA libraries with {INSTALL}") from error
 
 
 def _unusable(why: str, advice: str) -> InputError:
-    """Return an error that says in one sentence what is missing, and what to do."""
+    """Return an error that says in one sentence what is missing and what to do."""
     why = " ".join(why.split())
     return InputError(
-        f"the device cuda cannot be used: {why}; {advice}, or compute on the host (--device cpu, "
+        f"the device cuda cannot be used: {why}; {advice}, or use the host (--device cpu, "
         'device="cpu")'
     )

@@ -1,4 +1,4 @@
-"""What npvae asks of a place where arrays live; everything else NumPy dispatches."""
+"""The interface of a device: what npvae needs that NumPy does not dispatch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,12 +14,14 @@ Array: TypeAlias = NDArray[Any]
 
 @dataclass
 class DrawCounter:
-    """Where a counter-based generator stands: all that decides what it draws next.
+    """The state of a counter-based generator, which determines all further draws.
 
     Attributes
     ----------
-    key : which stream of random numbers, 0 to 2^64 - 1
-    drawn : how many of them have been drawn, 0 to 2^64 - 1
+    key : int
+        The stream of random numbers, 0 to 2^64 - 1.
+    drawn : int
+        How many numbers have been drawn from it, 0 to 2^64 - 1.
     """
 
     key: int
@@ -34,10 +36,14 @@ class Device(Protocol):
 
     Attributes
     ----------
-    name : as `find_device` takes it
-    about : the same with what its numbers depend on, such as the card
-    array_type : class of its arrays
-    working_set : bytes that a chunk of work had best take here
+    name : str
+        The name for `find_device`.
+    about : str
+        The name, with what the results depend on, such as the GPU model and versions.
+    array_type : type
+        Class of its arrays.
+    working_set : int
+        Recommended size of a chunk of work, in bytes.
     """
 
     name: str
@@ -55,63 +61,65 @@ class Device(Protocol):
         """Return `array` as a NumPy array."""
 
     def generator(self, seed: Seed | DrawCounter) -> np.random.Generator:
-        """Return a generator whose draws live on this device; one of its own is passed through.
+        """Return a generator whose draws live on this device.
 
-        A counter-based one goes on where a `DrawCounter` stands. A generator or a counter of
-        another kind is the seed of a new generator, which draws other numbers; from a generator of
-        the host one number is drawn for that.
+        A generator of this device is returned unchanged, and a `DrawCounter` is continued by a
+        device with counter-based generators. A generator or a counter of another kind seeds a new
+        generator, whose draws differ; a generator of the host is advanced by one draw for it.
         """
 
 
 def counter_of(rng: Any) -> DrawCounter | None:
-    """Return where a counter-based generator stands; None of another, or of a seed."""
+    """Return the state of a counter-based generator; None for another generator or a seed."""
     counter = getattr(rng, "counter", rng)
     return counter if isinstance(counter, DrawCounter) else None
 
 
-# ---- where a generator stands, for a file --------------------------------------------------------
+# ---- saving and restoring a generator ------------------------------------------------------------
 
 GENERATORS = {"PCG64": np.random.PCG64, "PCG64DXSM": np.random.PCG64DXSM}
-COUNTED = "Philox4x32-10"  # of devices other than the host
+COUNTED = "Philox4x32-10"  # the generator of devices other than the host
 
 
 def generator_state(rng: Any) -> dict[str, Any]:
-    """Return all that decides what a generator draws next, as numbers and text.
+    """Return the state of a generator as numbers and text.
 
     Raises
     ------
-    InputError : if it is of a kind that `restore_generator` does not know
+    InputError
+        If `restore_generator` does not know its kind.
     """
     if counter := counter_of(rng):
         return {"bit_generator": COUNTED, "key": counter.key, "drawn": counter.drawn}
     state = getattr(getattr(rng, "bit_generator", None), "state", None)
     if not isinstance(state, dict) or state.get("bit_generator") not in GENERATORS:
         raise InputError(
-            f"a checkpoint keeps the generators {', '.join(GENERATORS)}, and the rng of this "
-            "training is another; use numpy.random.default_rng(seed)"
+            f"the rng of this training is not one of {', '.join(GENERATORS)} and cannot be saved "
+            "in a checkpoint; use numpy.random.default_rng(seed)"
         )
     return state
 
 
 def restore_generator(state: Mapping[str, Any]) -> np.random.Generator | DrawCounter:
-    """Return a generator, or the counter of one, that stands where `generator_state` says.
+    """Return the generator, or the counter of one, whose state `generator_state` returned.
 
     Raises
     ------
-    DataError : if no generator can stand there
+    DataError
+        If no generator can have this state.
     """
     if state["bit_generator"] == COUNTED:
         counter = DrawCounter(state["key"], state["drawn"])
         if not all(type(n) is int and 0 <= n < 1 << 64 for n in (counter.key, counter.drawn)):
             raise DataError(
-                f"its generator stands at {counter!s:.80}, expected numbers from 0 to 2^64 - 1"
+                f"its generator has the state {counter!s:.80}, expected numbers from 0 to 2^64 - 1"
             )
         return counter
     bits, inner = GENERATORS[state["bit_generator"]](0), state["state"]
     words = [inner["state"], inner["inc"], state["has_uint32"], state["uinteger"]]
     whole = all(type(word) is int and 0 <= word < 1 << 128 for word in words)
-    # an even increment may repeat one draw for ever, and a loop that rejects it would never end
+    # an even increment could repeat the same draw forever, and a rejection loop would never end
     if not whole or words[1] % 2 == 0 or words[2] > 1 or words[3] >= 1 << 32:
-        raise DataError("its generator has a state that no PCG64 can have")
+        raise DataError("the state of its generator is not valid for PCG64")
     bits.state = dict(state)
     return np.random.Generator(bits)

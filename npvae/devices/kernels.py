@@ -1,11 +1,11 @@
-"""CUDA kernels for some functions of npvae, and how they take the place of these functions.
+"""CUDA kernels that replace some of npvae's functions on a GPU.
 
-The NumPy form of each function says what its kernel computes. It knows nothing of devices, and
-computes the same on a GPU, in more passes: the kernels are there for speed alone.
+The NumPy version of each function defines what its kernel computes. It would also run on a GPU, but
+in more passes: the kernels serve speed alone.
 
-A GPU spends most of a small step on starting kernels, each of which takes some microseconds
-whatever it does. Sums over a batch are CuPy's, or a matrix product: threads that add into one
-number in no fixed order would give other bits each time.
+In a small step a GPU spends most of its time launching kernels, each of which takes some
+microseconds whatever it computes. Sums over a batch use CuPy or a matrix product, because threads
+that add to one number in no fixed order would give different bits each time.
 """
 
 import sys
@@ -19,9 +19,9 @@ import numpy as np
 from npvae.devices.device import Array
 
 Kernels = dict[str, Callable[..., Any]]
-MANY_ROWS = 512  # from here on a product sums them; not yet measured on a GPU
+MANY_ROWS = 512  # from here on, a matrix product sums the rows; not yet tuned on a GPU
 
-INSTALLED: dict[type, Kernels] = {}  # by the class of a device's arrays
+INSTALLED: dict[type, Kernels] = {}  # by array class
 
 # softplus(a) = max(a, 0) + log(1 + e), sigmoid(a) = (e if a < 0 else 1) / (1 + e), e = exp(-|a|)
 LOGIT = """
@@ -34,34 +34,39 @@ template <class T> __device__ T sigmoid(T a) {
 
 
 def install(kernels: Kernels, array_type: type) -> None:
-    """Let each function that has a kernel use it for arrays of this class.
+    """Make each function that has a kernel use it for arrays of this class.
 
-    This happens when a GPU is opened. Wherever a module of npvae refers to such a function, the
-    reference is replaced by one that looks at the class of the first argument, and calls that
-    class's kernel, or else the NumPy form. On a host that never opens a GPU nothing is replaced.
+    This happens when a GPU is opened. In every module of npvae, references to such a function are
+    replaced by a dispatcher, which looks at the class of the first argument and calls the kernel of
+    that class, or else the NumPy version. A process that never opens a GPU is not affected.
 
     Parameters
     ----------
-    kernels : by the full name of the function that each stands for
-    array_type : the class of the device's arrays
+    kernels : dict
+        Kernels by the full name of the function that each replaces.
+    array_type : type
+        Class of the device's arrays.
     """
     INSTALLED[array_type] = kernels
     for name in kernels:
         module, _, attribute = name.rpartition(".")
         function = getattr(sys.modules[module], attribute)
-        if not hasattr(function, "__wrapped__"):  # it may be replaced already, for another device
+        if not hasattr(function, "__wrapped__"):  # else already replaced, for another device
             replace(function, _choosing(name, function))
 
 
 def replace(function: Callable[..., Any], by: Callable[..., Any]) -> None:
-    """Replace every reference of a module of npvae to a function by one to another."""
+    """Replace every reference to a function in the modules of npvae."""
     modules = [module for name, module in sys.modules.items() if f"{name}.".startswith("npvae.")]
     for names in [vars(module) for module in modules if isinstance(module, ModuleType)]:
         names.update({name: by for name, value in names.items() if value is function})
 
 
 def _choosing(name: str, plain: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `plain`, but with the kernels of that name for positional arguments on a device."""
+    """Return a function that calls the kernel `name` of the arrays' class, or else `plain`.
+
+    Kernels take positional arguments only; a call with keywords uses `plain`.
+    """
 
     @wraps(plain)
     def choose(*arguments: Any, **options: Any) -> Any:
@@ -72,9 +77,9 @@ def _choosing(name: str, plain: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def kernels_of(xp: Any) -> Kernels:
-    """Return kernels by the full name of the function that each stands for; `xp` is CuPy.
+    """Return the kernels by the full name of the function that each replaces; `xp` is CuPy.
 
-    Each is compiled at its first call, anew for each dtype. Letters that differ (T, X, E) may stand
+    Each kernel is compiled at its first call for each dtype. Different letters (T, X, E) may stand
     for different dtypes: the x given to a float32 model may be float64.
     """
     kernels = {
@@ -90,7 +95,7 @@ def kernels_of(xp: Any) -> Kernels:
 
 
 def activations(xp: Any) -> Kernels:
-    """Those of `npvae.layers`."""
+    """Return the kernels of `npvae.layers`."""
     kernels = {
         "relu": ("T x", "T y", "y = x > 0 || x != x ? x : T(0);"),
         "relu_backward": ("T dy, Y y", "T dx", "dx = dy * (y > 0);"),
@@ -100,7 +105,7 @@ def activations(xp: Any) -> Kernels:
     ones: dict[np.dtype[Any], Array] = {}
 
     def sum_of_rows(rows: Array, out: Array) -> None:
-        """A product of ones and many rows, to keep more of a GPU busy than CuPy's sum does."""
+        """Sum many rows as a product with ones, which uses more of a GPU than CuPy's sum."""
         n, dtype = len(rows), rows.dtype
         if n < MANY_ROWS:
             np.sum(rows, axis=0, out=out)
@@ -116,7 +121,7 @@ def activations(xp: Any) -> Kernels:
 
 
 def bernoulli(xp: Any) -> Kernels:
-    """Those of `npvae.likelihoods.bernoulli`."""
+    """Return the kernels of `npvae.likelihoods.bernoulli`."""
     head = xp.ElementwiseKernel(
         "T logit, X x, T scale",
         "T nats, T dlogit",
@@ -146,7 +151,7 @@ def bernoulli(xp: Any) -> Kernels:
         nats, dlogits = head(logits, x, 1 / len(x))
         return nats.sum(), dlogits
 
-    return {  # no e is kept from log_prob for its backward, which computes it anew
+    return {  # log_prob keeps no e for the backward pass, which computes it again
         "bernoulli_loss_and_grad": loss_and_grad,
         "bernoulli_log_prob": lambda logits, x: (log_prob(logits, x, axis=-1), None),
         "bernoulli_backward": lambda dlog_px, logits, x, e: backward(dlog_px, logits, x),
@@ -154,7 +159,7 @@ def bernoulli(xp: Any) -> Kernels:
 
 
 def gaussian(xp: Any) -> Kernels:
-    """Those of `npvae.gaussian`."""
+    """Return the kernels of `npvae.gaussian`."""
     reparameterize = xp.ElementwiseKernel(
         "T mu, T logvar, E eps", "T z", "z = mu + exp(logvar / 2) * eps;", "npvae_reparameterize"
     )
@@ -198,7 +203,7 @@ def gaussian(xp: Any) -> Kernels:
 
 
 def adam(xp: Any) -> Kernels:
-    """That of `npvae.optimizers`: ten passes over the vectors in one."""
+    """Return the kernel of `npvae.optimizers`: ten passes over the vectors in one."""
     update = xp.ElementwiseKernel(
         "T g, T beta1, T beta2, T a, T eps",
         "T p, T M, T V",

@@ -1,8 +1,13 @@
-"""Random numbers for a device: each a function of a key and of its place in the stream.
+"""A counter-based random number generator for a device.
 
-Philox 4x32-10 (Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3",
-doi:10.1145/2063384.2063405) turns a counter into four random words. No thread waits for another,
-and all that a checkpoint has to keep of a generator is a `DrawCounter`: CuPy's cannot be saved.
+Philox 4x32-10 turns a key and a counter into four random words, so that each number is a function
+of the key and of its position in the stream. No thread waits for another, and a `DrawCounter` is
+the complete state that a checkpoint has to store, whereas CuPy's own generators cannot be saved.
+
+References
+----------
+Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3",
+doi:10.1145/2063384.2063405.
 """
 
 from dataclasses import replace
@@ -51,7 +56,7 @@ __device__ void normal(const unsigned int* word, double& z) {
   z = sqrt(-2 * log(u + 0.5 / 9007199254740992)) * cos(6.28318530717958648 * v);
 }
 """
-DRAWS = {  # operation, of a T y, on the words of its number
+DRAWS = {  # C++ that computes y, of type T, from the four words of its position
     "uniform": "uniform(word, y);",
     "normal": "normal(word, y);",
     "whole": "y = low + (T)(((unsigned long long)word[0] * span) >> 32);",
@@ -63,7 +68,7 @@ WORDS = "unsigned int word[4]; philox(key, drawn + i, word);"
 
 
 def draw_kernels(xp: Any) -> dict[str, Any]:
-    """Return the kernels that fill an array with draws; `xp` is CuPy."""
+    """Return the kernels that fill an array with draws, by name; `xp` is CuPy."""
     return {
         name: xp.ElementwiseKernel(
             f"uint64 key, uint64 drawn{PARAMETERS.get(name, '')}",
@@ -77,13 +82,16 @@ def draw_kernels(xp: Any) -> dict[str, Any]:
 
 
 class CounterGenerator:
-    """What npvae uses of `numpy.random.Generator`, drawn on a device.
+    """The methods of `numpy.random.Generator` that npvae uses, on a device.
 
     Parameters
     ----------
-    xp : CuPy
-    kernels : of `draw_kernels`
-    counter : where it stands; kept up to date
+    xp : module
+        CuPy.
+    kernels : dict
+        The result of `draw_kernels`.
+    counter : DrawCounter
+        The state, which every draw advances.
     """
 
     def __init__(self, xp: Any, kernels: dict[str, Any], counter: DrawCounter) -> None:
@@ -105,24 +113,23 @@ class CounterGenerator:
     def integers(
         self, low: int, high: int, *, size: int | tuple[int, ...], dtype: DTypeLike = np.int64
     ) -> Array:
-        """Return whole numbers, low <= k < high, each as probable as the others within 2^-32.
+        """Return integers, low <= k < high, with equal probabilities up to 2^-32.
 
         Raises
         ------
-        InputError : these are more than 2^32 numbers, or none
+        InputError
+            If the range is empty or larger than 2^32.
         """
         if not 0 < high - low <= 1 << 32:
-            raise InputError(
-                f"integers from {low} to {high}: give one number at least, 2^32 at most"
-            )
+            raise InputError(f"integers from {low} to {high}: choose a range of 1 to 2^32 numbers")
         return self._fill("whole", size, dtype, low, np.uint64(high - low))
 
     def pixels(self, rows: Array, dtype: DTypeLike) -> Array:
-        """Return 1 where one of `integers(0, 255)` is below its byte, else 0, in one kernel."""
+        """Return 1 where a draw of `integers(0, 255)` is below the byte, else 0, in one kernel."""
         return self._fill("pixels", rows.shape, dtype, rows)
 
     def permutation(self, n: int) -> Array:
-        """Return 0 .. n - 1 in a random order: that of n random words of 64 bits."""
+        """Return 0 .. n - 1 in random order, by sorting n random 64-bit words."""
         return self._xp.argsort(self._fill("bits", n, np.uint64))
 
     def _fill(self, name: str, size: int | tuple[int, ...], dtype: DTypeLike, *more: Any) -> Array:

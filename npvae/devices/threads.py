@@ -1,4 +1,4 @@
-"""One thread at a time: the layers of a model remember what their backward needs."""
+"""A lock for one thread at a time, because layers store what their backward pass needs."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -14,8 +14,8 @@ def one_thread_at_a_time(
 ) -> Callable[Concatenate[Any, P], R]:
     """Make a method of a model wait while another thread uses the same model.
 
-    Layers remember what their backward needs. A forward in another thread, in between, would give
-    the gradient of a mixture of two batches.
+    Layers store what their backward pass needs. A forward pass in another thread, in between, would
+    give the gradient of a mixture of two batches.
     """
 
     @wraps(method)

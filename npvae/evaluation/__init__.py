@@ -1,7 +1,7 @@
-"""How good is a model: its ELBO, log p(x) by importance weighting, and its latent space.
+"""Evaluation: the ELBO, log p(x) by importance weighting, and the latent space.
 
-`elbo` and `importance` measure, `fine_print` says in words what a figure is, and `latent_space`
-finds where examples lie and which places are worth decoding.
+`elbo` and `importance` compute results, `fine_print` writes the notes that explain each result, and
+`latent_space` encodes datasets and finds codes worth decoding.
 """
 
 from npvae.evaluation.elbo import Evaluation, evaluate

@@ -1,4 +1,4 @@
-"""How good is a model? Estimated on examples it was not trained on, with sampled z."""
+"""Estimate the ELBO and its terms on a split, with z drawn from q(z | x)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,38 +13,49 @@ from npvae.errors import InputError
 from npvae.parameters import Array, Parameters
 
 ACTIVE_VARIANCE = 0.01  # Burda et al. 2015, section 5.2
-CHUNK = 1000  # examples at a time, fewer where they are large
-CHUNK_BYTES = 1 << 24
-EVALUATION_SEED = 0  # examples that are held out always meet the same noise
-NOISE = 1 << 32  # added to a seed: the stream of the noise, where the seed's own is the pixels'
+CHUNK = 1000  # most examples evaluated at once
+CHUNK_BYTES = 1 << 24  # most bytes of x, in float64, at once
+EVALUATION_SEED = 0  # held-out examples always get the same noise
+NOISE = 1 << 32  # seed + NOISE seeds the noise, and seed itself the binarisation
 
 
 class Measurable(Protocol):
-    """What evaluation asks of a model; a conditional one has `n_y` and `one_hot`, too."""
+    """What evaluation needs of a model; a conditional model also has `n_y` and `one_hot`."""
 
     params: Parameters
 
     def draw_noise(self, rng: np.random.Generator, n: int, /) -> Any:
-        """Return the noise that `terms` needs for n examples."""
+        """Return the noise that `terms` needs for n examples, or None."""
 
     def terms(self, *args: Any, **kwargs: Any) -> Terms:
-        """For x, eps and perhaps y, return the terms of each example."""
+        """Return the terms of each example of a batch (x, eps) or (x, eps, y)."""
 
 
 @dataclass(frozen=True, repr=False)
 class Evaluation:
-    """Averages over n examples, in nats an example.
+    """The terms of the ELBO, in nats per example, averaged over n examples.
 
     Attributes
     ----------
-    elbo : E_q[log p(x | z)] - KL, estimated with the draws that training makes; higher is better
-    reconstruction : -E_q[log p(x | z)], estimated
-    kl : KL divergence of q(z | x) from the prior, exact, summed over the latents
-    kl_per_latent : the same, latent by latent
-    active_units : latents whose posterior mean varies over the data by more than 0.01 (variance)
-    n : examples
-    bound : what the model maximises, but for weights of the KL: the ELBO of a VAE, L_k of several
-        draws, log p(x | z) of an autoencoder
+    elbo : float
+        E_q[log p(x | z)] - KL, estimated with as many draws of z as in training; higher is better.
+    reconstruction : float
+        -E_q[log p(x | z)], estimated with the same draws.
+    kl : float
+        KL divergence of q(z | x) from the prior, in closed form, summed over the latents.
+    kl_per_latent : tuple of float
+        KL divergence of each latent.
+    active_units : int
+        Number of latents for which the variance of mu over the examples is above 0.01.
+    n : int
+        Number of examples.
+    bound : float
+        What the model maximises, but without any weight of the KL divergence: the ELBO of a VAE,
+        L_k of an IWAE, log p(x | z) of an autoencoder.
+
+    References
+    ----------
+    Active units: Burda, Grosse & Salakhutdinov 2015, arXiv:1509.00519, section 5.2.
     """
 
     elbo: float
@@ -62,28 +73,59 @@ class Evaluation:
 
     @property
     def distortion(self) -> float:
-        """The reconstruction term, as rate-distortion theory calls it (Alemi et al. 2018)."""
+        """The reconstruction term; the distortion in rate-distortion theory.
+
+        References
+        ----------
+        Alemi et al. 2018, arXiv:1711.00464.
+        """
         return self.reconstruction
 
     @property
     def rate(self) -> float:
-        """The KL: nats that z carries about x, at most (Alemi et al. 2018, arXiv:1711.00464)."""
+        """The KL divergence; the rate in rate-distortion theory.
+
+        On average over the data, it is an upper bound on the information that z carries about x, in
+        nats.
+
+        References
+        ----------
+        Alemi et al. 2018, arXiv:1711.00464.
+        """
         return self.kl
 
 
 def evaluate(model: Measurable, split: Split, scaling: Scaling, seed: int = 0) -> Evaluation:
-    """Estimate the ELBO of `split`, drawing z from q(z | x): with z = mu it would be no ELBO.
+    """Estimate the ELBO of a split, with z drawn from q(z | x).
+
+    Plugging in z = mu instead of a draw would not give an ELBO.
 
     Parameters
     ----------
-    model : a VAE or an autoencoder
-    split : the examples
-    scaling : how they become x; dynamic binarisation draws its pixels here, too
-    seed : of the pixels and of the noise, two streams: every model meets the same pixels
+    model : Measurable
+        A VAE or an autoencoder.
+    split : Split
+        The examples.
+    scaling : Scaling
+        How stored examples become x. Dynamic binarisation draws pixels here as well.
+    seed : int
+        Seeds the binarisation and, as a separate stream, the noise. For the same seed, every model
+        is evaluated on the same pixels.
 
     Returns
     -------
     Evaluation
+
+    Raises
+    ------
+    InputError
+        If there are no examples, or they do not fit the model.
+
+    >>> from npvae import VAE
+    >>> from npvae.datasets import load_dataset, scaling_for
+    >>> data = load_dataset("glyphs", n_train=100, n_test=5)
+    >>> evaluate(VAE.dense(784, 8, 3), data.test, scaling_for(data)).n
+    5
     """
     require_fitting(model, scaling)
     n, device = require_examples(model, split), model.params.device
@@ -93,7 +135,7 @@ def evaluate(model: Measurable, split: Split, scaling: Scaling, seed: int = 0) -
     kl: Any = 0.0
     mu_sum: Any = 0.0
     mu_squares: Any = 0.0
-    step = max(1, CHUNK // getattr(model, "k", 1))  # where z is drawn k times, fewer at a time
+    step = max(1, CHUNK // getattr(model, "k", 1))  # k draws of z per example
     for x, *y in chunks_of(model, split, scaling, seed, step):
         terms = model.terms(x, model.draw_noise(noise, len(x)), *y)
         log_px = log_px + terms.log_px.sum(dtype=np.float64)
@@ -120,10 +162,27 @@ def evaluate(model: Measurable, split: Split, scaling: Scaling, seed: int = 0) -
 def chunks_of(
     model: Measurable, split: Split, scaling: Scaling, seed: int, step: int
 ) -> Iterator[tuple[Array, ...]]:
-    """Yield x, (B, n_x), and y, (B, n_y), where the model is conditional, on the model's device.
+    """Yield (x,) or, for a conditional model, (x, y) for some examples at a time, on the device.
 
-    The pixels that are drawn depend on the seed and on the place of the example, and neither on
-    the step, B at most, nor on the model: every model meets the same, in float32 and in float64.
+    Drawn pixels depend only on the seed and on the position of the example in the split. They do
+    not depend on `step` or on the model, so that all models see the same pixels, in float32 and in
+    float64.
+
+    Parameters
+    ----------
+    model : Measurable
+    split : Split
+    scaling : Scaling
+    seed : int
+        Seeds the binarisation.
+    step : int
+        Largest number of examples in a chunk.
+
+    Yields
+    ------
+    x : (B, n_x) float array
+    y : (B, n_y) float array
+        Only for a conditional model.
     """
     device, dtype = model.params.device, model.params.dtype
     pixels = device.generator(seed)
@@ -138,10 +197,10 @@ def chunks_of(
 
 
 def require_fitting(model: Any, scaling: Scaling) -> None:
-    """Refuse standardised data under a likelihood that takes x in [0, 1]."""
+    """Raise `InputError` for standardised data under a likelihood that needs x in [0, 1]."""
     likelihood = getattr(model, "likelihood", None)
     if getattr(likelihood, "in_unit_interval", False) and isinstance(scaling, Standardized):
         raise InputError(
-            f"the {type(likelihood).__name__} likelihood takes x in [0, 1], and these data are "
-            "real-valued and standardised; build the model with likelihood='gaussian'"
+            f"the {type(likelihood).__name__} likelihood needs x in [0, 1], but these data are "
+            "standardised real values; build the model with likelihood='gaussian'"
         )

@@ -1,4 +1,4 @@
-"""What stands beside a figure: the formula, the part, the draws, the data, in words."""
+"""The notes beside a result: its formula, the split, the draws of z, and the data."""
 
 from typing import Any
 
@@ -13,39 +13,53 @@ from npvae.likelihoods import Likelihood
 from npvae.vae import VAE
 
 WEIGHTS = "w = p(x | z) p(z) / q(z | x)"
-GIVEN = {  # the label, too
+GIVEN = {  # how a formula of a conditional model names the label
     "| x)": "| x, y)",
     "| z)": "| z, y)",
     "p(x)": "p(x | y)",
     "encoder(x)": "encoder(x, y)",
-    "encoder(spoiled x)": "encoder(spoiled x, y)",
+    "encoder(corrupted x)": "encoder(corrupted x, y)",
 }
 
 
 def protocol(model: Any, scaling: Scaling, n: int, seed: int, part: str = "test") -> dict[str, str]:
-    """Say in words what the figures of `evaluate` are.
+    """Return notes that explain the results of `evaluate`.
+
+    Parameters
+    ----------
+    model : EncoderDecoder
+    scaling : Scaling
+    n : int
+        Number of examples.
+    seed : int
+        The seed given to `evaluate`.
+    part : str
+        Name of the evaluated split.
 
     Returns
     -------
-    sentences by their subject: formula, split, draws, data
+    dict of str to str
+        Notes by subject: "formula", "split", "draws", "data" and, if they apply, "sigma" and
+        "device".
     """
     if isinstance(model, VAE):
         elbo = "ELBO = E_q[log p(x | z)] - KL(q(z | x), N(0, I))"
         k = model.k if isinstance(model, IWAE) else 1
-        draws = f"{counted(k, 'draw')} of z for each example, seed {seed}"
+        draws = f"{counted(k, 'draw')} of z per example, seed {seed}"
         if model.bound_name != "ELBO":
             elbo += f"; {model.bound_name} = E[log 1/{k} sum(w)], {WEIGHTS}"
     else:
-        elbo = "log p(x | z) at z = encoder(x): no ELBO, since an autoencoder has no prior"
+        elbo = "log p(x | z) at z = encoder(x), which is not an ELBO: an autoencoder has no prior"
         draws = "none: z is the code of x"
         if isinstance(model, DenoisingAutoencoder):
-            elbo = elbo.replace("encoder(x)", "encoder(spoiled x)")
+            elbo = elbo.replace("encoder(x)", "encoder(corrupted x)")
             draws = (
-                f"{model.corruption} noise, {model.amount:g}, once for each example, seed {seed}"
+                f"{model.corruption} noise of amount {model.amount:g}, drawn once per example, "
+                f"seed {seed}"
             )
     return {
-        "formula": f"{_given_label(model, elbo)}, in nats, summed over pixels and latents, mean "
-        "over examples",
+        "formula": f"{_given_label(model, elbo)}, in nats, summed over features and latents, "
+        "averaged over examples",
         "split": f"the {part} part, {counted(n, 'example')}",
         "draws": draws,
         "data": _data(model, scaling, seed),
@@ -57,13 +71,13 @@ def protocol(model: Any, scaling: Scaling, n: int, seed: int, part: str = "test"
 def likelihood_protocol(
     model: VAE, scaling: Scaling, found: LogLikelihood, seed: int, part: str = "test"
 ) -> dict[str, str]:
-    """Say in words what the figures of `log_likelihood` are."""
+    """Return notes that explain the results of `log_likelihood`, by subject as for `protocol`."""
     formula = f"log p(x) >= E[log 1/k sum(w)], {WEIGHTS}"
     return {
-        "formula": f"{_given_label(model, formula)}, in nats, mean over examples and its standard "
-        "error",
+        "formula": f"{_given_label(model, formula)}, in nats, averaged over examples, with the "
+        "standard error of that average",
         "split": f"the {part} part, {counted(found.n, 'example')}",
-        "draws": f"k = {counted(found.k, 'draw')} of z for each example, seed {seed}",
+        "draws": f"k = {counted(found.k, 'draw')} of z per example, seed {seed}",
         "data": _data(model, scaling, seed),
         **_density(model),
         **_device(model),
@@ -71,45 +85,47 @@ def likelihood_protocol(
 
 
 def _device(model: Any) -> dict[str, str]:
-    """Say, of another device than the host, what that changes."""
+    """Return a note on the device, unless it is the host."""
     device = model.params.device
     if device.name == CPU.name:
         return {}
-    return {"device": f"{device.about}; the same seed gives other random numbers than on the host"}
+    return {"device": f"{device.about}; the same seed gives different numbers on the host"}
 
 
 def counted(n: int, what: str) -> str:
-    """Return "1 draw", "2 draws"."""
+    """Return a number with its noun, in the singular or plural: "1 draw", "2 draws"."""
     return f"{n} {what}{'s' * (n != 1)}"
 
 
 def _given_label(model: Any, formula: str) -> str:
+    """Return the formula with the label y added to its conditions, if the model is conditional."""
     if not getattr(model, "n_y", 0):
         return formula
     for alone, given in GIVEN.items():
         formula = formula.replace(alone, given)
-    return f"{formula}, y the label of x"
+    return f"{formula}, where y is the label of x"
 
 
 def _data(model: Any, scaling: Scaling, seed: int) -> str:
-    """Say how the examples became x."""
+    """Return a note on how the examples became x."""
     if isinstance(scaling, Standardized):
         nats = float(np.log(scaling.std).sum())
         return (
-            "real values, standardised by the training part; in the units of the data log p, like "
-            f"any bound on it, is {abs(nats):.2f} nats {'lower' if nats > 0 else 'higher'}"
+            "real values, standardised with the mean and spread of the training data; in the units "
+            f"of the data, log p and its bounds are {abs(nats):.2f} nats "
+            f"{'lower' if nats > 0 else 'higher'}"
         )
     if isinstance(scaling, Pixels) and scaling.binarize == "dynamic":
         return (
-            "binary pixels, each drawn with probability v / 255 (v itself, where they are floats), "
+            "binary pixels, each 1 with probability v / 255 (v for floating-point pixels), "
             f"seed {seed}"
         )
     if isinstance(scaling, Pixels) and scaling.binarize == "threshold":
-        return "binary pixels, on where v >= 128 (0.5, where they are floats)"
+        return "binary pixels, 1 where v >= 128 (0.5 for floating-point pixels)"
     return getattr(model.likelihood, "grey_pixels", Likelihood.grey_pixels)
 
 
 def _density(model: Any) -> dict[str, str]:
-    """Say what the likelihood has to say of its figures; one of your own may say nothing."""
+    """Return the notes of the likelihood; a likelihood of the user's own may have none."""
     told = getattr(model.likelihood, "fine_print", dict)
     return dict(told())

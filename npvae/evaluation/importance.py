@@ -1,4 +1,4 @@
-"""Log p(x) of a VAE by importance weighting: many draws of z for each example, in log space."""
+"""Estimate log p(x) of a VAE by importance weighting, with many draws of z per example."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,19 +18,23 @@ from npvae.iwae import require_draws
 from npvae.parameters import Array
 from npvae.vae import VAE
 
-MOST_DRAWS = 10**7  # of z for each example: the weights of one take 80 MB
+MOST_DRAWS = 10**7  # the weights of one example then take 80 MB
 
 
 @dataclass(frozen=True)
 class LogLikelihood:
-    """An estimate of log p(x), in nats an example.
+    """An estimate of log p(x), in nats per example.
 
     Attributes
     ----------
-    log_px : mean over the examples; its expectation is below log p(x), and rises with k
-    standard_error : of that mean, from the spread over the examples; NaN where there is but one
-    k : draws of z for each example
-    n : examples
+    log_px : float
+        Mean over the examples. Its expectation is at most log p(x), and rises with k.
+    standard_error : float
+        Standard error of `log_px`, from the spread over the examples; NaN for a single example.
+    k : int
+        Draws of z per example.
+    n : int
+        Number of examples.
     """
 
     log_px: float
@@ -49,20 +53,27 @@ def log_likelihood(
     memory: int | None = None,
     progress: bool = False,
 ) -> LogLikelihood:
-    """Estimate log p(x) of `split` with k draws of z from q(z | x) for each example.
+    """Estimate log p(x) of a split with k draws of z from q(z | x) per example.
 
     log p(x) >= E[log 1/k sum(w)],  w = p(x | z) p(z) / q(z | x)
 
     Parameters
     ----------
-    model : a VAE of any kind; conditional, it gives log p(x | y)
-    split : the examples
-    scaling : how they become x; dynamic binarisation draws its pixels here, too
-    k : at least 1; the published tables have 5,000
-    seed : of the pixels, the same as for `evaluate`, and of the noise
-    memory : bytes that a chunk of draws may take, on top of the model and the data; by default as
-        many as make the model's device work well: 8 MiB on the host, 1 GiB on most GPUs
-    progress : show a progress bar, on a terminal or in a notebook
+    model : VAE
+        A VAE of any kind. For a conditional model, the result is log p(x | y).
+    split : Split
+        The examples.
+    scaling : Scaling
+        How stored examples become x. Dynamic binarisation draws pixels here as well.
+    k : int
+        Draws of z per example, at least 1. Published results mostly use 5,000.
+    seed : int
+        Seeds the binarisation (with the same pixels as `evaluate`) and the noise.
+    memory : int, optional
+        Bytes that a chunk of draws may take, in addition to the model and the data. The default
+        suits the device: 8 MiB on the host, up to 1 GiB on a GPU.
+    progress : bool
+        Whether to show a progress bar, on a terminal or in a notebook.
 
     Returns
     -------
@@ -70,8 +81,9 @@ def log_likelihood(
 
     Raises
     ------
-    InputError : if the model has no p(x), k is below 1 or above ten million, or there is nothing
-        to evaluate on
+    InputError
+        If the model is not a VAE, k is out of range, there are no examples, or they do not fit the
+        model.
 
     References
     ----------
@@ -79,7 +91,7 @@ def log_likelihood(
     """
     require_likelihood(model)
     if require_draws(k) > MOST_DRAWS:
-        raise InputError(f"k is {k:.3g}, more than {MOST_DRAWS}; 5000 is usual")
+        raise InputError(f"k is {k:.3g}; choose at most {MOST_DRAWS} draws (5000 is usual)")
     require_fitting(model, scaling)
     n = require_examples(model, split)
     memory = model.params.device.working_set if memory is None else memory
@@ -99,7 +111,7 @@ def _estimates(
 ) -> Iterator[Array]:
     """Yield estimates of log p(x), (B,), for some examples at a time.
 
-    The noise is drawn example by example, so that only the last digits depend on the memory.
+    The noise is drawn example by example, so that the memory limit affects only rounding.
     """
     device, dtype = model.params.device, model.params.dtype
     rng, rows = device.generator(seed + NOISE), rows_within(model, memory)
@@ -114,19 +126,19 @@ def _estimates(
 
 
 def rows_within(model: VAE, memory: int) -> int:
-    """Return how many draws of z can be decoded at once within so many bytes, at least one."""
+    """Return how many draws of z can be decoded at once in `memory` bytes, at least 1."""
     widths = [
         view.shape[-1] for name, view in model.params.values.items() if name.startswith("decoder")
-    ]  # of weights and of biases, two for each layer
-    numbers = 3 * sum(widths) // 2  # it puts out, its activation makes, and it kept from before
+    ]  # each layer's width twice: its weights and its biases
+    numbers = 3 * sum(widths) // 2  # a layer's output, its activation's, and the stored input
     numbers += 2 * model.n_x + 6 * model.n_z
     return max(1, memory // (numbers * model.params.dtype.itemsize))
 
 
 def require_likelihood(model: Any) -> None:
-    """Refuse a model that has no p(x)."""
+    """Raise `InputError` for a model without p(x)."""
     if not isinstance(model, VAE):
         raise InputError(
-            f"this is a model of the kind {type(model).__name__}, whose codes have no prior: it "
-            "has no p(x) to estimate; train a VAE for that"
+            f"a model of the kind {type(model).__name__} has no prior, and so no p(x) to "
+            "estimate; use a VAE"
         )

@@ -1,4 +1,4 @@
-"""Where examples lie in latent space, and the places in it worth decoding: planes, lines, axes."""
+"""Codes of a dataset, and codes worth decoding: planes, lines and axes through latent space."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,13 +20,15 @@ from npvae.vae import VAE
 
 @dataclass(frozen=True)
 class Codes:
-    """What an encoder says of N examples, on the host.
+    """The codes of N examples, on the host.
 
     Attributes
     ----------
-    mu : (N, n_z) means of q(z | x); the codes themselves of an autoencoder
-    logvar : (N, n_z), or None where there is no q
-    labels : (N,) whole numbers, or None
+    mu : (N, n_z) float array
+        Means of q(z | x); for an autoencoder, the codes.
+    logvar : (N, n_z) float array or None
+        Log variances of q(z | x); None for an autoencoder.
+    labels : (N,) int array or None
     """
 
     mu: Array
@@ -35,38 +37,56 @@ class Codes:
 
     @cached_property
     def variance(self) -> Array:
-        """(n_z,) variance of each latent's mu over the examples."""
+        """Variance of each latent's mu over the examples, (n_z,)."""
         return self.mu.var(axis=0, dtype=np.float64)
 
     @property
     def active(self) -> Array:
-        """(n_z,) whether that is above 0.01: an active latent (Burda et al. 2015)."""
+        """Whether each latent is active, (n_z,): its variance is above 0.01.
+
+        References
+        ----------
+        Burda, Grosse & Salakhutdinov 2015, arXiv:1509.00519, section 5.2.
+        """
         return self.variance > ACTIVE_VARIANCE
 
     @cached_property
     def kl(self) -> Array | None:
-        """(n_z,) KL of each latent, in nats an example; None where there is no q."""
+        """KL divergence of each latent, (n_z,), in nats per example; None for an autoencoder."""
         if self.logvar is None:
             return None
         return kl_per_latent(self.mu, self.logvar).mean(axis=0, dtype=np.float64)
 
     @property
     def order(self) -> Array:
-        """(n_z,) the latents, from that of the largest KL; of the largest variance without q."""
+        """The latents, (n_z,), by falling KL divergence, or by falling variance without a KL."""
         return np.argsort(-(self.variance if self.kl is None else self.kl), kind="stable")
 
 
 def encode_split(
     model: Any, split: Split, scaling: Scaling, *, seed: int = EVALUATION_SEED
 ) -> Codes:
-    """Return the codes of all examples of a part, a chunk at a time.
+    """Encode all examples of a split, a chunk at a time.
 
     Parameters
     ----------
-    model : a VAE or an autoencoder
-    split : the examples; `split.only(slice(0, n))` for the first n
-    scaling : how they become x
-    seed : of pixels that are drawn; the same seed gives those that `evaluate` meets
+    model : EncoderDecoder
+        A VAE or an autoencoder.
+    split : Split
+        The examples; `split.only(slice(0, n))` selects the first n.
+    scaling : Scaling
+        How stored examples become x.
+    seed : int
+        Seeds the binarisation; the same seed gives the same pixels as in `evaluate`.
+
+    Returns
+    -------
+    Codes
+
+    Raises
+    ------
+    InputError
+        If there are no examples, or they do not fit the model.
 
     >>> from npvae.datasets import load_dataset, scaling_for
     >>> data = load_dataset("glyphs", n_train=100, n_test=5)
@@ -89,15 +109,20 @@ def encode_split(
 
 @dataclass(frozen=True)
 class Plane:
-    """A plane through latent space, and the Gaussian in it; a line where there is but one latent.
+    """A plane through latent space with a Gaussian in it; a line if there is only one latent.
 
     Attributes
     ----------
-    directions : (m, n_z) orthonormal rows, m = 2 (1 for one latent)
-    origin : (n_z,) where both coordinates are zero; orthogonal to the directions
-    mean, scale : (m,) of the Gaussian along each
-    share : (m,) part of the variance of the codes that lies along each, in [0, 1]
-    principal : whether these are principal directions, or the latents themselves
+    directions : (m, n_z) float array
+        Orthonormal rows; m = 2, or 1 for a single latent.
+    origin : (n_z,) float array
+        The point with coordinates zero, orthogonal to the directions.
+    mean, scale : (m,) float arrays
+        Mean and standard deviation of the Gaussian along each direction.
+    share : (m,) float array
+        Share of the variance of the codes along each direction, in [0, 1].
+    principal : bool
+        Whether the directions are principal directions; otherwise they are the latents themselves.
     """
 
     directions: Array
@@ -108,7 +133,7 @@ class Plane:
     principal: bool
 
     def project(self, z: Array) -> Array:
-        """Return the (N, m) coordinates of codes z, (N, n_z)."""
+        """Return the coordinates, (N, m), of codes z, (N, n_z)."""
         return z @ self.directions.T
 
     def at(self, u: Array) -> Array:
@@ -121,10 +146,10 @@ class Plane:
         return [mean + scale * q for mean, scale in zip(self.mean, self.scale, strict=True)]
 
     def grid(self, n: int) -> Array:
-        """Return codes, (n^m, n_z), at Gaussian quantiles: row by row as a picture has them.
+        """Return the codes, (n^m, n_z), at Gaussian quantiles, row by row as in a picture.
 
         The first direction runs to the right and the second upwards, so that the first row has the
-        largest coordinate along the second.
+        largest coordinate along the second direction.
         """
         across, *up = self.ticks(n)
         if not up:
@@ -134,33 +159,48 @@ class Plane:
 
 
 def gaussian_quantiles(n: int) -> Array:
-    """Return the n quantiles (i + 1/2) / n of N(0, 1): each stands for as much probability.
+    """Return the n quantiles (i + 1/2) / n of N(0, 1): the midpoints of n equally likely intervals.
+
+    Parameters
+    ----------
+    n : int
+        At least 1.
+
+    Returns
+    -------
+    (n,) float array
 
     >>> gaussian_quantiles(2).round(4)
     array([-0.6745,  0.6745])
     """
     if n < 1:
-        raise InputError(f"{n} quantiles: ask for at least one")
+        raise InputError(f"n is {n}; choose at least one quantile")
     return np.array([NormalDist().inv_cdf((i + 0.5) / n) for i in range(n)])
 
 
 def plane_of(codes: Codes) -> Plane:
-    """Return the plane of the two latents or, of more, of the two principal directions of mu.
+    """Return the plane of the two latents or, if there are more, of two principal directions of mu.
 
-    Codes of a VAE lie about N(0, I), the prior, which is N(0, 1) along any direction: the plane
-    goes through its mean. An autoencoder has none: there the Gaussian is fitted to the codes.
+    For a VAE the Gaussian is the prior N(0, I), which is N(0, 1) along any direction, and the plane
+    goes through its mean. An autoencoder has no prior, so that a Gaussian is fitted to the codes.
 
-    Raises
-    ------
-    InputError : if a code is no finite number
+    Parameters
+    ----------
+    codes : Codes
 
     Returns
     -------
-    Plane, the same for the same codes: the largest entry of each direction is positive
+    Plane
+        The same for the same codes: the sign of a direction makes its largest entry positive.
+
+    Raises
+    ------
+    InputError
+        If a code is not finite.
     """
     mu = codes.mu.astype(np.float64)
     if not np.abs(mu).max() < 1e150:
-        raise InputError("the codes are no finite numbers; is the model trained to its end?")
+        raise InputError("some codes are not finite; the training of this model may have diverged")
     n_z, mean = mu.shape[1], mu.mean(axis=0)
     away = mu - mean
     principal = n_z > 2
@@ -182,18 +222,20 @@ def plane_of(codes: Codes) -> Plane:
 
 
 def line(a: Array, b: Array, steps: int) -> Array:
-    """Return codes on the straight line from a to b, both included.
+    """Return codes on the straight line from a to b, with both ends.
 
     (1 - t) a + t b,  t = 0, 1 / (steps - 1), ..., 1
 
     Parameters
     ----------
     a, b : (n_z,) or (N, n_z) float arrays
-    steps : at least 2
+        The ends.
+    steps : int
+        Number of codes, at least 2.
 
     Returns
     -------
-    (steps, n_z) or (N, steps, n_z) array
+    (steps, n_z) or (N, steps, n_z) float array
 
     >>> line(np.array([0.0, 2.0]), np.array([1.0, 0.0]), 3)
     array([[0. , 2. ],
@@ -201,23 +243,26 @@ def line(a: Array, b: Array, steps: int) -> Array:
            [1. , 0. ]])
     """
     if steps < 2:
-        raise InputError(f"a line of {steps} steps: from one place to another takes two")
+        raise InputError(f"steps is {steps}; a line needs at least 2")
     t = np.linspace(0, 1, steps)[:, None]
     return (1 - t) * a[..., None, :] + t * b[..., None, :]
 
 
 def traverse(z: Array, latents: Sequence[int] | Array, values: Array) -> Array:
-    """Return codes in which one latent at a time takes other values, and all others stay.
+    """Return copies of a code in which one latent at a time takes other values.
 
     Parameters
     ----------
-    z : (n_z,) the code to begin with
-    latents : which of its numbers to change
-    values : (steps,) for each, or (len(latents), steps), which differ from latent to latent
+    z : (n_z,) float array
+        The code to start from.
+    latents : (m,) sequence of int
+        The latents to change, counted from 0.
+    values : (steps,) or (m, steps) float array
+        Their values, common to all latents or one row per latent.
 
     Returns
     -------
-    (len(latents), steps, n_z) array
+    (m, steps, n_z) float array
 
     >>> traverse(np.zeros(2), [1], np.array([-1.0, 1.0]))
     array([[[ 0., -1.],

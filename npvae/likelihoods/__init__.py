@@ -1,13 +1,17 @@
-"""Likelihoods p(x | z): what the decoder's numbers say about the data.
+"""Likelihoods p(x | z): the distribution of the data, given the decoder's outputs.
 
-Each has two ways to its gradient. `loss_and_grad` gives the mean over a batch, which is what an
-ELBO needs. `log_prob` gives one number an example, or one for each of k draws of z for it, and
-`backward` takes whatever weight each of them has in a loss: evaluation needs the first half of
-that, importance weighting both. The mean of p(x | z) and a draw of it complete a likelihood.
+A likelihood offers two ways to its gradient:
 
-To add one, write its class into a file of its own (see `Likelihood`, and `laplace.py` as the
-shortest example) and add the class to `LIKELIHOODS`: the command line, the checks of settings, the
-remarks beside results and the gradient checks ask the class for the rest.
+- `loss_and_grad` returns the batch mean of -log p(x | z) with its gradient, as an ELBO needs it.
+- `log_prob` returns one value per example, or per draw of z, and `backward` turns the gradient of a
+  loss with respect to these values into one with respect to the outputs. Evaluation uses
+  `log_prob`; importance weighting uses both.
+
+`mean` and `draw` return E[x | z] and a sample of x.
+
+To add a likelihood, write its class in a file of its own (see `Likelihood`; `laplace.py` is the
+shortest example) and register the class in `LIKELIHOODS`. The command line, the validation of
+settings, the notes beside results and the gradient checks read the rest from the class.
 """
 
 from npvae.errors import InputError
@@ -35,21 +39,32 @@ LIKELIHOODS: dict[str, type[Likelihood]] = {
 }
 
 SIGMAS = tuple(dict.fromkeys(how for cls in LIKELIHOODS.values() for how in cls.sigmas))
-"""What may stand for a number: how sigma is found."""
+"""What `sigma` may be instead of a number, over all likelihoods."""
 
 
 def make_likelihood(name: str | Likelihood, sigma: float | str = 1.0) -> Likelihood:
-    """Return the likelihood of that name; a likelihood itself is returned as it is.
+    """Return the likelihood with the given name; a `Likelihood` is returned unchanged.
 
     Parameters
     ----------
-    name : a name in `LIKELIHOODS`, or a likelihood
-    sigma : its standard deviation where it has one: a number or, for the gaussian, "learned" (by
-        gradient) or "optimal" (in closed form); ignored if a likelihood is given
+    name : str or Likelihood
+        A name in `LIKELIHOODS`, or a likelihood.
+    sigma : float or str
+        Standard deviation, for a likelihood that has one: a positive number in the units of x or,
+        for the Gaussian, "learned" (by gradient) or "optimal" (in closed form). A number is ignored
+        by the Bernoulli likelihood, and any sigma by a likelihood that is given as an object.
+
+    Returns
+    -------
+    Likelihood
 
     Raises
     ------
-    InputError : if there is no such likelihood, or it has no such sigma
+    InputError
+        If the name is unknown, or the likelihood does not take this sigma.
+
+    >>> make_likelihood("gaussian", sigma=0.5).sigma
+    0.5
     """
     if not isinstance(name, str | type) and hasattr(name, "loss_and_grad"):
         return name
@@ -63,6 +78,6 @@ def make_likelihood(name: str | Likelihood, sigma: float | str = 1.0) -> Likelih
         ways = [f"{other} ({', '.join(o.sigmas)})" for other, o in LIKELIHOODS.items() if o.sigmas]
         raise InputError(
             f"sigma is {sigma!r} for the {name} likelihood; give a number, or choose a likelihood "
-            f"that finds its sigma: {'; '.join(ways)}"
+            f"that estimates its sigma: {'; '.join(ways)}"
         )
     return cls.with_sigma(sigma)

@@ -1,4 +1,4 @@
-"""Pixels that are on or off: the Bernoulli likelihood, from logits."""
+"""Binary pixels: the Bernoulli likelihood, computed from logits."""
 
 from typing import Any, ClassVar
 
@@ -10,12 +10,12 @@ from npvae.parameters import Array
 
 
 class Bernoulli(Likelihood):
-    """Each pixel is on with probability p = sigmoid(logit), independently given z.
+    """Independent binary pixels, each 1 with probability p = sigmoid(logit).
 
-    log p(x | z) = sum(x log p + (1 - x) log(1 - p)) = sum(x a - softplus(a)),  a the logits
+    log p(x | z) = sum(x log p + (1 - x) log(1 - p)) = sum(x a - softplus(a)),  a = logits
 
-    Written in the logits it never meets log(0). For grey x in (0, 1) the same formula is the usual
-    cross-entropy, but no longer the log of a probability.
+    The form with logits never evaluates log(0). For greyscale x in (0, 1) the same formula is the
+    usual cross-entropy, which is not the log of a probability.
 
     >>> coin = Bernoulli()
     >>> coin.log_prob(np.zeros((1, 1)), np.ones((1, 1))).round(4)  # log 1/2
@@ -25,17 +25,18 @@ class Bernoulli(Likelihood):
     in_unit_interval = True
     binary = True
     grey_pixels: ClassVar[str] = (
-        "grey pixels, v / 255: with them the Bernoulli loss is no likelihood, and the figure "
-        "compares only with others made in the same way"
+        "greyscale pixels, v / 255: the cross-entropy is not a likelihood there, so compare this "
+        "result only with others computed in the same way"
     )
 
     def loss_and_grad(self, logits: Array, x: Array) -> tuple[Array, Array]:
-        """-log p(x | z), in nats an example (batch mean), and its gradient (p - x) / B.
+        """Return -log p(x | z) in nats per example (batch mean), and its gradient (p - x) / B.
 
         Parameters
         ----------
         logits : (B, n_x) float array
-        x : (B, n_x) float array, in [0, 1]
+        x : (B, n_x) float array
+            Pixels in [0, 1].
 
         Returns
         -------
@@ -45,49 +46,63 @@ class Bernoulli(Likelihood):
         return bernoulli_loss_and_grad(logits, x)
 
     def log_prob(self, logits: Array, x: Array) -> Array:
-        """Log p(x | z) of each row of logits, in nats.
+        """Return log p(x | z) in nats, summed over the pixels.
 
         Parameters
         ----------
-        logits : (B, n_x), or (B, k, n_x) for k draws of z an example
-        x : (B, n_x) float array, in [0, 1]
+        logits : (B, n_x) or (B, k, n_x) float array
+            Outputs of the decoder, for one or for k draws of z per example.
+        x : (B, n_x) float array
+            Pixels in [0, 1].
 
         Returns
         -------
-        (B,) or (B, k) float array
+        log_px : (B,) or (B, k) float array
         """
         self.logits, self.x = logits, x
         log_px, self.e = bernoulli_log_prob(logits, each(x, logits))
         return log_px
 
     def backward(self, dlog_px: Array) -> Array:
-        """Gradient by the logits, dlog_px (x - p), with dlog_px (B,) or (B, k)."""
+        """Return dlogits = dlog_px (x - p), for dlog_px (B,) or (B, k)."""
         x = each(self.x, self.logits)
         return bernoulli_backward(dlog_px[..., None], self.logits, x, self.e)
 
     def mean(self, logits: Array) -> Array:
+        """Return p = sigmoid(logits), (B, n_x)."""
         return sigmoid(logits)
 
     def link(self, mean: Array) -> Array:
-        """The logit of a mean, kept within 0.001 and 0.999, which is within 7 of zero."""
+        """Return logit(mean), with the mean clipped to [0.001, 0.999], so that |logit| < 7."""
         p = np.minimum(np.maximum(mean, 0.001), 0.999)
         return np.log(p / (1 - p))
 
     def draw(self, logits: Array, rng: np.random.Generator) -> Array:
+        """Return zeros and ones, (B, n_x), drawn with probability p."""
         p = sigmoid(logits)
         return (rng.random(size=p.shape, dtype=p.dtype) < p).astype(p.dtype)
 
 
 def bernoulli_loss_and_grad(logits: Array, x: Array) -> tuple[Array, Array]:
-    """-log p(x | z), in nats an example (batch mean), and its gradient, for (B, n_x) arrays.
+    """Return -log p(x | z) in nats per example (batch mean), and its gradient.
 
-    The one expensive function is e = exp(-|a|); loss and gradient are both made of it:
+    Both are made from a single expensive function, e = exp(-|a|):
 
         softplus(a) = max(a, 0) + log(1 + e),  sigmoid(a) = (e if a < 0 else 1) / (1 + e)
 
-    Neither overflows, and a small p keeps all its digits: Adam divides a gradient by its own size,
-    so that even one of 1e-12 counts. Every factor 1 + e lies in [1, 2], so 64 of them are
-    multiplied before one log is taken.
+    Neither overflows, and a small p keeps all its digits. That matters since Adam divides each
+    gradient by its typical size, so that even a gradient of 1e-12 moves a weight. Since 1 <= 1 + e
+    <= 2, 64 factors are multiplied before one log is taken.
+
+    Parameters
+    ----------
+    logits, x : (B, n_x) float arrays
+
+    Returns
+    -------
+    loss : 0-d float
+    dlogits : (B, n_x) float array
+        (p - x) / B
     """
     n = len(x)
     e = np.abs(logits)
@@ -106,26 +121,36 @@ def bernoulli_loss_and_grad(logits: Array, x: Array) -> tuple[Array, Array]:
 
 
 def bernoulli_log_prob(logits: Array, x: Array) -> tuple[Array, Any]:
-    """Log p(x | z) of each row, and what the backward needs beside logits and x: e = exp(-|a|).
+    """Return log p(x | z) for each row, and e = exp(-|a|), which the backward pass reuses.
 
-    logits are (B, n_x) or (B, k, n_x), x (B, n_x) or (B, 1, n_x). Here the logs are summed row by
-    row. With max(a, 0) = (a + |a|) / 2:
+    With max(a, 0) = (a + |a|) / 2:
 
         sum(x a - softplus(a)) = sum((2x - 1) a - |a|) / 2 - sum(log(1 + e))
 
-    whose first terms cancel pixel by pixel where the model is sure and right.
+    Where the model is confident and right, the first two terms cancel pixel by pixel.
+
+    Parameters
+    ----------
+    logits : (B, n_x) or (B, k, n_x) float array
+    x : (B, n_x) or (B, 1, n_x) float array
+
+    Returns
+    -------
+    log_px : (B,) or (B, k) float array
+    e : float array in the shape of the logits
+        None on a GPU, which computes it again.
     """
     magnitude = np.abs(logits)
     nats = logits * (2 * x - 1)
     nats -= magnitude
-    log_px = nats @ np.full_like(nats[(0,) * (nats.ndim - 1)], 0.5)  # faster than a sum
+    log_px = nats @ np.full_like(nats[(0,) * (nats.ndim - 1)], 0.5)  # sum(nats) / 2, but faster
     e = np.exp(np.negative(magnitude, out=magnitude), out=magnitude)
     log_px -= _sum_of_logs_by_row(np.add(e, 1, out=nats))
     return log_px, e
 
 
 def bernoulli_backward(dlog_px: Array, logits: Array, x: Array, e: Any) -> Array:
-    """dlog_px (x - p), with x beside the logits, and e as `bernoulli_log_prob` returned it."""
+    """Return dlog_px (x - p), with x and e as in `bernoulli_log_prob` and dlog_px (..., 1)."""
     p = np.maximum(e, logits > 0)
     p /= e + 1
     dlogits = x - p
@@ -134,10 +159,10 @@ def bernoulli_backward(dlog_px: Array, logits: Array, x: Array, e: Any) -> Array
 
 
 def _sum_of_logs(factors: Array) -> Array:
-    """sum(log(factors)) for factors in [1, 2]: a log of products of 64 rows, not 64 logs.
+    """Return sum(log(factors)) for factors in [1, 2], with one log for the product of 64 rows.
 
-    2^64 is far from float32's overflow at 2^128. Multiplying down the rows, not along them, keeps
-    the inner loop over contiguous memory.
+    2^64 is far below float32's overflow at 2^128. Multiplying down the rows instead of along them
+    keeps the inner loop on contiguous memory.
     """
     whole = len(factors) // 64 * 64
     products = np.multiply.reduce(factors[:whole].reshape(-1, 64, factors.shape[1]), axis=1)
@@ -146,10 +171,11 @@ def _sum_of_logs(factors: Array) -> Array:
 
 
 def _sum_of_logs_by_row(factors: Array) -> Array:
-    """sum(log(factors)) over the last axis, for factors in [1, 2], which are overwritten.
+    """Return sum(log(factors)) over the last axis, for factors in [1, 2]. Overwrites `factors`.
 
-    Each row is folded in half four times, product upon product, so that at most 3^4 = 81 factors
-    meet in one number (2^81 is below float32's 2^128), and a sixteenth of the logs is left.
+    Each row is folded in half four times, one half multiplied by the other, so that a sixteenth of
+    the logs remains. At most 3^4 = 81 factors end up in one product, and 2^81 is below float32's
+    overflow at 2^128.
     """
     for _ in range(4):
         n = factors.shape[-1]

@@ -1,4 +1,4 @@
-"""Real numbers with heavy tails: the Laplace likelihood, whose loss is the absolute error."""
+"""Real values with heavy tails: the Laplace likelihood, whose loss is the absolute error."""
 
 from collections.abc import Mapping
 from math import log, sqrt
@@ -11,21 +11,27 @@ from npvae.parameters import Array
 
 
 class Laplace(Likelihood):
-    """Each number is Laplace-distributed around the decoder's output, with one given sigma.
+    """Independent Laplace distributions centred on the decoder's outputs, with one fixed sigma.
 
     log p(x | z) = -sum(|x - mean| / b + log(2 b)),  b = sigma / sqrt(2)
 
-    A large error costs its size, not its square, so that outliers pull less than under a Gaussian;
-    the best constant mean is the median.
+    An error costs its absolute value rather than its square, so that outliers have less influence
+    than under a Gaussian. The best constant mean is the median.
 
     Parameters
     ----------
-    sigma : standard deviation, positive, in the units of x (the scale is b, the variance 2 b²)
+    sigma : float
+        Standard deviation, positive, in the units of x. The scale is b, and the variance 2 b².
+
+    Raises
+    ------
+    InputError
+        If `sigma` is not a positive number of reasonable size.
 
     Notes
     -----
-    At x = mean the loss has a kink and no derivative. The gradient there is taken as 0, which lies
-    between -1/b and 1/b.
+    At x = mean the loss has a kink and no derivative. The gradient there is taken to be 0, which
+    lies between the one-sided derivatives -1/b and 1/b.
 
     >>> Laplace(sigma=2**0.5).log_prob(np.zeros((1, 1)), np.zeros((1, 1))).round(4)  # log 1/2
     array([-0.6931])
@@ -42,7 +48,7 @@ class Laplace(Likelihood):
         return cls(float(sigma))
 
     def loss_and_grad(self, mean: Array, x: Array) -> tuple[Array, Array]:
-        """-log p(x | z), in nats an example (batch mean), and its gradient dloss/dmean.
+        """Return -log p(x | z) in nats per example (batch mean), and its gradient dloss/dmean.
 
         Parameters
         ----------
@@ -51,7 +57,8 @@ class Laplace(Likelihood):
         Returns
         -------
         loss : 0-d float
-        dmean : (B, n_x) float array, sign(mean - x) / (b B)
+        dmean : (B, n_x) float array
+            sign(mean - x) / (b B)
         """
         n, n_x = x.shape
         self.away = mean - x
@@ -59,16 +66,17 @@ class Laplace(Likelihood):
         return loss, np.sign(self.away) * (1 / (self.b * n))
 
     def log_prob(self, mean: Array, x: Array) -> Array:
+        """Return log p(x | z) in nats, (B,) or (B, k), for mean (B, n_x) or (B, k, n_x)."""
         self.away = mean - each(x, mean)
         return np.abs(self.away).sum(axis=-1) * (-1 / self.b) - x.shape[1] * log(2 * self.b)
 
     def backward(self, dlog_px: Array) -> Array:
-        """Return dmean = dlog_px sign(x - mean) / b, with dlog_px (B,) or (B, k)."""
+        """Return dmean = dlog_px sign(x - mean) / b, for dlog_px (B,) or (B, k)."""
         return np.sign(self.away) * (dlog_px[..., None] * (-1 / self.b))
 
     @property
     def pattern(self) -> Array:
-        """On which side of x each mean was: where it changes there is no derivative."""
+        """The sign of mean - x, in which a change marks a point without a derivative."""
         return np.sign(self.away)
 
     def mean(self, mean: Array) -> Array:
@@ -78,9 +86,9 @@ class Laplace(Likelihood):
         return mean
 
     def draw(self, mean: Array, rng: np.random.Generator) -> Array:
-        """Return the mean plus b times the difference of two exponentials, -log(1 - u) each."""
+        """Return mean + b (E1 - E2), (B, n_x), with two exponential draws E = -log(1 - u)."""
         u = rng.random(size=(2, *mean.shape), dtype=mean.dtype)
         return mean + self.b * (np.log1p(-u[0]) - np.log1p(-u[1]))
 
     def fine_print(self) -> dict[str, str]:
-        return {"sigma": f"{self.sigma:.4g}, given; {DENSITY}"}
+        return {"sigma": f"{self.sigma:.4g}, fixed; {DENSITY}"}

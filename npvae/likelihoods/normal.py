@@ -1,4 +1,4 @@
-"""Real numbers: the Gaussian likelihood with one sigma, given, learned, or in closed form."""
+"""Real values: the Gaussian likelihood, with one sigma that is fixed, learned or optimal."""
 
 from collections.abc import Mapping
 from math import exp, log, pi
@@ -12,14 +12,20 @@ from npvae.parameters import Array
 
 
 class Gaussian(Likelihood):
-    """Each number is normal around the decoder's output with one given standard deviation.
+    """Independent Gaussians centred on the decoder's outputs, with one fixed standard deviation.
 
     log p(x | z) = -1/2 sum((x - mean)² / sigma² + log(2 pi sigma²))
 
     Parameters
     ----------
-    sigma : standard deviation, positive, in the units of x; the smaller, the more the
-        reconstruction weighs against the KL
+    sigma : float
+        Standard deviation, positive, in the units of x. The smaller it is, the more the
+        reconstruction weighs against the KL divergence.
+
+    Raises
+    ------
+    InputError
+        If `sigma` is not a positive number of reasonable size.
 
     >>> Gaussian(sigma=1).log_prob(np.zeros((1, 1)), np.zeros((1, 1))).round(4)
     array([-0.9189])
@@ -30,7 +36,7 @@ class Gaussian(Likelihood):
 
     @classmethod
     def with_sigma(cls, sigma: float | str) -> "Gaussian":
-        """Return one with a given sigma, or one that finds its sigma."""
+        """Return a `Gaussian` for a number, else a `LearnedGaussian` or `OptimalGaussian`."""
         if isinstance(sigma, str):
             return {"learned": LearnedGaussian, "optimal": OptimalGaussian}[sigma]()
         return Gaussian(sigma)
@@ -42,11 +48,11 @@ class Gaussian(Likelihood):
 
     @property
     def sigma(self) -> Any:
-        """The standard deviation: a number or, where it is learned, a (1,) array."""
+        """The standard deviation: a float, or a (1,) array where it is learned."""
         return self._sigma
 
     def loss_and_grad(self, mean: Array, x: Array) -> tuple[Array, Array]:
-        """-log p(x | z), in nats an example (batch mean), and its gradient dloss/dmean.
+        """Return -log p(x | z) in nats per example (batch mean), and its gradient dloss/dmean.
 
         Parameters
         ----------
@@ -55,7 +61,8 @@ class Gaussian(Likelihood):
         Returns
         -------
         loss : 0-d float
-        dmean : (B, n_x) float array, (mean - x) / (sigma² B)
+        dmean : (B, n_x) float array
+            (mean - x) / (sigma² B)
         """
         n = len(x)
         away = mean - x
@@ -64,12 +71,13 @@ class Gaussian(Likelihood):
         return loss + self.log_normalizer * x.shape[1], away
 
     def log_prob(self, mean: Array, x: Array) -> Array:
+        """Return log p(x | z) in nats, (B,) or (B, k), for mean (B, n_x) or (B, k, n_x)."""
         self.away = each(x, mean) - mean
         square = (self.away * self.away).sum(axis=-1)
         return square * (-0.5 * self.precision) - self.log_normalizer * x.shape[1]
 
     def backward(self, dlog_px: Array) -> Array:
-        """Return dmean = dlog_px (x - mean) / sigma², with dlog_px (B,) or (B, k)."""
+        """Return dmean = dlog_px (x - mean) / sigma², for dlog_px (B,) or (B, k)."""
         return self.away * (dlog_px[..., None] * self.precision)
 
     def mean(self, mean: Array) -> Array:
@@ -79,42 +87,57 @@ class Gaussian(Likelihood):
         return mean
 
     def draw(self, mean: Array, rng: np.random.Generator) -> Array:
+        """Return mean + sigma eps, (B, n_x), with standard normal eps."""
         return mean + self.sigma * rng.standard_normal(size=mean.shape, dtype=mean.dtype)
 
     def fine_print(self) -> dict[str, str]:
-        return {"sigma": f"{self._sigma:.4g}, given; {DENSITY}"}
+        return {"sigma": f"{self._sigma:.4g}, fixed; {DENSITY}"}
 
 
 class LearnedGaussian(Gaussian):
-    """The same with one sigma that is learned with the rest, by gradient.
+    """A Gaussian likelihood with one sigma, learned by gradient together with the weights.
 
     With s = sum((x - mean)²) and var = exp(logvar) = sigma²:
 
         -log p(x | z) = 1/2 (s / var + n_x (logvar + log 2 pi))
         d/dlogvar = 1/2 (n_x - s / var)
 
-    which is zero where var is the mean squared error of a pixel, s / n_x.
+    The gradient is zero where var is the mean squared error per feature, s / n_x.
 
     Parameters
     ----------
-    sigma : standard deviation at the start, in the units of x
+    sigma : float
+        Initial standard deviation, in the units of x.
+
+    Attributes
+    ----------
+    logvar, dlogvar : (1,) float arrays
+        log sigma², and its gradient.
 
     References
     ----------
     Rybkin, Daniilidis & Levine 2021, arXiv:2006.13202.
     """
 
-    LEAST = 1e-8  # of var, where it is set: data that are met exactly would have none
+    LEAST = 1e-8  # floor of var where it is computed: perfectly fitted data would make it 0
 
     def __init__(self, sigma: float = 1.0) -> None:
         self.logvar = np.full(1, 2 * log(require_sigma(sigma)))
         self.dlogvar = np.zeros(1)
 
     def start_at(self, var: float) -> None:
-        """Begin with the sigma of a decoder that knows only the mean of the data.
+        """Set sigma to that of a decoder which always outputs the mean of the data.
 
-        A far larger one takes Adam at the defaults an epoch for each factor of 1.2, in which the
-        reconstruction weighs little, so that latents close down.
+        Parameters
+        ----------
+        var : float
+            Mean squared distance of x from its mean.
+
+        Notes
+        -----
+        Starting from a sigma that is far too large would cost Adam, at its defaults, about an epoch
+        for each factor of 1.2. Meanwhile the reconstruction weighs little, so that latents
+        collapse.
         """
         self.logvar[...] = log(max(var, self.LEAST))
 
@@ -125,10 +148,10 @@ class LearnedGaussian(Gaussian):
 
     def fine_print(self) -> dict[str, str]:
         sigma = exp(float(self.logvar.sum()) / 2)
-        return {"sigma": f"{sigma:.4g}, found in training; {DENSITY}"}
+        return {"sigma": f"{sigma:.4g}, estimated in training; {DENSITY}"}
 
     def loss_and_grad(self, mean: Array, x: Array) -> tuple[Array, Array]:
-        """-log p(x | z), in nats an example (batch mean), and its gradient dloss/dmean."""
+        """Return -log p(x | z) in nats per example and dloss/dmean; write dlogvar."""
         n, n_x = x.shape
         logvar = self.logvar.sum()  # 0-d
         precision = np.exp(-logvar)
@@ -139,6 +162,7 @@ class LearnedGaussian(Gaussian):
         return (squares + n_x * (logvar + LOG_2PI)) * 0.5, away
 
     def log_prob(self, mean: Array, x: Array) -> Array:
+        """Return log p(x | z) in nats, (B,) or (B, k), for mean (B, n_x) or (B, k, n_x)."""
         logvar = self.logvar.sum()
         self.precision = np.exp(-logvar)
         self.away = each(x, mean) - mean
@@ -146,31 +170,33 @@ class LearnedGaussian(Gaussian):
         return (self.squares + x.shape[1] * (logvar + LOG_2PI)) * -0.5
 
     def backward(self, dlog_px: Array) -> Array:
+        """Return dmean = dlog_px (x - mean) / var, and write dlogvar."""
         n_x = self.away.shape[-1]
         self.dlogvar[...] = (dlog_px * (self.squares - n_x)).sum() * 0.5
         return self.away * (dlog_px[..., None] * self.precision)
 
 
 class OptimalGaussian(LearnedGaussian):
-    """The same with the best sigma of each batch, in closed form.
+    """A Gaussian likelihood that uses the best sigma for each batch, in closed form.
 
-    var = mean squared error of a pixel over the batch
+    var = mean squared error per feature over the batch
 
         loss = n_x / 2 (log(2 pi var) + 1),  dloss/dmean = (mean - x) / (B var)
 
-    var is a statistic of the batch, so that half-batches do not average to the whole. What is kept
-    for evaluation is a moving average of log var over some twenty batches; no gradient moves it.
+    Since var is a statistic of the batch, the losses of two half-batches do not average to that of
+    the whole batch. Evaluation uses a moving average of log var over about twenty batches, which no
+    gradient moves.
 
     References
     ----------
     Rybkin, Daniilidis & Levine 2021, arXiv:2006.13202, section 4.2.
     """
 
-    RATE = 0.05  # of the moving average
+    RATE = 0.05  # weight of the newest batch in the moving average
     closed_form = True
 
     def loss_and_grad(self, mean: Array, x: Array) -> tuple[Array, Array]:
-        """-log p(x | z) at the best sigma, in nats an example, and its gradient dloss/dmean."""
+        """Return -log p(x | z) at the batch's best sigma, in nats per example, and dloss/dmean."""
         n, n_x = x.shape
         away = mean - x
         error = np.vdot(away, away) * (1 / (n * n_x))

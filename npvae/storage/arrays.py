@@ -1,4 +1,4 @@
-"""NumPy's own files: .npy, read into memory or, where it is large, mapped, and .npz."""
+"""NumPy's file formats: .npy, read into memory or memory-mapped if large, and .npz."""
 
 import io
 import math
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     import zipfile
 
 Array: TypeAlias = NDArray[Any]
-ADVICE = "save it again from NumPy, plain numbers without pickled objects"
-OURS = ("a file that npvae wrote", "restore it, or have npvae write it again")
-LONGEST_HEADER = 1 << 14  # bytes; NumPy itself reads no more than 10,000
+ADVICE = "save it again from NumPy, as plain numbers without pickled objects"
+OURS = ("a file written by npvae", "restore it, or let npvae write it again")
+LONGEST_HEADER = 1 << 14  # bytes; NumPy itself reads at most 10,000
 READ_HEADER = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
-    (3, 0): np.lib.format.read_array_header_2_0,  # which differs in the letters of field names
+    (3, 0): np.lib.format.read_array_header_2_0,  # differs only in the encoding of field names
 }
 
 
 class MappedArray(np.memmap):
-    """An array in a file that is too large to be read at once, and whether it is still the same.
+    """A memory-mapped array that checks, at each access, that its file has not changed.
 
-    Each access looks at the file first. A file that was cut short would end Python (a bus error),
-    and one that was overwritten would hand other numbers to the rest of a training.
+    Without the check, a truncated file would kill Python (a bus error), and an overwritten file
+    would give other numbers to the rest of a training.
     """
 
-    stamp: tuple[int, int, int] | None = None  # of the file, when it was opened
+    stamp: tuple[int, int, int] | None = None  # inode, size and time of the file when opened
 
     def __array_finalize__(self, obj: Any) -> None:
         super().__array_finalize__(obj)
@@ -47,46 +47,52 @@ class MappedArray(np.memmap):
         return super().__getitem__(index)
 
     def require_unchanged(self) -> None:
-        """Refuse a file that has been changed, replaced or removed since it was opened.
-
-        Raises
-        ------
-        DataError : it has
-        """
+        """Raise `DataError` if the file was changed, replaced or removed since it was opened."""
         try:
             same = self.stamp == _stamp(os.stat(str(self.filename)))
         except OSError:
             same = False
         if not same:
             raise DataError(
-                f"{self.filename} has changed since it was opened, so the numbers that are still "
-                "to be read are others; restore the file, or begin again with the new one"
+                f"{self.filename} has changed since it was opened, so the rest of it cannot be "
+                "trusted; restore the file, or start again with the new one"
             )
 
 
 def _stamp(found: os.stat_result) -> tuple[int, int, int]:
-    """Return what differs once a file has been replaced, written to or cut."""
+    """Return inode, size and modification time, which change when a file does."""
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def read_array(path: str | Path) -> Array:
-    """Return the array in an .npy file: in memory up to `LIMIT` bytes, else mapped.
+    """Return the array in an .npy file, in memory up to `LIMIT` bytes, else memory-mapped.
 
-    What is in memory no longer depends on the file. A `MappedArray` looks at the file with each
-    access, and refuses to go on once the file has changed.
+    An array in memory no longer depends on the file. A `MappedArray` raises at the next access once
+    the file has changed.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    array
+        A NumPy array, or a `MappedArray`.
 
     Raises
     ------
-    DataError : it is no .npy file, holds Python objects, or is longer or shorter than it says
+    DataError
+        If the file is not a valid .npy file, contains Python objects, or its length does not match
+        its header.
     """
     with reading(path, "an .npy file", ADVICE), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about headers that Python 2 wrote
+        warnings.simplefilter("ignore")  # NumPy warns about headers written by Python 2
         with open_regular(path) as file:
             found = os.fstat(file.fileno())
             if surplus := _surplus(file, found.st_size):
                 raise DataError(
-                    f"{path} is {surplus} bytes longer than its header says; if several arrays "
-                    "were saved into this one file, save them with np.savez"
+                    f"{path} is {surplus} bytes longer than its header says; if you saved several "
+                    "arrays to this file, use np.savez instead"
                 )
             if found.st_size <= LIMIT:
                 file.seek(0)
@@ -100,12 +106,14 @@ def read_array(path: str | Path) -> Array:
 def write_arrays(file: IO[bytes], arrays: Mapping[str, Array]) -> None:
     """Write an .npz file, byte for byte as `np.savez` does, and close it whatever happens.
 
-    NumPy 2.0 leaves it open after an error, on a full disk for instance.
+    NumPy 2.0 leaves the archive open after an error, such as a full disk.
 
     Parameters
     ----------
-    file : open for writing
-    arrays : by name; no Python objects
+    file : binary file
+        Open for writing.
+    arrays : mapping of str to array
+        Arrays by name, without Python objects.
     """
     import zipfile
 
@@ -116,20 +124,25 @@ def write_arrays(file: IO[bytes], arrays: Mapping[str, Array]) -> None:
 
 
 def read_arrays(path: str | Path, *, packed: bool = True) -> dict[str, Array]:
-    """Return the arrays in an .npz file by name; the checksum of each is verified.
+    """Return the arrays in an .npz file by name, after verifying their checksums.
 
-    Nothing is unpacked before the sizes that the file announces are known to be right and not too
-    much, and nothing is ever written.
+    Sizes are checked before anything is unpacked, so that a file cannot fill the memory.
 
     Parameters
     ----------
-    path : the file
-    packed : whether it may be compressed, and then unpack to no more than `LIMIT`; what `np.savez`
-        wrote is not, and takes no more memory than the file is long
+    path : str or Path
+    packed : bool
+        Whether the file may be compressed, to unpack to at most `LIMIT` bytes. A file written by
+        `np.savez` is not compressed, and takes as much memory as disk.
+
+    Returns
+    -------
+    dict of str to array
 
     Raises
     ------
-    DataError : it is no .npz file, is damaged, holds Python objects, or too much
+    DataError
+        If the file is not an .npz file, is damaged, contains Python objects, or is too large.
     """
     import zipfile
 
@@ -159,40 +172,41 @@ def read_arrays(path: str | Path, *, packed: bool = True) -> dict[str, Array]:
 def _check_members(
     members: "list[zipfile.ZipInfo]", path: str | Path, packed: bool, advice: str, length: int
 ) -> None:
-    """Refuse an archive by its table of contents, before anything is unpacked."""
+    """Raise `DataError` by the archive's table of contents, before anything is unpacked."""
     import zipfile
 
     size = sum(member.file_size for member in members)
     if packed and size > LIMIT:
         raise DataError(
-            f"{path} unpacks to {size} bytes, more than the {LIMIT} that npvae reads into memory; "
-            "save x alone with np.save, since an .npy file of any size will do"
+            f"{path} unpacks to {size} bytes, more than the limit of {LIMIT}; save x alone with "
+            "np.save, because an .npy file may have any size"
         )
     names = [member.filename.removesuffix(".npy") for member in members]
     if len(set(names)) < len(names):
-        raise DataError(f"{path} holds two arrays of the same name; {advice}")
+        raise DataError(f"{path} contains two arrays of the same name; {advice}")
     ways = {member.compress_type for member in members}
     known = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} if packed else {zipfile.ZIP_STORED}
     if not ways <= known or (not packed and size > length):
-        raise DataError(f"{path} is packed in another way than NumPy packs it; {advice}")
+        raise DataError(f"{path} is compressed in a way that NumPy does not use; {advice}")
 
 
 def _surplus(file: IO[bytes], size: int) -> int:
-    """Return how many of a file's bytes follow its array, going by the array's header alone.
+    """Return how many bytes of a file follow its array, judged by the array's header.
 
     Raises
     ------
-    ValueError : the header is none, or announces objects or more bytes than there are
+    ValueError
+        If the header is invalid, or announces Python objects or more bytes than there are.
     """
     start = io.BytesIO(file.read(LONGEST_HEADER))
     version = np.lib.format.read_magic(start)
     if version not in READ_HEADER:
-        raise ValueError(f"its version {version} is unknown")
+        raise ValueError(f"its format version {version} is unknown")
     shape, _, dtype = READ_HEADER[version](start)
     if dtype.hasobject or dtype.itemsize == 0:
-        raise ValueError("it holds Python objects, or nothing")
+        raise ValueError("it contains Python objects, or items of size 0")
     if min(shape, default=0) < 0:
-        raise ValueError(f"its shape {shape} is none")
+        raise ValueError(f"its shape {shape} is negative")
     surplus = size - start.tell() - math.prod(shape) * dtype.itemsize
     if surplus < 0:
         raise ValueError(f"it is too short for its shape {shape} and type {dtype}")
@@ -202,16 +216,27 @@ def _surplus(file: IO[bytes], size: int) -> int:
 def require_floats(
     arrays: Mapping[str, Array], name: str, shape: Sequence[int], *, finite: bool = True
 ) -> Array:
-    """Return a stored array of floats, if it is what it should be.
+    """Return a stored array, if it has the given shape and contains floats.
+
+    Parameters
+    ----------
+    arrays : mapping of str to array
+    name : str
+    shape : sequence of int
+        The expected shape.
+    finite : bool
+        Whether NaN and infinity are refused.
 
     Raises
     ------
-    KeyError : it is not there
-    DataError : it has another shape, or holds something else
+    KeyError
+        If the array is missing.
+    DataError
+        If it has another shape or other content.
     """
     stored = arrays[name]
     if stored.shape != tuple(shape):
         raise DataError(f"{name} has shape {stored.shape}, expected {tuple(shape)}")
     if stored.dtype.kind != "f" or not (np.isfinite(stored).all() or not finite):
-        raise DataError(f"{name} ({stored.dtype}) holds something that is no finite float")
+        raise DataError(f"{name} ({stored.dtype}) contains values that are not finite floats")
     return stored

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all: to a temporary neighbour first, then renamed."""
+"""Atomic writes: a file is written to a temporary neighbour first, then renamed."""
 
 import os
 import stat
@@ -11,25 +11,33 @@ from typing import IO, Any
 
 from npvae.errors import WriteError
 
-PART = ".npvae-part"  # ends the (hidden) name of a file that is still being written
+PART = ".npvae-part"  # suffix of the (hidden) temporary file
 
 
 @contextmanager
 def write_whole(path: str | Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]:
-    """Open a temporary file beside `path`; on success it takes that name, on failure it goes.
+    """Open a temporary file that replaces `path` on success and is removed on failure.
 
-    Whoever looks at `path`, at any moment, sees the old file or the new one, never a part; after a
-    power cut, too, as far as the system's fsync is true, since the content is flushed before it
-    takes the name.
+    At any moment, `path` is either the old file or the complete new one. The content is flushed to
+    disk before the rename, so this holds even after a power cut, if the system's fsync can be
+    trusted.
 
     Parameters
     ----------
-    path : the file to write; its folder is made if it is missing
-    mode, options : as for `open`
+    path : str or Path
+        The file to write; its folder is created if necessary.
+    mode, **options
+        As for `open`.
+
+    Yields
+    ------
+    file
+        The temporary file, in the folder of `path`.
 
     Raises
     ------
-    WriteError : the disk is full, or whatever else the system says; names the file
+    WriteError
+        If the disk is full, or the system refuses for another reason; names the file.
 
     >>> folder = tempfile.TemporaryDirectory()
     >>> with write_whole(Path(folder.name) / "note.txt", "w") as file:
@@ -47,7 +55,7 @@ def write_whole(path: str | Path, mode: str = "wb", **options: Any) -> Iterator[
             yield file
             file.flush()
             os.fsync(file.fileno())
-        with suppress(OSError):  # some file systems have no permissions to change
+        with suppress(OSError):  # some file systems have no permissions
             os.chmod(temporary, _permissions(path))
         _rename(temporary, path)
     except BaseException as error:
@@ -61,17 +69,18 @@ def write_whole(path: str | Path, mode: str = "wb", **options: Any) -> Iterator[
 
 
 def append(path: Path, text: str, size: int) -> None:
-    """Write text at the end of a file of `size` bytes; on failure the file is cut back to that.
+    """Append text to a file of `size` bytes; on failure the file is truncated to that size.
 
     Raises
     ------
-    WriteError : the disk is full, or whatever else the system says; names the file
+    WriteError
+        If the disk is full, or the system refuses for another reason; names the file.
     """
     try:
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
         try:
             left = text.encode()
-            while left:  # a disk that is nearly full takes less at once, and then nothing
+            while left:  # a nearly full disk accepts a part first, and then nothing
                 left = left[os.write(handle, left) :]
             os.fsync(handle)
         except BaseException:
@@ -85,19 +94,19 @@ def append(path: Path, text: str, size: int) -> None:
 
 
 def remove_parts(folder: Path) -> None:
-    """Remove what writers that were killed have left in a folder that nobody else writes to."""
+    """Remove temporary files of killed writers, in a folder to which no other process writes."""
     for part in filter(is_part, folder.iterdir()):
-        with suppress(OSError):  # it does no harm
+        with suppress(OSError):  # a leftover does no harm
             part.unlink()
 
 
 def is_part(path: Path) -> bool:
-    """Whether a file is one that is, or was, still being written."""
+    """Whether a file is a temporary file of `write_whole`, in use or left over."""
     return path.name.startswith(".") and path.name.endswith(PART)
 
 
 def _rename(old: str, new: Path) -> None:
-    """Give a file its name; on Windows a reader may stand in the way for a moment."""
+    """Rename a file; on Windows, retry while a reader has the old one open."""
     for seconds in (0.1, 0.2, 0.5, 1.0) if os.name == "nt" else ():
         try:
             return os.replace(old, new)
@@ -107,7 +116,7 @@ def _rename(old: str, new: Path) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Bring a new name to the disk, where the system can (Windows cannot open a folder)."""
+    """Flush a new name to disk, if the system can; Windows cannot open a folder."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -117,7 +126,7 @@ def _flush_folder(folder: Path) -> None:
 
 
 def _permissions(path: Path) -> int:
-    """Return those of the file that is replaced or, where there is none, those of a new file."""
+    """Return the permissions of the file to be replaced or, if there is none, of a new file."""
     try:
         return stat.S_IMODE(path.stat().st_mode)
     except OSError:
@@ -125,7 +134,7 @@ def _permissions(path: Path) -> int:
 
 
 def _umask() -> int:
-    """The process's mask for new files (it can only be read by setting it)."""
+    """Return the process's umask, which can only be read by setting it."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

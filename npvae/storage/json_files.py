@@ -1,4 +1,4 @@
-"""JSON files: written without NaN, read only if they are small, regular and not deeply nested."""
+"""JSON files: written without NaN, read only if they are small and not deeply nested."""
 
 import json
 from math import isfinite
@@ -8,23 +8,24 @@ from typing import Any
 from npvae.storage.atomic import write_whole
 from npvae.storage.reading import read_bytes
 
-LARGEST = 1 << 24  # bytes; JSON takes some ten times as much memory
-DEEPEST = 20  # objects within each other; npvae's own files need five
+LARGEST = 1 << 24  # bytes; parsed JSON takes about ten times as much memory
+DEEPEST = 20  # levels of nesting; npvae's own files need five
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file with every number that is not one (NaN) as null."""
+    """Write a JSON file, with null in place of NaN and infinity."""
     with write_whole(path, "w", encoding="utf-8") as file:
         json.dump(finite(content), file, indent=2, allow_nan=False)
         file.write("\n")
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
-    """Return the object in a JSON file; call it within `reading`, which names the file.
+    """Return the object in a JSON file; call it within `reading`, which adds the file's name.
 
     Raises
     ------
-    ValueError : the file is too large, is not JSON, is too deeply nested, or is not an object
+    ValueError
+        If the file is too large, not JSON, too deeply nested, or not an object.
     """
     return parse_json(read_bytes(path, LARGEST).decode("utf-8"))
 
@@ -34,7 +35,8 @@ def parse_json(text: str) -> dict[str, Any]:
 
     Raises
     ------
-    ValueError : it is not JSON, is too deeply nested, or describes something else
+    ValueError
+        If the text is not JSON, is too deeply nested, or describes something other than an object.
 
     >>> parse_json('{"latent": 20}')
     {'latent': 20}
@@ -44,7 +46,7 @@ def parse_json(text: str) -> dict[str, Any]:
     except RecursionError:
         raise ValueError("it is too deeply nested") from None
     if not isinstance(content, dict):
-        raise ValueError("a JSON object was expected")
+        raise ValueError("it is not a JSON object")
     level: list[Any] = [content]
     for _ in range(DEEPEST):
         level = [
@@ -59,7 +61,7 @@ def parse_json(text: str) -> dict[str, Any]:
 
 
 def finite(content: Any) -> Any:
-    """Return JSON content with None in place of each NaN and infinity, which JSON does not have."""
+    """Return JSON content with None in place of NaN and infinity, which JSON lacks."""
     if isinstance(content, dict):
         return {key: finite(value) for key, value in content.items()}
     if isinstance(content, list | tuple):

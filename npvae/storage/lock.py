@@ -1,4 +1,4 @@
-"""One process at a time: a lock that the system takes back when its holder ends, in any way."""
+"""A lock for one process at a time, which the system releases however its holder ends."""
 
 import errno
 import os
@@ -10,9 +10,9 @@ from pathlib import Path
 
 from npvae.errors import InputError
 
-FAR = 1 << 30  # the byte that Windows locks: beyond all content, which stays readable
-NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # which might lead to a file of the user's
-# some network folders: train all the same; NFS locks no folder (EBADF)
+FAR = 1 << 30  # the byte that Windows locks, far beyond the content, which stays readable
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # a link might lead to a file of the user's
+# errors of file systems without locks, such as some network folders, on which npvae works unlocked
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EBADF, errno.EISDIR)
 
 
@@ -20,18 +20,22 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EBADF, errno.EISDIR
 def locked(path: Path, what: str) -> Iterator[None]:
     """Hold the lock file `path` while the block runs.
 
-    The file itself stays behind and means nothing: what counts is the system's lock on it, which no
-    dead process holds. The folder of the file is locked as well, where folders can be, so that
-    deleting the file lets nobody in; Windows deletes no file that is open.
+    The file remains afterwards and means nothing by itself: what counts is the system's lock on it,
+    which a dead process cannot hold. Where folders can be locked, the folder of the file is locked
+    as well, so that deleting the file lets no second process in. Windows refuses to delete an open
+    file.
 
     Parameters
     ----------
-    path : the lock file; its folder exists
-    what : which thing it guards, for the error
+    path : Path
+        The lock file; its folder must exist.
+    what : str
+        What the lock protects, for the error message.
 
     Raises
     ------
-    InputError : another process holds it, or the file cannot be made
+    InputError
+        If another process holds the lock, or the file cannot be created.
 
     >>> import tempfile
     >>> folder = tempfile.TemporaryDirectory()
@@ -48,14 +52,14 @@ def locked(path: Path, what: str) -> Iterator[None]:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | NO_LINK, 0o666)
     except OSError as error:
         raise InputError(
-            f"{what} cannot be written to ({error.strerror}); make room, or make it writable, and "
-            "give the same command again"
+            f"{what} cannot be written to ({error.strerror}); free some space or make it writable, "
+            "and run the same command again"
         ) from error
     handles = [handle]
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode) or path.is_symlink():
-            raise InputError(f"{path} is no file that npvae made; take it away")
-        with suppress(OSError):  # Windows opens no folder
+            raise InputError(f"{path} was not created by npvae; remove it and retry")
+        with suppress(OSError):  # Windows cannot open a folder
             handles.append(os.open(path.parent, os.O_RDONLY))
         if not all(map(_taken, handles)):
             os.lseek(handle, 0, os.SEEK_SET)
@@ -64,18 +68,18 @@ def locked(path: Path, what: str) -> Iterator[None]:
                 f"{what} is in use by another npvae (process {holder}); wait until it has ended, "
                 "or choose another folder"
             )
-        with suppress(OSError):  # on a full disk the lock is as good without the number
+        with suppress(OSError):  # on a full disk, the lock works without the process number
             os.lseek(handle, 0, os.SEEK_SET)
             os.ftruncate(handle, 0)
             os.write(handle, f"{os.getpid()}\n".encode())
         yield
     finally:
         for each in handles:
-            os.close(each)  # and with it goes the lock
+            os.close(each)  # this releases the lock
 
 
 def _taken(handle: int) -> bool:
-    """Take the lock on an open file, unless another has it."""
+    """Take the lock on an open file; return False if another process holds it."""
     try:
         if sys.platform == "win32":
             import msvcrt

@@ -102,7 +102,7 @@ def test_the_figures_are_those_of_the_library(copy, capsys):
         estimate.standard_error,
     )
     assert found["k"] == 30
-    words = "1 draw of z for each example, seed 4"
+    words = "1 draw of z per example, seed 4"
     assert words in capsys.readouterr().out
     told = likelihood_protocol(
         saved.model, saved.scaling, estimate, 4, "beginning of the validation"
@@ -137,7 +137,7 @@ def test_of_grey_pixels_both_figures_are_no_likelihood(copy, capsys):
 
 
 def test_an_autoencoder_has_a_reconstruction_and_no_elbo(capsys):
-    for name, code in (("autoencoder", "encoder(x)"), ("denoising", "encoder(spoiled x)")):
+    for name, code in (("autoencoder", "encoder(x)"), ("denoising", "encoder(corrupted x)")):
         assert run("evaluate", name, "--json") == 0
         found = json.loads(capsys.readouterr().out)
         assert set(found) == {"reconstruction", "active_units", "protocol"}
@@ -403,13 +403,12 @@ def test_a_file_gets_no_bar(copy, monkeypatch):
 
 def test_data_without_labels_are_none_for_a_conditional_model(copy, capsys):
     line = refused(capsys, "evaluate", copy("animals"), "--data", "pixels.npy")
-    assert "a conditional model needs labels (here 3 of them), and these data have none" in line
+    assert "a conditional model needs labels (3 " in line
 
 
 def test_labels_that_the_model_does_not_know(copy, capsys):
     line = refused(capsys, "evaluate", copy("animals"), *SAMPLES, "--data", "more-animals.npz")
-    assert "labels go from" in line
-    assert "to 4, expected 0 to 2: this model knows 3 of them" in line
+    assert "to 4, expected 0 to 2" in line
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -444,8 +443,8 @@ BAD = {
     "vae --memory-mb 1e308": "--memory-mb",
     "vae --memory-mb inf": "is inf; expected",
     "vae --samples 20 --data table.npy": "table.npy is not the data that this run",
-    "autoencoder --samples 20": "it has no p(x) to estimate; train a VAE for that",
-    "denoising --samples 20": "it has no p(x) to estimate; train a VAE for that",
+    "autoencoder --samples 20": "no p(x) to estimate",
+    "denoising --samples 20": "no p(x) to estimate",
 }
 
 

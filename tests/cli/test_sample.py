@@ -205,7 +205,8 @@ def test_a_denoising_model_is_shown_with_what_it_was_given(drawn, tmp_path):
 
 
 def test_a_conditional_model_cannot_reconstruct_without_labels(capsys):
-    words = "a conditional model needs labels (here 3 of them), and these data have none"
-    assert words in refused(capsys, "reconstruct", "animals", "--data", "pixels.npy")
+    assert "a conditional model needs labels (3 " in refused(
+        capsys, "reconstruct", "animals", "--data", "pixels.npy"
+    )
     line = refused(capsys, "reconstruct", "animals", "--data", "more-animals.npz")
-    assert "expected 0 to 2: this model knows 3 of them" in line
+    assert "expected 0 to 2" in line

@@ -166,7 +166,7 @@ def test_without_a_validation_part(tmp_path):
 def test_every_binarisation_is_named_beside_the_figures(tmp_path, capsys, binarize):
     options = [*SMALL, "--binarize", binarize, "--out", tmp_path / "run"]
     assert run("train", "--data", "own.npy", *options) == 0
-    words = {"dynamic": "drawn with probability", "threshold": ">= 128", "none": "likelihood"}
+    words = {"dynamic": "with probability", "threshold": ">= 128", "none": "likelihood"}
     assert words[binarize] in capsys.readouterr().out.partition("\n  data ")[2]
 
 

@@ -51,8 +51,8 @@ def no_blas(*_):
 
 NO_GPU = {
     "CuPy is not installed": None,
-    r"CuPy 14.2.0 finds no NVIDIA GPU to use \(cudaErrorNoDevice": no_card(),
-    r"finds no NVIDIA GPU to use \(there is none\)": no_card(
+    r"CuPy 14.2.0 finds no usable NVIDIA GPU \(cudaErrorNoDevice": no_card(),
+    r"finds no usable NVIDIA GPU \(none is available\)": no_card(
         cuda=SimpleNamespace(
             is_available=lambda: False, runtime=SimpleNamespace(getDeviceCount=lambda: 0)
         )
@@ -106,7 +106,7 @@ def test_a_model_says_where_it_is_and_what_to_do(stand_in):
     model = VAE.dense(4, 3, 2, n_y=2, device="cuda")
     x, y, z = np.zeros((1, 4)), np.zeros((1, 2)), np.zeros((1, 2))
     put = model.params.device.asarray
-    said = r"is a numpy.ndarray, and the model is on the device cuda; give model.params.device.as"
+    said = r"is a numpy.ndarray, .* device cuda; .*model\.params\.device\.asarray"
     with pytest.raises(InputError, match=f"x {said}"):
         model.encode(x, y)
     with pytest.raises(InputError, match=f"z {said}"):
@@ -114,9 +114,7 @@ def test_a_model_says_where_it_is_and_what_to_do(stand_in):
     with pytest.raises(InputError, match=f"y {said}"):
         model.encode(put(x), y)
     on_host = VAE.dense(4, 3, 2)
-    with pytest.raises(
-        InputError, match=r"strict_cupy.ndarray, .* cpu; fetch it, with cupy.asnump"
-    ):
+    with pytest.raises(InputError, match=r"strict_cupy.ndarray, .* cpu; .*cupy\.asnumpy"):
         on_host.encode(put(x))
 
 
@@ -155,5 +153,5 @@ def test_opening_computes_a_little(stand_in, monkeypatch):
     assert noted == ["float()"]
     monkeypatch.setattr(strict_cupy, "ones", lambda *_: strict_cupy.ndarray(np.full((2, 2), 3.0)))
     open_cuda.cache_clear()
-    with waiting_allowed(), pytest.raises(InputError, match="a product of two matrices is wrong"):
+    with waiting_allowed(), pytest.raises(InputError, match="matrix product"):
         open_cuda()

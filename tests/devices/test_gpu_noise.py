@@ -104,7 +104,7 @@ def test_whole_numbers_are_those_of_the_reference_without_rounding(own_gpu):
         assert own_gpu.to_host(own_gpu.generator(near).integers(0, 255, size=1)) == [242]
     rng = own_gpu.generator(0)
     for low, high in ((0, (1 << 32) + 1), (3, 3)):
-        with pytest.raises(InputError, match="give one number at least"):
+        with pytest.raises(InputError, match=r"integers from .*2\^32"):
             rng.integers(low, high, size=1)
 
 
@@ -200,7 +200,7 @@ def test_where_a_generator_comes_from(own_gpu):
     assert host == own_gpu.generator(np.random.default_rng(1)).counter
     assert host != own_gpu.generator(np.random.default_rng(2)).counter
     for seed in (-1, None, 1.5):
-        with pytest.raises(InputError, match=r"the seed is .*; give a whole number"):
+        with pytest.raises(InputError, match="the seed is "):
             own_gpu.generator(seed)
 
 

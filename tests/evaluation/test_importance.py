@@ -370,13 +370,13 @@ def test_more_draws_than_anybody_can_wait_for_are_refused_at_once():
 
 @pytest.mark.parametrize("k", [0, -3, 2.5, None, "5"])
 def test_k_is_a_number_of_draws(k):
-    with pytest.raises(InputError, match=f"k is {k}; draw z for each example once"):
+    with pytest.raises(InputError, match=f"k is {k!r}, "):
         log_likelihood(VAE.dense(6, 5, 3), split(some(4)), GREY, k)
 
 
 @pytest.mark.parametrize("kind", [Autoencoder, DenoisingAutoencoder])
 def test_an_autoencoder_has_no_p_of_x(kind):
-    words = f"of the kind {kind.__name__}, whose codes have no prior: it has no p"
+    words = f"{kind.__name__} .*no p"
     with pytest.raises(InputError, match=words):
         log_likelihood(kind.dense(6, 5, 3), split(some(4)), GREY, 10)
 
@@ -388,7 +388,7 @@ def test_nothing_to_estimate_on():
 
 def test_standardised_numbers_are_no_probabilities():
     scaling = Standardized(np.zeros(6), np.ones(6))
-    with pytest.raises(InputError, match="the Bernoulli likelihood takes x in"):
+    with pytest.raises(InputError, match="the Bernoulli likelihood needs x in"):
         log_likelihood(VAE.dense(6, 5, 3), split(some(4)), scaling, 10)
 
 
@@ -396,9 +396,9 @@ def test_standardised_numbers_are_no_probabilities():
     ("labels", "words"),
     [
         (None, "a conditional model needs labels"),
-        ([0, 1, 2, 3], "labels go from 0 to 3, expected 0 to 2"),
-        ([0, -1, 2, 1], "labels go from -1 to 2, expected 0 to 2"),
-        ([0.0, 1.0, 2.0, 1.0], "labels are float64, expected whole numbers"),
+        ([0, 1, 2, 3], "labels .* 0 to 3, expected 0 to 2"),
+        ([0, -1, 2, 1], "labels .* -1 to 2, expected 0 to 2"),
+        ([0.0, 1.0, 2.0, 1.0], "labels are float64, expected"),
     ],
 )
 def test_labels_that_a_conditional_model_cannot_use(labels, words):

@@ -204,7 +204,7 @@ def test_codes_that_are_no_numbers_have_no_plane(n_z, value):
     mu = cloud(n_z=n_z)
     mu[7, -1] = value
     for codes in (Codes, vae_codes):
-        with pytest.raises(InputError, match="the codes are no finite numbers"):
+        with pytest.raises(InputError, match="not finite"):
             plane_of(codes(mu))
 
 
@@ -276,7 +276,7 @@ def test_every_quantile_stands_for_as_much_probability(n):
 
 @pytest.mark.parametrize("n", [0, -1])
 def test_no_quantile(n):
-    with pytest.raises(InputError, match=f"{n} quantiles: ask for at least one"):
+    with pytest.raises(InputError, match=f"n is {n};"):
         plane_of(vae_codes(cloud())).grid(n)
 
 
@@ -298,7 +298,7 @@ def test_a_line_has_both_ends_and_goes_straight(steps):
 
 @pytest.mark.parametrize("steps", [1, 0, -2])
 def test_a_line_of_no_length(steps):
-    with pytest.raises(InputError, match=f"a line of {steps} steps"):
+    with pytest.raises(InputError, match=f"steps is {steps};"):
         line(np.zeros(2), np.ones(2), steps)
 
 

@@ -173,7 +173,7 @@ def test_an_absurd_shape_is_refused_before_it_takes_memory(tmp_path):
     ):
         absurd = npy(ARRAY).replace(b"(12, 5), }" + b" " * 20, (shape + b", }").ljust(30))
         path = pack(tmp_path / "x.npz", [("x.npy", absurd)])
-        with pytest.raises(DataError, match=r"too short for its shape|its shape .+ is none"):
+        with pytest.raises(DataError, match=r"too short for its shape|its shape .+ is negative"):
             read_arrays(path)
 
 
@@ -181,14 +181,14 @@ def test_what_npvae_wrote_itself_is_not_packed(tmp_path):
     np.savez(tmp_path / "x.npz", x=ARRAY)
     np.testing.assert_array_equal(read_arrays(tmp_path / "x.npz", packed=False)["x"], ARRAY)
     np.savez_compressed(tmp_path / "x.npz", x=ARRAY)
-    with pytest.raises(DataError, match="packed in another way"):
+    with pytest.raises(DataError, match="compressed"):
         read_arrays(tmp_path / "x.npz", packed=False)
 
 
 @pytest.mark.parametrize("how", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_numpy_packs_in_one_way_only(tmp_path, how):
     path = pack(tmp_path / "x.npz", [("x.npy", npy(ARRAY))], how)
-    with pytest.raises(DataError, match="packed in another way"):
+    with pytest.raises(DataError, match="compressed"):
         read_arrays(path)
 
 
@@ -222,7 +222,7 @@ def test_an_array_of_nothing_is_none(tmp_path):
     with zipfile.ZipFile(tmp_path / "x.npz", "w") as file:
         file.writestr("x.npy", header.getvalue())
     for packed in (True, False):
-        with pytest.raises(DataError, match="it holds Python objects, or nothing"):
+        with pytest.raises(DataError, match="it contains Python objects"):
             read_arrays(tmp_path / "x.npz", packed=packed)
 
 

@@ -148,10 +148,10 @@ def test_neither_a_fifo_nor_a_folder_is_opened(fifo, tmp_path):
 def test_a_file_has_a_largest_size(tmp_path):
     (tmp_path / "a").write_bytes(bytes(10))
     assert read_bytes(tmp_path / "a", 10) == bytes(10)
-    with pytest.raises(ValueError, match="10 bytes, more than the 9"):
+    with pytest.raises(ValueError, match=r"10 bytes, .* of 9"):
         read_bytes(tmp_path / "a", 9)
     if os.path.exists("/proc/self/maps"):  # which says that it has none
-        with pytest.raises(ValueError, match="more than the 9 bytes"):
+        with pytest.raises(ValueError, match="more than 9 bytes"):
             read_bytes("/proc/self/maps", 9)
 
 

@@ -151,7 +151,7 @@ def test_without_a_test_example():
 def test_other_labels_than_the_model_knows():
     run = make_run(n=9, labels=np.arange(9), n_y=3)
     for name in ("reconstructions", "scatter", "interpolation", "traversals"):
-        with pytest.raises(InputError, match="this model knows 3 of them"):
+        with pytest.raises(InputError, match="expected 0 to 2"):
             PICTURES[name].draw(run)
 
 

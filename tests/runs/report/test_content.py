@@ -118,7 +118,7 @@ def test_an_autoencoder_has_no_elbo(tmp_path):
     told, protocol = sections(report(tmp_path, "autoencoder"))["Test"]
     assert list(told) == ["Reconstruction (distortion)", "Active latents"]
     assert told["Active latents"] == "2 ", "of how many is not stored"
-    assert "no ELBO" in protocol["formula"]
+    assert "not an ELBO" in protocol["formula"]
 
 
 @pytest.mark.parametrize(
