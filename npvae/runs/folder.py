@@ -38,6 +38,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path, self._history = path, History(path / "history.csv")
         self._locked: os.stat_result | None = None
+        self._config: dict[str, Any] = {}  # as it was last written here
 
     @cached_property
     def run(self) -> str:
@@ -95,11 +96,14 @@ class RunFolder:
         with locked(self / LOCK, str(self.path)):
             remove_parts(self.path)
             self._locked = self.path.stat()
+            if (self / "config.json").exists():
+                self._config = read_config(self / "config.json")
             yield
 
     def write_config(self, settings: Settings, dataset: Dataset, n_parameters: int) -> None:
         """Write config.json and, for your own data, the rows of each part as split.npz."""
         self.run = write_config(self / "config.json", settings, dataset, n_parameters)
+        self._config = read_config(self / "config.json")
         if settings.data not in NAMES:
             rows = {name: getattr(dataset, name).rows for name in PARTS}
             with write_whole(self / "split.npz") as file:
@@ -108,7 +112,8 @@ class RunFolder:
     def write_settings(self, settings: Settings) -> None:
         """Replace the settings in config.json, for example with more epochs."""
         path = self / "config.json"
-        write_json(path, read_config(path) | {"settings": settings.as_json()})
+        self._config = read_config(path) | {"settings": settings.as_json()}
+        write_json(path, self._config)
 
     def settings(self) -> Settings:
         """Return the settings in config.json."""
@@ -156,15 +161,19 @@ class RunFolder:
     def require_same(self) -> None:
         """Check, before something is written, that this is still the locked folder of this run.
 
+        If only its config.json was deleted, it is written again.
+
         Raises
         ------
         InputError : if the folder has been moved, deleted or replaced since it was locked
         """
         config = self / "config.json"
-        same = config.exists() and read_config(config).get("run", "") == self.run
+        same = self.path.exists()
         if same and self._locked is not None:
             same = os.path.samestat(self.path.stat(), self._locked)
-        if not same:
+            if same and self._config and not config.exists():
+                write_json(config, self._config)
+        if not (same and config.exists() and read_config(config).get("run", "") == self.run):
             raise InputError(
                 f"{self.path} is no longer the folder of this run: it was moved, deleted or "
                 "replaced during the training. Everything that was saved before is in the moved "

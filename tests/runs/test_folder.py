@@ -220,6 +220,18 @@ def test_what_is_no_longer_the_folder_of_the_run_is_not_written_into(change):
     assert {path: path.read_bytes() for path in Path().rglob("*.*") if path.is_file()} == before
 
 
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_config_that_was_deleted_takes_no_work_away(resumed):
+    folder, settings, dataset = make_run()
+    before = read_config(folder / "config.json")
+    folder = RunFolder.open("run") if resumed else folder
+    with folder.locked():
+        (folder / "config.json").unlink()
+        trained(folder, settings, dataset)
+    assert read_config(folder / "config.json") == before
+    assert (folder / "model.npz").exists()
+
+
 @pytest.mark.parametrize("name", ["model.npz", "checkpoint.npz", "history.csv"])
 def test_a_file_of_another_run_is_refused(name):
     """Of the same data, with the same settings but for the seed."""
