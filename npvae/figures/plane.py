@@ -57,7 +57,7 @@ def manifold(
         )
     x = x if form.is_image else drawable(x)
     maps = len(_varying(x)) if len(ticks) == 2 and not form.is_image else 0
-    with drawing(ax, height=7 if not maps else 1.4 + 1.5 * -(-maps // _across(maps))) as ax:
+    with drawing(ax, height=_height(form, maps)) as ax:
         title(ax, told)
         if form.is_image:
             across, *up = [tick_names(tick) for tick in ticks]
@@ -98,7 +98,10 @@ def _maps(
     for part in parts[len(chosen) :]:
         part.set_axis_off()
     for i, part in enumerate(parts[: len(chosen)]):
-        part.tick_params(labelleft=i % across == 0, labelbottom=i + across >= len(chosen))
+        if i % across:
+            part.set_yticks([])
+        if i + across < len(chosen):
+            part.set_xticks([])
     corner = parts[(len(chosen) - 1) // across * across]
     name_axes(corner, axes, unit="")
     colour_bar(image, parts, form)
@@ -107,6 +110,13 @@ def _maps(
 def _varying(x: Array) -> Array:
     """Return the indices of the columns that vary most, in ascending order."""
     return np.sort(np.argsort(-x.var(axis=0), kind="stable")[:MOST_PANELS])
+
+
+def _height(form: Form, maps: int) -> float:
+    """Return inches for images, for maps in rows, or for one line for each column."""
+    if form.is_image:
+        return 7
+    return 1.4 + 1.5 * -(-maps // _across(maps)) if maps else min(7, 1.5 + 0.25 * form.n_x)
 
 
 def _across(n: int) -> int:

@@ -129,9 +129,9 @@ def _bars(ax: "Axes", groups: Sequence[Group]) -> None:
     for group in groups:
         counts, _ = np.histogram(group.u[:, 0], bins=edges)
         hatch = "" if group.marker == "o" else "////"
-        look: Any = {"color": group.colour, "edgecolor": "white", "linewidth": 0, "hatch": hatch}
-        ax.bar(edges[:-1], counts, np.diff(edges), below, align="edge", **look)
-        below += counts
+        look: Any = {"facecolor": group.colour, "edgecolor": "white", "linewidth": 0}
+        ax.stairs(below + counts, edges, baseline=below, fill=True, hatch=hatch, **look)
+        below = below + counts
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylabel("examples")
     ax.set_axisbelow(True)

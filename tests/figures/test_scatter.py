@@ -178,11 +178,13 @@ def test_circles_show_where_the_prior_is(rng):
 def test_one_latent_is_a_histogram(n, bins, rng):
     u, labels = rng.standard_normal((n, 1)), np.arange(n) % 2
     ax = figures.latent_scatter(u, labels, ["cat", "dog"])
-    for label, bars in enumerate(ax.containers):
+    below = 0
+    for label, steps in enumerate(ax.patches):
         inside, _ = np.histogram(u[labels == label], bins=bins, range=(u.min(), u.max()))
-        np.testing.assert_array_equal([bar.get_height() for bar in bars], inside)
-    tops = [bar.get_y() + bar.get_height() for bar in ax.containers[-1]]
-    assert sum(tops) == n, "stacked"
+        np.testing.assert_array_equal(steps.get_data().baseline, below, "stacked")
+        below = below + inside
+        np.testing.assert_array_equal(steps.get_data().values, below)
+    assert sum(below) == n
     assert ax.get_ylabel() == "examples"
     assert all(tick == int(tick) for tick in ax.get_yticks())
     classes = ["cat", "dog"][: min(n, 2)]
