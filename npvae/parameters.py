@@ -110,7 +110,8 @@ def require_plain(x: Array, name: str) -> str:
     """Return the class of x as text, unless it is a list or an array with other arithmetic."""
     kind = f"{type(x).__module__}.{type(x).__name__}"
     if isinstance(x, Sequence | np.ma.MaskedArray | np.matrix):
-        raise InputError(f"{name} is a {kind}, expected a plain array; pass np.asarray({name})")
+        way = f"{name}.filled(value)" if np.ma.isMaskedArray(x) else f"np.asarray({name})"
+        raise InputError(f"{name} is a {kind}, expected a plain array; pass {way}")
     return kind
 
 

@@ -121,7 +121,7 @@ class Settings:
         Text(),
         "take the labels from this column of a .csv file: its name, or its number counted from 0",
         metavar="COLUMN",
-        unset="the column called label, class, target or y, if there is one",
+        unset="the column called label, labels, class, target or y, if any",
         words="",
     )
     validation: int | None = of_data(
