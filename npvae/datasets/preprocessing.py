@@ -13,6 +13,7 @@ from npvae.parameters import Array
 
 Binarize = Literal["dynamic", "threshold", "none"]
 MOST_SIGMAS = 10.0  # the largest distance of a training number from its column mean
+FAR = 3 * MOST_SIGMAS  # the distance from which held-out numbers are worth a remark
 SMALLEST, LARGEST = 1e-150, 1e150  # their squares are neither zero nor infinite
 
 
@@ -197,7 +198,11 @@ def name_of(dataset: Dataset, column: int) -> str:
 
 
 def remark_on_columns(dataset: Dataset) -> str:
-    """Return sentences about columns that hardly vary or are constant; "" if there are none."""
+    """Return sentences about columns that hardly vary or are constant, and about outliers.
+
+    An outlier is a number of the validation or test part that lies more than 30 spreads from the
+    mean of its column: at sigma = 1 it costs 450 nats, so a few of them decide the figures.
+    """
     found = column_statistics(dataset)
     remarks = []
     for which, what in (
@@ -212,6 +217,18 @@ def remark_on_columns(dataset: Dataset) -> str:
             names = ", ".join(name_of(dataset, int(column)) for column in np.flatnonzero(which)[:5])
             remarks.append(
                 f"{n} of {len(which)} columns {what} ({names}{', ...' if n > 5 else ''})."
+            )
+    for name, part in (("validation", dataset.validation), ("test", dataset.test)):
+        far = np.zeros(dataset.n_x)
+        with np.errstate(all="ignore"):
+            for chunk in chunks(len(part), part.x):
+                away = np.abs(part.take(chunk) - found.mean) / found.spread
+                far = np.maximum(far, away.max(axis=0))
+        if (largest := far.max()) > FAR:
+            remarks.append(
+                f"The {name} part has numbers far from those of the training part, up to "
+                f"{largest:.3g} spreads from the mean of column "
+                f"{name_of(dataset, int(far.argmax()))}, which decide its figures."
             )
     return " ".join(remarks)
 

@@ -86,6 +86,18 @@ def test_a_column_that_never_varies_keeps_its_unit():
     np.testing.assert_allclose(scaling.encode(x[:1], None, np.float64)[0, 0], 0, atol=1e-12)
 
 
+def test_held_out_numbers_far_from_the_training_part_are_named():
+    """A column of noise about 5, and one row of the test part that is another thing."""
+    x = np.stack([np.linspace(0, 1, 60), 5 + 1e-6 * np.sin(np.arange(60))], axis=1)
+    plain = Dataset.from_arrays(x)
+    assert "far from" not in plain.remark
+    x[plain.test.rows[0], 1] = 5.1
+    remark = Dataset.from_arrays(x).remark
+    assert "test part has numbers far from" in remark
+    assert "column 1 (counted from 0)" in remark
+    assert "validation" not in remark
+
+
 def test_a_column_that_hardly_varies_has_a_floor_for_its_spread():
     """One of 1,000 numbers is 1: std is 0.0316, and the 1 lies 31.6 of them from the mean."""
     x = np.stack([np.zeros(1010), np.arange(1010.0) % 7], axis=1)
