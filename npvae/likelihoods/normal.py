@@ -72,13 +72,13 @@ class Gaussian(Likelihood):
 
     def log_prob(self, mean: Array, x: Array) -> Array:
         """Return log p(x | z) in nats, (B,) or (B, k), for mean (B, n_x) or (B, k, n_x)."""
-        self.away = each(x, mean) - mean
+        self.away = mean - each(x, mean)
         square = (self.away * self.away).sum(axis=-1)
         return square * (-0.5 * self.precision) - self.log_normalizer * x.shape[1]
 
     def backward(self, dlog_px: Array) -> Array:
         """Return dmean = dlog_px (x - mean) / sigma², for dlog_px (B,) or (B, k)."""
-        return self.away * (dlog_px[..., None] * self.precision)
+        return self.away * (dlog_px[..., None] * -self.precision)
 
     def mean(self, mean: Array) -> Array:
         return mean
@@ -165,7 +165,7 @@ class LearnedGaussian(Gaussian):
         """Return log p(x | z) in nats, (B,) or (B, k), for mean (B, n_x) or (B, k, n_x)."""
         logvar = self.logvar.sum()
         self.precision = np.exp(-logvar)
-        self.away = each(x, mean) - mean
+        self.away = mean - each(x, mean)
         self.squares = (self.away * self.away).sum(axis=-1) * self.precision
         return (self.squares + x.shape[1] * (logvar + LOG_2PI)) * -0.5
 
@@ -173,7 +173,7 @@ class LearnedGaussian(Gaussian):
         """Return dmean = dlog_px (x - mean) / var, and write dlogvar."""
         n_x = self.away.shape[-1]
         self.dlogvar[...] = (dlog_px * (self.squares - n_x)).sum() * 0.5
-        return self.away * (dlog_px[..., None] * self.precision)
+        return self.away * (dlog_px[..., None] * -self.precision)
 
 
 class OptimalGaussian(LearnedGaussian):
