@@ -1,6 +1,6 @@
 """Optimisers: one in-place update of the flat parameter vector."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from inspect import signature
 from math import isfinite, sqrt
 from typing import Any, Protocol
@@ -214,7 +214,7 @@ def _require_eps(eps: float) -> float:
 
 # ---- saving and restoring ------------------------------------------------------------------------
 
-OPTIMIZERS: dict[str, type[Adam | Adagrad | Momentum | SGD]] = {
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     cls.__name__: cls for cls in (Adam, Adagrad, Momentum, SGD)
 }
 

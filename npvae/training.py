@@ -69,7 +69,7 @@ class EpochRecord:
     seconds: float
 
     def __repr__(self) -> str:
-        held_out = "" if self.held_out is None else f", held out {self.held_out.bound:.2f}"
+        held_out = "" if self.held_out is None else f", held-out bound {self.held_out.bound:.2f}"
         return f"EpochRecord(epoch {self.epoch}, train ELBO {self.train_elbo:.2f}{held_out})"
 
 
