@@ -18,10 +18,10 @@ from npvae import VAE, Adam
 from npvae.gaussian import (
     kl_standard_normal,
     log_density,
-    log_mean_exp_and_grad,
     log_prior_over_posterior,
     reparameterize,
 )
+from npvae.iwae import log_mean_exp_and_grad
 
 rng = np.random.default_rng(0)
 

@@ -15,7 +15,7 @@ import numpy as np
 from course import BLUE, GREEN, digits, show, sized
 
 from npvae import VAE, Adam, Cosine, Pixels, Trainer, evaluate, figures, log_likelihood
-from npvae.gaussian import log_mean_exp_and_grad
+from npvae.iwae import log_mean_exp_and_grad
 
 data = digits()
 train_part = data.train.only(slice(0, sized(50_000, quick=5000)))

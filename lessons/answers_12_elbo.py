@@ -5,7 +5,8 @@
 import numpy as np
 
 from npvae import check
-from npvae.gaussian import kl_and_grad, log_density, log_mean_exp_and_grad
+from npvae.gaussian import kl_and_grad, log_density
+from npvae.iwae import log_mean_exp_and_grad
 
 rng = np.random.default_rng(0)
 a, SIGMA_X, x = np.array([1.5, 0.8]), 0.6, np.array([2.0, 0.3])

@@ -1,7 +1,6 @@
 """Gaussians with diagonal covariance: each value beside its gradient.
 
-The reparameterized draw, the KL divergence from N(0, I), the log density, and the mean of
-importance weights.
+The reparameterized draw, the KL divergence from N(0, I), and log densities.
 """
 
 from math import log, pi
@@ -207,31 +206,3 @@ def log_prior_over_posterior(z: Array, logvar: Array, eps: Array) -> Array:
     array([-1.])
     """
     return 0.5 * (eps * eps + logvar - z * z).sum(axis=-1)
-
-
-def log_mean_exp_and_grad(log_w: Array) -> tuple[Array, Array]:
-    """Return log(mean(exp(log_w))) over the last axis, and its gradient.
-
-    log 1/k sum(w) = m + log 1/k sum(exp(log w - m)),  m = max(log w)
-
-    Subtracting the maximum keeps exp from overflowing.
-
-    Parameters
-    ----------
-    log_w : (..., k) float array
-
-    Returns
-    -------
-    value : (...) float array
-    dlog_w : (..., k) float array
-        The normalised weights, w / sum(w); they sum to 1.
-
-    >>> value, dlog_w = log_mean_exp_and_grad(np.array([1000.0, 1000.0]))
-    >>> float(value), dlog_w
-    (1000.0, array([0.5, 0.5]))
-    """
-    highest = np.max(log_w, axis=-1, keepdims=True)
-    w = np.exp(log_w - highest)
-    total = np.sum(w, axis=-1, keepdims=True)
-    value = highest + np.log(total * (1 / log_w.shape[-1]))
-    return value[..., 0], w / total

@@ -7,7 +7,7 @@ import numpy as np
 
 from npvae.encoder_decoder import Loss, Terms
 from npvae.errors import InputError, require_whole
-from npvae.gaussian import kl_per_latent, log_mean_exp_and_grad, reparameterize_backward
+from npvae.gaussian import kl_per_latent, reparameterize_backward
 from npvae.layers import Layer, backward_parameters
 from npvae.parameters import Array, one_thread_at_a_time
 from npvae.vae import VAE, VAEOptions, require_noise
@@ -170,6 +170,34 @@ class IWAE(VAE):
         if self.objective == "elbo":
             return log_w.sum(axis=1) * (1 / self.k), np.full_like(log_w, 1 / self.k)
         return log_mean_exp_and_grad(log_w)
+
+
+def log_mean_exp_and_grad(log_w: Array) -> tuple[Array, Array]:
+    """Return log(mean(exp(log_w))) over the last axis, and its gradient.
+
+    log 1/k sum(w) = m + log 1/k sum(exp(log w - m)),  m = max(log w)
+
+    Subtracting the maximum keeps exp from overflowing.
+
+    Parameters
+    ----------
+    log_w : (..., k) float array
+
+    Returns
+    -------
+    value : (...) float array
+    dlog_w : (..., k) float array
+        The normalised weights, w / sum(w); they sum to 1.
+
+    >>> value, dlog_w = log_mean_exp_and_grad(np.array([1000.0, 1000.0]))
+    >>> float(value), dlog_w
+    (1000.0, array([0.5, 0.5]))
+    """
+    highest = np.max(log_w, axis=-1, keepdims=True)
+    w = np.exp(log_w - highest)
+    total = np.sum(w, axis=-1, keepdims=True)
+    value = highest + np.log(total * (1 / log_w.shape[-1]))
+    return value[..., 0], w / total
 
 
 def require_draws(k: int) -> int:

@@ -11,12 +11,11 @@ from npvae.encoder_decoder import EncoderDecoder
 from npvae.gaussian import (
     kl_and_grad,
     log_density_and_grad,
-    log_mean_exp_and_grad,
     log_prior_over_posterior,
     reparameterize,
     reparameterize_backward,
 )
-from npvae.iwae import IWAE
+from npvae.iwae import IWAE, log_mean_exp_and_grad
 from npvae.layers import ACTIVATIONS, INITIALIZERS, Dense, GatedDense, dense_network
 from npvae.likelihoods import LIKELIHOODS, Likelihood, make_likelihood
 from npvae.parameters import Array

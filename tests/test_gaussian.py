@@ -9,7 +9,6 @@ from npvae.gaussian import (
     kl_standard_normal,
     log_density,
     log_density_and_grad,
-    log_mean_exp_and_grad,
     log_prior_over_posterior,
     reparameterize,
     reparameterize_backward,
@@ -131,39 +130,3 @@ def test_the_mean_of_log_prior_over_posterior_is_minus_the_kl():
     value = log_prior_over_posterior(reparameterize(mu, logvar, eps), logvar, eps)
     error = abs(value.mean() + kl_standard_normal(mu, logvar)[0])
     assert error < 4 * value.std() / np.sqrt(n)
-
-
-def test_log_mean_exp_by_hand():
-    """The mean of 1, 2 and 6 is 3; their shares are 1/9, 2/9 and 6/9."""
-    value, shares = log_mean_exp_and_grad(np.log([[1.0, 2.0, 6.0]]))
-    np.testing.assert_allclose(value, [np.log(3)])
-    np.testing.assert_allclose(shares, [[1 / 9, 2 / 9, 6 / 9]])
-
-
-def test_log_mean_exp_is_over_the_last_axis(rng):
-    log_w = rng.standard_normal((2, 3, 7))
-    value, shares = log_mean_exp_and_grad(log_w)
-    np.testing.assert_allclose(value, np.log(np.exp(log_w).mean(axis=-1)), rtol=1e-13)
-    np.testing.assert_allclose(shares.sum(axis=-1), np.ones((2, 3)), rtol=1e-14)
-
-
-def test_log_mean_exp_of_one_draw_is_the_draw():
-    value, shares = log_mean_exp_and_grad(np.array([[-543.21], [0.0]]))
-    np.testing.assert_array_equal(value, [-543.21, 0])
-    np.testing.assert_array_equal(shares, [[1], [1]])
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("level", [-1e4, 0, 1e4])
-def test_log_mean_exp_at_extremes(level, dtype):
-    """Where exp(log w) itself is 0 or infinite, and where one draw outweighs all others."""
-    value, shares = log_mean_exp_and_grad(np.array([[level, level], [level, level - 5e3]], dtype))
-    assert value.dtype == shares.dtype == dtype
-    np.testing.assert_allclose(value, [level, level - np.log(2)], rtol=1e-6)
-    np.testing.assert_allclose(shares, [[0.5, 0.5], [1, 0]])
-
-
-def test_log_mean_exp_leaves_its_input_alone():
-    log_w = np.array([[1.0, 2.0]])
-    log_mean_exp_and_grad(log_w)
-    np.testing.assert_array_equal(log_w, [[1, 2]])

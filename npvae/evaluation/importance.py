@@ -13,8 +13,7 @@ from npvae.datasets.preprocessing import Scaling
 from npvae.encoder_decoder import require_examples
 from npvae.errors import InputError
 from npvae.evaluation.elbo import NOISE, chunks_of, require_fitting
-from npvae.gaussian import log_mean_exp_and_grad
-from npvae.iwae import require_draws
+from npvae.iwae import log_mean_exp_and_grad, require_draws
 from npvae.parameters import Array
 from npvae.vae import VAE
 

@@ -14,8 +14,8 @@ from npvae import VAE, Autoencoder, DenoisingAutoencoder, InputError, Pixels, Sp
 from npvae.evaluation import elbo as evaluation
 from npvae.evaluation.elbo import NOISE, evaluate
 from npvae.evaluation.importance import log_likelihood, rows_within
-from npvae.gaussian import LOG_2PI, log_mean_exp_and_grad
-from npvae.iwae import IWAE
+from npvae.gaussian import LOG_2PI
+from npvae.iwae import IWAE, log_mean_exp_and_grad
 
 GREY, DYNAMIC = Pixels("none"), Pixels("dynamic")
 SIGMA = 0.7
