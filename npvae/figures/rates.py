@@ -153,12 +153,17 @@ def _set_limits(ax: "Axes", points: Array) -> None:
 
 def _name_points(ax: "Axes", points: Array, names: Sequence[str]) -> None:
     """Write each name beside its point: of 24 places around it, where it hides the least."""
+    from matplotlib.text import Text
+
     a_point = ax.figure.dpi / 72
     x, y = ax.transData.transform(points.T).T / a_point
     t = np.linspace(0, len(x) - 1, max(500, len(x)))  # places on the curve, which names avoid
     curve = np.stack([np.interp(t, np.arange(len(x)), along) for along in (x, y)])
     (left, bottom), (right, top) = ax.get_window_extent().get_points() / a_point
-    taken: list[tuple[float, float, float, float]] = []
+    taken: list[tuple[float, float, float, float]] = []  # left, right, bottom and top of names
+    for said in ax.texts:
+        (x0, y0), (x1, y1) = (Text.get_window_extent(said).get_points() / a_point).tolist()
+        taken.append((x0 - 6, x1 + 6, y0 - 2, y1 + 2))
     for i, name in enumerate(names):
         if not name:
             continue
@@ -191,8 +196,8 @@ def _name_points(ax: "Axes", points: Array, names: Sequence[str]) -> None:
 def _equal_elbo(ax: "Axes") -> bool:
     """Draw lines of equal rate + distortion, with their ELBO where they leave the axes.
 
-    A line that ends at the right is named there; a steep one, which begins at the top, above.
-    Return whether there are names above.
+    A line that ends at the right is named there, and one that begins at the top above; of others
+    the name is beside their lower end. Return whether there are names above.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -213,6 +218,8 @@ def _equal_elbo(ax: "Axes") -> bool:
         elif begin > left:
             ax.annotate(text, (begin, high), (0, 3), ha="center", va="bottom", **look)
             above = True
+        elif left + 0.1 * wide < end < right - 0.15 * wide:
+            ax.annotate(text, (end, low), (4, 2), va="bottom", **look)
     ax.set_xlim(left, right)
     ax.set_ylim(low, high)
     return above
