@@ -79,7 +79,7 @@ def build_parser(names: Iterable[str] = VERBS) -> argparse.ArgumentParser:
     summaries = {}
     for name in names:
         verb = import_module(f"npvae.cli.{name}")
-        text = (verb.__doc__ or "").strip()
+        text = "\n\n".join(map(printing.filled, (verb.__doc__ or "").strip().split("\n\n")))
         summaries[name] = text.splitlines()[0]
         example = "\n  ".join(verb.EXAMPLE.splitlines())
         subparser = verbs.add_parser(

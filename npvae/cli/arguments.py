@@ -16,8 +16,8 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="DATA",
-        help="where the data of the run are now, if you have moved them (default: the path that "
-        "the run was trained on)",
+        help="read the data of the run from this path, if you have moved them (default: the path "
+        "that the run was trained on)",
     )
     add_device(parser)
 

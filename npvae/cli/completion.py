@@ -3,7 +3,7 @@
 Save it where your shell looks for such scripts, and open a new terminal:
 
   bash  npvae completion bash > ~/.local/share/bash-completion/completions/npvae
-  zsh   npvae completion zsh > ~/.zfunc/_npvae   (a folder in $fpath, set before compinit)
+  zsh   npvae completion zsh > ~/.zfunc/_npvae  (a folder in $fpath)
   fish  npvae completion fish > ~/.config/fish/completions/npvae.fish
 """
 

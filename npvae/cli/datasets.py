@@ -17,8 +17,8 @@ def run(options: argparse.Namespace) -> int:
     for entry in catalogue():
         shape = f", {'x'.join(map(str, entry.shape))} pixels" if entry.shape else ""
         say(entry.name)
-        say(beside("  Examples", f"{entry.examples}{shape}", width=13))
-        say(beside("  Files", entry.place, width=13))
-        say(beside("  How to get", entry.how, width=13) + "\n")
+        say(beside("  Examples", f"{entry.examples}{shape}", width=12))
+        say(beside("  Files", entry.place, width=12))
+        say(beside("  Source", entry.how, width=12) + "\n")
     say("Train on one of them: npvae train --data NAME, or --data PATH for your own data.")
     return 0

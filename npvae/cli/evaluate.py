@@ -40,7 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "example; papers use 5000 (default: no estimate)",
     )
     parser.add_argument(
-        "--part", choices=PARTS, default="test", help="the part of the data (default: test)"
+        "--part",
+        choices=PARTS,
+        default="test",
+        help="evaluate this part of the data (default: test)",
     )
     parser.add_argument(
         "--examples",
@@ -52,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed",
         type=whole,
         default=EVALUATION_SEED,
-        help=f"seed of the pixels and the noise that are drawn (default: {EVALUATION_SEED})",
+        help=f"seed the pixels and the noise that are drawn (default: {EVALUATION_SEED})",
     )
     parser.add_argument(
         "--memory-mb",

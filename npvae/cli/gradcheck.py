@@ -19,7 +19,7 @@ EXAMPLE = "npvae gradcheck\nnpvae gradcheck --verbose"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `npvae gradcheck`."""
     parser.add_argument(
-        "--seed", type=whole, default=0, help="seed of the random shapes and numbers (default: 0)"
+        "--seed", type=whole, default=0, help="seed the random shapes and numbers (default: 0)"
     )
     parser.add_argument(
         "--verbose",

@@ -15,7 +15,7 @@ EXAMPLE = "npvae manifold runs/two-latents -n 20"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `npvae manifold`."""
-    picture_verbs.add_arguments(parser, "manifold", "seed of dynamic binarisation")
+    picture_verbs.add_arguments(parser, "manifold", "seed the dynamic binarisation")
     parser.add_argument(
         "-n",
         type=natural,

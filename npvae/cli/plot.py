@@ -23,13 +23,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "pictures",
         nargs="*",
         metavar="PICTURE",
-        help=f"pictures to draw, any of {', '.join(PICTURES)} (default: all)",
+        help=f"draw these pictures, any of {', '.join(PICTURES)} (default: all)",
     )
     parser.add_argument(
-        "--seed", type=whole, default=0, help="seed of examples, noise and samples (default: 0)"
+        "--seed",
+        type=whole,
+        default=0,
+        help="seed the choice of examples, the noise and the samples (default: 0)",
     )
     parser.add_argument(
-        "--format", choices=FORMATS, default="png", help="format of the files (default: png)"
+        "--format", choices=FORMATS, default="png", help="write files of this format (default: png)"
     )
     parser.add_argument(
         "--out", metavar="DIR", help="write the files into this folder (default: the run folder)"

@@ -48,6 +48,11 @@ def beside(label: str, text: str, *, width: int = 10) -> str:
     )
 
 
+def filled(paragraph: str) -> str:
+    """Return a paragraph wrapped at 80 columns; an indented one keeps its lines."""
+    return paragraph if paragraph.startswith(" ") else fill(paragraph, WIDTH)
+
+
 def flush() -> None:
     """Flush what argparse and others have printed to standard output."""
     try:

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="draw N examples (default: 64, or some of each label)",
     )
-    parser.add_argument("--seed", type=whole, default=0, help="seed of the draws (default: 0)")
+    parser.add_argument("--seed", type=whole, default=0, help="seed the draws (default: 0)")
     parser.add_argument(
         "--label",
         metavar="L",

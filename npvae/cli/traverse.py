@@ -16,7 +16,7 @@ EXAMPLE = "npvae traverse runs/mnist-001 --index 3 --latents 5"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `npvae traverse`."""
-    picture_verbs.add_arguments(parser, "traversals", "seed of dynamic binarisation")
+    picture_verbs.add_arguments(parser, "traversals", "seed the dynamic binarisation")
     parser.add_argument(
         "--index",
         type=whole,

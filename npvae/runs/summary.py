@@ -13,14 +13,17 @@ from npvae.runs.settings import Settings, declared
 
 
 def data_words(dataset: Dataset, settings: Settings) -> Iterator[str]:
-    """Yield sentences about the data: source, shape and number of examples, and any oddities."""
+    """Yield lines about the data: source and shape, number of examples, and any remarks."""
     shape = "x".join(map(str, dataset.shape))
     size = f"{shape} {'pixels' if dataset.kind == 'pixels' else 'numbers'}"
     if dataset.columns or len(dataset.shape) == 1:
         size = f"{dataset.n_x} {'pixels' if dataset.kind == 'pixels' else 'columns'}"
-    yield dataset.source if settings.data not in NAMES else f"{dataset.name}, {dataset.source}"
+    if settings.data in NAMES:
+        yield f"{dataset.name}, {size}, {dataset.source}"
+    else:
+        yield f"{dataset.source}, {size}"
     yield (
-        f"{size}; {len(dataset.train):,} training, {len(dataset.validation):,} validation and "
+        f"{len(dataset.train):,} training, {len(dataset.validation):,} validation and "
         f"{len(dataset.test):,} test examples"
     )
     if dataset.remark:

@@ -182,6 +182,7 @@ def test_every_verb_has_help_with_examples_that_parse(capsys, name):
     assert run(name, "--help") == 0
     said = capsys.readouterr().out
     assert said.index("Example:") < said.index("--help ")
+    assert max(map(len, said.splitlines())) <= 80
     lines = [line.strip() for line in said.partition("Example:")[2].splitlines()]
     examples = [line for line in lines if line.startswith("npvae ")]
     assert examples[0].split()[:2] == ["npvae", name]
