@@ -18,7 +18,7 @@ from npvae.datasets.notebook import progress_bar
 from npvae.errors import DataError, InputError
 from npvae.parameters import Array
 from npvae.storage.arrays import read_arrays, write_arrays
-from npvae.storage.atomic import write_whole
+from npvae.storage.atomic import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.path import Path as Outline
@@ -289,7 +289,7 @@ def _keep(path: Path, *parts: Glyphs) -> None:
         named = {"images": x, "labels": labels, **factors}
         arrays.update({f"{number}_{name}": values for name, values in named.items()})
     try:
-        with write_whole(path) as file:
+        with atomic_write(path) as file:
             write_arrays(file, {**arrays, "sha256": _digest(path.name, arrays)})
     except OSError:
         pass

@@ -14,7 +14,7 @@ from npvae.datasets.download import download
 from npvae.datasets.idx import read_idx
 from npvae.errors import DataError, DataUnavailableError
 from npvae.parameters import Array
-from npvae.storage.atomic import write_whole
+from npvae.storage.atomic import atomic_write
 from npvae.storage.reading import reading
 
 LARGEST_FILE = 1 << 26  # bytes; the largest official file has 26 million
@@ -161,7 +161,7 @@ def _obtain(which: IdxSet, file: str, progress: bool) -> tuple[bytes, str, str]:
     except DataUnavailableError as error:
         raise DataUnavailableError(_how_to_get(which, file, folders, str(error))) from error
     try:
-        with write_whole(cache / file) as out:
+        with atomic_write(cache / file) as out:
             out.write(content)
     except OSError as error:
         reason = error.strerror or error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from npvae.errors import InputError
 from npvae.figures.style import DARK_INK, DARK_PAPER, INK, own_style
-from npvae.storage.atomic import write_whole
+from npvae.storage.atomic import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +42,7 @@ def save(drawn: "Axes | Figure", path: str | Path) -> None:
     if format not in FORMATS:
         raise InputError(f"{path}: choose a name that ends in .{', .'.join(FORMATS)}")
     content = picture_bytes(drawn, format)
-    with write_whole(path) as file:
+    with atomic_write(path) as file:
         file.write(content)
 
 

@@ -23,7 +23,7 @@ from npvae.runs.model_file import Model, SavedModel, load_model, model_checksum,
 from npvae.runs.provenance import PARTS, load_same_data
 from npvae.runs.settings import Settings
 from npvae.storage.arrays import write_arrays
-from npvae.storage.atomic import is_part, remove_parts, write_whole
+from npvae.storage.atomic import atomic_write, is_part, remove_parts
 from npvae.storage.json_files import write_json
 from npvae.storage.lock import locked
 from npvae.storage.reading import quote
@@ -106,7 +106,7 @@ class RunFolder:
         self._config = read_config(self / "config.json")
         if settings.data not in NAMES:
             rows = {name: getattr(dataset, name).rows for name in PARTS}
-            with write_whole(self / "split.npz") as file:
+            with atomic_write(self / "split.npz") as file:
                 write_arrays(file, rows)
 
     def write_settings(self, settings: Settings) -> None:

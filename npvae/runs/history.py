@@ -13,7 +13,7 @@ from npvae.errors import DataError, InputError
 from npvae.evaluation.elbo import Evaluation
 from npvae.figures.curves import COLUMNS
 from npvae.parameters import Array
-from npvae.storage.atomic import append, write_whole
+from npvae.storage.atomic import append, atomic_write
 from npvae.storage.reading import open_regular, reading
 from npvae.training import EpochRecord
 
@@ -43,7 +43,7 @@ class History:
         if size == self._size and self._lines <= len(records):
             append(self.path, _lines(records[self._lines :]), size)
         else:
-            with write_whole(self.path, "w", newline="", encoding="utf-8") as file:
+            with atomic_write(self.path, "w", newline="", encoding="utf-8") as file:
                 file.write(_lines(records, head=True))
         self._lines, self._size = len(records), self.path.stat().st_size
 

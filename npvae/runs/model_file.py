@@ -20,7 +20,7 @@ from npvae.errors import DataError, InputError, NpvaeError, TrainingError
 from npvae.iwae import IWAE
 from npvae.parameters import Array, Parameters, walk
 from npvae.storage.arrays import read_arrays, require_floats, write_arrays
-from npvae.storage.atomic import write_whole
+from npvae.storage.atomic import atomic_write
 from npvae.storage.reading import quote, reading
 from npvae.vae import VAE, require_beta
 
@@ -134,7 +134,7 @@ def write_content(path: str | Path, header: dict[str, Any], arrays: dict[str, Ar
             f"{path} cannot store these settings: {quote(error)}; use numbers, text, lists and "
             "dictionaries only"
         ) from error
-    with write_whole(path) as file:
+    with atomic_write(path) as file:
         write_arrays(file, {"header": np.array(text), **arrays})
 
 

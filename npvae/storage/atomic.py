@@ -15,7 +15,7 @@ PART = ".npvae-part"  # suffix of the (hidden) temporary file
 
 
 @contextmanager
-def write_whole(path: str | Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]:
+def atomic_write(path: str | Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]:
     """Open a temporary file that replaces `path` on success and is removed on failure.
 
     At any moment, `path` is either the old file or the complete new one. The content is flushed to
@@ -40,7 +40,7 @@ def write_whole(path: str | Path, mode: str = "wb", **options: Any) -> Iterator[
         If the disk is full, or the system refuses for another reason; names the file.
 
     >>> folder = tempfile.TemporaryDirectory()
-    >>> with write_whole(Path(folder.name) / "note.txt", "w") as file:
+    >>> with atomic_write(Path(folder.name) / "note.txt", "w") as file:
     ...     _ = file.write("whole")
     >>> [entry.name for entry in Path(folder.name).iterdir()]
     ['note.txt']
@@ -101,7 +101,7 @@ def remove_parts(folder: Path) -> None:
 
 
 def is_part(path: Path) -> bool:
-    """Whether a file is a temporary file of `write_whole`, in use or left over."""
+    """Whether a file is a temporary file of `atomic_write`, in use or left over."""
     return path.name.startswith(".") and path.name.endswith(PART)
 
 

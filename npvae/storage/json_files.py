@@ -5,7 +5,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from npvae.storage.atomic import write_whole
+from npvae.storage.atomic import atomic_write
 from npvae.storage.reading import read_bytes
 
 LARGEST = 1 << 24  # bytes; parsed JSON takes about ten times as much memory
@@ -14,7 +14,7 @@ DEEPEST = 20  # levels of nesting; npvae's own files need five
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a JSON file, with null in place of NaN and infinity."""
-    with write_whole(path, "w", encoding="utf-8") as file:
+    with atomic_write(path, "w", encoding="utf-8") as file:
         json.dump(finite(content), file, indent=2, allow_nan=False)
         file.write("\n")
 

@@ -5,12 +5,12 @@ import stat
 import pytest
 
 from npvae import WriteError
-from npvae.storage.atomic import append, remove_parts, write_whole
+from npvae.storage.atomic import append, atomic_write, remove_parts
 
 
 def test_a_file_and_its_folder_appear(tmp_path):
     path = tmp_path / "new" / "folder" / "note.txt"
-    with write_whole(path, "w", encoding="utf-8") as file:
+    with atomic_write(path, "w", encoding="utf-8") as file:
         file.write("ELBO ≤ log p(x)")
         assert not path.exists()
     assert path.read_text(encoding="utf-8") == "ELBO ≤ log p(x)"
@@ -19,7 +19,7 @@ def test_a_file_and_its_folder_appear(tmp_path):
 def test_until_the_end_the_old_file_is_there(tmp_path):
     path = tmp_path / "note.txt"
     path.write_bytes(b"old")
-    with write_whole(path) as file:
+    with atomic_write(path) as file:
         file.write(b"new")
         file.flush()
         assert path.read_bytes() == b"old"
@@ -32,7 +32,7 @@ def test_what_fails_halfway_leaves_everything_as_it_was(tmp_path, reason):
     path.write_bytes(b"old")
 
     def write_half():
-        with write_whole(path) as file:
+        with atomic_write(path) as file:
             file.write(b"half")
             raise reason
 
@@ -45,7 +45,7 @@ def test_what_fails_halfway_leaves_everything_as_it_was(tmp_path, reason):
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
 def test_others_may_read_it_as_they_may_any_new_file(tmp_path):
     (tmp_path / "usual").write_bytes(b"")
-    with write_whole(tmp_path / "whole") as file:
+    with atomic_write(tmp_path / "whole") as file:
         file.write(b"")
     modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
     assert len(modes) == 1
@@ -56,7 +56,7 @@ def test_a_full_disk_is_one_clear_message_and_the_old_file_stays(tmp_path):
     path.write_bytes(b"old")
 
     def write_half():
-        with write_whole(path) as file:
+        with atomic_write(path) as file:
             file.write(b"half")
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -77,7 +77,7 @@ def test_content_and_name_are_brought_to_the_disk_in_this_order(tmp_path, monkey
             return real(*arguments)
 
         monkeypatch.setattr(os, name, noted)
-    with write_whole(tmp_path / "note.txt") as file:
+    with atomic_write(tmp_path / "note.txt") as file:
         file.write(b"whole")
     assert done == (["fsync", "replace"] if os.name == "nt" else ["fsync", "replace", "fsync"])
 
@@ -91,7 +91,7 @@ def test_only_what_writers_left_is_swept(tmp_path):
 
 def test_a_folder_that_is_a_file_is_an_os_error(tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(OSError, match="file"), write_whole(tmp_path / "file" / "note.txt"):
+    with pytest.raises(OSError, match="file"), atomic_write(tmp_path / "file" / "note.txt"):
         pass
 
 
@@ -125,6 +125,6 @@ def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path):
     path = tmp_path / "note.txt"
     path.write_text("old")
     path.chmod(0o640)
-    with write_whole(path) as file:
+    with atomic_write(path) as file:
         file.write(b"new")
     assert path.stat().st_mode & 0o777 == 0o640

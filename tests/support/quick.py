@@ -11,7 +11,7 @@ from PIL import Image
 
 from npvae import figures
 from npvae.runs import pictures
-from npvae.storage.atomic import write_whole
+from npvae.storage.atomic import atomic_write
 
 
 def blot():
@@ -32,7 +32,7 @@ def draw_blots(run):
 
 def save_blot(figure, path):
     """In place of `figures.save`."""
-    with write_whole(path) as file:
+    with atomic_write(path) as file:
         file.write(blot())
 
 

@@ -16,7 +16,7 @@ from npvae.figures import Form
 from npvae.parameters import Array, Seed
 from npvae.runs.model_file import SavedModel
 from npvae.runs.pictures.trained_run import Trained, as_shown
-from npvae.storage.atomic import write_whole
+from npvae.storage.atomic import atomic_write
 from npvae.vae import VAE
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def write_numbers(made: Samples, saved: SavedModel, path: Path, names: Names) ->
     """
     x = saved.scaling.decode(made.x)
     if path.suffix.lower() == ".npy":
-        with write_whole(path) as file:
+        with atomic_write(path) as file:
             np.save(file, x.reshape(-1, *saved.shape))
         return
     rows, columns = x.tolist(), list(names.columns)
@@ -110,7 +110,7 @@ def write_numbers(made: Samples, saved: SavedModel, path: Path, names: Names) ->
         known = names.classes or [str(i) for i in range(saved.model.n_y)]
         rows = [[*row, cell(known[i])] for row, i in zip(rows, made.labels, strict=True)]
         columns = [*columns, "label"] if columns else []
-    with write_whole(path, "w", newline="", encoding="utf-8") as file:
+    with atomic_write(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerows([map(cell, columns)] if columns else [])
         writer.writerows(rows)

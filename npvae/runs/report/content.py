@@ -18,7 +18,7 @@ from npvae.runs.recipes import RECIPES
 from npvae.runs.report.page import element, page, picture, table
 from npvae.runs.settings import Settings, flag
 from npvae.runs.summary import model_words, training_words
-from npvae.storage.atomic import write_whole
+from npvae.storage.atomic import atomic_write
 
 EPOCHS = {  # the columns of history.csv that the table shows, and their headings
     "epoch": "epoch",
@@ -84,7 +84,7 @@ def write_report(
         _listed("Versions", config.get("versions")),
         element("footer", element("p", f"Written by npvae {__version__}, npvae report.")),
     ]
-    with write_whole(path, "w", encoding="utf-8") as file:
+    with atomic_write(path, "w", encoding="utf-8") as file:
         file.write(page(f"{data}: npvae report", *content))
 
 
