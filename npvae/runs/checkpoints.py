@@ -39,7 +39,7 @@ def save_checkpoint(
     shape: tuple[int, ...] | None = None,
     settings: Mapping[str, Any] | None = None,
     *,
-    run: str = "",
+    run_id: str = "",
 ) -> None:
     """Write the trainer state needed for a bit-identical resume; call it between two updates.
 
@@ -51,7 +51,7 @@ def save_checkpoint(
     trainer : the training to save
     shape : shape of one example, such as (28, 28); by default (n_x,)
     settings : anything that JSON can represent; `Checkpoint.settings` returns it
-    run : identity of the run that the training belongs to; see `runs.config.write_config`
+    run_id : identity of the run that the training belongs to; see `runs.config.write_config`
 
     Raises
     ------
@@ -61,7 +61,7 @@ def save_checkpoint(
     WriteError : if the file cannot be written, for example on a full disk; an old file is kept
     """
     state, model = trainer.state(), trainer.model
-    header, arrays = model_content(model, trainer.scaling, shape or (model.n_x,), run=run)
+    header, arrays = model_content(model, trainer.scaling, shape or (model.n_x,), run_id=run_id)
     optimizer = state["optimizer"]
     numbers = {k: v for k, v in optimizer.items() if k != "kind" and not hasattr(v, "shape")}
     over = trainer.epoch_is_over

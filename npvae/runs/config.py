@@ -36,19 +36,19 @@ def write_config(path: Path, settings: Settings, dataset: Dataset, n_parameters:
         "labels_crc32": _labels_checksum(dataset, "train"),
         "held_out_labels_crc32": _labels_checksum(dataset, "validation", "test"),
     }
-    run = _identity(settings, data)
+    run_id = _identity(settings, data)
     write_json(
         path,
         {
             "format": FORMAT,
-            "run": run,
+            "run": run_id,
             "settings": settings.as_json(),
             "data": data,
             "parameters": n_parameters,
             "versions": versions(find_device(settings.device).about),
         },
     )
-    return run
+    return run_id
 
 
 def _identity(settings: Settings, data: dict[str, Any]) -> str:

@@ -41,13 +41,13 @@ class RunFolder:
         self._config: dict[str, Any] = {}  # as it was last written here
 
     @cached_property
-    def run(self) -> str:
+    def run_id(self) -> str:
         """The identity of this run, which its checkpoint and model carry; "" from an old npvae."""
         return str(read_config(self / "config.json").get("run", ""))
 
-    def _require_this_run(self, path: Path, run: str) -> None:
+    def _require_this_run(self, path: Path, run_id: str) -> None:
         """Raise `DataError` for a file that another run has written."""
-        if self.run and run != self.run:
+        if self.run_id and run_id != self.run_id:
             raise DataError(
                 f"{path} belongs to another run than {self / 'config.json'}; restore the original "
                 "file, or train again in another folder"
@@ -102,7 +102,7 @@ class RunFolder:
 
     def write_config(self, settings: Settings, dataset: Dataset, n_parameters: int) -> None:
         """Write config.json and, for your own data, the rows of each part as split.npz."""
-        self.run = write_config(self / "config.json", settings, dataset, n_parameters)
+        self.run_id = write_config(self / "config.json", settings, dataset, n_parameters)
         self._config = read_config(self / "config.json")
         if settings.data not in NAMES:
             rows = {name: getattr(dataset, name).rows for name in PARTS}
@@ -153,10 +153,12 @@ class RunFolder:
         """
         self.require_same()
         path = self / "checkpoint.npz"
-        save_checkpoint(path, trainer, shape, settings.as_json(), run=self.run)
+        save_checkpoint(path, trainer, shape, settings.as_json(), run_id=self.run_id)
         self._history.write(trainer.records)
         with trainer.best_parameters():
-            save_model(self / "model.npz", trainer.model, trainer.scaling, shape, run=self.run)
+            save_model(
+                self / "model.npz", trainer.model, trainer.scaling, shape, run_id=self.run_id
+            )
 
     def require_same(self) -> None:
         """Check, before something is written, that this is still the locked folder of this run.
@@ -173,7 +175,8 @@ class RunFolder:
             same = os.path.samestat(self.path.stat(), self._locked)
             if same and self._config and not config.exists():
                 write_json(config, self._config)
-        if not (same and config.exists() and read_config(config).get("run", "") == self.run):
+        same = same and config.exists()
+        if not (same and read_config(config).get("run", "") == self.run_id):
             raise InputError(
                 f"{self.path} is no longer the folder of this run: it was moved, deleted or "
                 "replaced during the training. Everything that was saved before is in the moved "
@@ -231,7 +234,7 @@ class RunFolder:
         for path in (self / "model.npz", self / "checkpoint.npz"):
             if path.exists():
                 saved = load_model(path, device=device, **how)
-                self._require_this_run(path, saved.run)
+                self._require_this_run(path, saved.run_id)
                 if list(saved.shape) != read_config(self / "config.json")["data"].get("shape"):
                     raise DataError(
                         f"{path} belongs to another run: its examples have the shape "

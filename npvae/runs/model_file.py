@@ -42,17 +42,17 @@ class SavedModel:
     model : ready to encode, decode and sample
     scaling : converts stored data to the model's x, and back
     shape : shape of one example, such as (28, 28)
-    run : identity of the run that the model belongs to, or ""
+    run_id : identity of the run that the model belongs to, or ""
     """
 
     model: Model
     scaling: Scaling
     shape: tuple[int, ...]
-    run: str = ""
+    run_id: str = ""
 
 
 def save_model(
-    path: str | Path, model: Model, scaling: Scaling, shape: tuple[int, ...], *, run: str = ""
+    path: str | Path, model: Model, scaling: Scaling, shape: tuple[int, ...], *, run_id: str = ""
 ) -> None:
     """Write a model to a file; the same model gives the same bytes.
 
@@ -63,7 +63,7 @@ def save_model(
     ----------
     path : the file
     model, scaling, shape : as in `SavedModel`
-    run : identity of the run that the model belongs to; see `runs.config.write_config`
+    run_id : identity of the run that the model belongs to; see `runs.config.write_config`
 
     Raises
     ------
@@ -71,7 +71,7 @@ def save_model(
     InputError : if the scaling is of a class that a file cannot hold
     WriteError : if the file cannot be written, for example on a full disk; an old file is kept
     """
-    write_content(path, *model_content(model, scaling, shape, run=run))
+    write_content(path, *model_content(model, scaling, shape, run_id=run_id))
 
 
 def load_model(
@@ -187,7 +187,7 @@ def below(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
 
 
 def model_content(
-    model: Model, scaling: Scaling, shape: tuple[int, ...], *, run: str = ""
+    model: Model, scaling: Scaling, shape: tuple[int, ...], *, run_id: str = ""
 ) -> tuple[dict[str, Any], dict[str, Array]]:
     """Return the header and the arrays of a model; `restore_model` is the inverse."""
     if not np.isfinite(float(model.params.flat.sum())):
@@ -211,8 +211,8 @@ def model_content(
         else {"kind": "pixels", "binarize": scaling.binarize},
         "shape": [int(side) if isinstance(side, np.integer) else side for side in shape],
     }
-    if run:
-        header["run"] = run
+    if run_id:
+        header["run"] = run_id
     to_host = model.params.device.to_host
     arrays = {f"params/{name}": to_host(value) for name, value in model.params.values.items()}
     if isinstance(scaling, Standardized):

@@ -162,5 +162,5 @@ def test_another_model_in_the_checkpoint(capsys, name):
         )
     trainer = trainer_for(model, data, batch_size=16)
     settings = folder.settings().as_json()
-    save_checkpoint("run/checkpoint.npz", trainer, (5, 7), settings, run=folder.run)
+    save_checkpoint("run/checkpoint.npz", trainer, (5, 7), settings, run_id=folder.run_id)
     assert "checkpoint.npz" in refused(capsys, "--resume", "run")

@@ -100,12 +100,12 @@ def test_the_model_in_it_can_be_used_alone(path):
 
 
 def test_it_keeps_settings_shape_identity_and_versions(path):
-    save_checkpoint(path, make_training(), (2, 3), {"lr": 0.02}, run="abc")
+    save_checkpoint(path, make_training(), (2, 3), {"lr": 0.02}, run_id="abc")
     checkpoint = read_checkpoint(path)
     assert checkpoint.settings == {"lr": 0.02}
     assert checkpoint.versions["numpy"] == np.__version__
     assert set(checkpoint.versions) >= {"npvae", "python", "platform"}
-    assert (load_model(path).shape, load_model(path).run) == ((2, 3), "abc")
+    assert (load_model(path).shape, load_model(path).run_id) == ((2, 3), "abc")
     save_checkpoint(path, make_training())
     assert load_model(path).shape == (6,)
 

@@ -165,7 +165,7 @@ def test_the_model_comes_back():
     with pytest.raises(DataError, match="npvae train --resume run"):
         folder.load_model()
     model = VAE.dense(4, 3, 2)
-    save_model(folder / "model.npz", model, Pixels(), (4,), run=folder.run)
+    save_model(folder / "model.npz", model, Pixels(), (4,), run_id=folder.run_id)
     np.testing.assert_array_equal(folder.load_model().model.params.flat, model.params.flat)
 
 
@@ -185,7 +185,7 @@ def test_the_identity_is_that_of_the_data_and_of_the_settings_that_stay():
     ):
         path = Path(f"{number}.json")
         write_config(path, replace(settings, **changed), dataset, 1)
-        assert (read_config(path)["run"] == first.run) == same
+        assert (read_config(path)["run"] == first.run_id) == same
     cosine = [replace(settings, lr_schedule="cosine", epochs=epochs) for epochs in (5, 9)]
     assert len({write_config(path, one, dataset, 1) for one in cosine}) == 2  # other rates
     other = replace(dataset, train=replace(dataset.train, x=dataset.train.x + 1))
@@ -260,7 +260,7 @@ def test_the_model_is_that_of_the_checkpoint():
     model = trained(folder, settings, dataset).model
     expected = model.params.flat.copy()
     model.params.flat[0] += 1
-    save_model(folder / "model.npz", model, Pixels("none"), dataset.shape, run=folder.run)
+    save_model(folder / "model.npz", model, Pixels("none"), dataset.shape, run_id=folder.run_id)
     np.testing.assert_array_equal(folder.load_model().model.params.flat, expected)
     (folder / "checkpoint.npz").unlink()
     assert folder.load_model().model.params.flat[0] == model.params.flat[0]
