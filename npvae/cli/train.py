@@ -8,8 +8,7 @@ stopped.
 import argparse
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext, suppress
-from datetime import UTC, datetime
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -21,22 +20,15 @@ from npvae.cli.arguments import add_settings, natural, positive
 from npvae.cli.around_training import SIGNALS, Bar, Clock, Signals, Stopped, Table
 from npvae.cli.evaluate import print_metrics
 from npvae.cli.printing import beside, say, silent
-from npvae.errors import DataError, InputError, TrainingError
-from npvae.runs import pictures
-from npvae.runs.environment import peak_memory_mb
+from npvae.errors import InputError, TrainingError
+from npvae.runs.finish import write_metrics, write_pictures
 from npvae.runs.folder import resume_command, shell_path
-from npvae.runs.history import history_columns
-from npvae.runs.metrics import measure, not_finite
-from npvae.runs.model_file import SavedModel, model_checksum
-from npvae.runs.report import write_report
 from npvae.runs.run import SETTINGS, Run, begin, resume, saying_how_to_go_on
 from npvae.runs.settings import Settings
 from npvae.runs.summary import data_words, model_words, training_words
-from npvae.storage.json_files import write_json
-from npvae.training import EpochRecord, require_finite
+from npvae.training import EpochRecord
 from npvae.vae import VAE
 
-PICTURES = ("reconstructions", "samples", "history")  # files of their own; all are in the report
 USAGE = (
     "npvae train [--data DATA] [--epochs N] [--out DIR] [options]\n"
     "       npvae train --resume RUN [--epochs N] [options]"
@@ -185,33 +177,15 @@ def _train(run: Run, options: argparse.Namespace, start: float) -> int:
 
 def _finish(run: Run, start: float, *, report: bool) -> None:
     """Measure the trained model on the test part, draw it, and say where everything is."""
-    folder, trainer, dataset = run.folder, run.trainer, run.dataset
-    model, records = trainer.model, trainer.records
-    metrics: dict[str, Any] = {
-        "epochs": len(records),
-        "model_crc32": model_checksum(model),
-    }
+    records = run.trainer.records
+    metrics = write_metrics(run, start)
     say("")
-    if trainer.best is not None:
-        metrics["best_epoch"] = best = trainer.best_epoch
-        say(f"Kept the model of epoch {best}, the best on the validation part.")
-    metrics |= {
-        "test": measure(model, dataset.test, trainer.scaling),
-        "train_seconds": round(sum(record.seconds for record in records), 2),
-    }
-    for name in not_finite(metrics["test"]):
-        require_finite(f"the test part's {name}", metrics["test"][name])
-    metrics |= {
-        "seconds": round(perf_counter() - start, 2),
-        "peak_memory_mb": peak_memory_mb(),
-    }
-    metrics = _with_what_was_measured(run, metrics)
-    folder.require_same()
-    write_json(folder / "metrics.json", metrics)
+    if "best_epoch" in metrics:
+        say(f"Kept the model of epoch {metrics['best_epoch']}, the best on the validation part.\n")
     print_metrics(metrics["test"])
     if report:
         say("\nDrawing the pictures and the report (skip them with --no-report) ...")
-        _draw(run, metrics)
+        write_pictures(run, metrics)
     memory = metrics["peak_memory_mb"]
     took = (
         f"{perf_counter() - start:.1f} s, of which training took {metrics['train_seconds']:.1f} s"
@@ -263,28 +237,3 @@ def _still_rising(records: Sequence[EpochRecord]) -> float | None:
         return None
     gain = bounds[1] - bounds[0]
     return gain if gain > max(0.5, 0.01 * abs(bounds[1])) else None
-
-
-def _with_what_was_measured(run: Run, metrics: dict[str, Any]) -> dict[str, Any]:
-    """Return metrics together with those that `npvae evaluate` wrote of the same model."""
-    before: dict[str, Any] = {}
-    with suppress(DataError):
-        before = run.folder.metrics_of(run.trainer.model)
-    measured = before.get("test")
-    test = (measured if isinstance(measured, dict) else {}) | metrics["test"]
-    finished = {"finished": datetime.now(UTC).isoformat(timespec="seconds")}
-    return finished | before | metrics | {"test": test}
-
-
-def _draw(run: Run, metrics: dict[str, Any]) -> None:
-    """Write the report, and some of its pictures as files of their own."""
-    folder, trainer = run.folder, run.trainer
-    saved = SavedModel(trainer.model, trainer.scaling, run.dataset.shape)
-    history = history_columns(folder / "history.csv")
-    trained = pictures.Trained(saved, run.dataset, history, best=metrics.get("best_epoch"))
-    drawn = pictures.draw_all(trained)
-    folder.require_same()
-    for name in PICTURES:
-        if isinstance(drawn[name], pictures.Drawn):
-            pictures.save(trained, name, folder / f"{name}.png")
-    write_report(folder / "report.html", folder, trained, metrics, drawn)

@@ -1,20 +1,22 @@
-"""A run: a training with its folder, and what is made of it.
+"""Runs: a run is a training together with the folder that holds everything it produces.
 
-What happens in `npvae train`, file by file: `cli/train.py` asks `run` to begin or resume a run.
-That completes the `settings` by the data and builds the model, the optimiser and the schedules
-(`building`), puts them into a trainer (`fit`), makes the `folder` and writes its `config`. Then the
-loop in `cli/train.py` calls `Trainer.step`, and now and then `Run.save`: `checkpoints`, `history`,
-`model_file`. In the end come `metrics`, `pictures` and the `report`.
+The path of `npvae train` through the files: `cli/train.py` asks `run` to begin or resume a run.
+`run` completes the `settings` from the data and builds the model, optimiser and schedules
+(`building`), puts them into a trainer (`fit`), makes the `folder` and writes its `config`. The loop
+in `cli/train.py` then calls `Trainer.step`, and from time to time `Run.save`, which writes
+`checkpoints`, `history` and `model_file`. At the end `finish` writes `metrics`, `pictures` and the
+`report`.
 
-settings, kinds  each setting, declared once, and the kinds of value that there are
-recipes          named settings, those of published results among them
-building         settings completed by the data, and what they build
-run, fit         a run that is begun or resumed; a training without a folder
-folder           the files of a run, and whether they belong together
+settings, kinds    the settings, each declared once, and the kinds of value they can have
+recipes            named settings, many of them from publications
+building           completes the settings from the data, and builds what they describe
+run, fit           an open run with its folder; a training without a folder
+finish             the measurements and pictures at the end of a run
+folder             where the files of a run are, and whether they belong together
 config, history, metrics, model_file, checkpoints
-                 each file of it
-provenance       whether the data are still the same
-environment      versions and memory
-summary          a run in words
-pictures, report what is drawn of it
+                   the files themselves
+provenance         checks that the data are still the same
+environment        versions, threads and memory
+summary            a run described in words
+pictures, report   the pictures of a run, and the page that shows them
 """

@@ -140,7 +140,7 @@ def resume(path: str | Path, given: Mapping[str, Any], *, progress: bool = True)
         if checkpoint is not None:
             checkpoint.restore(trainer)
             _require_later_end(folder, before, settings, trainer)
-            remarks = tuple(_what_differs(checkpoint, trainer))
+            remarks = tuple(_changed_versions(checkpoint, trainer))
         with saying_how_to_go_on(folder):
             if checkpoint is None:
                 folder.write_config(settings, dataset, trainer.model.params.size)
@@ -196,7 +196,7 @@ def _require_later_end(
         )
 
 
-def _what_differs(checkpoint: Checkpoint, trainer: Trainer) -> Iterator[str]:
+def _changed_versions(checkpoint: Checkpoint, trainer: Trainer) -> Iterator[str]:
     """Yield a sentence for each version that differs from that of the checkpoint."""
     for name, version in versions(trainer.model.params.device.about).items():
         before = checkpoint.versions.get(name, Settings.device if name == "device" else None)

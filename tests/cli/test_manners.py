@@ -11,6 +11,7 @@ from cli_files import SMALL, assert_one_clear_message, python, run
 from npvae.cli import train
 from npvae.cli.train import _still_rising
 from npvae.datasets import load_dataset
+from npvae.runs import finish
 from npvae.runs.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("offline")
@@ -101,8 +102,8 @@ def test_a_training_that_still_rises_says_how_to_train_longer(tmp_path, capsys):
 
 
 def test_a_figure_of_the_test_that_is_not_finite_is_an_error(tmp_path, capsys, monkeypatch):
-    measured = train.measure
-    monkeypatch.setattr(train, "measure", lambda *given: measured(*given) | {"kl": float("inf")})
+    measured = finish.measure
+    monkeypatch.setattr(finish, "measure", lambda *given: measured(*given) | {"kl": float("inf")})
     out = tmp_path / "run"
     assert run("train", "--data", "own.npy", *SMALL, "--no-report", "--out", out) == 2
     assert_one_clear_message(capsys.readouterr(), "the test part's kl is inf")

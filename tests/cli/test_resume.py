@@ -147,12 +147,10 @@ def test_a_folder_that_is_moved_away_is_not_made_anew(monkeypatch, capsys):
     require_same("never", "moved")
 
 
-@pytest.mark.parametrize("moved_by", ["measure", "pictures.draw_all"])
+@pytest.mark.parametrize("moved_by", ["finish.measure", "pictures.draw_all"])
 def test_nor_is_one_that_is_moved_away_while_the_model_is_tested_or_drawn(monkeypatch, moved_by):
-    module, _, name = f"npvae.cli.train.{moved_by}".rpartition(".")
-    act = getattr(
-        importlib.import_module(module.replace("cli.train.pictures", "runs.pictures")), name
-    )
+    module, _, name = f"npvae.runs.{moved_by}".rpartition(".")
+    act = getattr(importlib.import_module(module), name)
 
     def and_move(*given):
         Path("run").rename("moved")
@@ -203,7 +201,9 @@ def test_any_number_of_signals_lose_nothing(monkeypatch, capsys, within, numbers
 def test_a_signal_after_the_training_says_how_to_go_on(monkeypatch, capsys):
     begin("never")
     with monkeypatch.context() as patch:
-        patch.setattr("npvae.cli.train._draw", lambda *given: signal.raise_signal(signal.SIGTERM))
+        patch.setattr(
+            "npvae.cli.train.write_pictures", lambda *given: signal.raise_signal(signal.SIGTERM)
+        )
         assert begin("run") == 128 + signal.SIGTERM
     said = capsys.readouterr().err
     assert "the end of epoch 4" in said

@@ -6,9 +6,8 @@ from cli_files import SMALL, run
 from run_files import differing_bytes, visible
 
 from npvae import Adam, figures, fit
-from npvae.cli import train
 from npvae.datasets import load_dataset
-from npvae.runs import pictures
+from npvae.runs import finish, pictures
 from npvae.runs.building import build_model
 from npvae.runs.folder import RunFolder
 from npvae.runs.history import history_columns
@@ -61,7 +60,7 @@ def test_without_out_it_takes_a_fresh_folder(tmp_path, monkeypatch, files):
 def test_same_seed_same_model_and_pictures_to_the_bit(tmp_path, monkeypatch):
     options = ["--data", "own.npy", *SMALL, "--out"]
     assert run("train", *options, tmp_path / "other", "--seed", 1) == 0
-    few = {name: pictures.PICTURES[name] for name in train.PICTURES}
+    few = {name: pictures.PICTURES[name] for name in finish.OWN_PICTURES}
     monkeypatch.setattr(pictures, "PICTURES", few)
     for (of, name), real in zip(DRAWING, REAL, strict=True):
         monkeypatch.setattr(of, name, real)
@@ -129,7 +128,7 @@ def test_a_drawing_that_fails_loses_no_number(tmp_path, capsys, monkeypatch):
 
 
 def test_a_report_that_fails_loses_no_picture(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(train, "write_report", fail)
+    monkeypatch.setattr(finish, "write_report", fail)
     with pytest.raises(RuntimeError, match="no ink"):
         run("train", "--data", "own.npy", *SMALL, "--out", tmp_path / "run")
     assert said_of_the_test(capsys.readouterr().out)
