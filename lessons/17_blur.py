@@ -349,7 +349,7 @@ assert edges(drawn) > 1.5 * edges(means), "the draw adds edges: it must, as snow
 #    are farther from held-out digits (`nearest` of lesson 08).
 # 2. **Learn it.** Use `sigma="learned"`: a parameter that Adam moves. It begins
 #    at the spread of the data
-#    (`model.likelihood.start_at(x_train.var(axis=0).mean())`) and comes down.
+#    (`model.likelihood.start_at_variance(x_train.var(axis=0).mean())`) and comes down.
 #    Predict from which side it approaches the mean squared error. *Check:* at the
 #    end $\sigma^2$ is less than half of where it began, and not below 0.9 times
 #    the error.

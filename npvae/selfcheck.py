@@ -78,7 +78,7 @@ def _likelihood(name: str, sigma: float | str) -> Subject:
         if LIKELIHOODS[name].binary and rng.random() < 0.5:
             x = x.round()
         likelihood = make_likelihood(name, as_given if isinstance(sigma, float) else sigma)
-        likelihood.start_at(as_given**2)
+        likelihood.start_at_variance(as_given**2)
         return likelihood, (rng.normal(0, 3 if unit_interval else 1, shape), x)
 
     return make
@@ -101,7 +101,7 @@ def _weighted(name: str, sigma: float | str) -> Subject:
         n, k, n_x = size(), size(), size()
         inputs = rng.normal(0, 2, (n, k, n_x)), rng.random((n, n_x)), rng.normal(0, 1, (n, k))
         likelihood = make_likelihood(name, sigma)
-        likelihood.start_at(0.5)
+        likelihood.start_at_variance(0.5)
         return _Weighted(likelihood), inputs
 
     return make

@@ -75,7 +75,7 @@ class Likelihood(Protocol):
         """Return an instance with this sigma, a number or one of `sigmas`, if it has one."""
         return cls()
 
-    def start_at(self, var: float) -> None:
+    def start_at_variance(self, var: float) -> None:
         """Set a learned sigma to that of a decoder which always outputs the mean of the data.
 
         Parameters

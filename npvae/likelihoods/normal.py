@@ -125,7 +125,7 @@ class LearnedGaussian(Gaussian):
         self.logvar = np.full(1, 2 * log(require_sigma(sigma)))
         self.dlogvar = np.zeros(1)
 
-    def start_at(self, var: float) -> None:
+    def start_at_variance(self, var: float) -> None:
         """Set sigma to that of a decoder which always outputs the mean of the data.
 
         Parameters

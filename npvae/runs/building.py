@@ -245,7 +245,7 @@ def build_model(settings: Settings, dataset: Dataset, rng: np.random.Generator) 
         mean, var = moments_of(dataset.train, build_scaling(settings, dataset))
         if settings.mean_bias:
             model.start_at(mean)
-        model.likelihood.start_at(var)
+        model.likelihood.start_at_variance(var)
     return model
 
 
