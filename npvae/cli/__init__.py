@@ -34,6 +34,13 @@ BAD_INPUT = 2
 INTERRUPTED = 130
 CLOSED_PIPE = 141  # the status of a process that SIGPIPE ended
 
+REWORDED = {  # messages of argparse
+    r"^argument (\S+): is ": r"\1 is ",
+    r"^argument (\S+): expected one argument$": r"\1 needs a value",
+    r"^the following arguments are required: (.+)$": r"\1 is required",
+    r"^argument (\S+): not allowed with argument (\S+)$": r"\1 and \2 exclude each other",
+    r"^argument ": "",
+}
 OVERVIEW = """\
 usage: npvae COMMAND [options]
 
@@ -62,9 +69,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the message and exit with the status of bad input."""
-        message = re.sub(r"^argument (\S+): is ", r"\1 is ", message)
-        end = " " if message.endswith("?") else "; "
-        self.exit(BAD_INPUT, f"{self.prog}: {message}{end}see {self.prog} --help\n")
+        for generated, better in REWORDED.items():
+            message = re.sub(generated, better, message)
+        see = " See" if message.endswith("?") else "; see"
+        self.exit(BAD_INPUT, f"{self.prog}: {message}{see} {self.prog} --help\n")
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """Print help and errors through `printing`, because argparse ignores a failed write."""

@@ -89,7 +89,7 @@ def require_free(out: Path, folder: RunFolder, data: str | None = None) -> None:
 
 
 def _is_within(out: Path, source: Path) -> bool:
-    """Return whether `out` is the file `source`, under any name, or lies in the folder `source`."""
+    """Return whether `out` is the file `source`, under any name, or is in the folder `source`."""
     try:
         if source.is_dir():
             return source.resolve() in out.resolve().parents
@@ -101,7 +101,7 @@ def _is_within(out: Path, source: Path) -> bool:
 def write(ax: "Axes", out: Path, what: str) -> int:
     """Write a picture, print where it is, and return the exit status."""
     figures.save(ax, out)
-    say(f"{what}: saved in {out}")
+    say(f"{what}, saved in {out}")
     return 0
 
 

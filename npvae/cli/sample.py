@@ -74,5 +74,5 @@ def run(options: argparse.Namespace) -> int:
     else:
         form = form_of(saved.scaling, saved.shape, folder.columns())
         figures.save(show_samples(drawn, saved.scaling, form, names), out)
-    say(f"{drawn.told}: saved in {out}")
+    say(f"{drawn.told}, saved in {out}")
     return 0

@@ -23,7 +23,7 @@ from npvae.cli.printing import beside, say, silent
 from npvae.errors import InputError, TrainingError
 from npvae.runs.finish import write_metrics, write_pictures
 from npvae.runs.folder import resume_command, shell_path
-from npvae.runs.run import SETTINGS, Run, begin, resume, saying_how_to_go_on
+from npvae.runs.run import SETTINGS, Run, adding_resume_advice, begin, resume
 from npvae.runs.settings import Settings
 from npvae.runs.summary import data_words, model_words, training_words
 from npvae.training import EpochRecord
@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
         opened = resume(options.resume, given, progress=not options.quiet)
     with (
         opened as run,
-        saying_how_to_go_on(run.folder),
+        adding_resume_advice(run.folder),
         silent() if options.quiet else nullcontext(),
     ):
         describe(run, resumed="resume" in options)

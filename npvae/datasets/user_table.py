@@ -103,7 +103,9 @@ class _Reader:
             like_years = like_years and not any(map(WHOLE.fullmatch, cells))
         if like_years and len(values) > len(numbers):
             raise self._header_or_row(
-                first.index(numbers[0]), numbers[0], "is whole, as no other here"
+                first.index(numbers[0]),
+                numbers[0],
+                "is a whole number, unlike all numbers below it",
             )
         names = [printable(name) for column, name in enumerate(self.names) if column != label]
         x = np.frombuffer(values, np.float64).reshape(-1, len(names))
@@ -131,7 +133,9 @@ class _Reader:
         ]
         if not texts:
             if counted and first[0] != "" and len(numbers) >= FEWEST_NAMES:
-                raise self._header_or_row(first.index(numbers[0]), numbers[0], "begins a count")
+                raise self._header_or_row(
+                    first.index(numbers[0]), numbers[0], "and the cells after it count upwards"
+                )
             return counted and first[0] == ""  # written by pandas
         labels = {name for name in texts if name.lower() in LABEL_NAMES} | {self.label_column}
         mistyped = all(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from npvae.encoder_decoder import Loss
-from npvae.errors import DataError
+from npvae.errors import DataError, InputError
 from npvae.evaluation.elbo import Evaluation
 from npvae.parameters import Array
 from npvae.runs.environment import versions
@@ -123,7 +123,7 @@ def read_checkpoint(path: str | Path) -> "Checkpoint":
     header, arrays = read_content(path, WHAT)
     with decoding(path, WHAT):
         if "progress" not in header:
-            raise DataError(
+            raise InputError(
                 "it contains a model but no trainer state; read it with load_model instead"
             )
         header["settings"] = dict(header["settings"])

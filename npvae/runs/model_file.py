@@ -167,7 +167,8 @@ def decoding(path: str | Path, what: str) -> Iterator[None]:
     except NpvaeError as error:  # raised by code that does not know the name of the file
         if str(path) in str(error):
             raise
-        raise DataError(f"{path} cannot be read as {what}: {quote(error)}") from error
+        advice = f"; {ADVICE}" if isinstance(error, DataError) else ""  # others have their own
+        raise DataError(f"{path} cannot be read as {what}: {quote(error)}{advice}") from error
 
 
 def _refuse_constant(name: str) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 
 from npvae.datasets import NAMES
 from npvae.datasets.dataset import Dataset
-from npvae.errors import DataError, InputError
+from npvae.errors import DataError, DataUnavailableError, InputError
 from npvae.runs.building import load_data
 from npvae.runs.config import read_config, what_differs
 from npvae.runs.settings import Settings
@@ -50,6 +50,8 @@ def load_same_data(
             f"{folder / 'config.json'} holds settings that do not work: {quote(error)}. "
             "Restore the file"
         ) from error
+    except DataUnavailableError:
+        raise
     except DataError as error:
         if place is not None:
             raise

@@ -101,7 +101,7 @@ def begin(
             raise InputError(
                 f"another npvae has just begun a run in {folder.path}; choose another --out"
             )
-        with saying_how_to_go_on(folder):
+        with adding_resume_advice(folder):
             folder.write_config(settings, dataset, trainer.model.params.size)
         yield Run(folder, settings, dataset, trainer, tuple(remarks))
 
@@ -141,7 +141,7 @@ def resume(path: str | Path, given: Mapping[str, Any], *, progress: bool = True)
             checkpoint.restore(trainer)
             _require_later_end(folder, before, settings, trainer)
             remarks = tuple(_changed_versions(checkpoint, trainer))
-        with saying_how_to_go_on(folder):
+        with adding_resume_advice(folder):
             if checkpoint is None:
                 folder.write_config(settings, dataset, trainer.model.params.size)
             elif settings != before:
@@ -220,7 +220,7 @@ def _naming_the_recipe(settings: Settings) -> Iterator[None]:
 
 
 @contextmanager
-def saying_how_to_go_on(folder: RunFolder) -> Iterator[None]:
+def adding_resume_advice(folder: RunFolder) -> Iterator[None]:
     """Add to the error of a failed write how to continue."""
     try:
         yield

@@ -148,7 +148,7 @@ def test_a_number_beyond_the_test_part(capsys, flag):
 @pytest.mark.parametrize("end", ["from", "to"])
 def test_one_end_cannot_be_a_label_and_a_number(capsys, end):
     line = refused(capsys, "interpolate", "animals", f"--{end}", "cat", f"--{end}-index", 1)
-    assert f"--{end}-index: not allowed with argument --{end}" in line
+    assert f"--{end}-index and --{end} exclude each other" in line
 
 
 def test_a_strip_has_two_steps_at_least(drawn, capsys):

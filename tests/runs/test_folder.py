@@ -189,7 +189,7 @@ def test_the_identity_is_that_of_the_data_and_of_the_settings_that_stay():
     cosine = [replace(settings, lr_schedule="cosine", epochs=epochs) for epochs in (5, 9)]
     assert len({write_config(path, one, dataset, 1) for one in cosine}) == 2  # other rates
     other = replace(dataset, train=replace(dataset.train, x=dataset.train.x + 1))
-    assert write_config(Path("other.json"), settings, other, 1) != first.run
+    assert write_config(Path("other.json"), settings, other, 1) != first.run_id
 
 
 def trained(folder, settings, dataset, epochs=2, **options):
