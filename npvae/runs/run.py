@@ -229,7 +229,7 @@ def adding_resume_advice(folder: RunFolder) -> Iterator[None]:
         if (folder / "config.json").exists():
             advice = f"run: {resume_command(folder.path)}"
         full = isinstance(error.__cause__, OSError) and error.__cause__.errno == ENOSPC
-        fix = "Free some space" if full else "Fix the cause"
+        fix = "Make room on the disk" if full else "Fix the cause"
         raise WriteError(
             f"{error}; everything that was saved before is intact. {fix}, then {advice}"
         ) from error
