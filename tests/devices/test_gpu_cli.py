@@ -115,7 +115,7 @@ def test_an_older_run_was_trained_on_the_host(tmp_path, capsys, monkeypatch):
         patch.setattr("npvae.runs.checkpoints.versions", without_device)
         assert train(tmp_path / "run") == 0
     assert run("train", "--resume", tmp_path / "run", "--epochs", 3) == 0
-    assert "device: was" not in capsys.readouterr().out
+    assert "device was" not in capsys.readouterr().out
 
 
 def stop_after(patch, updates):
