@@ -323,7 +323,7 @@ def test_a_run_that_was_never_trained(tmp_path, capsys):
     for path in folder.glob("*.npz"):
         path.unlink()
     (folder / "report.html").unlink()
-    assert "no model yet; train it" in refused(capsys, "report", folder)
+    assert "npvae train --resume" in refused(capsys, "report", folder)
     assert not (folder / "report.html").exists()
 
 
