@@ -15,10 +15,10 @@ from PIL import Image
 from run_files import draw_quickly
 
 from npvae import load_model
-from npvae.cli import VERBS, build_parser, train
+from npvae.cli import VERBS, build_parser
 from npvae.datasets import places
 from npvae.layers import Tanh
-from npvae.runs import pictures
+from npvae.runs import finish, pictures
 from npvae.runs.folder import RunFolder
 from npvae.runs.history import history_columns
 from npvae.selfcheck import SUBJECTS
@@ -33,7 +33,7 @@ def files(tmp_path_factory):
     save_files(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        few = {name: pictures.PICTURES[name] for name in train.PICTURES}
+        few = {name: pictures.PICTURES[name] for name in finish.OWN_PICTURES}
         patch.setattr(pictures, "PICTURES", few)  # which are files of their own
         assert run("train", "--data", "own.npy", *SMALL, "--out", "run") == 0
         draw_quickly(patch)
