@@ -27,7 +27,6 @@ NEEDED = ("sphinx", "myst_nb", "jupytext", "furo", "sphinx_codeautolink", "ipyke
 MATHJAX = "mathjax@3.2.2"  # the last whose letters are in the same file; version 4 loads them
 MATHJAX_FILE = "package/es5/tex-svg.js"
 MATHJAX_SHA256 = "d4295dc33744836935c1399feece5159577b34c5c8ffb9f1c6324cd82e03a882"
-UNRUN = "myst-nb.lexer"  # a page whose code was not run does not know its language
 KERNEL_CONFIG = """\
 c.IPKernelApp.log_level = "ERROR"
 c.InlineBackend.figure_formats = {"retina"}  # two dots for one, shown at the figure's own size
@@ -70,15 +69,9 @@ def main():
     sphinx = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n"]
     sphinx += ["-q", "-j", "auto"]  # several lessons at once; progress.py says how far it is
     sphinx += ["-d", work / "doctrees", "-D", f"nb_execution_cache_path={work / 'cache'}"]
-    if args.lessons_only:
-        sphinx += [
-            "-D",
-            "nb_execution_excludepatterns=answers_*",
-            "-D",
-            f"suppress_warnings={UNRUN}",
-        ]
     print("building the book; a lesson that has changed is run", flush=True)
-    code = subprocess.run([*sphinx, source, work / "html"], env=environment(work, args.quick))
+    environ = environment(work, args.quick) | {"NPVAE_BOOK_UNRUN": "answers_*" * args.lessons_only}
+    code = subprocess.run([*sphinx, source, work / "html"], env=environ)
     if code.returncode:
         shutil.rmtree(work / "doctrees")  # or the next build would not say again what is wrong
         sys.exit("the book has errors: see above")

@@ -1,6 +1,7 @@
 """How Sphinx makes the book; `build.py` puts the pages together and runs it."""
 
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -29,6 +30,8 @@ exclude_patterns = [
 
 nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
 nb_execution_mode = "cache"
+nb_execution_excludepatterns = os.environ.get("NPVAE_BOOK_UNRUN", "").split()
+suppress_warnings = ["myst-nb.lexer"]  # a page whose code was not run does not know its language
 nb_execution_timeout = -1  # none
 nb_execution_show_tb = True
 nb_output_stderr = "error"  # a lesson that warns is a lesson with a bug

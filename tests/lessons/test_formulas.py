@@ -38,6 +38,7 @@ def docstrings(monkeypatch):
         ("(x - y) / (B var)", r"\frac{x-y}{B\ \mathrm{var}}"),
         ("(a + b) (c + d)", r"(a+b) (c+d)"),
         ("E_q[log p(x | z)]", r"\mathbb{E}_{q}[\log p(x\mid z)]"),
+        ("KL(q ‖ p)", r"\mathrm{KL}(q\,\|\,p)"),
         ("L_k <= L_k+1", r"L_{k}\le L_{k+1}"),
         ("exp(-|x|) / sqrt(2)", r"\frac{\exp(-|x|)}{\sqrt{2}}"),
         ("exp(logvar / 2)", r"\exp\left(\frac{\mathrm{logvar}}{2}\right)"),
