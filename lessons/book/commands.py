@@ -10,10 +10,10 @@ import textwrap
 from docstrings import escaped, indented
 from sphinx.util.docutils import SphinxDirective
 
-from npvae.cli import build_parser
+from npvae.cli import VERBS, build_parser
 
 EXAMPLE = re.compile(r"examples?: *\n?", re.IGNORECASE)
-FLAG = re.compile(r"(?<![\w`-])(--?[a-z][\w-]*(?:=\S*\w)?)")
+TYPED = re.compile(rf"(?<![\w`-])(--?[a-z][\w-]*(?:=\S*\w)?|npvae (?:{'|'.join(VERBS)})\b)")
 
 
 class Commands(SphinxDirective):
@@ -74,7 +74,7 @@ def usage(parser, action):
 
 
 def marked(text):
-    """Return a sentence of a help text as reStructuredText, with flags set as code."""
+    """Return a sentence of a help text as reStructuredText, what one types set as code."""
     parts = text.split("`")  # every other one is code already
-    parts[::2] = [FLAG.sub(r"`\1`", part) for part in parts[::2]]
+    parts[::2] = [TYPED.sub(r"`\1`", part) for part in parts[::2]]
     return re.sub(r"`([^`]*)`", r"\\ ``\1``\\ ", escaped("`".join(parts)))
