@@ -15,6 +15,7 @@ SYMBOLS = {
 DIFFERENTIATED = {"KL", "ELBO", "logvar", "loss", "mean", "mu"}  # `dmu` is d and mu
 MARKS = {
     **{"<=": r"\le ", ">=": r"\ge ", "*": r"\cdot ", "‖": r"\,\|\,", ",": ", ", ";": r";\quad "},
+    **{"...": r"\dots ", "..": r"\dots "},
     **{mark: mark for mark in "=<>+-"},
 }
 SEPARATORS = {*MARKS.values(), r",\ ", r"\mid ", r"\qquad "}
@@ -22,7 +23,7 @@ CLOSING = {"(": ")", "[": "]", "|": "|"}
 TOKEN = re.compile(
     r"(?P<gap> +)|(?P<number>\d+)|(?P<name>[A-Za-z]+)(?:_(?P<below>[A-Za-z0-9]+(?:\+\d)?))?"
     r"|(?P<square>²)|(?P<bar>\|)|(?P<slash>/)|(?P<open>[(\[])|(?P<close>[)\]])"
-    r"|(?P<mark><=|>=|[-=<>+*,;‖])|(?P<other>.)"
+    r"|(?P<power>\^)|(?P<mark><=|>=|\.\.\.?|[-=<>+*,;‖])|(?P<other>.)"
 )
 FACTORS = ("name", "below", "number", "open", "close", "square")
 
@@ -113,7 +114,7 @@ class Line:
         return rf"\{'tfrac' if tight and above.isdigit() else 'frac'}{{{above}}}{{{below}}}"
 
     def atom(self):
-        """Return a number, a name with its arguments or a bracket, squared where it is."""
+        """Return a number, a name with its arguments or a bracket, with its power."""
         kind = self.kind()
         if kind == "number":
             atom = self.next() + (self.atom() if self.kind() == "name" else "")  # 2B
@@ -137,6 +138,9 @@ class Line:
         if self.kind() == "square":
             self.next()
             atom += "^2"
+        elif self.kind() == "power":
+            self.next()
+            atom += f"^{{{bare(self.atom())}}}"
         return atom
 
 

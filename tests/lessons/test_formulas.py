@@ -38,6 +38,8 @@ def docstrings(monkeypatch):
         ("(x - y) / (B var)", r"\frac{x-y}{B\ \mathrm{var}}"),
         ("(a + b) (c + d)", r"(a+b) (c+d)"),
         ("E_q[log p(x | z)]", r"\mathbb{E}_{q}[\log p(x\mid z)]"),
+        ("lr 10^(-i / 7)", r"\mathrm{lr}\ 10^{-\frac{i}{7}}"),
+        ("f_n(... f_1(x)), i = 0 .. 7", r"f_{n}(\dots f_{1}(x)),\ i=0\dots 7"),
         ("KL(q ‖ p)", r"\mathrm{KL}(q\,\|\,p)"),
         ("L_k <= L_k+1", r"L_{k}\le L_{k+1}"),
         ("exp(-|x|) / sqrt(2)", r"\frac{\exp(-|x|)}{\sqrt{2}}"),
@@ -52,7 +54,7 @@ def test_a_formula_in_latex(formulas, text, latex):
 
 @pytest.mark.parametrize(
     "text",
-    ["ax = figures.samples(x)", 'f("x")', "f(x", "f)x", "|x", "a /", "/ a", "a = 1.5", "x^2"],
+    ["ax = figures.samples(x)", 'f("x")', "f(x", "f)x", "|x", "a /", "/ a", "a = 1.5"],
 )
 def test_what_is_not_in_this_notation_is_left_alone(formulas, text):
     with pytest.raises(formulas.NotReadError):
@@ -79,7 +81,8 @@ def test_every_formula_of_npvae_is_set_as_mathematics(docstrings, formulas, monk
     code = [text for text in texts if docstrings.is_python(text) and ("(" in text or "." in text)]
     read = [text for text in texts if is_read(formulas, text)]
     assert len(read) > 30
-    assert [text for text in texts if text not in read and text not in code] == []
+    left = [text for text in texts if text not in read and text not in code]
+    assert left == [], "write it in the notation of lessons/book/formulas.py, or extend that"
 
 
 def is_read(formulas, text):
