@@ -194,6 +194,11 @@ def _finish(run: Run, start: float, *, report: bool) -> None:
     gain = _still_rising(records) if len(records) == run.settings.epochs else None
     if gain is not None:
         say(f"The validation part still gained {gain:.1f} nats in the last epoch.")
+    if run.trainer.best is None and (best := _best_before(records)) is not None:
+        say(
+            f"The validation part was best after epoch {best}. With --patience N a training stops "
+            "then,\nand keeps that epoch."
+        )
     _say_what_next(run, rising=gain is not None)
 
 
@@ -235,5 +240,21 @@ def _still_rising(records: Sequence[EpochRecord]) -> float | None:
     bounds = [one.held_out.bound for one in records[-2:] if one.held_out is not None]
     if len(bounds) < 2:
         return None
-    gain = bounds[1] - bounds[0]
-    return gain if gain > max(0.5, 0.01 * abs(bounds[1])) else None
+    return bounds[1] - bounds[0] if _much_better(bounds[1], bounds[0]) else None
+
+
+def _best_before(records: Sequence[EpochRecord]) -> int | None:
+    """Return the epoch whose validation bound is the best, if the last one is clearly worse.
+
+    Such a training has overfitted. Return None otherwise.
+    """
+    bounds = {one.epoch: one.held_out.bound for one in records if one.held_out is not None}
+    if not bounds:
+        return None
+    best = max(bounds, key=lambda epoch: bounds[epoch])
+    return best if _much_better(bounds[best], bounds[max(bounds)]) else None
+
+
+def _much_better(bound: float, other: float) -> bool:
+    """Whether a bound is higher than another by over 1 % and half a nat."""
+    return bound - other > max(0.5, 0.01 * abs(bound))

@@ -9,7 +9,7 @@ import pytest
 from cli_files import SMALL, assert_one_clear_message, python, run
 
 from npvae.cli import train
-from npvae.cli.train import _still_rising
+from npvae.cli.train import _best_before, _still_rising
 from npvae.datasets import load_dataset
 from npvae.runs import finish
 from npvae.runs.settings import Settings
@@ -72,7 +72,8 @@ def test_quiet_and_no_report(tmp_path, capsys):
 
 
 def records(*bounds):
-    return [SimpleNamespace(held_out=b if b is None else SimpleNamespace(bound=b)) for b in bounds]
+    held_out = [b if b is None else SimpleNamespace(bound=b) for b in bounds]
+    return [SimpleNamespace(epoch=i + 1, held_out=b) for i, b in enumerate(held_out)]
 
 
 @pytest.mark.parametrize(
@@ -89,6 +90,21 @@ def records(*bounds):
 )
 def test_a_training_still_rises_where_the_last_epoch_gained_much(bounds, gain):
     assert _still_rising(records(*bounds)) == gain
+
+
+@pytest.mark.parametrize(
+    ("bounds", "best"),
+    [
+        ((-200.0, -140.0, -150.0), 2),
+        ((-140.0, -141.0), None),  # less than 1 %
+        ((-9.6, -10.0), None),  # less than half a nat
+        ((-12.0, -9.0), None),
+        ((None, None), None),
+        ((), None),
+    ],
+)
+def test_a_training_has_overfitted_where_an_earlier_epoch_was_much_better(bounds, best):
+    assert _best_before(records(*bounds)) == best
 
 
 def test_a_training_that_still_rises_says_how_to_train_longer(tmp_path, capsys):
