@@ -16,7 +16,7 @@ FIELDS = (
     *("Parameters", "Attributes", "Returns", "Yields", "Raises"),
     *("Notes", "See Also", "References"),
 )
-FORMULA = re.compile(r"(?![A-Z][a-z])[\w/() |‖]{1,40} = .*[^.:]", re.DOTALL)  # no sentence
+FORMULA = re.compile(r"(?![A-Z][a-z])[\w/() |‖]{1,40} (?:=|<-) .*[^.:]", re.DOTALL)  # no sentence
 ENTRY = re.compile(r"([\w*][\w., *]*?) : (.*)")
 PROMPT = ">>>"
 FLAGS = re.compile(r" *# doctest:.*")

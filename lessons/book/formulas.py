@@ -14,16 +14,25 @@ SYMBOLS = {
 }
 DIFFERENTIATED = {"KL", "ELBO", "logvar", "loss", "mean", "mu"}  # `dmu` is d and mu
 MARKS = {
-    **{"<=": r"\le ", ">=": r"\ge ", "*": r"\cdot ", "‖": r"\,\|\,", ",": ", ", ";": r";\quad "},
+    **{
+        "<-": r"\leftarrow ",
+        "<=": r"\le ",
+        ">=": r"\ge ",
+        "*": r"\cdot ",
+        "‖": r"\,\|\,",
+        ",": ", ",
+        ";": r";\quad ",
+    },
     **{"...": r"\dots ", "..": r"\dots "},
     **{mark: mark for mark in "=<>+-"},
 }
 SEPARATORS = {*MARKS.values(), r",\ ", r"\mid ", r"\qquad "}
 CLOSING = {"(": ")", "[": "]", "|": "|"}
 TOKEN = re.compile(
-    r"(?P<gap> +)|(?P<number>\d+)|(?P<name>[A-Za-z]+)(?:_(?P<below>[A-Za-z0-9]+(?:\+\d)?))?"
+    r"(?P<gap> +)|(?P<number>\d+)|(?P<name>[A-Za-z]+)"
+    r"(?:(?:_(?=\w)|(?=\d))(?P<below>[A-Za-z0-9]+(?:\+\d)?))?"
     r"|(?P<square>²)|(?P<bar>\|)|(?P<slash>/)|(?P<open>[(\[])|(?P<close>[)\]])"
-    r"|(?P<power>\^)|(?P<mark><=|>=|\.\.\.?|[-=<>+*,;‖])|(?P<other>.)"
+    r"|(?P<power>\^)|(?P<mark><=|>=|<-|\.\.\.?|[-=<>+*,;‖])|(?P<other>.)"
 )
 FACTORS = ("name", "below", "number", "open", "close", "square")
 
@@ -33,14 +42,14 @@ class NotReadError(ValueError):
 
 
 def latex(text):
-    r"""Return the formula in LaTeX; lines below each other are aligned at their equals signs.
+    r"""Return the formula in LaTeX; several lines are aligned at their equals signs or arrows.
 
     >>> latex("dKL/dmu = mu / B")
     '\\frac{d\\mathrm{KL}}{d\\mu}=\\frac{\\mu}{B}'
     """
     lines = [Line(line.strip()).read() for line in text.splitlines()]
     if len(lines) > 1:
-        lines = [line.replace("=", "&=", 1) for line in lines]
+        lines = [re.sub(r"=|\\leftarrow ", r"&\g<0>", line, count=1) for line in lines]
     return "\n\n".join(lines).replace(r"\ a\ ", r"\ \mathrm{a}\ ")  # the article
 
 

@@ -40,6 +40,7 @@ def docstrings(monkeypatch):
         ("E_q[log p(x | z)]", r"\mathbb{E}_{q}[\log p(x\mid z)]"),
         ("lr 10^(-i / 7)", r"\mathrm{lr}\ 10^{-\frac{i}{7}}"),
         ("f_n(... f_1(x)), i = 0 .. 7", r"f_{n}(\dots f_{1}(x)),\ i=0\dots 7"),
+        ("m <- beta1 m\nv = g^t", "m&\\leftarrow \\beta_{1} m\n\nv&=g^{t}"),
         ("KL(q ‖ p)", r"\mathrm{KL}(q\,\|\,p)"),
         ("L_k <= L_k+1", r"L_{k}\le L_{k+1}"),
         ("exp(-|x|) / sqrt(2)", r"\frac{\exp(-|x|)}{\sqrt{2}}"),
