@@ -14,6 +14,7 @@ optimizers       SGD, Momentum, Adagrad, Adam
 schedules        warm-up, learning-rate schedules, early stopping
 training         the trainer, one update per step
 gradcheck        the gradient checker
+gradreport       its report: a row for each array, and a verdict
 selfcheck        everything with a hand-written gradient, ready for the checker
 errors           the exceptions that npvae raises
 

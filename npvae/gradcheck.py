@@ -12,132 +12,17 @@ and moments of random draws, reveal it.
 """
 
 import inspect
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from npvae.errors import InputError
-from npvae.parameters import Array, named_parameters, walk
+from npvae.gradreport import Probe, Report, Row
+from npvae.parameters import Array, float_arrays, named_parameters, walk
 
-MOST_SKIPPED = 0.05  # largest share of probes that may fall on a kink
 OWN_STREAM = 0x5EED  # keeps r independent of an x that the caller drew from default_rng(seed)
 WIDER = (100, 10, 1)  # steps in units of h, from the one with the least rounding error
-
-
-@dataclass(frozen=True)
-class Probe:
-    """One comparison of the hand-written with the numeric gradient along a direction.
-
-    Attributes
-    ----------
-    where : str
-        The coordinate, such as "[3, 0]", or "a random direction".
-    analytic, numeric : float
-        Directional derivative by hand, and by finite differences.
-    error : float
-        Relative error, as defined in `check`.
-    """
-
-    where: str
-    analytic: float
-    numeric: float
-    error: float
-
-
-@dataclass(frozen=True)
-class Row:
-    """The result for one array.
-
-    Attributes
-    ----------
-    name : str
-        Name of the array, such as "encoder.0.W".
-    shape : tuple of int
-    worst : Probe
-        The probe with the largest error.
-    checked, skipped : int
-        Number of probes that were compared, and that fell on a kink.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    worst: Probe
-    checked: int
-    skipped: int
-
-    def ok(self, tolerance: float) -> bool:
-        """Whether every probe agrees, and there is at least one."""
-        return self.worst.error < tolerance
-
-
-@dataclass(frozen=True, repr=False)
-class Report:
-    """The result of `check`. It is true if the gradient is right, and prints as a table.
-
-    Attributes
-    ----------
-    subject : str
-        Name of what was checked.
-    rows : tuple of Row
-        One row per array.
-    tolerance : float
-        Largest relative error that passes.
-    """
-
-    subject: str
-    rows: tuple[Row, ...]
-    tolerance: float
-
-    @property
-    def ok(self) -> bool:
-        """Whether every array passes and few enough probes fell on a kink."""
-        return all(row.ok(self.tolerance) for row in self.rows) and not self.too_many_skipped
-
-    def __bool__(self) -> bool:
-        """Return `ok`, so that `assert check(...)` fails on a wrong gradient."""
-        return self.ok
-
-    @property
-    def too_many_skipped(self) -> bool:
-        """Whether more than 5 % of all probes, and more than one, fell on a kink.
-
-        The check is then inconclusive. A single skipped probe is always allowed.
-        """
-        skipped = sum(row.skipped for row in self.rows)
-        probes = skipped + sum(row.checked for row in self.rows)
-        return skipped > max(1, MOST_SKIPPED * probes)
-
-    @property
-    def error(self) -> float:
-        """Largest relative error of all probes."""
-        return max(row.worst.error for row in self.rows)
-
-    def __repr__(self) -> str:
-        widths = "{:<24} {:<12} {:>7} {:>7}  {:<20} {:>13} {:>13} {:>8}  {}"
-        head = widths.format(
-            "array", "shape", "checked", "skipped", "worst at", "by hand", "numeric", "error", ""
-        )
-        lines = [
-            widths.format(
-                row.name,
-                "x".join(map(str, row.shape)) or "scalar",
-                row.checked,
-                row.skipped,
-                row.worst.where,
-                f"{row.worst.analytic:.6g}",
-                f"{row.worst.numeric:.6g}",
-                f"{row.worst.error:.1e}",
-                "ok" if row.ok(self.tolerance) else "WRONG",
-            ).rstrip()
-            for row in self.rows
-        ]
-        verdict = "all agree" if self.ok else "WRONG gradient"
-        if self.too_many_skipped:
-            verdict = "inconclusive, too many probes fell on a kink"
-        title = f"{self.subject}: {verdict} (tolerance {self.tolerance:g})"
-        return "\n".join([title, head.rstrip(), *lines])
 
 
 def check(
@@ -162,7 +47,8 @@ def check(
         - a function that returns a value, followed by its gradients with respect to its first
           arguments
 
-        A parameter is a float array `W` with its gradient `dW` beside it.
+        A parameter is a float array `W` with its gradient `dW` beside it. The gradient array has
+        to exist before the check begins.
     *inputs : float arrays
         Arguments of the forward pass. Noise is one of them, so it stays fixed.
     h : float
@@ -186,8 +72,8 @@ def check(
     Raises
     ------
     InputError
-        If `thing` has no gradient, computes in float32, changes its input, or replaces its gradient
-        arrays instead of writing into them.
+        If `thing` is a class, has no gradient, computes in float32, changes its input, or replaces
+        its gradient arrays instead of writing into them, or if the inputs are missing.
 
     Notes
     -----
@@ -196,12 +82,19 @@ def check(
     counted. The check fails if more than 5 % of all probes (and more than one) are skipped, or all
     probes of an array.
 
+    An array `W` that the forward pass uses but that has no `dW` makes the report false. It is most
+    often a parameter whose gradient was forgotten, and with `assert check(...)` a warning would not
+    be seen. A constant passes if it is read-only: `W.setflags(write=False)`. Arrays that are only
+    stored for the backward pass do not change the result of the forward pass, and are ignored.
+
     >>> print(check(lambda x: (np.sum(x**3), 3 * x**2), np.array([1.0, 2.0])))  # doctest: +ELLIPSIS
     <lambda>: all agree (tolerance 1e-06)
     array  shape  checked skipped  worst at ...
     x      2            5       0 ...  ok
     """
     rng = np.random.default_rng([OWN_STREAM, seed])
+    if inspect.isclass(thing):
+        raise InputError(f"{_name(thing)} is a class; pass an object, such as {_name(thing)}(...)")
     inputs = tuple(map(_as_floats, inputs))
     value, gradients, arrays = _differentiate(thing, inputs, rng)
     kinked = [part for _, part in walk(thing) if hasattr(part, "pattern")]
@@ -248,7 +141,25 @@ def check(
         nothing = Probe("all skipped", np.nan, np.nan, np.inf)
         worst = max(probes, key=_error_or_inf, default=nothing)
         rows.append(Row(name, array.shape, worst, len(probes), skipped))
-    return Report(_name(thing), tuple(rows), tolerance)
+    unchecked = tuple(_unchecked(thing, [*arrays.values(), *inputs], value))
+    return Report(_name(thing), tuple(rows), tolerance, unchecked)
+
+
+def _unchecked(thing: Any, others: Sequence[Array], value: Callable[[], float]) -> Iterator[str]:
+    """Yield the names of writeable float arrays, apart from the others, that change the value."""
+    before = value()
+    for name, array in float_arrays(thing):
+        if not isinstance(array, np.ndarray) or not array.flags.writeable:
+            continue
+        if any(np.may_share_memory(array, other) for other in others):
+            continue
+        kept = array.copy()
+        with np.errstate(all="ignore"):
+            array += 1e-3 * np.random.default_rng(0).standard_normal(array.shape)
+            changed = value() != before
+        array[...] = kept
+        if changed:
+            yield name
 
 
 def _as_floats(given: Any) -> Array:
@@ -276,9 +187,17 @@ def _differentiate(
             )
     kept = [array.copy() for array in inputs]
     if hasattr(thing, "forward") and hasattr(thing, "backward"):
+        if not inputs:
+            raise InputError(
+                "the input x is missing; pass a batch after the layer: check(layer, x)"
+            )
         y = thing.forward(*inputs)
+        if y is None:
+            raise InputError("forward returned None; return y")
         r = rng.standard_normal(np.shape(y))
         by_input = {"x": thing.backward(r.copy())}
+        if by_input["x"] is None:
+            raise InputError("backward returned None; return the gradient with respect to x")
 
         def value() -> float:
             return float(np.vdot(r, thing.forward(*inputs)))

@@ -62,6 +62,21 @@ def named_parameters(thing: object) -> Iterator[tuple[str, object, str]]:
                 yield _join(name, attribute), owner, attribute
 
 
+def float_arrays(thing: object) -> Iterator[tuple[str, Array]]:
+    """Find every float array that is an attribute of a layer, or of a part of a model.
+
+    Yields
+    ------
+    name, array : str and float array
+        Such as "encoder.0.W" and its values. Gradients and arrays kept for the backward pass are
+        included.
+    """
+    for name, owner in walk(thing):
+        for attribute, value in getattr(owner, "__dict__", {}).items():
+            if _is_float_array(value):
+                yield _join(name, attribute), value
+
+
 def _is_float_array(value: Any) -> bool:
     return hasattr(value, "shape") and getattr(value, "dtype", np.dtype("O")).kind == "f"
 

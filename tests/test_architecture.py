@@ -15,7 +15,7 @@ import npvae
 PACKAGE = Path(npvae.__file__).parent
 HEART = """
     errors parameters layers gaussian likelihoods encoder_decoder autoencoder vae iwae
-    optimizers schedules training gradcheck selfcheck
+    optimizers schedules training gradreport gradcheck selfcheck
 """.split()  # noqa: SIM905
 DOORS_BELOW = ["storage", "devices"]
 DOORS_ABOVE = ["datasets", "evaluation", "figures", "runs", "cli"]
@@ -25,7 +25,8 @@ ONLY = {
     "storage": {"errors", "storage"},
     "devices": {"errors", "devices"},
     "datasets": {"errors", "storage", "devices", "parameters", "datasets"},
-    "gradcheck": {"errors", "parameters"},
+    "gradreport": set(),
+    "gradcheck": {"errors", "parameters", "gradreport"},
 }
 OUTSIDE = """
     argparse atexit glob gzip io json logging multiprocessing os pathlib pickle shutil signal

@@ -250,3 +250,79 @@ def test_a_value_without_a_gradient_is_refused():
 def test_a_gradient_of_another_shape_is_refused():
     with pytest.raises(InputError, match="shape"):
         check(lambda x: (np.sum(x), np.ones(2)), np.ones(3))
+
+
+class WithoutGradient(Scale):
+    """A layer whose parameter has no gradient beside it."""
+
+    def __init__(self, n):
+        self.w = np.full(n, 2.0)
+
+    def backward(self, dy):
+        return dy * self.w
+
+
+class GradientMadeLate(WithoutGradient):
+    """A layer whose gradient appears only in the backward pass."""
+
+    def backward(self, dy):
+        self.dw = (dy * self.x).sum(axis=0)
+        return dy * self.w
+
+
+@pytest.mark.parametrize("layer", [WithoutGradient, GradientMadeLate])
+def test_a_parameter_without_a_gradient_fails_and_is_named(layer):
+    report = check(layer(5), X)
+    assert [row.name for row in report.rows] == ["x"]
+    assert report.rows[0].ok(report.tolerance)
+    assert report.unchecked == ("w",)
+    assert not report
+    assert all(word in str(report) for word in ("NOT CHECKED", "w", "dw", "write=False"))
+    assert "all agree" not in str(report)
+
+
+def test_a_parameter_without_a_gradient_is_found_inside_a_model(rng):
+    network = Sequential(WithoutGradient(5), Dense(5, 4, 0))
+    vae = VAE(network, Dense(2, 5, 1), n_x=5, n_z=2, dtype=np.float64)
+    report = check(vae, rng.random((3, 5)), rng.standard_normal((3, 2)))
+    assert report.unchecked == ("encoder.0.w",)
+    assert not report
+
+
+def test_constants_that_are_read_only_and_stored_arrays_need_no_gradient():
+    class Masked(Scale):
+        def __init__(self, n):
+            super().__init__(n)
+            self.mask = np.arange(n) / n
+            self.mask.setflags(write=False)
+            self.calls, self.view = np.zeros(1), self.w[:2]
+
+        def forward(self, x):
+            self.calls += 1
+            self.y = super().forward(x) * self.mask
+            return self.y
+
+        def backward(self, dy):
+            return super().backward(dy * self.mask)
+
+    layer = Sequential(Masked(5), Masked(5))
+    layer.forward(X)
+    report = check(layer, X)
+    assert report
+    assert report.unchecked == ()
+    layer.layers[0].mask = np.array(layer.layers[0].mask)
+    assert check(layer, X).unchecked == ("0.mask",)
+
+
+@pytest.mark.parametrize(
+    ("things", "words"),
+    [
+        ((Scale, X), r"Scale\(\.\.\.\)"),
+        ((Scale(5),), "missing"),
+        ((type("Lazy", (Scale,), {"backward": lambda self, dy: None})(5), X), "backward.*None"),
+        ((type("Lazy", (Scale,), {"forward": lambda self, x: None})(5), X), "forward.*None"),
+    ],
+)
+def test_what_a_beginner_passes_is_refused_with_the_way_out(things, words):
+    with pytest.raises(InputError, match=words):
+        check(*things)
