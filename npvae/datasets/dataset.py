@@ -145,6 +145,16 @@ class Dataset:
         return from_arrays(x, labels, seed, validation, name)
 
 
+def require_dataset(data: Any) -> None:
+    """Raise `InputError` unless the data are a dataset, with all its parts."""
+    if not isinstance(data, Dataset):
+        given = "NumPy array" if isinstance(data, np.ndarray) else type(data).__name__
+        raise InputError(
+            f"the data are a {given}; expected a Dataset. Use load_dataset(name), or "
+            "Dataset.from_arrays(x) for an array"
+        )
+
+
 def parts_on(device: Device, *parts: Split) -> list[Split]:
     """Return parts of a dataset on `device`; an array that they share is copied only once.
 

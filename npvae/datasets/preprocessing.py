@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import DTypeLike
 
-from npvae.datasets.dataset import CHUNK_BYTES, Dataset, Split, chunks
+from npvae.datasets.dataset import CHUNK_BYTES, Dataset, Split, chunks, require_dataset
 from npvae.devices import Device
 from npvae.errors import DataError, InputError
 from npvae.parameters import Array
@@ -241,8 +241,10 @@ def scaling_for(dataset: Dataset, binarize: Binarize = "dynamic") -> Scaling:
 
     Raises
     ------
+    InputError : the data are not a `Dataset`
     DataError : a column cannot be standardised; the message names it
     """
+    require_dataset(dataset)
     if dataset.kind == "pixels":
         return Pixels(binarize)
     found = column_statistics(dataset)

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from npvae.datasets import Dataset, Scaling, scaling_for
-from npvae.datasets.dataset import parts_on
+from npvae.datasets.dataset import parts_on, require_dataset
 from npvae.datasets.notebook import html_table, progress_bar
 from npvae.encoder_decoder import require_examples
 from npvae.errors import InputError, require_whole
@@ -63,6 +63,7 @@ def trainer_for(
     >>> trainer.run_epoch().epoch
     1
     """
+    require_dataset(dataset)
     scaling = scaling or scaling_for(dataset)
     require_fitting(model, scaling)
     train, held_out = parts_on(model.params.device, dataset.train, dataset.validation)
