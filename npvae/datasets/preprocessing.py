@@ -86,6 +86,9 @@ class Standardized:
     Parameters
     ----------
     mean, std : (n_x,) float arrays, in the units of the data; std is positive
+    constant : (n_x,) bool array, or None if no column is constant in the training part. `decode`
+        returns the mean of a constant column, whatever x is; its std is only the divisor for
+        new data, which may differ
 
     Raises
     ------
@@ -96,7 +99,7 @@ class Standardized:
     array([[1.]])
     """
 
-    def __init__(self, mean: Array, std: Array) -> None:
+    def __init__(self, mean: Array, std: Array, constant: Array | None = None) -> None:
         if mean.ndim != 1 or mean.shape != std.shape:
             raise InputError(
                 f"mean and std have the shapes {mean.shape} and {std.shape}; expected the same "
@@ -110,17 +113,19 @@ class Standardized:
                 f"{LARGEST:g}, and a mean of at most {LARGEST:g} in size"
             )
         self.mean, self.std = mean, std
+        self.constant = np.zeros(mean.shape, bool) if constant is None else constant
 
     def encode(self, rows: Array, rng: np.random.Generator, dtype: DTypeLike) -> Array:
         standard = (rows - self.mean) / self.std
         return standard.astype(dtype)
 
     def decode(self, x: Array) -> Array:
-        return x * self.std + self.mean
+        return x * (self.std * ~self.constant) + self.mean
 
     def to(self, device: Device) -> "Standardized":
         there = copy(self)
         there.mean, there.std = device.asarray(self.mean), device.asarray(self.std)
+        there.constant = device.asarray(self.constant)
         return there
 
 
@@ -129,7 +134,7 @@ class ColumnStatistics(NamedTuple):
 
     Attributes
     ----------
-    mean, std : (n_x,) mean and standard deviation
+    mean, std : (n_x,) mean and standard deviation; the mean of a constant column is its number
     furthest : (n_x,) largest distance of a number from the mean
     """
 
@@ -154,11 +159,11 @@ class ColumnStatistics(NamedTuple):
         If nearly all numbers of a column are equal, its std is small and a poor guide to new data:
         in scikit-learn's digits, a pixel that is on in a single training image puts test images 91
         std from the mean, which costs thousands of nats. The divisor is therefore at least a tenth
-        of the largest distance from the mean. A constant column is divided by its absolute value,
-        or by 1 if that is larger.
+        of the largest distance from the mean. A constant column is divided by 1, or by a millionth
+        of its size if that is larger, so that rounding errors stay small.
         """
         floored = np.maximum(self.std, self.furthest / MOST_SIGMAS)
-        return np.where(self.varies, floored, np.maximum(1.0, np.abs(self.mean)))
+        return np.where(self.varies, floored, np.maximum(1.0, 1e-6 * np.abs(self.mean)))
 
 
 def column_statistics(dataset: Dataset) -> ColumnStatistics:
@@ -189,7 +194,9 @@ def column_statistics(dataset: Dataset) -> ColumnStatistics:
             away = train.take(chunk) - mean
             squares += (away * away).sum(axis=0)
             furthest = np.maximum(furthest, np.abs(away).max(axis=0))
-    return ColumnStatistics(mean, np.sqrt(squares / n), furthest)
+    found = ColumnStatistics(mean, np.sqrt(squares / n), furthest)
+    # the mean of equal numbers can differ from them by a rounding error
+    return found._replace(mean=np.where(found.varies, mean, train.take(slice(1))[0]))
 
 
 def name_of(dataset: Dataset, column: int) -> str:
@@ -205,19 +212,30 @@ def remark_on_columns(dataset: Dataset) -> str:
     """
     found = column_statistics(dataset)
     remarks = []
-    for which, what in (
+    for which, one, many in (
         (
             found.hardly_varies,
-            "hardly vary in the training part, so they are divided by a tenth of the largest "
-            "distance from the mean instead of their standard deviation",
+            "hardly varies in the training part ({}); it is divided by a tenth of its largest "
+            "distance from the mean, not by its standard deviation",
+            "hardly vary in the training part ({}); each is divided by a tenth of its largest "
+            "distance from the mean, not by its standard deviation",
         ),
-        (~found.varies, "are constant in the training part"),
+        (
+            ~found.varies,
+            "is constant in the training part ({}); it carries no information, so consider "
+            "leaving it out",
+            "are constant in the training part ({}); they carry no information, so consider "
+            "leaving them out",
+        ),
     ):
         if n := int(which.sum()):
-            names = ", ".join(name_of(dataset, int(column)) for column in np.flatnonzero(which)[:5])
-            remarks.append(
-                f"{n} of {len(which)} columns {what} ({names}{', ...' if n > 5 else ''})."
-            )
+            names = [
+                repr(dataset.columns[column]) if dataset.columns else str(column)
+                for column in np.flatnonzero(which)[:5]
+            ]
+            names += ["..."] * (n > 5) + ["counted from 0"] * (not dataset.columns)
+            sentence = (one if n == 1 else many).format(", ".join(names))
+            remarks.append(f"{n} of {len(which)} columns {sentence}.")
     for name, part in (("validation", dataset.validation), ("test", dataset.test)):
         far = np.zeros(dataset.n_x)
         with np.errstate(all="ignore"):
@@ -248,7 +266,7 @@ def scaling_for(dataset: Dataset, binarize: Binarize = "dynamic") -> Scaling:
     if dataset.kind == "pixels":
         return Pixels(binarize)
     found = column_statistics(dataset)
-    return Standardized(found.mean, found.spread)
+    return Standardized(found.mean, found.spread, ~found.varies)
 
 
 def moments_of(split: Split, scaling: Scaling) -> tuple[Array, float]:

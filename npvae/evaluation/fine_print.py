@@ -109,10 +109,10 @@ def _given_label(model: Any, formula: str) -> str:
 def _data(model: Any, scaling: Scaling, seed: int) -> str:
     """Return a note on how the examples became x."""
     if isinstance(scaling, Standardized):
-        nats = float(np.log(scaling.std).sum())
+        nats = float(np.log(scaling.std[~scaling.constant]).sum())
         return (
-            "real values, standardised with the mean and spread of the training data; in the units "
-            f"of the data, log p and its bounds are {abs(nats):.2f} nats "
+            "real values, standardised with the mean and spread of the training data; in the "
+            f"original units, log p and its bounds are {abs(nats):.2f} nats "
             f"{'lower' if nats > 0 else 'higher'}"
         )
     if isinstance(scaling, Pixels) and scaling.binarize == "dynamic":

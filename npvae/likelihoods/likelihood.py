@@ -11,8 +11,8 @@ from npvae.parameters import Array
 LEAST_SIGMA, MOST_SIGMA = 1e-15, 1e15  # their squares fit into float32
 
 DENSITY = (
-    "log p is the log of a density: it may be above 0, and can be compared only with densities of "
-    "the same x, never with a Bernoulli likelihood"
+    "log p is the log of a density, so it may be above 0; compare it only with densities of the "
+    "same x, not with Bernoulli values"
 )
 
 

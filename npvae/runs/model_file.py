@@ -219,6 +219,8 @@ def model_content(
     if isinstance(scaling, Standardized):
         mean, std = to_host(scaling.mean), to_host(scaling.std)
         arrays |= {"scaling/mean": mean, "scaling/std": std}
+        if (constant := to_host(scaling.constant)).any():
+            arrays["scaling/constant"] = constant
     # raises now what loading would raise
     _shape(header, model.n_x), _scaling(header["scaling"], arrays, model.n_x)
     return header, arrays
@@ -318,9 +320,14 @@ def require_same_scaling(
     if same and isinstance(stored, Pixels):
         same = stored.binarize == scaling.binarize
     elif same and isinstance(stored, Standardized):
+        now = [
+            part.get() if hasattr(part, "get") else part
+            for part in (scaling.mean, scaling.std, scaling.constant)
+        ]
+        varies = ~now.pop()  # older files have another std for constant columns, where x is 0
         same = all(
-            np.array_equal(now.get() if hasattr(now, "get") else now, before)
-            for now, before in ((scaling.mean, stored.mean), (scaling.std, stored.std))
+            np.array_equal(part[varies], before[varies])
+            for part, before in zip(now, (stored.mean, stored.std), strict=True)
         )
     if not same:
         raise DataError(
@@ -355,4 +362,7 @@ def _scaling(header: dict[str, Any], arrays: dict[str, Array], n_x: int) -> Scal
     mean, std = (require_floats(arrays, f"scaling/{name}", (n_x,)) for name in ("mean", "std"))
     if (std <= 0).any():
         raise DataError("scaling/std contains a standard deviation that is not positive")
-    return Standardized(mean, std)
+    constant = arrays.get("scaling/constant")  # absent if none is, and from older versions
+    if constant is not None and (constant.dtype != bool or constant.shape != (n_x,)):
+        raise DataError(f"scaling/constant is not ({n_x},) booleans")
+    return Standardized(mean, std, constant)

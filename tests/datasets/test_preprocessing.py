@@ -107,16 +107,31 @@ def test_a_column_that_hardly_varies_has_a_floor_for_its_spread():
     scaling = scaling_for(data)
     assert scaling.std[0] == pytest.approx((1 - 1e-3) / 10, rel=1e-12)
     np.testing.assert_allclose(scaling.std[1], x[:1000, 1].std())
-    assert remark_on_columns(data).startswith("1 of 2 columns hardly vary")
-    assert "0 (counted from 0)" in remark_on_columns(data)
+    assert remark_on_columns(data).startswith("1 of 2 columns hardly varies")
+    assert "(0, counted from 0)" in remark_on_columns(data)
 
 
-@pytest.mark.parametrize(("value", "spread"), [(5e6, 5e6), (-5e6, 5e6), (0.1, 1), (0, 1)])
-def test_a_constant_column_is_divided_by_its_size_or_by_one(value, spread):
+@pytest.mark.parametrize(
+    ("value", "spread"), [(5e6, 5), (-5e6, 5), (7, 1), (0.1, 1), (1 / 3, 1), (0, 1)]
+)
+def test_a_constant_column_comes_back_exactly(value, spread):
+    """The mean of forty thirds is not a third, so the mean is the number itself."""
     x = np.stack([np.full(50, value), np.arange(50.0)], axis=1)
     data = table(x, 40)
-    assert scaling_for(data).std[0] == pytest.approx(spread, rel=1e-12)
-    assert "1 of 2 columns are constant" in remark_on_columns(data)
+    scaling = scaling_for(data)
+    assert scaling.std[0] == pytest.approx(spread, rel=1e-12)
+    np.testing.assert_array_equal(scaling.constant, [True, False])
+    np.testing.assert_array_equal(scaling.decode(np.array([[2.7, 1.0]]))[0, 0], value)
+    assert scaling.encode(x[:1], None, np.float64)[0, 0] == 0
+    assert scaling.encode(x[:1] + 2 * spread, None, np.float64)[0, 0] == pytest.approx(2)
+    assert "1 of 2 columns is constant" in remark_on_columns(data)
+
+
+def test_constant_columns_are_named_and_counted():
+    x = np.stack([np.full(50, 7.0), np.arange(50.0), np.zeros(50)], axis=1)
+    data = replace(table(x, 40), columns=("const", "a", "zero"))
+    assert "2 of 3 columns are constant" in remark_on_columns(data)
+    assert "('const', 'zero')" in remark_on_columns(data)
 
 
 def test_a_copy_on_a_device_leaves_the_original():

@@ -120,6 +120,11 @@ def test_of_a_conditional_model_it_is_log_p_of_x_given_y():
         ("gaussian", DYNAMIC, DRAWN),
         ("gaussian", Standardized(np.zeros(2), np.array([1.0, 10.0])), "2.30 nats lower"),
         ("gaussian", Standardized(np.zeros(1), np.array([0.1])), "2.30 nats higher"),
+        (
+            "gaussian",
+            Standardized(np.zeros(2), np.array([10.0, 7]), np.array([False, True])),
+            "2.30 nats lower",
+        ),
     ],
 )
 def test_the_data_in_words(likelihood, scaling, words):

@@ -241,6 +241,19 @@ OTHERS = {
 }
 
 
+def test_the_divisor_of_a_constant_column_does_not_matter(path):
+    """An older version divided it by its mean; its x is 0 either way."""
+    flags = np.arange(6) == 2
+
+    def training(std, constant):
+        return make_training(scaling=Standardized(np.zeros(6), std, constant), model="gaussian")
+
+    save_checkpoint(path, training(np.where(flags, 7.0, 1), None))
+    load_checkpoint(path, training(np.ones(6), flags))
+    with pytest.raises(DataError, match="scaling"):
+        load_checkpoint(path, training(np.ones(6), ~flags))
+
+
 @pytest.mark.parametrize("what", OTHERS)
 def test_another_training_than_was_saved(path, what):
     save_checkpoint(path, go_on(make_training(), updates=5))

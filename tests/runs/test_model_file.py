@@ -17,6 +17,7 @@ from npvae import (
     load_model,
     save_model,
 )
+from npvae.runs.model_file import read_content, write_content
 
 REBUILT = sorted(MODELS.keys() - {"own class", "own layers", "float64"})
 
@@ -81,6 +82,21 @@ def test_the_standardisation_goes_with_the_model(tmp_path):
     assert isinstance(again, Standardized)
     np.testing.assert_array_equal(again.mean, scaling.mean)
     np.testing.assert_array_equal(again.std, scaling.std)
+    assert not again.constant.any()
+
+
+def test_constant_columns_go_with_the_model(tmp_path):
+    """A model without one is written as older versions wrote it, and theirs have no such array."""
+    path, flags = tmp_path / "model.npz", np.arange(6) == 2
+    save_model(path, MODELS["gaussian"](), Standardized(np.ones(6), np.ones(6), flags), (6,))
+    np.testing.assert_array_equal(load_model(path).scaling.constant, flags)
+    content = read_content(path, "a model")
+    content[1]["scaling/constant"] = flags[:5]
+    write_content(path, *content)
+    with pytest.raises(DataError, match="scaling/constant"):
+        load_model(path)
+    save_model(path, MODELS["gaussian"](), Standardized(np.ones(6), np.ones(6)), (6,))
+    assert "scaling/constant" not in read_content(path, "a model")[1]
 
 
 def test_same_model_same_bytes(tmp_path, saved):
