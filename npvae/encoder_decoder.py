@@ -373,10 +373,8 @@ def require_examples(model: Any, examples: Any) -> int:
         than the model, or a conditional model finds no valid labels.
     """
     if isinstance(examples, np.ndarray) or not hasattr(examples, "take"):
-        raise InputError(
-            f"the examples are a {type(examples).__name__}; expected one part of a Dataset, such as "
-            "data.test (Dataset.from_arrays(x) makes a Dataset from an array)"
-        )
+        part = "one part of a Dataset, such as data.test; Dataset.from_arrays(x) makes a Dataset"
+        raise InputError(f"the examples are a {type(examples).__name__}, expected {part}")
     if len(examples) == 0:
         raise InputError("there are no examples in this part of the data; hold some out for it")
     given: Any = getattr(getattr(examples, "x", None), "shape", ())
