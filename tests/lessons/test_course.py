@@ -50,6 +50,18 @@ print(npvae.__file__)
     assert done.stdout.strip() == str(ROOT / "npvae" / "__init__.py")
 
 
+@pytest.mark.parametrize("name", ["mnist", "glyphs"])
+def test_the_digits_are_named_without_a_word_about_flags(name, tmp_path):
+    code = f"""
+import course, types
+course.default_dataset = lambda: (types.SimpleNamespace(name={name!r}), "No --data was given")
+course.digits()
+"""
+    done = run(code, NPVAE_DIGITS="", NPVAE_PICTURES=str(tmp_path))
+    assert done.stdout.startswith(f"digits: {name}")
+    assert "--data" not in done.stdout
+
+
 def test_capitals_do_not_matter(tmp_path):
     done = run(
         "import course; print(course.DIGITS)", NPVAE_DIGITS="MNIST", NPVAE_PICTURES=str(tmp_path)
