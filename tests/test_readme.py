@@ -152,7 +152,7 @@ def test_commands_parse():
 
 
 def test_the_readme_is_short():
-    assert len(README.encode()) <= 7500
+    assert len(README.encode()) <= 7200
 
 
 def test_the_picture_is_small():
