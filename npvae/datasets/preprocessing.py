@@ -20,8 +20,21 @@ SMALLEST, LARGEST = 1e-150, 1e150  # their squares are neither zero nor infinite
 class Scaling(Protocol):
     """A conversion between the rows of a dataset and the x of a model, in both directions."""
 
-    def encode(self, rows: Array, rng: np.random.Generator, dtype: DTypeLike) -> Array:
-        """Return (B, n_x) floats for the model from stored rows; rng is on their device."""
+    def encode(
+        self, rows: Array, rng: np.random.Generator | None = None, dtype: DTypeLike = np.float32
+    ) -> Array:
+        """Return (B, n_x) floats for the model from stored rows, (B, n_x).
+
+        Parameters
+        ----------
+        rows : (B, n_x) array, as stored
+        rng : generator on the device of the rows; needed only if pixels are drawn
+        dtype : precision of the result
+
+        Raises
+        ------
+        InputError : rows has another shape, or contains NaN or infinity (not checked on a GPU)
+        """
 
     def decode(self, x: Array) -> Array:
         """Return model outputs as pixels in [0, 1], or as columns in the units of the data."""
@@ -46,7 +59,7 @@ class Pixels:
     probabilities directly.
 
     >>> rows = np.array([[0, 127, 128, 255]], np.uint8)
-    >>> Pixels("threshold").encode(rows, np.random.default_rng(0), np.float32)
+    >>> Pixels("threshold").encode(rows)
     array([[0., 0., 1., 1.]], dtype=float32)
     """
 
@@ -55,9 +68,17 @@ class Pixels:
             raise InputError(f"binarize is {binarize!r}; choose dynamic, threshold or none")
         self.binarize = binarize
 
-    def encode(self, rows: Array, rng: np.random.Generator, dtype: DTypeLike) -> Array:
+    def encode(
+        self, rows: Array, rng: np.random.Generator | None = None, dtype: DTypeLike = np.float32
+    ) -> Array:
+        require_rows(rows)
         bytes_ = rows.dtype == np.uint8
         if self.binarize == "dynamic":
+            if rng is None:
+                raise InputError(
+                    'Pixels("dynamic") draws each pixel, so encode needs rng; pass '
+                    'np.random.default_rng(seed), or use Pixels("threshold") or Pixels("none")'
+                )
             if bytes_:
                 return draw_pixels(rows, rng, dtype)
             return (rng.random(size=rows.shape) < rows).astype(dtype)
@@ -95,8 +116,8 @@ class Standardized:
     InputError : a mean or a standard deviation is out of range, such as a std of 0 or NaN
 
     >>> inches = Standardized(mean=np.array([70.0]), std=np.array([4.0]))
-    >>> inches.encode(np.array([[74.0]]), np.random.default_rng(0), np.float64)
-    array([[1.]])
+    >>> inches.encode(np.array([[74.0]]))
+    array([[1.]], dtype=float32)
     """
 
     def __init__(self, mean: Array, std: Array, constant: Array | None = None) -> None:
@@ -115,11 +136,20 @@ class Standardized:
         self.mean, self.std = mean, std
         self.constant = np.zeros(mean.shape, bool) if constant is None else constant
 
-    def encode(self, rows: Array, rng: np.random.Generator, dtype: DTypeLike) -> Array:
+    def encode(
+        self, rows: Array, rng: np.random.Generator | None = None, dtype: DTypeLike = np.float32
+    ) -> Array:
+        require_rows(rows, len(self.mean))
         standard = (rows - self.mean) / self.std
         return standard.astype(dtype)
 
     def decode(self, x: Array) -> Array:
+        if getattr(x, "shape", ())[-1:] != self.mean.shape:
+            given = f"shape {x.shape}" if hasattr(x, "shape") else f"type {type(x).__name__}"
+            raise InputError(
+                f"x has {given}; expected an array of shape (B, {len(self.mean)}), the outputs of "
+                "the model"
+            )
         return x * (self.std * ~self.constant) + self.mean
 
     def to(self, device: Device) -> "Standardized":
@@ -127,6 +157,25 @@ class Standardized:
         there.mean, there.std = device.asarray(self.mean), device.asarray(self.std)
         there.constant = device.asarray(self.constant)
         return there
+
+
+def require_rows(rows: Array, n_x: int | None = None) -> None:
+    """Raise `InputError` unless rows is a (B, n_x) array of finite numbers.
+
+    On a GPU only the shape is checked, because looking at the numbers would stall it.
+    """
+    if getattr(rows, "ndim", None) != 2 or n_x not in (None, rows.shape[1]):
+        given = f"shape {rows.shape}" if hasattr(rows, "shape") else f"type {type(rows).__name__}"
+        raise InputError(
+            f"rows has {given}; expected an array of shape (B, {n_x or 'n_x'}), one row per "
+            "example with the columns of the training data"
+        )
+    if isinstance(rows, np.ndarray) and rows.dtype.kind == "f" and not np.isfinite(rows).all():
+        row, column = np.argwhere(~np.isfinite(rows))[0]
+        raise InputError(
+            f"row {row}, column {column} of rows (both counted from 0) is {rows[row, column]}; "
+            "expected a finite number. Fill it in or drop the row"
+        )
 
 
 class ColumnStatistics(NamedTuple):

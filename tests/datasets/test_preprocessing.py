@@ -53,6 +53,34 @@ def test_threshold_and_grey():
     assert Pixels("none").encode(rows, rng, np.float32).dtype == np.float32
 
 
+def test_what_needs_nothing_random_needs_no_generator():
+    rows = np.array([[0, 127, 128, 255]], np.uint8)
+    np.testing.assert_array_equal(Pixels("threshold").encode(rows), [[0, 0, 1, 1]])
+    assert Standardized(np.zeros(4), np.ones(4)).encode(rows).dtype == np.float32
+    with pytest.raises(InputError, match="rng"):
+        Pixels("dynamic").encode(rows)
+
+
+@pytest.mark.parametrize("scaling", [Pixels("none"), Standardized(np.zeros(3), np.ones(3))])
+def test_rows_that_cannot_be_encoded(scaling):
+    for rows in (np.zeros(3), np.zeros((2, 3, 1)), [[0.0, 1, 2]]):
+        with pytest.raises(InputError, match=r"rows has (shape|type)"):
+            scaling.encode(rows)
+    for number in (np.nan, np.inf):
+        rows = np.zeros((4, 3))
+        rows[2, 1] = number
+        with pytest.raises(InputError, match="row 2, column 1"):
+            scaling.encode(rows)
+
+
+def test_another_number_of_columns_is_refused():
+    with pytest.raises(InputError, match=r"\(2, 8\).+\(B, 7\)"):
+        Standardized(np.zeros(7), np.ones(7)).encode(np.zeros((2, 8)))
+    for columns in (8, 1):  # one would be repeated
+        with pytest.raises(InputError, match=r"\(B, 7\)"):
+            Standardized(np.zeros(7), np.ones(7)).decode(np.zeros((2, columns)))
+
+
 def test_an_unknown_binarization():
     with pytest.raises(InputError, match="choose dynamic, threshold or none"):
         Pixels("static")
