@@ -86,9 +86,10 @@ def gather(source):
     shutil.copytree(BOOK, source, ignore=shutil.ignore_patterns("__pycache__", "style.css"))
     for path in [*LESSONS.glob("*.py"), *LESSONS.glob("*.md")]:
         shutil.copy2(path, source)
-    page = source / "README.md"  # which lies above the book in the repository, and in it here
-    page.write_text(page.read_text("utf-8").replace("](book/", "]("), "utf-8")
-    shutil.copystat(LESSONS / page.name, page)
+    for page in [LESSONS / "README.md", *BOOK.glob("*.md")]:  # in two folders there, in one here
+        text = page.read_text("utf-8").replace("](book/", "](").replace("](../", "](")
+        (source / page.name).write_text(text, "utf-8")
+        shutil.copystat(page, source / page.name)
     (source / "_static").mkdir()
     shutil.copy2(BOOK / "style.css", source / "_static")
     return source
