@@ -6,11 +6,11 @@ from typing import Any, ClassVar, NamedTuple, Self, TypedDict
 import numpy as np
 from numpy.typing import DTypeLike
 
-from npvae.devices import CPU, Device
+from npvae.devices import CPU, Device, one_thread_at_a_time
 from npvae.errors import InputError, require_whole
-from npvae.layers import ClipLogvar, Layer, Sequential, dense_network
+from npvae.layers import ClipLogvar, Layer, Sequential, dense_network, hidden_sizes
 from npvae.likelihoods import Likelihood, make_likelihood
-from npvae.parameters import Array, Parameters, Seed, one_thread_at_a_time, require_batch
+from npvae.parameters import Array, Parameters, Seed, named_parameters, require_batch
 
 
 class Loss(NamedTuple):
@@ -59,7 +59,7 @@ class DenseOptions(TypedDict, total=False):
 
     n_y: int
     activation: str
-    likelihood: str
+    likelihood: Likelihood | str
     sigma: float | str
     init: str
     logvar_range: Sequence[float] | None
@@ -100,7 +100,7 @@ class EncoderDecoder:
         All parameters and their gradients, as flat vectors and by name.
     config : dict
         The arguments of `dense`, from which the model can be built again; empty if it was built
-        from layers.
+        from layers or with a likelihood object.
 
     Raises
     ------
@@ -131,16 +131,20 @@ class EncoderDecoder:
         self.n_x, self.n_z, self.n_y = require_sizes(n_x, n_z, n_y)
         self.config: dict[str, Any] = {}
         parts = {"encoder": encoder, "decoder": decoder, "likelihood": self.likelihood}
-        self.params = Parameters(parts, dtype, device)
+        self.params = Parameters(parts | vars(self), dtype, device)
         self._classes = self.params.device.asarray(np.arange(n_y))
-        self._require_width("encoder", n_x + n_y, self.per_latent * n_z)
-        self._require_width("decoder", n_z + n_y, n_x)
+        with self.params.released_on_error():
+            self._require_width("encoder", n_x + n_y, self.per_latent * n_z)
+            self._require_width("decoder", n_z + n_y, n_x)
+            self.params.require_complete()
 
     def __setattr__(self, name: str, value: Any) -> None:
         fixed = {"encoder", "decoder", "likelihood", "params", "n_x", "n_z", "n_y", *self.options}
         if name in fixed - {"beta"} and name in self.__dict__:
             # the flat parameter vector and the saved file would keep the old one
             raise InputError(f"the {name} of a model cannot be replaced; build a new model")
+        if "params" in self.__dict__ and any(named_parameters({name: value})):
+            raise InputError(f"{name} has parameters; set it before super().__init__() runs")
         super().__setattr__(name, value)
 
     def _require_width(self, name: str, n_in: int, n_out: int) -> None:
@@ -148,7 +152,8 @@ class EncoderDecoder:
         network: Layer = getattr(self, name)
         row = np.full((1, n_in), 0.5)
         try:
-            found = network.forward(self.params.device.asarray(row, self.params.dtype)).shape
+            y = network.forward(self.params.device.asarray(row, self.params.dtype))
+            found = y.shape
         except (ValueError, IndexError, TypeError, AttributeError) as error:
             raise InputError(f"the {name} does not accept inputs (B, {n_in}): {error}") from error
         if found != (1, n_out):
@@ -156,6 +161,7 @@ class EncoderDecoder:
                 f"the {name} maps (1, {n_in}) to {found}, expected (1, {n_out}); change its sizes, "
                 f"or n_x, n_z and n_y (now {self.n_x}, {self.n_z} and {self.n_y})"
             )
+        network.backward(y * 0)  # a layer that makes its gradients there has them now
 
     @classmethod
     def dense(
@@ -166,7 +172,7 @@ class EncoderDecoder:
         *,
         n_y: int = 0,
         activation: str = "relu",
-        likelihood: str = "bernoulli",
+        likelihood: Likelihood | str = "bernoulli",
         sigma: float | str = 1.0,
         init: str = "glorot",
         logvar_range: Sequence[float] | None = None,
@@ -394,12 +400,6 @@ def require_examples(model: Any, examples: Any) -> int:
         if isinstance(examples.labels, np.ndarray):
             require_labels(examples.labels, n_y)
     return len(examples)
-
-
-def hidden_sizes(n_h: int | Sequence[int]) -> tuple[int, ...]:
-    """Return hidden sizes as a tuple: 400 is the same as (400,), and () is no hidden layer."""
-    sizes = n_h if isinstance(n_h, list | tuple | np.ndarray) else [n_h]
-    return tuple(require_whole("a size in n_h", size) for size in sizes)
 
 
 def require_sizes(n_x: int, n_z: int, n_y: int) -> tuple[int, int, int]:

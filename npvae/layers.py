@@ -15,7 +15,7 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from npvae.errors import InputError
+from npvae.errors import InputError, require_whole
 from npvae.parameters import Array, Seed
 
 
@@ -403,8 +403,8 @@ class Sequential:
         self.layers = layers
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name in self.__dict__:  # a model's parameter vector would keep the old layers
-            raise InputError(f"the {name} of a Sequential cannot be replaced; build a new one")
+        if name == "layers" and name in self.__dict__:  # a model's vector would keep the old ones
+            raise InputError("the layers of a Sequential cannot be replaced; build a new one")
         super().__setattr__(name, value)
 
     def forward(self, x: Array) -> Array:
@@ -473,3 +473,9 @@ def dense_network(
         else:
             layers += [Dense(n_in, n_h, rng, initializer), ACTIVATIONS[activation]()]
     return Sequential(*layers, Dense(n_last, n_out, rng, initializer))
+
+
+def hidden_sizes(n_h: int | Sequence[int]) -> tuple[int, ...]:
+    """Return hidden sizes as a tuple: 400 is the same as (400,), and () is no hidden layer."""
+    sizes = n_h if isinstance(n_h, list | tuple | np.ndarray) else [n_h]
+    return tuple(require_whole("a size in n_h", size) for size in sizes)

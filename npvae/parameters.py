@@ -1,6 +1,8 @@
 """The parameters of a model: one flat vector with named views, on one device."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -14,13 +16,16 @@ from npvae.devices import one_thread_at_a_time as one_thread_at_a_time
 from npvae.errors import InputError
 
 
-def walk(thing: object, name: str = "") -> Iterator[tuple[str, object]]:
+def walk(
+    thing: object, name: str = "", above: tuple[object, ...] = ()
+) -> Iterator[tuple[str, object]]:
     """Visit a layer or a model, and every part inside it that has a hand-written gradient.
 
     Yields
     ------
     name, part : str and object
-        Such as "encoder.0" and the layer of that name. A `layers` list adds no name of its own.
+        Such as "encoder.0" and the layer of that name. A `layers` list adds no name of its own. A
+        part is not visited again inside itself.
     """
     yield name, thing
     if isinstance(thing, Mapping):
@@ -31,8 +36,9 @@ def walk(thing: object, name: str = "") -> Iterator[tuple[str, object]]:
         inside = list(getattr(thing, "__dict__", {}).items())
     for key, value in inside:
         is_part = hasattr(value, "backward") or hasattr(value, "loss_and_grad")
+        is_part = is_part and not any(value is one for one in (*above, thing))  # such as a parent
         if is_part or isinstance(value, Mapping | list | tuple):
-            yield from walk(value, name if key == "layers" else _join(name, key))
+            yield from walk(value, name if key == "layers" else _join(name, key), (*above, thing))
 
 
 def named_parameters(thing: object) -> Iterator[tuple[str, object, str]]:
@@ -184,6 +190,7 @@ class Parameters:
         self.device = device = find_device(device)
         if self.dtype not in (np.float32, np.float64):
             raise InputError(f"dtype is {self.dtype}; choose float32 or float64")
+        self._parts = parts
         found = list(named_parameters(parts))
         _refuse_sharing(found)
         initial = [getattr(owner, attribute) for _, owner, attribute in found]
@@ -233,6 +240,29 @@ class Parameters:
         self.__dict__.update(state)
         self._lend()
 
+    def require_complete(self) -> None:
+        """Raise `InputError` if a part has parameters that are not among these.
+
+        A layer may make them, or their gradients, only when it first runs.
+        """
+        known = {name for name, *_ in self._found}
+        for name, owner, attribute in named_parameters(self._parts):
+            if name not in known:
+                raise InputError(
+                    f"{name} was not a parameter when the model was built, so it would not be "
+                    f"trained; create {attribute} and d{attribute} in {type(owner).__name__}."
+                    "__init__, with the same shape"
+                )
+
+    @contextmanager
+    def released_on_error(self) -> Iterator[None]:
+        """Let another model have the layers if the block raises an error."""
+        try:
+            yield
+        except InputError:
+            _LENDERS.pop(id(_memory(self._flat)), None)
+            raise
+
     @property
     def flat(self) -> Array:
         """All parameters, (size,)."""
@@ -258,16 +288,16 @@ class Parameters:
             self._grad[...] = numbers
 
     @property
-    def values(self) -> dict[str, Array]:
-        """The parameters by name, as views of `flat`."""
+    def values(self) -> Mapping[str, Array]:
+        """The parameters by name, as views of `flat`: write into them, `values[name][...] = W`."""
         self._follow()
-        return self._values
+        return MappingProxyType(self._values)
 
     @property
-    def gradients(self) -> dict[str, Array]:
+    def gradients(self) -> Mapping[str, Array]:
         """The gradients by name, as views of `grad`."""
         self._follow()
-        return self._gradients
+        return MappingProxyType(self._gradients)
 
     @property
     def size(self) -> int:

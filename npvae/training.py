@@ -285,14 +285,15 @@ class Trainer:
     @contextmanager
     def best_parameters(self) -> Iterator[None]:
         """Within the block, give the model the parameters of the best epoch, if there is one."""
-        flat = self.model.params.flat
-        last = flat.copy()
-        if self.best is not None:
-            flat[...] = self.best
-        try:
-            yield
-        finally:
-            flat[...] = last
+        with self.model.params.lock:
+            flat = self.model.params.flat
+            last = flat.copy()
+            if self.best is not None:
+                flat[...] = self.best
+            try:
+                yield
+            finally:
+                flat[...] = last
 
     def _bounds(self) -> list[float]:
         """Return the validation bound of each epoch, in nats per example."""
@@ -335,6 +336,7 @@ class Trainer:
         return {
             "steps": self.steps,
             "batch_size": self.batch_size,
+            "n": self.n,
             "seconds": self.seconds,
             "rng": generator_state(self.rng),
             "order": self.order,
@@ -356,7 +358,7 @@ class Trainer:
             trainer is then unchanged.
         """
         params, n = self.model.params, self.n
-        before = state["batch_size"], len(state["params"]), len(state["order"]) or n
+        before = state["batch_size"], len(state["params"]), state["n"]
         if before != (now := (self.batch_size, params.size, n)):
             raise InputError(
                 f"the saved training has (batch size, parameters, examples) = {before}, but this "

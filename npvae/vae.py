@@ -110,6 +110,7 @@ class VAE(EncoderDecoder):
         h = self.encoder.forward(self.beside(x, y))  # (B, 2 n_z)
         return h[:, : self.n_z], h[:, self.n_z :]
 
+    @one_thread_at_a_time
     def reconstruct(self, x: Array, eps: Array | None = None, y: Array | None = None) -> Array:
         """Return the means of p(x | z), (B, n_x), with z = mu.
 

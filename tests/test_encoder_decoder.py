@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from npvae.autoencoder import Autoencoder, DenoisingAutoencoder
-from npvae.encoder_decoder import hidden_sizes
 from npvae.errors import InputError
 from npvae.iwae import IWAE
-from npvae.layers import ClipLogvar, Dense, Sequential, Tanh, dense_network
-from npvae.likelihoods import Gaussian
+from npvae.layers import ClipLogvar, Dense, Sequential, Tanh, dense_network, hidden_sizes
+from npvae.likelihoods import Gaussian, Likelihood
 from npvae.vae import VAE
 
 MEAN = np.array([0.1, 0.5, 0.9, 0.3])
@@ -247,3 +246,72 @@ def test_a_type_checker_knows_the_options_of_dense(tmp_path):
     said = api.run(["--follow-imports=silent", "--cache-dir", str(tmp_path), str(program)])[0]
     found = {line.split(":")[1] for line in said.splitlines() if "error" in line and ":" in line}
     assert found == {"5", "6", "7"}, said
+
+
+class MadeLate:
+    """y = x W, with W or its gradient made when the layer first runs."""
+
+    def __init__(self, n_in, n_out, when):
+        self.n_in, self.n_out, self.when = n_in, n_out, when
+        if when == "backward":
+            self.W = np.ones((n_in, n_out))
+
+    def forward(self, x):
+        if not hasattr(self, "W"):
+            self.W, self.dW = np.ones((2, self.n_in, self.n_out))
+        self.x = x
+        return x @ self.W
+
+    def backward(self, dy):
+        self.dW = self.x.T @ dy
+        return dy @ self.W.T
+
+
+@pytest.mark.parametrize("when", ["forward", "backward"])
+def test_parameters_that_are_made_later_are_refused(when):
+    """They would be in no flat vector, and never learn."""
+    with pytest.raises(InputError, match=r"encoder\.W .+__init__"):
+        VAE(MadeLate(4, 4, when), layers_of(2, 4), n_x=4, n_z=2)
+
+
+def test_the_parameters_of_a_subclass():
+    class Classifier(VAE):
+        def __init__(self, *networks, early, **sizes):
+            if early:
+                self.head = Dense(2, 3, np.random.default_rng(0))
+            super().__init__(*networks, **sizes)
+            if not early:
+                self.head = Dense(2, 3, np.random.default_rng(0))
+
+    built = Classifier(layers_of(4, 4), layers_of(2, 4), early=True, n_x=4, n_z=2)
+    assert {"head.W", "head.b"} <= set(built.params.values)
+    with pytest.raises(InputError, match="head has parameters"):
+        Classifier(layers_of(4, 4), layers_of(2, 4), early=False, n_x=4, n_z=2)
+
+
+def test_layers_are_free_again_after_a_model_that_could_not_be_built():
+    encoder, decoder = layers_of(4, 4), layers_of(2, 4)
+    with pytest.raises(InputError) as refused:  # which keeps the half-built model alive
+        VAE(encoder, decoder, n_x=5, n_z=2)
+    assert VAE(encoder, decoder, n_x=4, n_z=2).params.size == encoder.layers[0].W.size + 4 + 12
+    assert refused.value
+
+
+def test_a_likelihood_without_all_of_its_methods_cannot_be_made():
+    class Half(Likelihood):
+        def loss_and_grad(self, outputs, x):
+            return 0.0, outputs
+
+    with pytest.raises(TypeError, match="log_prob"):
+        Half()
+
+
+def test_a_sequential_keeps_what_a_subclass_remembers():
+    class Watched(Sequential):
+        def forward(self, x):
+            self.seen = x
+            return super().forward(x)
+
+    network = Watched(Dense(4, 4, np.random.default_rng(0)))
+    for _ in range(2):
+        network.forward(np.zeros((1, 4)))

@@ -182,3 +182,20 @@ def test_two_models_cannot_have_the_same_layers():
     VAE(deepcopy(encoder), deepcopy(decoder), n_x=6, n_z=2)
     del model
     VAE(encoder, decoder, n_x=6, n_z=2)  # of which no model is left
+
+
+def test_the_names_are_not_a_place_to_put_other_arrays():
+    params = VAE.dense(4, 3, 2).params
+    with pytest.raises(TypeError):
+        params.values["encoder.0.W"] = np.zeros((4, 3))
+
+
+def test_a_layer_may_know_its_parent():
+    class Parent:
+        def __init__(self):
+            self.child = Dense(3, 3, np.random.default_rng(0))
+            self.child.parent = self
+
+        def backward(self, dy): ...
+
+    assert [name for name, *_ in named_parameters(Parent())] == ["child.W", "child.b"]

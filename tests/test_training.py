@@ -513,3 +513,14 @@ def test_the_model_of_a_trainer_is_on_its_own_device_with_its_own_generator():
     assert trainer.optimizer.lr == Adam().lr
     assert trainer.batch_size == 128
     assert isinstance(trainer.rng, np.random.Generator)
+
+
+def test_a_state_of_other_data_is_refused_between_two_epochs_as_well():
+    def build(n):
+        part = Split(np.zeros((n, 4), np.uint8), np.arange(n))
+        return Trainer(VAE.dense(4, 3, 2), part, Pixels("none"), batch_size=10)
+
+    trainer = build(60)
+    trainer.run_epoch()
+    with pytest.raises(InputError, match=r"60\).+50\)"):
+        build(50).restore(trainer.state())

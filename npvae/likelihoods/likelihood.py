@@ -1,7 +1,8 @@
 """The interface that every likelihood p(x | z) implements."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 
@@ -16,7 +17,7 @@ DENSITY = (
 )
 
 
-class Likelihood(Protocol):
+class Likelihood(ABC):
     """A distribution p(x | z), parameterized by the decoder's outputs.
 
     A model needs the six methods without a body, from `loss_and_grad` to `draw`. The attributes and
@@ -48,12 +49,15 @@ class Likelihood(Protocol):
     sigmas: ClassVar[tuple[str, ...]] = ()
     closed_form: ClassVar[bool] = False
 
+    @abstractmethod
     def loss_and_grad(self, outputs: Array, x: Array, /) -> tuple[Array, Array]:
         """Return -log p(x | z), in nats per example (batch mean), and dloss/doutputs."""
 
+    @abstractmethod
     def log_prob(self, outputs: Array, x: Array, /) -> Array:
         """Return log p(x | z) in nats, (B,) or (B, k), for outputs (B, n_x) or (B, k, n_x)."""
 
+    @abstractmethod
     def backward(self, dlog_px: Array, /) -> Array:
         """Return the gradient with respect to the outputs last given to `log_prob`.
 
@@ -61,12 +65,15 @@ class Likelihood(Protocol):
         `log_prob`.
         """
 
+    @abstractmethod
     def mean(self, outputs: Array, /) -> Array:
         """Return E[x | z], (B, n_x)."""
 
+    @abstractmethod
     def link(self, mean: Array, /) -> Array:
         """Return the outputs for which E[x | z] is `mean`: the inverse of the method `mean`."""
 
+    @abstractmethod
     def draw(self, outputs: Array, rng: np.random.Generator, /) -> Array:
         """Return a sample of x, (B, n_x)."""
 

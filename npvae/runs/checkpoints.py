@@ -71,6 +71,7 @@ def save_checkpoint(
             "epoch": trainer.epoch - over,
             "step": trainer.steps_per_epoch if over else trainer.step_in_epoch,
             "batch_size": state["batch_size"],
+            "examples": state["n"],
             "seconds": state["seconds"],
             "rng": state["rng"],
         },
@@ -213,6 +214,7 @@ class Checkpoint:
         return {
             "steps": steps,
             "batch_size": batch_size if steps else trainer.batch_size,
+            "n": stored.get("examples", len(order) or trainer.n),
             "seconds": _number(stored, "seconds"),
             "rng": _generator(stored["rng"]),
             "order": order,
