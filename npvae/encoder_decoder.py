@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from npvae.devices import CPU, Device, one_thread_at_a_time
-from npvae.errors import InputError, require_whole
+from npvae.errors import InputError, require_sizes
 from npvae.layers import ClipLogvar, Layer, Sequential, dense_network, hidden_sizes
 from npvae.likelihoods import Likelihood, make_likelihood
 from npvae.parameters import Array, Parameters, Seed, named_parameters, require_batch
@@ -400,8 +400,3 @@ def require_examples(model: Any, examples: Any) -> int:
         if isinstance(examples.labels, np.ndarray):
             require_labels(examples.labels, n_y)
     return len(examples)
-
-
-def require_sizes(n_x: int, n_z: int, n_y: int) -> tuple[int, int, int]:
-    """Return n_x, n_z and n_y as ints, if they are whole numbers that a model can have."""
-    return require_whole("n_x", n_x), require_whole("n_z", n_z), require_whole("n_y", n_y, 0)

@@ -70,3 +70,8 @@ def require_whole(name: str, value: Any, least: int = 1) -> int:
     if number < least:
         raise InputError(f"{name} is {value!r:.60}, expected a whole number, at least {least}")
     return number
+
+
+def require_sizes(n_x: int, n_z: int, n_y: int) -> tuple[int, int, int]:
+    """Return n_x, n_z and n_y as ints, if they are whole numbers that a model can have."""
+    return require_whole("n_x", n_x), require_whole("n_z", n_z), require_whole("n_y", n_y, 0)
