@@ -150,7 +150,7 @@ def samples(
         raise InputError(f"{len(labels)} labels for {len(x)} samples; pass one for each")
     x = np.asarray(x) if form.is_image else drawable(x)
     with drawing(ax, height=7 if form.is_image else 4) as ax:
-        title(ax, told or f"{len(x)} samples from the prior: means of p(x | z)")
+        title(ax, told or f"{len(x)} samples from the prior (means of p(x | z))")
         if form.is_image:
             across = across or int(np.ceil(np.sqrt(len(x))))
             show_tiles(ax, x, form, across, heads=_heads(labels, classes, across))

@@ -13,7 +13,6 @@ from npvae.figures.style import (
     ORANGE,
     drawable,
     drawing,
-    number,
     one_line,
     title,
 )
@@ -204,7 +203,7 @@ def _equal_elbo(ax: "Axes") -> bool:
     left, right = ax.get_xlim()
     low, high = ax.get_ylim()
     wide, tall = right - left, high - low
-    look: Any = {"fontsize": "x-small", "color": FAINT, "textcoords": "offset points"}
+    look: Any = {"fontsize": "small", "color": FAINT, "textcoords": "offset points"}
     above = False
     for total in MaxNLocator(nbins=6).tick_values(left + low, right + high):
         begin, end = max(left, total - high), min(right, total - low)
@@ -212,7 +211,7 @@ def _equal_elbo(ax: "Axes") -> bool:
             continue
         ends = np.array([begin, end])
         ax.plot(ends, total - ends, color=FAINT, linestyle="--", linewidth=0.7, zorder=1)
-        text = f"ELBO {number(-total, 0) if total == round(total) else f'{-total:g}'}"
+        text = f"ELBO {f'{-total:g}'.replace('-', '−')}"
         if end >= right:
             ax.annotate(text, (end, total - end), (4, 0), va="center", **look)
         elif begin > left:

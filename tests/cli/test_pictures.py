@@ -28,7 +28,7 @@ def trained(tmp_path_factory):
     """A folder of small data and runs, which the tests leave as they are."""
     folder = tmp_path_factory.mktemp("trained")
     measured_runs.save_data(folder)
-    measured_runs.train(folder, "vae", "grey", "table", "animals", "autoencoder")
+    measured_runs.train(folder, "vae", "grey", "table", "animals", "autoencoder", epochs=2)
     return folder
 
 

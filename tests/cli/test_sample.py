@@ -86,12 +86,14 @@ def test_in_a_picture_each_label_has_its_columns(drawn, tmp_path):
     labels = np.arange(81) % 9 % 3
     same = expected("animals", 81, labels).reshape(9, 9, 20)
     np.testing.assert_array_equal(by_column, same)
-    means = ": means of p(x | z)"
-    assert in_turn["told"] == f"81 samples from the prior, given each label in turn{means}"
+    assert in_turn["told"].startswith("81 ")
+    assert "given each label in turn" in in_turn["told"]
     np.testing.assert_array_equal(in_turn["labels"], labels)
     assert in_turn["classes"] == list(NAMES)
-    assert of_one["told"] == f"64 samples from the prior, given label emu{means}"
-    assert of_plain["told"] == f"64 samples from the prior{means}"
+    assert of_one["told"].startswith("64 ")
+    assert "given label emu" in of_one["told"]
+    assert "given" not in of_plain["told"]
+    assert all("means of p(x | z)" in named["told"] for _, named in drawn)
 
 
 def test_a_number_is_no_name(capsys):
@@ -102,7 +104,8 @@ def test_a_number_is_no_name(capsys):
 def test_drawn_pixels_are_called_so(drawn, tmp_path):
     asked = ["--label", "dog", "-n", 3, "--draw", "--out", tmp_path / "a.png"]
     assert run("sample", "animals", *asked) == 0
-    assert drawn[0][1]["told"] == "3 draws of x from the prior, given label dog"
+    assert "given label dog" in drawn[0][1]["told"]
+    assert "x drawn from p(x | z)" in drawn[0][1]["told"]
 
 
 def test_numbers_of_a_conditional_model_come_with_their_labels(tmp_path):
@@ -191,13 +194,13 @@ def test_a_conditional_model_reconstructs_each_example_with_its_own_label(drawn,
 
 
 def test_a_denoising_model_is_shown_with_what_it_was_given(drawn, tmp_path):
-    """The picture has the spoiled x, not x: some of its bright pixels are dark."""
+    """The picture has the corrupted x, not x: some of its bright pixels are dark."""
     assert run("reconstruct", "denoising", "--out", tmp_path / "a.png") == 0
     (clean, made, *_), options = drawn[0]
-    x = options["spoiled"]
+    x = options["corrupted"]
     assert options["how"] == "decoded from the code"
     assert run("reconstruct", "autoencoder", "--out", tmp_path / "b.png") == 0
-    assert drawn[1][1]["spoiled"] is None
+    assert drawn[1][1]["corrupted"] is None
     model = RunFolder.open("denoising").load_model().model
     assert (x <= clean).all()
     assert x.sum() < 0.9 * clean.sum()

@@ -219,7 +219,7 @@ def test_labels_stand_above_the_columns_that_share_them():
 
 def test_what_samples_are_called():
     x = examples(2, (5, 9))
-    told = "2 samples from the prior: means of p(x | z)"
+    told = "2 samples from the prior (means of p(x | z))"
     assert figures.samples(x, (5, 9)).get_title(loc="left") == told
     assert figures.samples(x, (5, 9), told="two").get_title(loc="left") == "two"
 

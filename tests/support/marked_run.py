@@ -92,13 +92,13 @@ def texts(folder):
         *(", ".join(STORED[list(STORED)[1]]), VERSIONS["npvae"], "<link rel=stylesheet href=x>"),
         "['<input autofocus onfocus=alert(12)>'], {'&lt;b&gt;': None}",
     ]
-    figures = ["1.25 nats", "1.50 nats", "2.00 nats", "<meter> "]
+    figures = ["−1.25 nats", "−1.50 nats", "−2.00 nats", "<meter> "]
     names = [list(STORED)[1], list(VERSIONS)[1]]
-    heads = [f"−{METRICS['bound_name']}", "−<sub>"]
+    heads = [METRICS["bound_name"], "<sub>"]
     return [
-        ("title", f"{Path(path).name}: npvae report"),
-        ("h1", Path(path).name),
+        ("title", f"{RUN}, trained on {Path(path).name}: npvae report"),
         ("span", RUN),
+        ("h1", f"{RUN}, trained on {Path(path).name}"),
         ("h3", f"T{ENTRY[1:]}"),
         ("h3", f"T{ENTRY[1:]}, <textarea> draws"),
         *(("dt", told) for told in PROTOCOL),

@@ -33,14 +33,29 @@ def save_data(folder):
     np.savez(folder / "more-animals.npz", x=x, y=np.arange(100) % 5)
 
 
-def train(folder, *names):
+def train(folder, *names, epochs=1):
     """Train the runs of these names in a folder of data; no picture is drawn."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         run_files.draw_quickly(patch)
         for name in names:
             data, *options = RUNS[name]
-            assert main(["train", "--data", data, *SMALL, *options, "--out", name]) == 0
+            assert (
+                main(
+                    [
+                        "train",
+                        "--data",
+                        data,
+                        *SMALL,
+                        *options,
+                        "--epochs",
+                        str(epochs),
+                        "--out",
+                        name,
+                    ]
+                )
+                == 0
+            )
 
 
 def run(*arguments):

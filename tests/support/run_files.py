@@ -159,7 +159,8 @@ def content(path):
     if path.suffix == ".json":
         return json.dumps(without_times(json.loads(path.read_bytes()))).encode()
     if path.suffix == ".html":
-        return re.sub(r'<span class="(run|time)">[^<]*</span>', "", path.read_text()).encode()
+        own = r'<title>[^<]*</title>|<span class="(run|time)">[^<]*</span>'
+        return re.sub(own, "", path.read_text()).encode()
     if path.name == "history.csv":
         names, *rows = [line.split(",") for line in path.read_text().splitlines()]
         kept = [i for i, name in enumerate(names) if name not in TIMES]

@@ -32,7 +32,7 @@ class Picture(NamedTuple):
 
 
 PICTURES = {
-    "samples": Picture(samples, "Samples from the prior"),
+    "samples": Picture(samples, "New examples"),
     "reconstructions": Picture(reconstructions, "Reconstructions of test examples"),
     "history": Picture(history, "Training curves"),
     "scatter": Picture(scatter, "Test examples in latent space"),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def history(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
     """Draw the training curves of a run."""
-    run.require_history()
+    run.require_epochs()
     bound = run.model.bound_name
     return figures.history(run.history, bound, prior=run.has_prior, best=run.best, ax=ax)
 
@@ -19,7 +19,7 @@ def history(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
 def rate_distortion(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
     """Draw the rate and the distortion of each epoch, with the first, best and last one named."""
     run.require_prior("rate")
-    run.require_history()
+    run.require_epochs()
     part = "validation" if "validation_kl" in run.history else "train"
     epochs = [int(epoch) for epoch in run.history["epoch"]]
     named = {epochs[0], run.best or epochs[-1], epochs[-1]}
@@ -29,6 +29,7 @@ def rate_distortion(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
         run.history[f"{part}_kl"],
         run.history[f"{part}_reconstruction"],
         names,
-        told=f"Rate and distortion on the {words[part]} part after each epoch",
+        told=f"Rate and distortion on the {words[part]} part after each epoch. Dashed: equal ELBO; "
+        "lower left is better",
         ax=ax,
     )

@@ -7,11 +7,12 @@ import numpy as np
 
 from npvae import figures
 from npvae.encoder_decoder import require_examples
+from npvae.evaluation.elbo import ACTIVE_VARIANCE
 from npvae.evaluation.latent_space import line, traverse
 from npvae.figures.scatter import PRIOR
 from npvae.figures.style import distinct
 from npvae.parameters import Array
-from npvae.runs.pictures.trained_run import Trained
+from npvae.runs.pictures.trained_run import FEW, Trained
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,10 +29,16 @@ def kl(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
     codes = run.codes
     assert codes.kl is not None
     told = (
-        f"KL(q(z | x) ‖ p(z)) of each latent, mean over {run.counted_codes}; "
-        f"{codes.kl.sum():.2f} nats in total"
+        "KL of each latent: at most this much information about the example passes through it. "
+        f"Mean over {run.counted_codes}; {codes.kl.sum():.2f} nats in total"
     )
     active = codes.active if len(codes.mu) > 1 else None
+    if active is not None and not active.all():
+        told += (
+            f". Hatched: inactive, the variance of the posterior mean is at most {ACTIVE_VARIANCE}"
+        )
+    if len(codes.mu) < FEW:
+        told += ". Figures over so few examples are uncertain"
     return figures.kl_per_latent(codes.kl, active, told=told, ax=ax)
 
 
@@ -79,15 +86,18 @@ def manifold(
     z, y, given = run.plane.grid(n), None, ""
     if run.model.n_y:
         y = run.device.to_host(run.model.one_hot(np.full(len(z), label or 0)))
-        given = f" given label {run.label_name(label or 0)}"
-    what = "Means of p(x | z)" if run.has_prior else "Decoded codes"
-    of = "the prior" if run.has_prior else "a Gaussian fitted to each coordinate of the codes"
-    code = "the posterior means" if run.has_prior else "the codes"
-    told = f"{what}{given}, at quantiles of {of}"
+        given = f", given label {run.label_name(label or 0)},"
+    what = "picture" if run.form.is_image else "place"
+    of, near = "the prior", "0"
+    if not run.has_prior:
+        of, near = "a Gaussian fitted to each coordinate of the codes", "the middle"
+    space = "latent space"
     if run.plane.principal:
-        told += (
-            f", in the plane of the first two principal directions of {code}, through their mean"
-        )
+        space = "a plane through latent space: the two directions in which the codes vary most"
+    told = (
+        f"Each {what} is decoded{given} from one point of {space}. Steps have equal probability "
+        f"under {of}, so they are finer near {near}"
+    )
     return figures.manifold(
         run.decode(z, y),
         run.form,

@@ -72,13 +72,10 @@ def draw_samples(
     draw : whether x is drawn from p(x | z), or is its mean
     names : of the labels, for the title
     """
-    what, means = "draw" if draw else "sample", "" if draw else ": means of p(x | z)"
-    of_x = " of x" if draw else ""
     to_host = model.params.device.to_host
     if not model.n_y:
         n = n or SAMPLES
-        told = f"{counted(n, what)}{of_x} from the prior{means}"
-        return Samples(to_host(model.sample(n, rng, draw=draw)), None, told, None)
+        return Samples(to_host(model.sample(n, rng, draw=draw)), None, _told(n, draw), None)
     n_y = model.n_y
     across: int | None = n_y * -(-8 // n_y)  # columns, a multiple of the labels
     if label is not None or n_y > MOST_COLUMNS:
@@ -90,9 +87,15 @@ def draw_samples(
     given = "each label in turn" if n >= n_y else f"the first {n} of {n_y} labels"
     if label is not None:
         given = f"label {named[label]}"
-    told = f"{counted(n, what)}{of_x} from the prior, given {given}{means}"
     x = model.sample(n, rng, draw=draw, y=model.one_hot(labels))
-    return Samples(to_host(x), labels, told, across)
+    return Samples(to_host(x), labels, _told(n, draw, f", given {given}"), across)
+
+
+def _told(n: int, draw: bool, given: str = "") -> str:
+    """Return the title of n samples."""
+    codes = "a random code" if n == 1 else "random codes"
+    how = "x drawn from" if draw else "means of"
+    return f"{counted(n, 'new example')}: {codes} from the prior, decoded{given} ({how} p(x | z))"
 
 
 def write_numbers(made: Samples, saved: SavedModel, path: Path, names: Names) -> None:

@@ -22,6 +22,7 @@ from npvae.runs.folder import RunFolder
 from npvae.runs.model_file import SavedModel
 from npvae.vae import VAE
 
+FEW = 50  # test examples; figures over fewer are marked as uncertain
 MOST_CODES = 10_000  # test examples that are encoded for the pictures of latent space
 
 
@@ -209,10 +210,16 @@ class Trained:
         if not self.has_prior:
             raise InputError(f"an autoencoder has no prior, and therefore no {what}")
 
-    def require_history(self) -> None:
-        """Raise InputError if no epoch has ended."""
-        if not self.history.get("epoch"):
+    def require_epochs(self) -> None:
+        """Raise InputError if fewer than two epochs have ended: one would be a single point."""
+        n = len(self.history.get("epoch", ()))
+        if n == 0:
             raise InputError("no epoch of this run has ended yet")
+        if n == 1:
+            raise InputError(
+                "this run has trained for one epoch, and a curve needs at least two; the figures "
+                "of the epoch are in history.csv"
+            )
 
 
 def form_of(scaling: Scaling, shape: Sequence[int], columns: Sequence[str] = ()) -> Form:

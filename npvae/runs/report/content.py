@@ -6,14 +6,17 @@ from contextlib import suppress
 from dataclasses import MISSING, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 from xml.etree.ElementTree import Element
 
 from npvae import __version__
+from npvae.evaluation.elbo import ACTIVE_VARIANCE
+from npvae.evaluation.fine_print import counted
 from npvae.figures.style import LARGEST, number
 from npvae.runs.config import read_config
 from npvae.runs.folder import RunFolder
 from npvae.runs.pictures import PICTURES, Drawn, Trained
+from npvae.runs.pictures.trained_run import FEW
 from npvae.runs.recipes import RECIPES
 from npvae.runs.report.page import element, page, picture, table
 from npvae.runs.settings import Settings, flag
@@ -33,6 +36,18 @@ EPOCHS = {  # the columns of history.csv that the table shows, and their heading
 }
 
 WHOLE = ("epoch", "validation_active_units")
+DATA = {  # what the entries of the data in config.json are called in the table
+    "kind": "kind of values",
+    "shape": "shape of an example",
+    "classes": "labels",
+    "train": "training examples",
+    "validation": "validation examples",
+    "test": "test examples",
+    "remark": "remarks",
+    "crc32": "checksum of the training examples (CRC-32)",
+    "labels_crc32": "checksum of the training labels (CRC-32)",
+    "held_out_labels_crc32": "checksum of the validation and test labels (CRC-32)",
+}
 
 
 def write_report(
@@ -53,25 +68,25 @@ def write_report(
     """
     config, settings = read_config(folder / "config.json"), folder.settings()
     data = Path(settings.data).name or settings.data
+    name = folder.path.resolve().name
     done, asked = folder.epochs()
     epochs = f"{done} of {asked} epochs" if done < asked else f"{done} epoch{'s' * (done != 1)}"
     content = [
         element(
             "header",
-            element("h1", data),
+            element("h1", element("span", name, class_="run"), f", trained on {data}"),
             element("p", model_words(run.dataset, settings, run.model)),
             element("p", training_words(settings)),
             element(
                 "p",
-                "Run ",
-                element("span", folder.path.resolve().name, class_="run"),
-                f": {epochs} trained",
+                f"{epochs} trained",
                 f"; epoch {run.best} was the best" if run.best else "",
                 element("span", _when(metrics), class_="time"),
                 class_="faint",
             ),
         ),
         element("h2", "Results, in nats per example"),
+        *_explained(metrics, config["data"].get("test")),
         *_numbers(metrics),
         element("h2", "Pictures"),
         element("div", *_pictures(pictures), class_="pictures"),
@@ -80,12 +95,12 @@ def write_report(
         element("pre", command(settings)),
         _epochs(run.history, run.model.bound_name),
         _listed("Settings", config["settings"]),
-        _listed("Data", config["data"]),
+        _listed("Data", config["data"], DATA),
         _listed("Versions", config.get("versions")),
         element("footer", element("p", f"Written by npvae {__version__}, npvae report.")),
     ]
     with atomic_write(path, "w", encoding="utf-8") as file:
-        file.write(page(f"{data}: npvae report", *content))
+        file.write(page(f"{name}, trained on {data}: npvae report", *content))
 
 
 def command(settings: Settings) -> str:
@@ -113,8 +128,27 @@ def _when(metrics: Mapping[str, Any]) -> str:
             text += f"; finished on {date.day} {date:%B %Y} at {date:%H:%M} {date:%Z}".rstrip()
     seconds, memory = metrics.get("train_seconds"), metrics.get("peak_memory_mb")
     if _real(seconds):
-        text += f"; took {seconds:,.0f} s"
+        text += f"; training took {seconds:,.{1 if seconds < 10 else 0}f} s"
     return text + (f", peak memory {_number(memory, 0)} MB" if _real(memory) else "")
+
+
+def _explained(metrics: Mapping[str, Any], n_test: Any) -> Iterator[Element]:
+    """Yield what a reader must know of the figures: which is better, and how far to trust them."""
+    entries = [found for found in metrics.values() if isinstance(found, Mapping)]
+    words = []
+    if any("elbo" in found for found in entries):
+        words.append("A higher ELBO is better.")
+    if entries:
+        words.append(
+            "A latent is active if its posterior mean varies between the examples, with a variance "
+            f"above {ACTIVE_VARIANCE}."
+        )
+    if entries and _real(n_test) and n_test < FEW:
+        words.append(
+            f"{counted(int(n_test), 'test example')} only: figures over so few are uncertain."
+        )
+    if words:
+        yield element("p", " ".join(words), class_="explained")
 
 
 def _numbers(metrics: Mapping[str, Any]) -> Iterator[Element]:
@@ -130,7 +164,7 @@ def _numbers(metrics: Mapping[str, Any]) -> Iterator[Element]:
             what = str(measured.get("name", "log p(x)"))
             error = measured.get("standard_error")
             unit = f"nats ± {error:.2f} (standard error)" if _real(error) else "nats"
-            figure = _figure(f"−{what}", _negative(measured.get("log_px")), unit)
+            figure = _figure(what, measured.get("log_px"), unit)
             heads = f"{heading}, {measured.get('k', '?')} draws"
             yield _section(heads, [figure], measured.get("protocol"))
     if not entries:
@@ -151,9 +185,9 @@ def _section(heading: str, figures: Iterable[Element], protocol: Any) -> Element
 def _figures(found: Mapping[str, Any]) -> Iterator[Element]:
     """Yield the figures of one part."""
     if "elbo" in found:
-        yield _figure("−ELBO", _negative(found["elbo"]))
+        yield _figure("ELBO", found["elbo"])
     if "bound" in found:
-        yield _figure(f"−{found.get('bound_name', 'bound')}", _negative(found["bound"]))
+        yield _figure(str(found.get("bound_name", "bound")), found["bound"])
     yield _figure("Reconstruction (distortion)", found.get("reconstruction"))
     if "kl" in found:
         yield _figure("KL (rate)", found["kl"])
@@ -170,12 +204,8 @@ def _figure(name: str, value: Any, unit: str = "nats") -> Element:
     return element("div", element("dt", name), shown)
 
 
-def _real(value: Any) -> bool:
+def _real(value: Any) -> TypeGuard[float]:
     return type(value) in (int, float) and abs(value) <= LARGEST
-
-
-def _negative(value: Any) -> Any:
-    return -value if _real(value) else value
 
 
 def _number(value: Any, digits: int = 2) -> str:
@@ -185,7 +215,7 @@ def _number(value: Any, digits: int = 2) -> str:
 def _pictures(pictures: Mapping[str, Drawn | str]) -> Iterator[Element]:
     for name, drawn in pictures.items():
         caption = PICTURES[name].caption
-        text = f"Not drawn: {drawn}." if isinstance(drawn, str) else drawn.title
+        text = f"Not drawn: {drawn}." if isinstance(drawn, str) else f"{drawn.title.rstrip('.')}."
         figure = element("figure", id=name)
         figure.append(element("figcaption", element("h3", caption), element("p", text)))
         if not isinstance(drawn, str):
@@ -210,10 +240,14 @@ def _epochs(history: Mapping[str, Sequence[float]], bound: str) -> Element:
     return element("details", summary, table(rows, heads, class_="epochs"))
 
 
-def _listed(name: str, content: Any) -> Element:
-    """Return a table of names and values, collapsed."""
+def _listed(name: str, content: Any, names: Mapping[str, str] | None = None) -> Element:
+    """Return a table of names and values, collapsed; `names` replace those of config.json."""
+    names = names or {}
     rows = [
-        [str(key), ", ".join(map(str, value)) if isinstance(value, list) else str(value)]
+        [
+            names.get(str(key), str(key)),
+            ", ".join(map(str, value)) if isinstance(value, list) else str(value),
+        ]
         for key, value in (content.items() if isinstance(content, Mapping) else ())
         if value not in (None, [], "")
     ]

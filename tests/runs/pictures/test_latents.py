@@ -75,7 +75,20 @@ def test_of_a_large_test_part_10_000_are_shown_and_it_is_said_of_how_many(caught
     np.testing.assert_array_equal(labels, chosen[shown] // 3500)
     assert "3,000 of 10,500 test examples" in named["told"]
     kl(run)
-    assert "mean over 10,000 of 10,500 test examples; " in caught["kl_per_latent"][1]["told"]
+    assert "Mean over 10,000 of 10,500 test examples; " in caught["kl_per_latent"][1]["told"]
+
+
+@pytest.mark.parametrize(("n", "few"), [(49, True), (50, False)])
+def test_kl_of_few_examples_is_uncertain_and_inactive_latents_are_explained(caught, n, few):
+    run = make_run(n=n)
+    kl(run)
+    told = caught["kl_per_latent"][1]["told"]
+    assert ("uncertain" in told) == few
+    assert ("0.01" in told) == (not run.codes.active.all())
+    run = make_run(n=n)
+    run.model.encoder.layers[-1].W[...] = 0
+    kl(run)
+    assert "at most 0.01" in caught["kl_per_latent"][1]["told"]
 
 
 def test_as_many_as_are_shown_at_most_are_all_shown(caught):
@@ -110,7 +123,7 @@ def test_the_manifold_decodes_quantiles_of_the_prior(caught):
     (_, form, ticks), named = caught["manifold"]
     assert form == run.form
     np.testing.assert_array_equal(ticks, [q, q])
-    assert named["told"].lower() == "means of p(x | z), at quantiles of the prior"
+    assert "one point of latent space" in named["told"]
     assert (named["unit"], named["axes"]) == (PRIOR, ["z 0", "z 1"])
 
 
@@ -127,7 +140,7 @@ def test_the_manifold_of_many_latents_is_a_plane_and_says_so(caught):
     manifold(run, 3)
     assert_decodes_to(caught["manifold"], decoded(run, run.plane.grid(3)))
     named = caught["manifold"][1]
-    assert "principal directions of the posterior means, through their mean" in named["told"]
+    assert "two directions in which the codes vary most" in named["told"]
     middle = run.plane.origin + run.plane.project(run.codes.mu.mean(0)) @ run.plane.directions
     np.testing.assert_allclose(middle, run.codes.mu.mean(0), atol=1e-6)
     assert named["axes"] == ["principal direction 1", "principal direction 2"]

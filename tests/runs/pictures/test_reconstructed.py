@@ -8,6 +8,9 @@ from npvae import IWAE, VAE, Autoencoder, DenoisingAutoencoder, InputError
 from npvae.evaluation.elbo import NOISE
 from npvae.runs.pictures import PICTURES, draw_samples
 
+CODE, CODES = "a random code from the prior, decoded", "random codes from the prior, decoded"
+MEANS, DRAWS = "(means of p(x | z))", "(x drawn from p(x | z))"
+
 
 @pytest.fixture
 def caught(monkeypatch):
@@ -62,7 +65,7 @@ def test_samples_come_from_the_models_prior_with_the_seed_of_the_run(caught):
     (x, form), named = caught["samples"]
     np.testing.assert_array_equal(x, run.scaling.decode(run.model.sample(64, 5)))
     assert form == run.form
-    assert named["told"] == "64 samples from the prior: means of p(x | z)" + greys(run)
+    assert named["told"] == f"64 new examples: {CODES} {MEANS}{greys(run)}"
 
 
 def test_samples_of_a_conditional_model_have_each_label_in_turn(caught):
@@ -78,13 +81,13 @@ def test_samples_of_a_conditional_model_have_each_label_in_turn(caught):
 @pytest.mark.parametrize(
     ("n_y", "asked", "told"),
     [
-        (0, {}, "64 samples from the prior: means of p(x | z)"),
-        (0, {"n": 1}, "1 sample from the prior: means of p(x | z)"),
-        (0, {"n": 2, "draw": True}, "2 draws of x from the prior"),
-        (3, {"n": 1, "draw": True, "label": 1}, "1 draw of x from the prior, given label dog"),
-        (3, {"n": 3}, "3 samples from the prior, given each label in turn: means of p(x | z)"),
-        (3, {"n": 2}, "2 samples from the prior, given the first 2 of 3 labels: means of p(x | z)"),
-        (2, {"label": 1}, "64 samples from the prior, given label 1: means of p(x | z)"),
+        (0, {}, f"64 new examples: {CODES} {MEANS}"),
+        (0, {"n": 1}, f"1 new example: {CODE} {MEANS}"),
+        (0, {"n": 2, "draw": True}, f"2 new examples: {CODES} {DRAWS}"),
+        (3, {"n": 1, "draw": True, "label": 1}, f"1 new example: {CODE}, given label dog {DRAWS}"),
+        (3, {"n": 3}, f"3 new examples: {CODES}, given each label in turn {MEANS}"),
+        (3, {"n": 2}, f"2 new examples: {CODES}, given the first 2 of 3 labels {MEANS}"),
+        (2, {"label": 1}, f"64 new examples: {CODES}, given label 1 {MEANS}"),
     ],
 )
 def test_the_title_says_what_was_drawn_and_given_what(n_y, asked, told):
@@ -195,7 +198,7 @@ def test_the_kl_of_each_latent_is_that_of_the_codes(caught):
     (found, active), named = caught["kl_per_latent"]
     np.testing.assert_allclose(found, kl, rtol=1e-4)
     np.testing.assert_array_equal(active, mu.var(axis=0) > 0.01)
-    assert f"mean over 30 test examples; {kl.sum():.2f} nats in total" in named["told"]
+    assert f"Mean over 30 test examples; {kl.sum():.2f} nats in total" in named["told"]
 
 
 def test_of_one_example_no_latent_is_called_active(caught):
@@ -203,7 +206,7 @@ def test_of_one_example_no_latent_is_called_active(caught):
     PICTURES["kl"].draw(make_run(n=1))
     (_, active), named = caught["kl_per_latent"]
     assert active is None
-    assert "mean over 1 test example; " in named["told"]
+    assert "Mean over 1 test example; " in named["told"]
 
 
 @pytest.mark.parametrize(
@@ -225,7 +228,10 @@ def test_rate_and_distortion_of_the_part_that_was_held_out(caught, measured, par
 
 
 @pytest.mark.parametrize("name", ["history", "rate-distortion"])
-@pytest.mark.parametrize("history", [{}, {"epoch": []}])
-def test_before_the_first_epoch_there_is_no_training_to_show(name, history):
-    with pytest.raises(InputError, match="no epoch of this run has ended yet"):
+@pytest.mark.parametrize(
+    ("history", "why"),
+    [({}, "no epoch"), ({"epoch": []}, "no epoch"), ({"epoch": [1.0]}, "needs at least two")],
+)
+def test_of_fewer_than_two_epochs_there_are_no_curves(name, history, why):
+    with pytest.raises(InputError, match=why):
         PICTURES[name].draw(make_run(history=history))

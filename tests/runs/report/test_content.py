@@ -19,9 +19,10 @@ from browser import folded, rows, sections
 from measured_runs import SMALL, refused, run
 
 from npvae import load_model
+from npvae.figures.style import number
 from npvae.runs import pictures
 from npvae.runs.folder import RunFolder
-from npvae.runs.report.content import command
+from npvae.runs.report.content import DATA, command
 from npvae.runs.settings import Settings
 
 ASKED = (  # of `npvae evaluate`, and the entry of metrics.json that it writes
@@ -92,16 +93,16 @@ def test_every_number_stands_there_with_its_protocol(tmp_path, name):
         of = f"of {len(found['kl_per_latent'])}" if "kl_per_latent" in found else ""
         expected["Active latents"] = f"{found['active_units']} {of}"
         if name != "autoencoder":
-            expected["−ELBO"] = f"{-found['elbo']:.2f} nats"
+            expected["ELBO"] = f"{number(found['elbo'], 2)} nats"
             expected["KL (rate)"] = f"{found['kl']:.2f} nats"
         if name == "iwae":
-            expected["−L_5"] = f"{-found['bound']:.2f} nats"
+            expected["L_5"] = f"{number(found['bound'], 2)} nats"
         assert told == expected
         assert protocol == found["protocol"]
         for k, measured in found.get("log_likelihood", {}).items():
             told, protocol = there.pop(f"{heading}, {k} draws")
-            value = f"{-measured['log_px']:.2f} nats ± {measured['standard_error']:.2f}"
-            what = "−log p(x | y)" if name == "animals" else "−log p(x)"
+            value = f"{number(measured['log_px'], 2)} nats ± {measured['standard_error']:.2f}"
+            what = "log p(x | y)" if name == "animals" else "log p(x)"
             assert told == {what: f"{value} (standard error)"}
             assert protocol == measured["protocol"]
     assert not there
@@ -114,6 +115,22 @@ def test_what_was_measured_is_there(trained):
         assert str(options[1]) in metrics[entry]["log_likelihood"]
 
 
+@pytest.mark.parametrize(("n", "few"), [(49, True), (50, False)])
+def test_figures_over_few_test_examples_are_marked(tmp_path, n, few):
+    folder = copy("vae", tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    change(folder, "config.json", data=config["data"] | {"test": n})
+    (told,) = report(tmp_path, folder).texts("p", **{"class": "explained"})
+    assert "0.01" in told, "from which variance on a latent is active"
+    assert (f"{n} test examples" in told) == few
+
+
+def test_checksums_have_readable_names(tmp_path):
+    heads = folded(report(tmp_path, "animals"), "Data").texts("th")
+    assert not [head for head in heads if "_" in head or head == "crc32"]
+    assert len([head for head in heads if "CRC-32" in head]) == 3
+
+
 def test_an_autoencoder_has_no_elbo(tmp_path):
     told, protocol = sections(report(tmp_path, "autoencoder"))["Test"]
     assert list(told) == ["Reconstruction (distortion)", "Active latents"]
@@ -124,9 +141,10 @@ def test_an_autoencoder_has_no_elbo(tmp_path):
 @pytest.mark.parametrize(
     ("seconds", "memory", "told"),
     [
-        (1234.6, 987.6, "; took 1,235 s, peak memory 988 MB"),
-        (1234.6, None, "; took 1,235 s"),
-        (0.2, "987", "; took 0 s"),
+        (1234.6, 987.6, "; training took 1,235 s, peak memory 988 MB"),
+        (1234.6, None, "; training took 1,235 s"),
+        (0.2, "987", "; training took 0.2 s"),
+        (9.96, None, "; training took 10.0 s"),
         (None, 987.6, ", peak memory 988 MB"),
         (None, None, ""),
     ],
@@ -203,7 +221,7 @@ def test_a_number_that_is_none_is_a_question_mark(tmp_path, odd):
     assert told.pop("Active latents") == "2 of 2"
     assert set(told.values()) == {"?"}
     assert len(told) == 4
-    assert there["Test, 3 draws"][0] == {"−log p(x)": "?"}
+    assert there["Test, 3 draws"][0] == {"log p(x)": "?"}
 
 
 def test_no_numbers_of_a_model_that_has_been_trained_further(tmp_path):
@@ -212,7 +230,7 @@ def test_no_numbers_of_a_model_that_has_been_trained_further(tmp_path):
     assert run("train", "--resume", folder, "--epochs", 2) == 0
     shutil.copy("vae/metrics.json", folder / "metrics.json")
     there = sections(report(tmp_path, folder))
-    assert not any("−ELBO" in told for told, _ in there.values())
+    assert not any("ELBO" in told for told, _ in there.values())
 
 
 def test_train_keeps_what_was_measured_of_the_same_model(tmp_path):
@@ -272,15 +290,15 @@ def first_lines(page):
 
 def test_the_head_says_what_was_trained(tmp_path):
     page = report(tmp_path, "vae")
-    assert page.one("h1").text == "pixels.npy"
-    assert page.one("title").text == "pixels.npy: npvae report"
+    assert page.texts("h1") == ["vae, trained on pixels.npy"]
+    assert page.one("title").text == "vae, trained on pixels.npy: npvae report"
     model, training, of_run = first_lines(page)
     assert model.startswith("VAE 20-8-2-8-20")
     assert training.startswith("Adam, learning rate 0.001, ")
-    assert of_run.startswith("Run vae: 1 epoch")
+    assert of_run.startswith("1 epoch")
     assert "best" not in of_run
     found = json.loads(Path("vae/metrics.json").read_text())
-    assert f"took {found['train_seconds']:.0f} s" in of_run
+    assert f"training took {found['train_seconds']:.1f} s" in of_run
 
 
 def test_the_best_epoch_after_early_stopping(tmp_path):
@@ -336,7 +354,10 @@ def test_the_config_is_there(tmp_path, name):
     page = report(tmp_path, name)
     for part in ("settings", "data", "versions"):
         assert rows(folded(page, part.capitalize())) == [
-            [key, ", ".join(map(str, value)) if isinstance(value, list) else str(value)]
+            [
+                (DATA if part == "data" else {}).get(key, key),
+                ", ".join(map(str, value)) if isinstance(value, list) else str(value),
+            ]
             for key, value in config[part].items()
             if value is not None and value != [] and value != ""
         ]
@@ -346,7 +367,7 @@ def test_every_picture_has_its_caption(tmp_path):
     page = report(tmp_path, "vae")
     captions = {node.attributes["id"]: node.texts("h3") for node in page.all("figure")}
     assert captions == {name: [told.caption] for name, told in pictures.PICTURES.items()}
-    assert {text for node in page.all("figure") for text in node.texts("p")} == {"title"}
+    assert {text for node in page.all("figure") for text in node.texts("p")} == {"title."}
     assert [image.attributes["alt"] for image in page.all("img")] == [
         told.caption for told in pictures.PICTURES.values()
     ]

@@ -156,7 +156,7 @@ def images(seen):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_shows_every_picture_and_asks_for_nothing(look, name, scheme):
     seen = look(name, scheme)
-    n = 6 if name == "autoencoder" else 9
+    n = 5 if name == "autoencoder" else 7  # one epoch has no curves
     assert images(seen) == n * [[True, scheme]]
     assert seen.ask("document.querySelectorAll('figure').length") == 9
     assert not seen.wrong
@@ -166,15 +166,15 @@ def test_on_paper_it_is_light(chromium, reports):
     with visit(chromium, reports[1]["autoencoder"], color_scheme="dark") as seen:
         seen.page.emulate_media(media="print")
         seen.page.reload()
-        assert images(seen) == 6 * [[True, "light"]]
+        assert images(seen) == 5 * [[True, "light"]]
         assert seen.ask("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
 def test_what_cannot_be_drawn_says_why(look):
     told = "[...document.querySelectorAll('figcaption p')].map(p => p.textContent)"
     told = [why for why in look("autoencoder").ask(told) if why.startswith("Not drawn: ")]
-    assert len(told) == 3
-    assert all(why.startswith("Not drawn: an autoencoder has no prior") for why in told)
+    assert len(told) == 4
+    assert sum(why.startswith("Not drawn: an autoencoder has no prior") for why in told) == 3
 
 
 def test_markup_is_text(look, reports):

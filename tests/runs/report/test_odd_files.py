@@ -87,13 +87,13 @@ def elsewhere(trained, monkeypatch):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A run to spoil."""
+    """A run to damage."""
     return shutil.copytree("vae", tmp_path / "vae")
 
 
 @pytest.fixture(scope="module")
 def odd(trained, tmp_path_factory):
-    """A run that Hypothesis spoils again and again."""
+    """A run that Hypothesis damages again and again."""
     return shutil.copytree(trained / "vae", tmp_path_factory.mktemp("odd") / "run")
 
 
