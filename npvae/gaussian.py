@@ -170,7 +170,7 @@ def log_density_and_grad(x: Array, mu: Array, logvar: Array) -> tuple[Array, Arr
     log_density : (B,) float array
         In nats, summed over the columns.
     dx, dmu, dlogvar : (B, n) float arrays
-        Gradients of the sum over the batch.
+        Derivatives with respect to each element, before any sum over broadcast axes.
 
     >>> _, dx, _, _ = log_density_and_grad(*np.array([[[3.0]], [[1.0]], [[0.0]]]))
     >>> dx

@@ -92,10 +92,34 @@ def check(
     array  shape  checked skipped  worst at ...
     x      2            5       0 ...  ok
     """
-    rng = np.random.default_rng([OWN_STREAM, seed])
     if inspect.isclass(thing):
         raise InputError(f"{_name(thing)} is a class; pass an object, such as {_name(thing)}(...)")
+    rng = np.random.default_rng([OWN_STREAM, seed])
     inputs = tuple(map(_as_floats, inputs))
+    before = [(array, array.copy()) for array in _own_arrays(thing)]
+    try:
+        return _check(thing, inputs, h, tolerance, coordinates, directions, rng)
+    finally:  # an OptimalGaussian, for example, follows the errors of every batch it sees
+        for array, values in before:
+            array[...] = values
+
+
+def _own_arrays(thing: Any) -> list[Array]:
+    """Return the float arrays of a layer or a model that can be written."""
+    arrays = (array for _, array in float_arrays(thing))
+    return [array for array in arrays if isinstance(array, np.ndarray) and array.flags.writeable]
+
+
+def _check(
+    thing: Any,
+    inputs: tuple[Array, ...],
+    h: float,
+    tolerance: float,
+    coordinates: int,
+    directions: int,
+    rng: np.random.Generator,
+) -> Report:
+    """Do the work of `check`."""
     value, gradients, arrays = _differentiate(thing, inputs, rng)
     kinked = [part for _, part in walk(thing) if hasattr(part, "pattern")]
 
@@ -223,8 +247,8 @@ def _differentiate(
     for name, (owner, key, gradient) in holders.items():
         if getattr(owner, key) is not gradient:
             raise InputError(
-                f"{key} of {name} was replaced by a new array, which is not part of the model's "
-                f"flat gradient; write into the existing array, as in {key}[...] = ..."
+                f"{key} of {name} was replaced by a new array; write into the existing one, as in "
+                f"{key}[...] = ..., because it is a piece of a model's flat gradient"
             )
     gradients = {name: np.array(gradient) for name, (_, _, gradient) in holders.items()}
     gradients |= {name: np.array(gradient) for name, gradient in by_input.items()}

@@ -326,3 +326,12 @@ def test_constants_that_are_read_only_and_stored_arrays_need_no_gradient():
 def test_what_a_beginner_passes_is_refused_with_the_way_out(things, words):
     with pytest.raises(InputError, match=words):
         check(*things)
+
+
+def test_a_check_leaves_a_model_as_it_was():
+    """The optimal sigma is a moving average over the batches that it has seen."""
+    vae = VAE.dense(6, 5, 2, likelihood="gaussian", sigma="optimal", dtype=np.float64)
+    before = vae.params.flat.copy()
+    rng = np.random.default_rng(0)
+    check(vae, rng.normal(size=(4, 6)), rng.normal(size=(4, 2)), coordinates=2)
+    np.testing.assert_array_equal(vae.params.flat, before)
