@@ -6,7 +6,12 @@ from typing import Literal
 
 import numpy as np
 
-from npvae.datasets.user_examples import Examples, find_range, remark_on_dark_pixels
+from npvae.datasets.user_examples import (
+    Examples,
+    find_range,
+    remark_on_counting,
+    remark_on_dark_pixels,
+)
 from npvae.errors import DataError
 from npvae.parameters import Array
 from npvae.storage.arrays import MappedArray, read_array, read_arrays
@@ -63,7 +68,9 @@ def _choose(arrays: dict[str, Array], names: tuple[str, ...], path: str | Path) 
     return found[0] if found else None
 
 
-def understand_array(array: Array, path: str | Path, *, progress: bool = False) -> Examples:
+def understand_array(
+    array: Array, path: str | Path, *, columns: tuple[str, ...] = (), progress: bool = False
+) -> Examples:
     """Return the interpretation of an array of examples.
 
     =====================  ================================  ======================================
@@ -87,6 +94,7 @@ def understand_array(array: Array, path: str | Path, *, progress: bool = False) 
     ----------
     array : (N, n_x), (N, H, W) or (N, H, W, C) array, in memory or memory-mapped
     path : the file, for error messages
+    columns : names of the columns of a table, if they have any
     progress : show a progress bar if the check takes more than a second
 
     Raises
@@ -110,7 +118,7 @@ def understand_array(array: Array, path: str | Path, *, progress: bool = False) 
     if x.dtype == bool:
         _require_no_copy(False, array, path, "save it as uint8, with 0 and 255")
         return Examples(*_as_bytes(x, shape), remarks=("The pixels are black and white.",))
-    low, high = find_range(x, path, progress=progress)
+    low, high = find_range(x, path, columns=columns, progress=progress)
     if x.dtype == np.uint8:
         return Examples(x, _picture(shape), "pixels", remarks=_remarks_on_bytes(shape, high))
     if len(shape) > 1:
@@ -120,7 +128,12 @@ def understand_array(array: Array, path: str | Path, *, progress: bool = False) 
     remark = f"The {x.dtype} numbers are interpreted as real-valued (Gaussian likelihood)."
     if low >= 0 and high <= 255:
         remark += " If they are pixels, save them as uint8 (0 to 255) or in the shape (N, H, W)."
-    return Examples(x, shape, "real", remarks=(remark,))
+    remarks = [remark]
+    steps = x[-1].astype(np.float64) - x[0].astype(np.float64)
+    for column in np.flatnonzero(steps == len(x) - 1):
+        name = repr(columns[column]) if columns else f"{column} (counted from 0)"
+        remarks += remark_on_counting(x, int(column), name)
+    return Examples(x, shape, "real", remarks=tuple(remarks))
 
 
 def _require_no_copy(fits: bool, array: Array, path: str | Path, advice: str) -> None:

@@ -127,23 +127,23 @@ def from_arrays(x: Any, labels: Any, seed: int, validation: int | None, name: st
                 "the columns of x have different types; expected numbers in all of them. Drop or "
                 "encode columns of text, or pass the name of the label column as labels"
             )
+    elif isinstance(labels, str):
+        raise InputError(
+            f"labels is {quote(repr(labels))}, but column names need a DataFrame, and x is a "
+            f"{type(x).__name__}; give labels as an array with one label for each row"
+        )
     x = require_array("x", x)
-    if columns and x.dtype.kind == "f":
-        for row, column in np.argwhere(~np.isfinite(x))[:1]:
-            raise DataError(
-                f"{name}: row {row} (counted from 0), column {columns[column]!r} is "
-                f"{x[row, column]}; expected a finite number. Fill it in or drop the row"
-            )
     if labels is not None:
         labels = labels.to_numpy() if hasattr(labels, "to_numpy") else labels
         labels = require_array("labels", np.asarray(labels) if type(labels) is list else labels)
         if labels.dtype.kind == "O":
             labels = labels.astype(np.str_)
-    examples = understand_array(x, name)
-    examples.labels = labels
-    if len(columns) == examples.x.shape[1]:
-        examples.columns = columns
-    return split_examples(examples, name, f"arrays, split by seed {seed}", name, seed, validation)
+    where = name
+    if name == "arrays":  # the default, which is no file
+        where = "the DataFrame" if columns else "the array"
+    examples = understand_array(x, where, columns=columns)
+    examples.labels, examples.columns = labels, columns
+    return split_examples(examples, name, f"arrays, split by seed {seed}", where, seed, validation)
 
 
 def require_array(name: str, x: Any) -> Array:

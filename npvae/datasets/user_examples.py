@@ -1,6 +1,7 @@
 """Examples as read from your own files, and the checks that all readers share."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,8 @@ from npvae.datasets.notebook import progress_bar
 from npvae.errors import DataError
 from npvae.parameters import Array
 from npvae.storage.reading import LIMIT, printable, quote, reading
+
+FEWEST_COUNTED = 10  # rows that do not count 0, 1, 2, ... by accident
 
 
 @dataclass
@@ -36,18 +39,22 @@ class Examples:
     remarks: tuple[str, ...] = ()
 
 
-def find_range(x: Array, path: str | Path, *, progress: bool = False) -> tuple[float, float]:
+def find_range(
+    x: Array, path: str | Path, *, columns: Sequence[str] = (), progress: bool = False
+) -> tuple[float, float]:
     """Return the smallest and the largest number of a table, reading a few megabytes at a time.
 
     Parameters
     ----------
     x : (N, n_x) array of numbers, in memory or memory-mapped
     path : the file, for error messages
+    columns : names of the columns, for error messages, if they have any
     progress : show a progress bar if this takes more than a second
 
     Raises
     ------
-    DataError : a number is NaN or infinite; the message names its row and column
+    DataError : numbers are NaN or infinite; the message counts them, and names the row and the
+        column of the first
 
     >>> find_range(np.array([[3, 1], [2, 5]]), "table.npy")
     (1.0, 5.0)
@@ -64,12 +71,45 @@ def find_range(x: Array, path: str | Path, *, progress: bool = False) -> tuple[f
         if not (np.isfinite(lowest) and np.isfinite(highest)):
             with np.errstate(over="ignore"):
                 row, column = np.argwhere(~np.isfinite(part.astype(np.float64)))[0]
+                n = sum(
+                    int((~np.isfinite(x[rest].astype(np.float64))).sum())
+                    for rest in pieces[pieces.index(piece) :]
+                )
+            where = f"row {start + row}, column {column} (both counted from 0)"
+            if columns:
+                where = f"row {start + row} (counted from 0), column {columns[column]!r}"
             raise DataError(
-                f"{path}: row {start + row}, column {column} (both counted from 0) is "
-                f"{part[row, column]}; expected a finite number. Fill it in or drop the row"
+                f"{path}: {where} is {part[row, column]}; expected a finite number. Fill it in or "
+                "drop the row"
+                if n == 1
+                else f"{path}: {n} values are missing or infinite; the first is {where}, which is "
+                f"{part[row, column]}. Fill them in or drop the rows"
             )
         low, high = min(low, lowest), max(high, highest)
     return low, high
+
+
+def counts_up(column: Array) -> bool:
+    """Return whether a column consists of whole numbers that increase by one per row."""
+    first, n = float(column[0]), len(column)
+    if first % 1 or column[-1] - first != n - 1 or column[n // 2] - first != n // 2:
+        return False
+    return np.array_equal(column, first + np.arange(n))
+
+
+def remark_on_counting(x: Array, column: int, name: str) -> tuple[str, ...]:
+    """Return a remark if a column counts upwards by one over at least 10 rows; it may be an index.
+
+    Parameters
+    ----------
+    x : (N, n_x) array of finite numbers
+    column : its number
+    name : its name in the remark
+    """
+    if len(x) < FEWEST_COUNTED or not counts_up(x[:, column]):
+        return ()
+    first = x[0, column]
+    return (f"The column {name} counts upwards from {first:g}; if it is an index, drop it.",)
 
 
 def remark_on_dark_pixels(high: float) -> tuple[str, ...]:

@@ -12,7 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from npvae.datasets.user_examples import Examples, remark_on_dark_pixels, require_memory
+from npvae.datasets.user_examples import (
+    Examples,
+    counts_up,
+    remark_on_counting,
+    remark_on_dark_pixels,
+    require_memory,
+)
 from npvae.errors import DataError, InputError
 from npvae.parameters import Array
 from npvae.storage.reading import LIMIT, open_regular, printable, quote, reading
@@ -28,7 +34,6 @@ PADDED = re.compile(r",[-+]?0\d")  # a cell such as 05, which a decimal comma ma
 LIKE_A_NUMBER = re.compile(r"[-+]?[.,]?\d")  # the beginning of a number, mistyped or not
 SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # first line of some Excel files
 LARGEST = 4 * LIMIT  # bytes; an .npy file may have any size
-FEWEST_COUNTED = 10  # rows that do not count 0, 1, 2, ... by accident
 FEWEST_NAMES = 3  # columns that do not count by accident
 LONGEST_LINE = 1 << 20  # characters of the first line in which the delimiter is searched
 
@@ -73,13 +78,14 @@ class _Reader:
         self.path, self.label_column = path, label_column
         self.names: list[str] = []
         self.top = 1  # the number of the first line that is not blank
+        self.lines: Iterator[tuple[int, list[str]]] = iter(())  # those that are not yet read
 
     def read(self, lines: Iterator[tuple[int, list[str]]]) -> Examples:
         """Return the examples in numbered lines of cells."""
         number, first = next(lines, (0, []))
         if not first:
             raise DataError(f"{self.path} is empty; expected a table of numbers")
-        self.top = number
+        self.top, self.lines = number, lines
         header = self._has_header(first)
         label = self._find_label(first, header)
         self.names = first if header else [str(column) for column in range(len(first))]
@@ -161,7 +167,7 @@ class _Reader:
         """Return the columns without those that are an index, and remarks on columns that count."""
         remarks, left_out = [], []
         for column, name in enumerate(names):
-            first, counts = x[0, column], _counts(x[:, column])
+            counts = counts_up(x[:, column])
             shown = f"The column {quote(repr(name))}"
             if INDEX_NAME.fullmatch(name) and counts:
                 left_out.append(column)
@@ -172,10 +178,8 @@ class _Reader:
                     "like an index that pandas writes; save the table with index=False or, if the "
                     "column is data, give it a name"
                 )
-            elif counts and len(x) >= FEWEST_COUNTED:
-                remarks.append(
-                    f"{shown} counts upwards from {first:g}; if it is an index, drop it."
-                )
+            elif counts:
+                remarks += remark_on_counting(x, column, quote(repr(name)))
         if len(left_out) == len(names):
             raise DataError(
                 f"{self.path} has only an index column; expected columns of numbers, too"
@@ -282,9 +286,17 @@ class _Reader:
     def _refuse_if_bad(self, number: int, cells: Sequence[str], label: int | None) -> None:
         """Raise the error about the first cell of a line that is not a finite number, if any."""
         for column, cell in enumerate(cells):
-            where = f"{self.path}, line {number}, column {quote(repr(self.names[column]))}"
+            place = f"line {number}, column {quote(repr(self.names[column]))}"
+            where = f"{self.path}, {place}"
             if _is_missing(cell):
-                raise DataError(f"{where}: the value is missing; fill it in or drop the row")
+                n = sum(map(_is_missing, cells))
+                n += sum(_is_missing(cell) for _, others in self.lines for cell in others)
+                raise DataError(
+                    f"{where}: the value is missing; fill it in or drop the row"
+                    if n == 1
+                    else f"{self.path}: {n} values are missing; the first is {place}. Fill them in "
+                    "or drop the rows"
+                )
             if column == label:
                 continue
             if DECIMAL_COMMA.fullmatch(cell):
@@ -293,9 +305,17 @@ class _Reader:
                     "and without thousands separators"
                 )
             if not _is_number(cell):
+                odd = quote(repr(self.names[column]))
+                advice = "correct it, drop the row or, if this column contains the labels, name it"
+                if label is not None:
+                    advice = (
+                        f"the label column is {quote(repr(self.names[label]))}, so {odd} was read "
+                        f"as numbers. Correct the cell, drop the row or, if {odd} contains the "
+                        "labels, name it instead"
+                    )
                 raise DataError(
-                    f"{where}: {quote(repr(cell))} is not a number; correct it, drop the row or, "
-                    "if this column contains the labels, name it in label_column (--label-column)"
+                    f"{where}: {quote(repr(cell))} is not a number; {advice} in label_column "
+                    "(--label-column)"
                 )
             if PADDED.match(f",{cell}") and WHOLE.fullmatch(cell):
                 raise DataError(
@@ -342,14 +362,6 @@ def _delimiter(first: str, path: str | Path) -> str:
                 "with a decimal point"
             )
     return max(",;\t", key=unquoted.count)
-
-
-def _counts(column: Array) -> bool:
-    """Return whether a column consists of whole numbers that increase by one per row."""
-    first, n = column[0], len(column)
-    if first % 1 or column[-1] - first != n - 1 or column[n // 2] - first != n // 2:
-        return False
-    return np.array_equal(column, first + np.arange(n))
 
 
 def _is_number(cell: str) -> bool:

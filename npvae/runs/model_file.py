@@ -9,6 +9,7 @@ from itertools import pairwise
 from math import prod
 from pathlib import Path
 from typing import Any, TypeAlias
+from zipfile import is_zipfile
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -146,7 +147,11 @@ def read_content(path: str | Path, what: str) -> tuple[dict[str, Any], dict[str,
     DataError : the file is missing or damaged, or has another format
     """
     if not Path(path).is_file():
-        raise DataError(f"{path} does not exist; give a file that npvae saved")
+        raise DataError(f"{path}: there is no such file or run folder; give one that npvae wrote")
+    if Path(path).suffix.lower() != ".npz" and not is_zipfile(path):  # not merely a damaged one
+        raise DataError(
+            f"{path} is not a file that npvae wrote; give a run folder, or its model.npz"
+        )
     with decoding(path, what):
         arrays = read_arrays(path, packed=False)
         header = json.loads(str(arrays["header"]), parse_constant=_refuse_constant)

@@ -216,6 +216,7 @@ BAD = {
     "reconstruct nothing": "nothing",
     "gradcheck --seed=-2": "--seed is -2; expected",
     "datasets mnist": "mnist",
+    "train --data own.npy --label-column y": "npvae: --label-column",
     "train --hiden 8": "--hiden",
     "plot run kl --columns 3": "--columns",
     "plot run scater": "scatter",

@@ -66,6 +66,16 @@ def test_a_data_frame_keeps_its_names():
         Dataset.from_arrays(Frame(a=mixed, b=mixed))
 
 
+def test_a_message_calls_an_array_an_array(x):
+    with pytest.raises(InputError, match=r"'segment'.+DataFrame"):
+        Dataset.from_arrays(x, labels="segment")
+    x[7, 2] = np.nan
+    with pytest.raises(DataError, match="the array: row 7, column 2"):
+        Dataset.from_arrays(x)
+    with pytest.raises(DataError, match=r"own\.npy: row 7"):
+        Dataset.from_arrays(x, name="own.npy")
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [

@@ -101,6 +101,29 @@ def test_arrays_that_are_no_examples(array, complaint):
         understand_array(array, "x.npy")
 
 
+def test_an_index_is_remarked_on():
+    """As in a .csv file; one that counts by accident, or not throughout, is not."""
+    x = np.stack([UNIT.reshape(-1)[:12], np.arange(1, 13)], axis=1)
+    for numbers in (x, x.astype(np.float32), (100 * x).astype(int) // 100, np.asfortranarray(x)):
+        remark = understand_array(numbers, "x").remarks[-1]
+        assert "1 (counted from 0)" in remark
+        assert "from 1" in remark
+    assert "'id'" in understand_array(x, "x", columns=("a", "id")).remarks[-1]
+    assert "from" not in understand_array(x[:9], "x").remarks[-1]
+    x[3:5, 1] = x[4:2:-1, 1]
+    assert "from" not in understand_array(x, "x").remarks[-1]
+
+
+def test_what_is_missing_is_counted(monkeypatch):
+    monkeypatch.setattr("npvae.datasets.dataset.CHUNK_BYTES", 100)  # several chunks
+    x = UNIT.reshape(12, 20).copy()
+    x[[5, 5, 11], [2, 7, 0]] = np.nan
+    with pytest.raises(DataError, match=r"3 values .+row 5, column 2"):
+        understand_array(x, "x")
+    with pytest.raises(DataError, match=r"3 values .+row 5 .+column '2!'"):
+        understand_array(x, "x", columns=[f"{i}!" for i in range(20)])
+
+
 def test_remarks_on_what_looks_odd():
     assert "28 x 28" in understand_array(np.full((12, 784), 9, np.uint8), "x").remarks[0]
     assert "bool" in understand_array(np.ones((12, 4, 5), np.uint8), "x").remarks[0]

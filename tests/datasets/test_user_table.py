@@ -219,6 +219,12 @@ def test_a_missing_value_is_named_by_line_and_column(read, missing, header):
         read(f"{header}1,{missing},3\n")
 
 
+def test_all_missing_values_are_counted(read):
+    for text in ("a,b\n1,2\n3,\n,NA\n", "a,b,y\n1,2,c\n3,,c\n5,?,\n", "1,2\n3,\n,NA\n"):
+        with pytest.raises(DataError, match=r": 3 values .+line \d, column '[1b]'"):
+            read(text)
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
@@ -248,6 +254,11 @@ def test_every_damage_is_named(read, text, complaint):
 
 def test_finite_numbers_whose_sum_is_not_are_fine(read):
     np.testing.assert_array_equal(read("1e308,1e308\n").x, [[1e308, 1e308]])
+
+
+def test_the_label_column_is_said_where_text_stands_in_another(read):
+    with pytest.raises(DataError, match=r"line 2, column 'segment'.+label column is 'income'"):
+        read("income,segment\n5,a\n7,b\n", label_column="income")
 
 
 @pytest.mark.parametrize(

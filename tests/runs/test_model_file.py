@@ -99,6 +99,14 @@ def test_constant_columns_go_with_the_model(tmp_path):
     assert "scaling/constant" not in read_content(path, "a model")[1]
 
 
+def test_something_else_than_a_model(tmp_path):
+    (tmp_path / "own.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match=r"own\.csv is not a file that npvae wrote"):
+        load_model(tmp_path / "own.csv")
+    with pytest.raises(DataError, match=r"nope: .*run folder"):
+        load_model(tmp_path / "nope")
+
+
 def test_same_model_same_bytes(tmp_path, saved):
     save_model(tmp_path / "again.npz", MODELS["vae"](), Pixels("dynamic"), (2, 3))
     assert (tmp_path / "again.npz").read_bytes() == saved.read_bytes()
