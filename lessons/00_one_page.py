@@ -3,11 +3,12 @@
 #
 # This page is a complete variational autoencoder in NumPy; no library hides the
 # mathematics. The encoder turns an image $x$ into a Gaussian over codes: a mean
-# $\mu$ (`mu`) and the logarithm of a variance (`logvar`) for each of 20 numbers. A
-# code $z = \mu + \sigma\varepsilon$ is drawn from it, and the decoder turns $z$ into the
-# probability that each pixel is white. The loss, in nats, is the cost of the image
-# given its code (reconstruction) plus the cost of the code (KL). You need not follow
-# every line yet: a number in brackets names the lesson that derives it.
+# $\mu$ (`mu`) and the logarithm of a variance $\sigma^2$ (`logvar`) for each of 20
+# numbers. A code $z = \mu + \sigma\varepsilon$ is drawn from it with random noise
+# $\varepsilon$ (`eps`), and the decoder turns $z$ into the probability that each pixel is
+# white. The loss, in nats, is the cost of the image given its code (reconstruction)
+# plus the cost of the code (KL). You need not follow every line yet: a number in
+# brackets names the lesson that derives it.
 #
 # - **Run time:** half a minute.
 
