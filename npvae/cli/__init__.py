@@ -118,9 +118,13 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     if "pictures" in options and not any(text.startswith("-") for text in others):
         options.pictures += others
     elif others:
-        known = [flag for flag in options.parser._option_string_actions if flag.startswith("--")]
-        close = did_you_mean(others[0].partition("=")[0], known)
-        what = "option" if others[0].startswith("-") else "argument"
+        flags, typed = options.parser._option_string_actions, others[0].partition("=")[0]
+        close = did_you_mean(typed, [flag for flag in flags if flag.startswith("--")])
+        if typed[1:] in flags:  # --n for -n
+            close = f"; did you mean {typed[1:]}?"
+        elif not typed.startswith("-") and options.verb == "train" and "data" not in options:
+            close = f"; did you mean --data {others[0]:.60}?"
+        what = "option" if typed.startswith("-") else "argument"
         options.parser.error(f"unknown {what} {others[0]!r:.60}{close}")
     return options
 
@@ -128,10 +132,15 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def did_you_mean(text: str, names: Iterable[str]) -> str:
     """Return a question that proposes the closest of the names, or "" if none is close.
 
+    A name that begins with the text is preferred.
+
     >>> did_you_mean("trian", ["train", "plot"])
     '; did you mean train?'
+    >>> did_you_mean("--label", ["--latent", "--label-column"])
+    '; did you mean --label-column?'
     """
-    close = get_close_matches(text, list(names), 1)
+    names = list(names)
+    close = [name for name in names if name.startswith(text)] or get_close_matches(text, names, 1)
     return f"; did you mean {close[0]}?" if close else ""
 
 

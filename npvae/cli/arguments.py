@@ -16,8 +16,8 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="DATA",
-        help="read the data of the run from this path, if you have moved them (default: the path "
-        "that the run was trained on)",
+        help="new path of the data, if it has moved (default: the path that the run was trained "
+        "on)",
     )
     add_device(parser)
 

@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed",
         type=whole,
         default=EVALUATION_SEED,
-        help=f"seed the pixels and the noise that are drawn (default: {EVALUATION_SEED})",
+        help=f"seed for the random pixels and noise (default: {EVALUATION_SEED})",
     )
     parser.add_argument(
         "--memory-mb",
@@ -146,7 +146,10 @@ def _measured(folder: RunFolder, saved: SavedModel, options: argparse.Namespace)
 
 
 def print_metrics(metrics: dict[str, Any], part: str = "test", *, latents: bool = False) -> None:
-    """Print figures and their protocol; with `latents` the KL of each latent as well."""
+    """Print figures and their protocol; with `latents` the KL of each latent as well.
+
+    The notes on an estimate of log p(x) leave out those that it shares with the ELBO.
+    """
     n_active, reconstruction = metrics["active_units"], metrics["reconstruction"]
     say(f"{part.capitalize()} part, in nats per example:")
     if "elbo" in metrics:
@@ -161,13 +164,15 @@ def print_metrics(metrics: dict[str, Any], part: str = "test", *, latents: bool 
     if latents and "kl_per_latent" in metrics:
         nats = " ".join(f"{nats:.2f}" for nats in sorted(metrics["kl_per_latent"])[::-1])
         say(beside("  KL of each latent", f"{nats} (largest first)", width=20))
-    _protocol(metrics["protocol"])
+    printed = metrics["protocol"]
+    _protocol(printed)
     for found in metrics.get("log_likelihood", {}).values():
         error = found["standard_error"]  # NaN for a single example
         spread = f"+- {error:.2f} (standard error over examples)" if isfinite(error) else ""
         say("")
         _figure(found["name"], found["log_px"], spread)
-        _protocol(found["protocol"])
+        own = {k: line for k, line in found["protocol"].items() if printed.get(k) != line}
+        _protocol(own)
 
 
 def _figure(name: str, value: float, remark: str) -> None:

@@ -23,7 +23,7 @@ EXAMPLE = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `npvae interpolate`."""
-    picture_verbs.add_arguments(parser, "interpolation", "seed the choice of test examples")
+    picture_verbs.add_arguments(parser, "interpolation", "seed for choosing test examples")
     for end in ("from", "to"):
         which = parser.add_mutually_exclusive_group()
         where = "start from" if end == "from" else "end at"

@@ -65,7 +65,14 @@ def out_file(
     """
     out = Path(given) if given else folder / name
     if out.suffix.lower().lstrip(".") not in endings:
-        raise InputError(f"--out is {out}; choose a file name that ends in .{', .'.join(endings)}")
+        *most, last = (f".{ending}" for ending in endings)
+        message = f"--out is {out}; choose a file name that ends in {', '.join(most)} or {last}"
+        if endings == FORMATS:
+            message += (
+                ". For numbers, use load_model and its methods, such as model.reconstruct(x), in "
+                "Python, or npvae sample"
+            )
+        raise InputError(message)
     require_free(out, folder, data)
     return out
 

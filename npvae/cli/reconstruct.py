@@ -10,7 +10,7 @@ EXAMPLE = "npvae reconstruct runs/mnist-001"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `npvae reconstruct`."""
-    picture_verbs.add_arguments(parser, "reconstructions", "seed the choice of test examples")
+    picture_verbs.add_arguments(parser, "reconstructions", "seed for choosing test examples")
 
 
 def run(options: argparse.Namespace) -> int:

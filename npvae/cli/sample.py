@@ -13,7 +13,7 @@ from npvae.errors import InputError
 from npvae.figures.writing import FORMATS
 from npvae.runs.folder import RunFolder
 from npvae.runs.pictures import draw_samples, form_of, show_samples
-from npvae.runs.pictures.sampled import Names, write_numbers
+from npvae.runs.pictures.sampled import SAMPLES, Names, write_numbers
 from npvae.vae import VAE
 
 EXAMPLE = "npvae sample runs/mnist-001\nnpvae sample runs/mnist-001 -n 1000 --out digits.npy"
@@ -27,13 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-n",
         type=natural,
         metavar="N",
-        help="draw N examples (default: 64, or some of each label)",
+        help=f"draw N examples (default: {SAMPLES}, or as many of each label as fill a square "
+        "picture, such as 100 in all for 10 labels)",
     )
     parser.add_argument("--seed", type=whole, default=0, help="seed the draws (default: 0)")
     parser.add_argument(
         "--label",
         metavar="L",
-        help="give a conditional model the label with this name (default: each label in turn)",
+        help="sample from a conditional model with this label (default: each label in turn)",
     )
     parser.add_argument(
         "--draw", action="store_true", help="draw x from p(x | z) as well (default: show its mean)"
@@ -74,5 +75,6 @@ def run(options: argparse.Namespace) -> int:
     else:
         form = form_of(saved.scaling, saved.shape, folder.columns())
         figures.save(show_samples(drawn, saved.scaling, form, names), out)
-    say(f"{drawn.told}, saved in {out}")
+    what = "draws" if options.draw else "samples (means of p(x | z))"
+    say(f"Saved {len(drawn.x)} {what} in {out}")
     return 0

@@ -21,8 +21,9 @@ from npvae.cli.around_training import SIGNALS, Bar, Clock, Signals, Stopped, Tab
 from npvae.cli.evaluate import print_metrics
 from npvae.cli.printing import beside, say, silent
 from npvae.errors import InputError, TrainingError
-from npvae.runs.finish import write_metrics, write_pictures
+from npvae.runs.finish import DRAWN, write_metrics, write_pictures
 from npvae.runs.folder import resume_command, shell_path
+from npvae.runs.metrics import estimated
 from npvae.runs.run import SETTINGS, Run, adding_resume_advice, begin, resume
 from npvae.runs.settings import Settings
 from npvae.runs.summary import data_words, model_words, training_words
@@ -135,12 +136,17 @@ def describe(run: Run, *, resumed: bool) -> None:
                 )
             )
         elif not run.goes_on:
-            say(beside("", f"Already finished; to train longer, {_longer(settings, 'N')}."))
+            longer = _longer(settings, "N")
+            say(
+                beside(
+                    "", f"Already finished; its files are written again. To train longer, {longer}."
+                )
+            )
 
 
 def _train(run: Run, options: argparse.Namespace, start: float) -> int:
     """Train to the end and finish, or stop at a signal; return the exit status."""
-    trainer = run.trainer
+    trainer, steps_before = run.trainer, run.trainer.steps
     table = Table(trainer.model, run.settings.epochs, validated=trainer.validate is not None)
     clock = Clock(options.checkpoint_epochs, options.checkpoint_minutes)
     saved = f"Saved at {trainer.place}" if trainer.steps else "Nothing has been saved yet"
@@ -162,7 +168,8 @@ def _train(run: Run, options: argparse.Namespace, start: float) -> int:
                         clock.restart()
             signals.raise_at_once()
             with trainer.best_parameters():
-                _finish(run, start, report=not options.no_report)
+                trained = trainer.steps > steps_before
+                _finish(run, start, report=not options.no_report, trained=trained)
         except TrainingError as error:
             raise TrainingError(f"{error}. {saved} in {run.folder.path}") from error
         except Stopped as stop:
@@ -175,14 +182,22 @@ def _train(run: Run, options: argparse.Namespace, start: float) -> int:
     return 0
 
 
-def _finish(run: Run, start: float, *, report: bool) -> None:
-    """Measure the trained model on the test part, draw it, and say where everything is."""
-    records = run.trainer.records
+def _finish(run: Run, start: float, *, report: bool, trained: bool) -> None:
+    """Measure the trained model on the test part, draw it, and say where everything is.
+
+    `trained` is whether this command made an update, so that files drawn earlier are out of date.
+    """
+    records, before = run.trainer.records, estimated(run.folder / "metrics.json")
     metrics = write_metrics(run, start)
     say("")
     if "best_epoch" in metrics:
         say(f"Kept the model of epoch {metrics['best_epoch']}, the best on the validation part.\n")
     print_metrics(metrics["test"])
+    if lost := sorted(before - estimated(run.folder / "metrics.json")):
+        say(
+            f"\nlog p(x) of the earlier model was removed from metrics.json: {', '.join(lost)}.\n"
+            f"To estimate it again: npvae evaluate {shell_path(run.folder.path)} --samples K"
+        )
     if report:
         say("\nDrawing the pictures and the report (skip them with --no-report) ...")
         write_pictures(run, metrics)
@@ -193,21 +208,29 @@ def _finish(run: Run, start: float, *, report: bool) -> None:
     say(f"\nFinished in {took}" + (f"; peak memory {memory:.0f} MB." if memory else "."))
     gain = _still_rising(records) if len(records) == run.settings.epochs else None
     if gain is not None:
-        say(f"The validation part still gained {gain:.1f} nats in the last epoch.")
+        name = getattr(run.trainer.model, "bound_name", "log p(x | z)")
+        say(f"The validation {name} was still rising: +{gain:.1f} nats in the last epoch.")
     if run.trainer.best is None and (best := _best_before(records)) is not None:
         say(
             f"The validation part was best after epoch {best}. With --patience N a training stops "
             "then,\nand keeps that epoch."
         )
-    _say_what_next(run, rising=gain is not None)
+    _say_what_next(run, rising=gain is not None, outdated=trained and not report)
 
 
-def _say_what_next(run: Run, *, rising: bool) -> None:
-    """Print where the files of the run are, and what to do with them."""
+def _say_what_next(run: Run, *, rising: bool, outdated: bool) -> None:
+    """Print where the files of the run are, and what to do with them.
+
+    If the pictures and the report are outdated, they are listed apart.
+    """
     place = shell_path(run.folder.path)
     names = run.folder.names()
+    old = [name for name in names if outdated and name in DRAWN]
+    names = [name for name in names if name not in old]
     say(f"\nSaved in {run.folder.path}:")
     say(beside("", ", ".join(names), width=2))
+    if old:
+        say(beside("", f"From an earlier epoch, and not drawn again: {', '.join(old)}", width=2))
     say("\nNext:")
     steps = {f"npvae report {place}": "put all numbers and pictures on one page"}
     if "report.html" in names:

@@ -17,6 +17,7 @@ from npvae.storage.json_files import write_json
 from npvae.training import require_finite
 
 OWN_PICTURES = ("reconstructions", "samples", "history")  # get a file; the report has all pictures
+DRAWN = ("report.html", *(f"{name}.png" for name in OWN_PICTURES))  # what `write_pictures` writes
 
 
 def write_metrics(run: Run, start: float) -> dict[str, Any]:

@@ -13,7 +13,7 @@ MOST_SEED = (1 << 63) - 1
 MOST_REAL = 1e12  # far beyond every sensible setting
 MOST_SIZES = 100
 SHOWN = 60  # characters of a refused value that the message repeats
-PLAIN = re.compile(r"[\w.,+-]+", re.ASCII)  # text that a message repeats without quotes
+PLAIN = re.compile(r"[-+.,\d][-+.,\de]*", re.ASCII)  # numbers, repeated without quotes
 
 
 class Kind(Protocol):
@@ -42,9 +42,13 @@ class Whole:
 
     @property
     def expected(self) -> str:
+        if self.most in (MOST, MOST_SEED):  # limits that nobody means to reach
+            return f"a whole number, at least {self.least}"
         return f"a whole number from {self.least} to {self.most}"
 
     def read(self, text: str) -> int:
+        if len(text) > SHOWN and text.isdecimal():
+            return self.most + 1  # int() refuses numbers of more than 4300 digits
         return int(text)
 
     def fits(self, value: Any) -> bool:
@@ -62,11 +66,10 @@ class Real:
 
     @property
     def expected(self) -> str:
-        if not (isfinite(self.above) or isfinite(self.below)):
-            return f"a number from {self.least:g} to {self.most:g}"
+        limited = self.most < MOST_REAL or isfinite(self.below)
         low = f"above {self.above:g}" if isfinite(self.above) else f"of at least {self.least:g}"
         high = f"below {self.below:g}" if isfinite(self.below) else f"at most {self.most:g}"
-        return f"a number {low} and {high}"
+        return f"a number {low}" + f" and {high}" * limited
 
     def read(self, text: str) -> float:
         return float(text)
@@ -191,7 +194,7 @@ def read(kind: Kind, text: str) -> Any:
     except (ValueError, KeyError):
         value = None
     if not kind.fits(value):
-        raise InputError(f"is {shown(text)}; expected {kind.expected}")
+        raise InputError(f"is {shown(text)}; {_advice(kind, value)}")
     return value
 
 
@@ -201,14 +204,24 @@ def require(values: Mapping[str, tuple[Any, Kind]]) -> None:
         if not kind.fits(value):
             huge = type(value) is int and abs(value) >= 10**SHOWN
             given = "too large" if huge else f"{value!r:.{SHOWN}}"
-            raise InputError(f"{name} is {given}; expected {kind.expected}")
+            raise InputError(f"{name} is {given}; {_advice(kind, value)}")
+
+
+def _advice(kind: Kind, value: Any) -> str:
+    """Return what to choose in place of a value that does not fit: a limit, if that is all."""
+    if isinstance(kind, Whole | Real) and type(value) in (int, float):
+        if value > kind.most:
+            return f"choose at most {written(kind.most)}"
+        if value < kind.least and getattr(kind, "above", -inf) < kind.least:
+            return f"choose at least {written(kind.least)}"
+    return f"expected {kind.expected}"
 
 
 def shown(text: str) -> str:
-    """Return given text as a message repeats it: shortened, and quoted unless it is plain.
+    """Return given text as a message repeats it: shortened, and quoted unless it is a number.
 
-    >>> print(shown("-3"), shown("a b"), shown(""))
-    -3 'a b' ''
+    >>> print(shown("-3"), shown("big"), shown(""))
+    -3 'big' ''
     """
     return text[:SHOWN] if PLAIN.fullmatch(text) else f"{text!r:.{SHOWN}}"
 

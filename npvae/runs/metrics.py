@@ -1,11 +1,13 @@
 """metrics.json: the measured figures of a run, each with its protocol."""
 
+from contextlib import suppress
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from npvae.datasets.dataset import Split
 from npvae.datasets.preprocessing import Scaling
+from npvae.errors import DataError
 from npvae.evaluation.elbo import EVALUATION_SEED, evaluate
 from npvae.evaluation.fine_print import likelihood_protocol, protocol
 from npvae.evaluation.importance import log_likelihood
@@ -28,6 +30,14 @@ def read_metrics(path: Path) -> dict[str, Any]:
         return {}
     with reading(path, "a run's metrics", "delete it and run npvae evaluate again"):
         return read_json(path)
+
+
+def estimated(path: Path) -> set[str]:
+    """Return the names of the entries of metrics.json that have an estimate of log p(x)."""
+    found: dict[str, Any] = {}
+    with suppress(DataError):
+        found = read_metrics(path)
+    return {name for name, entry in found.items() if isinstance(entry, dict) and WITH_K in entry}
 
 
 def add_metrics(path: Path, before: dict[str, Any], entry: str, metrics: dict[str, Any]) -> None:

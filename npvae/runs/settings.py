@@ -119,7 +119,8 @@ class Settings:
     )
     label_column: str | None = of_data(
         Text(),
-        "take the labels from this column of a .csv file: its name, or its number counted from 0",
+        "take the labels from this column of a .csv file, given by name or by number (0 is the "
+        "first, -1 the last)",
         metavar="COLUMN",
         unset="the column called label, labels, class, target or y, if any",
         words="",

@@ -19,7 +19,14 @@ pytestmark = pytest.mark.usefixtures("offline")
 
 @pytest.mark.parametrize(
     ("line", "meant"),
-    [("trian", "train"), ("train --epocs 3", "--epochs"), ("train --latnt=3", "--latent")],
+    [
+        ("trian", "train"),
+        ("train --epocs 3", "--epochs"),
+        ("train --latnt=3", "--latent"),
+        ("train --label=3", "--label-column"),
+        ("train clean.csv", "--data clean.csv"),
+        ("sample run --n 5", "-n"),
+    ],
 )
 def test_a_slip_is_told_what_was_probably_meant(capsys, line, meant):
     assert run(*line.split()) == 2

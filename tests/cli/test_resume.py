@@ -84,6 +84,31 @@ def test_going_on_for_longer_says_so(capsys):
     assert RunFolder.open("run").settings().epochs == 5
 
 
+def saved_list(text):
+    """The lines of the list of saved files, and the commands that come next."""
+    saved, _, following = text.partition("\nSaved in run:\n")[2].partition("\nNext:\n")
+    return saved, following
+
+
+def test_a_report_of_an_earlier_epoch_is_listed_apart(capsys):
+    drawn = "report.html", "samples.png", "history.png", "reconstructions.png"
+    assert begin("run", epochs=1) == 0
+    saved, following = saved_list(capsys.readouterr().out)
+    assert all(name in saved for name in drawn)
+    assert "earlier" not in saved
+    assert "run/report.html" in following
+    assert train("--resume", "run", "--no-report") == 0  # nothing is trained
+    assert "run/report.html" in saved_list(capsys.readouterr().out)[1]
+    assert train("--resume", "run", "--epochs", 2, "--no-report") == 0
+    saved, following = saved_list(capsys.readouterr().out)
+    assert "report.html" not in following
+    assert "npvae report run" in following
+    current, old = " ".join(saved.split()).split("earlier epoch")
+    assert not any(name in current for name in drawn)
+    assert all(name in old for name in drawn)
+    assert "model.npz" in current
+
+
 def test_a_finished_run_is_only_tested_and_drawn_again():
     assert begin("run") == 0
     shutil.copytree("run", "before")

@@ -98,11 +98,15 @@ def test_a_value_goes_through_its_flag_and_through_json(name):
 @pytest.mark.parametrize("name", KINDS)
 def test_a_value_that_is_not_of_its_kind_is_refused(name):
     for value in bad(KINDS[name]):
-        with pytest.raises(InputError, match=f"^{name} is .*expected ") as refused:
+        with pytest.raises(
+            InputError, match=f"^{name} is .*(expected|choose at (least|most)) "
+        ) as refused:
             Settings(**{"data": "x", name: value})
         assert len(str(refused.value)) < 300
         if not isinstance(value, list):  # which in JSON a tuple is
-            with pytest.raises(InputError, match=f"^{name} is .*expected "):
+            with pytest.raises(
+                InputError, match=f"^{name} is .*(expected|choose at (least|most)) "
+            ):
                 Settings.from_json({**Settings(data="x").as_json(), name: value})
 
 
@@ -121,7 +125,7 @@ def test_a_text_that_is_not_of_its_kind_is_refused_in_one_line(name, capsys):
         said = capsys.readouterr().err
         assert said.count("\n") == 1
         assert flag_name(name) in said
-        assert re.search("expected .*", said)
+        assert re.search("(expected|choose at (least|most)) ", said)
         assert len(said) < 400
     assert refused > 3
 
