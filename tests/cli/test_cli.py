@@ -214,6 +214,7 @@ BAD = {
     "sample run --out digits.jpg": ".npy",
     "sample run --out notes.txt": ".npy",
     "reconstruct nothing": "nothing",
+    "reconstruct run --out rec.csv": "npvae sample",
     "gradcheck --seed=-2": "--seed is -2; choose at least 0",
     "datasets mnist": "mnist",
     "train --data own.npy --label-column y": "npvae: --label-column",
