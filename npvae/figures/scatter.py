@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MARKERS = "os"  # the second is for the eleventh label and later ones
+NAMED = 100  # of fewer codes in a plane, names would cover most
 NEAREST = 20  # codes around the middle of a label, most of which must be its own
 MOST_LABELS = len(POINTS) * len(MARKERS)
 PRIOR = "standard deviations of the prior"
@@ -46,7 +47,8 @@ def latent_scatter(
     ----------
     u : (N, 2) or (N, 1) array of coordinates
     labels : (N,) whole numbers, or None
-    classes : names of the labels; one whose codes form a cluster is also written in its middle
+    classes : names of the labels; if the codes of each form a cluster, and there are at least 100
+        codes, they are also written in the middle of the clusters
     axes, unit : what the coordinates are, and their unit
     prior : whether to draw circles at one and two standard deviations of N(0, I)
     told : the title
@@ -67,7 +69,7 @@ def latent_scatter(
         name_axes(ax, axes, unit)
         (_bars if u.shape[1] == 1 else _points)(ax, groups)
         around = _prior(ax, groups) if prior else None
-        if u.shape[1] == 2 and 1 < len(groups) <= len(POINTS) + 1:
+        if u.shape[1] == 2 and len(u) >= NAMED and 1 < len(groups) <= len(POINTS) + 1:
             _names(ax, groups, least=4.0 if prior else 0.0)
         if len(groups) > 1 or prior:
             _legend(ax, groups, around)
@@ -157,25 +159,25 @@ def _points(ax: "Axes", groups: Sequence[Group]) -> None:
         colours = np.concatenate([[group.colour] * len(group.u) for group in alike])
         mixed = np.random.default_rng(0).permutation(len(u))
         x, y = u[mixed].T
-        ax.scatter(x, y, s=size, c=colours[mixed].tolist(), marker=marker, alpha=0.7, linewidths=0)
+        ax.scatter(x, y, s=size, c=colours[mixed].tolist(), marker=marker, alpha=0.85, linewidths=0)
     ax.set_aspect("equal", adjustable="datalim")
 
 
 def _names(ax: "Axes", groups: Sequence[Group], least: float) -> None:
     """Write labels in the middle of their clusters or, where another one is, a little beside.
 
-    A label whose codes lie among those of others has no name there. The picture is as wide and as
-    high as the codes, and at least `least`.
+    If any label has no place, because its codes lie among those of others, none is written: the
+    legend names them. The picture is as wide and as high as the codes, and at least `least`.
     """
     from matplotlib.patheffects import withStroke
 
     halo = [withStroke(linewidth=2.5, foreground="white")]
-    look: Any = {"ha": "center", "va": "center", "weight": "bold", "color": INK}
+    look: Any = {"ha": "center", "va": "center", "weight": "bold", "color": INK, "zorder": 4}
     wide, high = np.maximum(np.ptp(np.concatenate([group.u for group in groups]), axis=0), least)
     written: list[tuple[float, float, str]] = []
+    if not all(_is_cluster(group, groups) for group in groups):
+        return
     for group in groups:
-        if not _is_cluster(group, groups):
-            continue
         x, middle = np.median(group.u, axis=0).tolist()
         for step in (0, 1, -1, 2, -2, 3, -3, 4, -4):
             y = middle + 0.04 * step * high
@@ -184,8 +186,11 @@ def _names(ax: "Axes", groups: Sequence[Group], least: float) -> None:
                 for a, b, other in written
             ):
                 break
-        ax.text(x, y, group.name, path_effects=halo, parse_math=False, **look)
+        else:
+            return
         written.append((x, y, group.name))
+    for x, y, name in written:
+        ax.text(x, y, name, path_effects=halo, parse_math=False, **look)
 
 
 def _is_cluster(group: Group, groups: Sequence[Group]) -> bool:

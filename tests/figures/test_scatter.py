@@ -82,25 +82,32 @@ def test_a_single_code(labels):
 
 
 def test_names_far_apart_all_stand_amid_their_codes(rng):
-    u = np.repeat([[0.0, 0.0], [5.0, 0.0], [0.0, 5.0]], 4, axis=0) + rng.random((12, 2))
-    ax = figures.latent_scatter(u, np.repeat([0, 1, 2], 4))
+    u = np.repeat([[0.0, 0.0], [5.0, 0.0], [0.0, 5.0]], 34, axis=0) + rng.random((102, 2))
+    ax = figures.latent_scatter(u, np.repeat([0, 1, 2], 34))
     assert texts(ax.texts) == ["0", "1", "2"]
-    middles = [np.median(u[i : i + 4], axis=0) for i in (0, 4, 8)]
+    middles = [np.median(u[i : i + 34], axis=0) for i in (0, 34, 68)]
     np.testing.assert_allclose([text.get_position() for text in ax.texts], middles)
+    circle = ax.lines[0]
+    assert all(text.get_zorder() > circle.get_zorder() for text in ax.texts)
 
 
-def test_a_label_among_others_is_named_in_the_legend_alone(rng):
-    """Its name in the picture would be a name of the others' codes."""
+def test_few_codes_are_not_covered_by_names(rng):
+    u = np.repeat([[0.0, 0.0], [5.0, 0.0], [0.0, 5.0]], 33, axis=0) + rng.random((99, 2))
+    assert not figures.latent_scatter(u, np.repeat([0, 1, 2], 33)).texts
+
+
+def test_if_a_label_has_no_place_all_are_named_in_the_legend_alone(rng):
+    """A name among the codes of others would be taken for theirs, and one alone is odd."""
     u = np.concatenate([rng.normal([5, 5], 0.1, (50, 2)), rng.standard_normal((150, 2))])
     ax = figures.latent_scatter(u, np.concatenate([np.zeros(50, int), 1 + np.arange(150) % 3]))
-    assert texts(ax.texts) == ["0"]
+    assert not ax.texts
     assert texts(ax.get_legend().get_texts())[:4] == list("0123")
 
 
 @pytest.mark.parametrize("n", [2, 3, 9])
 def test_names_at_one_place_stand_above_one_another(n):
-    u = np.concatenate([np.zeros((4 * n, 2)), [[-3.0, -5.0], [3.0, 5.0]]])
-    labels = np.concatenate([np.repeat(np.arange(n), 4), [n, n]])
+    u = np.concatenate([np.zeros((50 * n, 2)), [[-3.0, -5.0], [3.0, 5.0], [3.0, 5.0]]])
+    labels = np.concatenate([np.repeat(np.arange(n), 50), [n, n, n]])
     ax = figures.latent_scatter(u, labels, [f"name {i}" for i in range(n)])
     assert texts(ax.texts)[:n] == [f"name {i}" for i in range(n)]
     x, y = np.transpose([text.get_position() for text in ax.texts[:n]])
@@ -112,8 +119,8 @@ def test_names_at_one_place_stand_above_one_another(n):
 
 def test_names_of_codes_in_the_middle_of_the_prior_stand_above_one_another():
     """What is seen is as high as the circle at two standard deviations."""
-    u = np.tile([[0.0, 0.0], [0.1, 0.1]], (3, 1))
-    ax = figures.latent_scatter(u, np.repeat([0, 1, 2], 2), ["cat", "dog", "emu"])
+    u = np.tile([[0.0, 0.0], [0.1, 0.1]], (51, 1))
+    ax = figures.latent_scatter(u, np.repeat([0, 1, 2], 34), ["cat", "dog", "emu"])
     heights = sorted(text.get_position()[1] for text in ax.texts)
     assert np.diff(heights).min() >= 4 / 31
 
