@@ -14,13 +14,14 @@ from npvae.datasets.notebook import progress_bar
 from npvae.datasets.user_examples import Examples, remark_on_dark_pixels
 from npvae.errors import DataError
 from npvae.parameters import Array
-from npvae.storage.reading import LIMIT, open_regular, reading
+from npvae.storage.reading import LIMIT, open_regular, printable, quote, reading
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")  # the only ones, whatever the suffix says
+RUN_FILES = {"model.npz", "checkpoint.npz"}  # beside config.json in the folder of a run
 GREY, DEEP = {"1", "L", "LA", "La"}, {"I", "F"}
 BITS_OF_PNG = 24  # position of the byte with the number of bits per channel
 BITS_OF_TIFF = 258  # tag with the number of bits per channel
@@ -47,8 +48,8 @@ def read_image_folder(path: str | Path, *, progress: bool = False) -> Examples:
 
     Raises
     ------
-    DataError : there is no image; an image is broken, too large or of another size; or there are
-        images both in the folder and in its sub-folders
+    DataError : there is no image; an image is broken, too large or of another size; there are
+        images both in the folder and in its sub-folders; or a run of npvae lies in the folder
     """
     folder = Path(path)
     with reading(folder, "a folder of images", "make it readable"):
@@ -65,7 +66,9 @@ def read_image_folder(path: str | Path, *, progress: bool = False) -> Examples:
             f"{folder} contains images both in sub-folders, whose names are the labels, and "
             f"outside of them, such as {loose.name}; move these into a sub-folder, or remove them"
         )
-    shape = _common_shape(progress_bar(files, "comparing sizes", disable=not progress, leave=False))
+    shape = _common_shape(
+        progress_bar(files, "comparing sizes", disable=not progress, leave=False), folder
+    )
     if len(files) * math.prod(shape) > LIMIT:
         raise DataError(
             f"{folder} contains {len(files)} images of shape {shape}, more than the {LIMIT} bytes "
@@ -82,25 +85,52 @@ def read_image_folder(path: str | Path, *, progress: bool = False) -> Examples:
         with _open(file) as image:
             x[i] = _pixels(image, grey=len(shape) == 2)
     labels = np.array(names, dtype=np.str_) if all(labelled) else None
-    remarks = remark_on_dark_pixels(float(x.max()))
+    remarks = (_understood(labels, shape), *remark_on_dark_pixels(float(x.max())))
     return Examples(x.reshape(len(x), -1), shape, "pixels", labels, remarks=remarks)
+
+
+def _understood(labels: Array | None, shape: tuple[int, ...]) -> str:
+    """Return what the folder was taken for: labels or none, and grey or colour pixels."""
+    names = [] if labels is None else sorted(set(labels.tolist()))
+    shown = ", ".join([quote(name) for name in names[:10]] + ["..."] * (len(names) > 10))
+    said = f"{len(names)} label{'s' * (len(names) != 1)} from the sub-folders: {shown}."
+    pixels = "Colour pixels (Gaussian" if len(shape) == 3 else "Grey pixels (Bernoulli"
+    return f"{said if names else 'No sub-folders, so no labels.'} {pixels} likelihood)."
 
 
 def _find_images(folder: Path) -> Iterator[Path]:
     """Yield every image below a folder, in any order; links to folders are not followed."""
     for place, folders, names in os.walk(folder, onerror=_raise):
         folders[:] = [name for name in folders if not name.startswith(".")]
+        if "config.json" in names and RUN_FILES.intersection(names):
+            raise DataError(
+                f"{place} is a run of npvae, whose pictures are not data; {_advice(folder, place)}"
+            )
         for name in names:
             if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
                 yield Path(place, name)
+
+
+def _advice(folder: Path, besides: str | Path = "") -> str:
+    """Return which folder to give instead: one in `folder` that contains folders of images."""
+    likely = (
+        place.name
+        for place in sorted(folder.iterdir())
+        if not place.name.startswith(".") and place not in (Path(besides), *Path(besides).parents)
+        for inner in (sorted(place.iterdir()) if place.is_dir() else ())
+        if inner.is_dir() and any(file.suffix.lower() in SUFFIXES for file in inner.iterdir())
+    )
+    name = next(likely, None)
+    such = "" if name is None else f", such as {folder / printable(name)}"
+    return f"give the folder that contains the label folders{such}"
 
 
 def _raise(error: OSError) -> None:
     raise error
 
 
-def _common_shape(files: Iterable[Path]) -> tuple[int, ...]:
-    """Return the shape of one example, after comparing the headers of all images."""
+def _common_shape(files: Iterable[Path], folder: Path) -> tuple[int, ...]:
+    """Return the shape of one example, after comparing the headers of all images in a folder."""
     first, size, grey = Path(), (0, 0), True
     for file in files:
         with _open(file) as image:
@@ -115,9 +145,12 @@ def _common_shape(files: Iterable[Path]) -> tuple[int, ...]:
                     "at most 4096 x 4096 pixels"
                 )
             if upright != size:
+                advice = "resize all images to one size"
+                if len(file.parts) != len(first.parts):  # not the same kind of image
+                    advice = _advice(folder)
                 raise DataError(
                     f"{first} is {size[0]} x {size[1]} pixels, but {file} is {upright[0]} x "
-                    f"{upright[1]}; resize all images to one size"
+                    f"{upright[1]}; {advice}"
                 )
             if (bits := _bits(image)) > 8:
                 raise DataError(f"{file} has {bits} bits per channel; save it with 8 bits")

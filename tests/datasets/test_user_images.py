@@ -49,9 +49,47 @@ def test_one_colour_image_makes_all_rgb(tmp_path):
 
 def test_masks_of_zeros_and_ones_are_said_to_be_dark(tmp_path):
     save(GREY % 2, tmp_path / "a.png")
-    assert "above 1" in read_image_folder(tmp_path).remarks[0]
+    assert "above 1" in read_image_folder(tmp_path).remarks[1]
     save(GREY, tmp_path / "b.png")
-    assert read_image_folder(tmp_path).remarks == ()
+    assert len(read_image_folder(tmp_path).remarks) == 1
+
+
+def test_what_was_understood_is_said(tmp_path):
+    save(GREY, tmp_path / "a.png")
+    remark = read_image_folder(tmp_path).remarks[0]
+    assert "no labels" in remark
+    assert "Bernoulli" in remark
+    (tmp_path / "a.png").unlink()
+    for name in ("red/1.png", "blue/1.png", "green/1.png"):
+        save(COLOUR, tmp_path / name)
+    remark = read_image_folder(tmp_path).remarks[0]
+    assert "3 labels" in remark
+    assert "blue, green, red" in remark
+    assert "Gaussian" in remark
+
+
+@pytest.mark.parametrize("run", ["runs/1", "a run", "imgs/blue/run"])
+def test_a_run_among_the_images_is_named(tmp_path, run):
+    """Its pictures would be asked to be resized, or be learned."""
+    save(GREY, tmp_path / run / "samples.png")
+    save(GREY, tmp_path / "imgs" / "red" / "1.png")
+    assert len(read_image_folder(tmp_path).x) == 2
+    for name in ("config.json", "model.npz"):
+        (tmp_path / run / name).write_text("{}")
+    with pytest.raises(DataError, match="label folders") as caught:
+        read_image_folder(tmp_path)
+    assert str(tmp_path / run) in str(caught.value)
+    assert (f"such as {tmp_path / 'imgs'}" in str(caught.value)) == ("imgs" not in run)
+    with pytest.raises(DataError, match="label folders"):
+        read_image_folder(tmp_path / run)
+
+
+def test_other_images_at_another_depth_are_not_to_be_resized(tmp_path):
+    save(GREY, tmp_path / "imgs" / "red" / "1.png")
+    save(GREY.T.copy(), tmp_path / "figures" / "a.png")
+    with pytest.raises(DataError, match="label folders, such as") as caught:
+        read_image_folder(tmp_path)
+    assert "resize" not in str(caught.value)
 
 
 def test_palettes_bits_and_transparency(tmp_path):
