@@ -197,7 +197,9 @@ eps = rng.standard_normal((len(x_train), 20)).astype(np.float32)
 found = {}
 for name, model in bells.items():
     kl = kl_of(model)
-    error = ((model.reconstruct(x_train, eps) - x_train) ** 2).mean()  # of a pixel, with z drawn
+    error = (
+        (model.reconstruct(x_train, eps=eps) - x_train) ** 2
+    ).mean()  # of a pixel, with z drawn
     sigma = float(np.ravel(model.likelihood.sigma)[0])
     found[name] = kl, error, sigma, edges(model.reconstruct(x_test)) / real
     print(
@@ -249,9 +251,9 @@ show(figure, "17-sigma")
 
 # %%
 model = bells["optimal"]
-residual = model.reconstruct(x_train, eps) - x_train
+residual = model.reconstruct(x_train, eps=eps) - x_train
 noise = rng.standard_normal((len(x_test), 20)).astype(np.float32)
-residual_test = model.reconstruct(x_test, noise) - x_test
+residual_test = model.reconstruct(x_test, eps=noise) - x_test
 one_for_all = 0.5 * (residual_test**2 / error + np.log(2 * np.pi * error)).sum(axis=1)
 print(
     f"one σ for all pixels: test {one_for_all.mean():7.1f} nats, "

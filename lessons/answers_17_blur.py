@@ -88,7 +88,7 @@ began = float(x_train.var(axis=0).mean())
 model.likelihood.start_at_variance(began)
 train(model)
 eps = rng.standard_normal((len(x_train), 20)).astype(np.float32)
-error = float(((model.reconstruct(x_train, eps) - x_train) ** 2).mean())
+error = float(((model.reconstruct(x_train, eps=eps) - x_train) ** 2).mean())
 ended = float(model.likelihood.sigma[0]) ** 2
 print(f"σ² from {began:.4f} to {ended:.4f}; mean squared error {error:.4f}")
 assert ended < 0.5 * began

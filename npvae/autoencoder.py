@@ -51,7 +51,7 @@ class Autoencoder(EncoderDecoder):
         return self.encoder.forward(self.beside(x, y))
 
     @one_thread_at_a_time
-    def reconstruct(self, x: Array, y: Array | None = None) -> Array:
+    def reconstruct(self, x: Array, *, y: Array | None = None) -> Array:
         """Return decode(encode(x)): the means of p(x | z), (B, n_x)."""
         return self.decode(self.encode(x, y), y)
 

@@ -111,7 +111,7 @@ class VAE(EncoderDecoder):
         return h[:, : self.n_z], h[:, self.n_z :]
 
     @one_thread_at_a_time
-    def reconstruct(self, x: Array, eps: Array | None = None, y: Array | None = None) -> Array:
+    def reconstruct(self, x: Array, *, eps: Array | None = None, y: Array | None = None) -> Array:
         """Return the means of p(x | z), (B, n_x), with z = mu.
 
         Parameters

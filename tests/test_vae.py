@@ -122,8 +122,16 @@ def test_reconstruct_decodes_mu_unless_given_noise():
     mu, logvar = vae.encode(x)
     np.testing.assert_array_equal(vae.reconstruct(x), vae.decode(mu))
     drawn = vae.decode(mu + np.exp(logvar / 2) * eps)
-    np.testing.assert_allclose(vae.reconstruct(x, eps), drawn)
+    np.testing.assert_allclose(vae.reconstruct(x, eps=eps), drawn)
     assert (vae.reconstruct(x) != drawn).any()
+
+
+def test_what_follows_x_in_reconstruct_is_named():
+    """An eps in the place of a y, or the other way round, would go unnoticed."""
+    for model in (make(VAE), make(Autoencoder)):
+        x, other = batch()
+        with pytest.raises(TypeError, match="positional"):
+            model.reconstruct(x, other)
 
 
 def test_decode_and_sample_give_means_in_data_space(rng):
@@ -224,7 +232,7 @@ def test_own_parts():
         (lambda vae: vae.terms(np.zeros((3, 6)), 0.0), "eps has shape float, expected"),
         (lambda vae: vae.terms(np.zeros((3, 6)), np.ma.zeros((3, 2))), "eps is a numpy.ma"),
         (lambda vae: vae.terms(np.zeros((3, 6)), np.zeros((3, 2), complex)), "eps holds complex"),
-        (lambda vae: vae.reconstruct(np.zeros((3, 6)), np.zeros(2)), r"eps has shape \(2,\)"),
+        (lambda vae: vae.reconstruct(np.zeros((3, 6)), eps=np.zeros(2)), r"eps has shape \(2,\)"),
         (lambda vae: vae.loss_and_grad(np.zeros((0, 6)), np.zeros((0, 2))), "no example"),
         (lambda vae: make(VAE, beta=-1), "beta is -1"),
         (lambda vae: make(VAE, beta=float("nan")), "beta is nan"),

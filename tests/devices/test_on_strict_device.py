@@ -160,7 +160,7 @@ def test_encoding_decoding_and_sampling(likelihood, sigma, n_y):
             *model.encode(x, y),
             model.decode(eps, y),
             model.reconstruct(x, y=y),
-            model.reconstruct(x, eps, y),
+            model.reconstruct(x, eps=eps, y=y),
             model.sample(5, rng, y=y),
             model.sample(5, rng=3, draw=True, y=y),
             *model.terms(x, eps, y),

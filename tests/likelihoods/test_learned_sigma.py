@@ -161,8 +161,8 @@ def test_trained_sigma_reaches_the_mean_squared_error_of_a_pixel(cls, sigma):
         adam.step(model.params)
     errors = []
     for _ in range(50):  # of what is decoded from draws of z
-        noise = () if cls is Autoencoder else (model.draw_noise(rng, 200),)
-        errors.append(((model.reconstruct(x, *noise) - x) ** 2).mean())
+        noise = {} if cls is Autoencoder else {"eps": model.draw_noise(rng, 200)}
+        errors.append(((model.reconstruct(x, **noise) - x) ** 2).mean())
     np.testing.assert_allclose(model.likelihood.sigma**2, [np.mean(errors)], rtol=0.02)
     assert 0.2 < model.likelihood.sigma[0] < 0.4
 
