@@ -165,14 +165,14 @@ def test_the_example_the_latents_and_the_steps_are_those_asked_for(drawn):
     assert x.shape[:2] == (1, 3)
     np.testing.assert_array_equal(values, [-3, 0, 3])
     assert len(names) == 1
-    assert named["told"].startswith("test example 7, one latent")
+    assert named["told"].startswith("Test example 7, one latent")
 
 
 def test_by_default_the_first_example_and_all_of_few_latents(drawn):
     assert run("traverse", "grey") == 0
     (x, *_), named = drawn["traversals"]
     assert x.shape[:2] == (2, 11)
-    assert named["told"].startswith("test example 0, one latent")
+    assert named["told"].startswith("Test example 0, one latent")
 
 
 def test_a_latent_that_changes_takes_two_values(drawn, capsys):
