@@ -45,7 +45,7 @@ def test_the_first_number_that_is_not_finite_is_named(monkeypatch, bad):
     monkeypatch.setattr("npvae.datasets.dataset.CHUNK_BYTES", 64)
     x = np.zeros((50, 7), np.float32)
     x[33, 2] = x[34, 0] = bad
-    with pytest.raises(DataError, match=r"x\.npy: row 33, column 2 .+ is -?(nan|inf)"):
+    with pytest.raises(DataError, match=r"x\.npy: .+row 33, column 2 .+ is -?(nan|inf)"):
         find_range(x, "x.npy")
 
 
