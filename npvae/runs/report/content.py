@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import MISSING, fields
 from datetime import datetime
+from itertools import combinations
 from pathlib import Path
 from typing import Any, TypeGuard
 from xml.etree.ElementTree import Element
@@ -18,7 +19,7 @@ from npvae.runs.folder import RunFolder
 from npvae.runs.pictures import PICTURES, Drawn, Trained
 from npvae.runs.pictures.trained_run import FEW
 from npvae.runs.recipes import RECIPES
-from npvae.runs.report.page import element, page, picture, table
+from npvae.runs.report.page import element, page, picture, size, table
 from npvae.runs.settings import Settings, flag
 from npvae.runs.summary import model_words, training_words
 from npvae.storage.atomic import atomic_write
@@ -213,14 +214,34 @@ def _number(value: Any, digits: int = 2) -> str:
 
 
 def _pictures(pictures: Mapping[str, Drawn | str]) -> Iterator[Element]:
-    for name, drawn in pictures.items():
+    for name in _balanced(pictures):
+        drawn = pictures[name]
         caption = PICTURES[name].caption
-        text = f"Not drawn: {drawn}." if isinstance(drawn, str) else f"{drawn.title.rstrip('.')}."
+        text = f"Not drawn: {drawn}." if isinstance(drawn, str) else _sentence(drawn.title)
         figure = element("figure", id=name)
         figure.append(element("figcaption", element("h3", caption), element("p", text)))
         if not isinstance(drawn, str):
             figure.append(picture(drawn, caption))
         yield figure
+
+
+def _sentence(text: str) -> str:
+    """Return text with a full stop; of none, none."""
+    return f"{text.rstrip('.')}." if text else ""
+
+
+def _balanced(pictures: Mapping[str, Drawn | str]) -> list[str]:
+    """Return the names of the pictures in an order that the page can break into equal columns."""
+    heights = {}
+    for name, drawn in pictures.items():
+        heights[name] = 0.2  # of caption and margin, in widths of a column
+        if not isinstance(drawn, str):
+            width, height = size(drawn)
+            heights[name] += height / width
+    half = sum(heights.values()) / 2
+    lefts = (left for n in range(len(heights) + 1) for left in combinations(heights, n))
+    best = min(lefts, key=lambda left: abs(sum(heights[name] for name in left) - half))
+    return [*best, *(name for name in heights if name not in best)]
 
 
 def _epochs(history: Mapping[str, Sequence[float]], bound: str) -> Element:

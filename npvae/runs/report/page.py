@@ -63,15 +63,22 @@ def table(
 
 
 def picture(drawn: Drawn, alt: str) -> Element:
-    """Return a picture that follows the colour scheme of the screen."""
-    width, height = struct.unpack(">II", drawn.light[16:24])  # of every PNG
+    """Return a picture in the colours of the screen; it scrolls where the screen is narrow."""
+    width, height = size(drawn)
     sizes = {"width": str(round(width * PIXEL)), "height": str(round(height * PIXEL))}
     dark = "screen and (prefers-color-scheme: dark)"
-    return element(
+    shown = element(
         "picture",
         element("source", srcset=_inline(drawn.dark), media=dark, type="image/png"),
         element("img", src=_inline(drawn.light), alt=alt, **sizes),
     )
+    return element("div", shown, class_="wide")
+
+
+def size(drawn: Drawn) -> tuple[int, int]:
+    """Return the width and the height of a picture, in its pixels."""
+    width, height = struct.unpack(">II", drawn.light[16:24])  # of every PNG
+    return width, height
 
 
 def _inline(png: bytes) -> str:
