@@ -10,6 +10,7 @@ from npvae.cli.arguments import add_device, add_folder, natural, whole
 from npvae.cli.picture_verbs import MOST_IN_A_PICTURE, label_number, out_file, require_told
 from npvae.cli.printing import say
 from npvae.errors import InputError
+from npvae.evaluation.fine_print import counted
 from npvae.figures.writing import FORMATS
 from npvae.runs.folder import RunFolder
 from npvae.runs.pictures import draw_samples, form_of, show_samples
@@ -75,6 +76,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         form = form_of(saved.scaling, saved.shape, folder.columns())
         figures.save(show_samples(drawn, saved.scaling, form, names), out)
-    what = "draws" if options.draw else "samples (means of p(x | z))"
-    say(f"Saved {len(drawn.x)} {what} in {out}")
+    what = "draw" if options.draw else "sample"
+    means = "" if options.draw else " (means of p(x | z))"
+    say(f"Saved {counted(len(drawn.x), what)}{means} in {out}")
     return 0

@@ -195,7 +195,7 @@ def _finish(run: Run, start: float, *, report: bool, trained: bool) -> None:
     print_metrics(metrics["test"])
     if lost := sorted(before - estimated(run.folder / "metrics.json")):
         say(
-            f"\nlog p(x) of the earlier model was removed from metrics.json: {', '.join(lost)}.\n"
+            f"\nRemoved from metrics.json: log p(x) ({', '.join(lost)}) of the earlier model.\n"
             f"To estimate it again: npvae evaluate {shell_path(run.folder.path)} --samples K"
         )
     if report:
