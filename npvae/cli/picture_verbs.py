@@ -67,10 +67,10 @@ def out_file(
     if out.suffix.lower().lstrip(".") not in endings:
         *most, last = (f".{ending}" for ending in endings)
         message = f"--out is {out}; choose a file name that ends in {', '.join(most)} or {last}"
-        if endings == FORMATS:
+        if out.suffix.lower() in (".csv", ".npy"):
             message += (
-                ". For numbers, use load_model and its methods, such as model.reconstruct(x), in "
-                "Python, or npvae sample"
+                ". For numbers, use npvae sample, or load_model in Python and the methods of the "
+                "model, such as model.reconstruct(x)"
             )
         raise InputError(message)
     require_free(out, folder, data)
