@@ -11,7 +11,7 @@ from npvae.cli.printing import beside, say
 from npvae.errors import InputError
 from npvae.figures.writing import FORMATS
 from npvae.runs.folder import RunFolder
-from npvae.runs.pictures import PICTURES, Trained
+from npvae.runs.pictures import PICTURES, Trained, with_bar
 
 EXAMPLE = "npvae plot runs/mnist-001\nnpvae plot runs/mnist-001 scatter kl --format pdf"
 
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
         require_free(out / f"{name}.{options.format}", folder, options.data)
     trained = Trained.open(folder, options.data, options.seed, options.device)
     drawn = {}
-    for name in names:
+    for name in with_bar(names):
         try:
             drawn[name] = PICTURES[name].draw(trained)
         except InputError as error:

@@ -7,7 +7,8 @@ Each picture is a function that takes a `Trained` run and an optional `ax`, and 
 It raises `InputError` if the model or the data cannot have this picture.
 """
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -77,7 +78,7 @@ def draw_all(run: Trained) -> dict[str, Drawn | str]:
     DataError : if the data of the run are missing, damaged, or have changed since it was trained
     """
     drawn: dict[str, Drawn | str] = {}
-    for name in PICTURES:
+    for name in with_bar(PICTURES):
         try:
             drawn[name] = draw(run, name)
         except DataError:  # that concerns the whole run
@@ -85,6 +86,18 @@ def draw_all(run: Trained) -> dict[str, Drawn | str]:
         except (InputError, ArithmeticError, MemoryError, ValueError) as error:
             drawn[name] = str(error) or type(error).__name__
     return drawn
+
+
+def with_bar(names: Iterable[str]) -> Iterator[str]:
+    """Yield names of pictures; if standard output is a terminal, a bar says which one is drawn."""
+    from tqdm import tqdm
+
+    with tqdm(
+        list(names), unit="picture", leave=False, disable=None, file=sys.stdout, dynamic_ncols=True
+    ) as bar:
+        for name in bar:
+            bar.set_description(f"Drawing {name}")
+            yield name
 
 
 __all__ = [
@@ -107,4 +120,5 @@ __all__ = [
     "scatter",
     "show_samples",
     "traversals",
+    "with_bar",
 ]

@@ -1,5 +1,7 @@
 """The pictures of a run: all that it has, and why it has no others."""
 
+from io import StringIO
+
 import matplotlib.pyplot as plt
 import measured_runs
 import numpy as np
@@ -10,7 +12,7 @@ from untrained_runs import HISTORY, SHAPES, by_the_seed, catch, make_run
 from npvae import IWAE, VAE, Autoencoder, DataError, DenoisingAutoencoder, InputError, figures
 from npvae.runs.folder import RunFolder
 from npvae.runs.model_file import SavedModel
-from npvae.runs.pictures import PICTURES, Picture, Trained, draw, draw_all
+from npvae.runs.pictures import PICTURES, Picture, Trained, draw, draw_all, with_bar
 
 WITHOUT_PRIOR = {"samples", "kl", "rate-distortion"}
 
@@ -136,6 +138,19 @@ def test_all_at_once_with_reasons_for_the_missing(monkeypatch):
     light, dark, title = drawn["scatter"]
     assert (light, dark) == ("light", "dark")
     assert "12 test examples" in title
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_shows_which_picture_is_drawn(monkeypatch, terminal):
+    class Screen(StringIO):
+        def isatty(self):
+            return terminal
+
+    screen = Screen()
+    monkeypatch.setattr("sys.stdout", screen)
+    for name in with_bar(["kl", "scatter"]):
+        assert (f"Drawing {name}" in screen.getvalue()) == terminal
+    assert terminal or not screen.getvalue()
 
 
 def test_without_a_test_example():
