@@ -150,7 +150,7 @@ class Standardized:
                 f"x has {given}; expected an array of shape (B, {len(self.mean)}), the outputs of "
                 "the model"
             )
-        return x * (self.std * ~self.constant) + self.mean
+        return x * (self.std * (self.constant == 0)) + self.mean
 
     def to(self, device: Device) -> "Standardized":
         there = copy(self)

@@ -109,7 +109,7 @@ def _given_label(model: Any, formula: str) -> str:
 def _data(model: Any, scaling: Scaling, seed: int) -> str:
     """Return a note on how the examples became x."""
     if isinstance(scaling, Standardized):
-        nats = float(np.log(scaling.std[~scaling.constant]).sum())
+        nats = float((np.log(scaling.std) * (scaling.constant == 0)).sum())
         return (
             "real values, standardised with the mean and spread of the training data; in the "
             f"original units, log p and its bounds are {abs(nats):.2f} nats "
