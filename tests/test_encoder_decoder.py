@@ -231,23 +231,6 @@ def test_the_optimal_sigma_by_name_is_refused_with_several_draws():
         IWAE(layers_of(4, 4), layers_of(2, 4), n_x=4, n_z=2, likelihood="gaussian", sigma="optimal")
 
 
-def test_a_type_checker_knows_the_options_of_dense(tmp_path):
-    api = pytest.importorskip("mypy.api")
-    program = tmp_path / "program.py"
-    program.write_text(
-        "from npvae import IWAE, VAE, Autoencoder, DenoisingAutoencoder\n"
-        "VAE.dense(4, 3, 2, beta=2.0, sigma='learned', seed=1)\n"
-        "IWAE.dense(4, 3, 2, k=5, objective='dreg')\n"
-        "DenoisingAutoencoder.dense(4, 3, 2, amount=0.3)\n"
-        "VAE.dense(4, 3, 2, betta=2.0)\n"
-        "IWAE.dense(4, 3, 2, objectiv='dreg')\n"
-        "Autoencoder.dense(4, 3, 2, beta=2.0)\n"
-    )
-    said = api.run(["--follow-imports=silent", "--cache-dir", str(tmp_path), str(program)])[0]
-    found = {line.split(":")[1] for line in said.splitlines() if "error" in line and ":" in line}
-    assert found == {"5", "6", "7"}, said
-
-
 class MadeLate:
     """y = x W, with W or its gradient made when the layer first runs."""
 
