@@ -226,9 +226,25 @@ def model_content(
         arrays |= {"scaling/mean": mean, "scaling/std": std}
         if (constant := to_host(scaling.constant)).any():
             arrays["scaling/constant"] = constant
+    if header["model"]:
+        _require_as_built(model)
     # raises now what loading would raise
     _shape(header, model.n_x), _scaling(header["scaling"], arrays, model.n_x)
     return header, arrays
+
+
+def _require_as_built(model: Model) -> None:
+    """Refuse a part with a changed number, such as a slope: a file would keep the old one."""
+    small = {"n_x": 1, "n_h": [1] * len(model.config["n_h"]), "n_z": 1}  # the same parts, quickly
+    config = {name: value for name, value in (model.config | small).items() if name != "model"}
+    built = type(model).dense(**config)
+    for (name, part), (_, as_built) in zip(_walk_parts(model), _walk_parts(built), strict=True):
+        for key, value in vars(as_built).items():
+            if type(value) is float and (now := getattr(part, key)) != value:
+                raise InputError(
+                    f"{key} of {name} is {now}, but the model was built with {value}, which is "
+                    "what a file would keep; build a new model"
+                )
 
 
 def build(
@@ -343,9 +359,13 @@ def require_same_scaling(
 
 def _parts(model: Model) -> dict[str, str]:
     """Return the class of each network, layer and likelihood by name."""
+    return {name: type(part).__name__ for name, part in _walk_parts(model)}
+
+
+def _walk_parts(model: Model) -> Iterator[tuple[str, object]]:
+    """Visit the networks, their layers and the likelihood, with their names."""
     rooms = {name: getattr(model, name) for name in ("encoder", "decoder", "likelihood")}
-    found = walk(rooms)
-    return {name: type(part).__name__ for name, part in found if not isinstance(part, dict | tuple)}
+    yield from (found for found in walk(rooms) if not isinstance(found[1], dict | tuple))
 
 
 def _shape(header: dict[str, Any], n_x: int) -> tuple[int, ...]:

@@ -138,6 +138,8 @@ def test_a_cosine_is_not_made_longer(tmp_path):
     assert train._longer(settings, 4, tmp_path) == "start a new run with --epochs 4"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a process cannot interrupt itself there")
+@pytest.mark.usefixtures("signals_are_heard")
 def test_ctrl_c_during_the_imports_leaves_no_traceback(tmp_path):
     slow = tmp_path / "numpy"
     slow.mkdir()

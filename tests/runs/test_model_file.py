@@ -371,3 +371,19 @@ def test_a_file_of_a_later_npvae_says_what_to_do(saved):
     rewrite_header(saved, format=2)
     with pytest.raises(DataError, match=r"format 2.*format 1"):
         load_model(saved)
+
+
+@pytest.mark.parametrize(
+    ("options", "part", "key"),
+    [
+        ({"activation": "leaky-relu"}, lambda model: model.encoder.layers[1], "slope"),
+        ({"logvar_range": (-4, 4)}, lambda model: model.encoder.layers[-1], "high"),
+        ({"likelihood": "laplace"}, lambda model: model.likelihood, "b"),
+    ],
+)
+def test_a_part_that_was_changed_after_the_build_is_not_saved(tmp_path, options, part, key):
+    model = VAE.dense(6, 5, 2, **options)
+    save_model(tmp_path / "model.npz", model, Pixels("none"), (6,))
+    setattr(part(model), key, 9.0)
+    with pytest.raises(InputError, match=f"{key} of .+ 9.0"):
+        save_model(tmp_path / "model.npz", model, Pixels("none"), (6,))
