@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from dataclasses import replace
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -524,3 +525,25 @@ def test_a_state_of_other_data_is_refused_between_two_epochs_as_well():
     trainer.run_epoch()
     with pytest.raises(InputError, match=r"60\).+50\)"):
         build(50).restore(trainer.state())
+
+
+def waits(model):
+    """Whether a sample in another thread waits, as long as this thread does what it is doing."""
+    other = Thread(target=lambda: model.sample(1), daemon=True)
+    other.start()
+    other.join(0.2)
+    return other.is_alive()
+
+
+def test_another_thread_meets_no_half_made_update_and_no_borrowed_parameters():
+    class Watched(SGD):
+        def step(self, params):
+            found.append(waits(trainer.model))
+
+    found, part = [], Split(np.zeros((4, 4), np.uint8), np.arange(4))
+    trainer = Trainer(VAE.dense(4, 3, 2), part, Pixels("none"), Watched(0.1))
+    trainer.step()
+    with trainer.best_parameters():
+        found.append(waits(trainer.model))
+    assert found == [True, True]
+    assert not waits(trainer.model)

@@ -76,7 +76,7 @@ def _images_html(dataset: "Dataset") -> str:
     if strip.dtype != np.uint8:
         strip = (255 * strip).round().astype(np.uint8)
     if strip.ndim == 3 and strip.shape[2] not in (3, 4):
-        strip = strip[..., 0]  # of channels that are no colours, the first
+        strip = strip[..., 0]  # other channels are not colours: show the first
     file = BytesIO()
     Image.fromarray(np.ascontiguousarray(strip)).save(file, "png")
     png = b64encode(file.getvalue()).decode("ascii")

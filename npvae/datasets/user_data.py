@@ -139,7 +139,7 @@ def from_arrays(x: Any, labels: Any, seed: int, validation: int | None, name: st
         if labels.dtype.kind == "O":
             labels = labels.astype(np.str_)
     where = name
-    if name == "arrays":  # the default, which is no file
+    if name == "arrays":  # the default name, for data that do not come from a file
         where = "the DataFrame" if columns else "the array"
     examples = understand_array(x, where, columns=columns)
     examples.labels, examples.columns = labels, columns
