@@ -84,10 +84,7 @@ class Autoencoder(EncoderDecoder):
     @one_thread_at_a_time
     def _loss_and_grad(self, given: Array, x: Array, y: Array | None) -> Loss:
         """Return the loss of reconstructing x from the encoder's input `given`."""
-        z = self.encode(given, y)
-        if len(z) == 0:
-            raise InputError("x has no examples; give at least one row")
-        outputs = self.decoder.forward(self.beside(z, y))
+        _, outputs = self._forward(given, y)
         reconstruction, doutputs = self.likelihood.loss_and_grad(outputs, x)
         dz = self.decoder.backward(doutputs)[:, : self.n_z]
         backward_parameters(self.encoder, dz)
@@ -95,11 +92,17 @@ class Autoencoder(EncoderDecoder):
 
     @one_thread_at_a_time
     def _terms(self, given: Array, x: Array, y: Array | None) -> Terms:
+        """Return the terms of each example x, reconstructed from the encoder's input `given`."""
+        z, outputs = self._forward(given, y)
+        log_px = self.likelihood.log_prob(outputs, x)
+        return Terms(log_px, z * 0, z, log_px)
+
+    def _forward(self, given: Array, y: Array | None) -> tuple[Array, Array]:
+        """Return the codes z, (B, n_z), and the decoder's outputs, of at least one example."""
         z = self.encode(given, y)
         if len(z) == 0:
             raise InputError("x has no examples; give at least one row")
-        log_px = self.likelihood.log_prob(self.decoder.forward(self.beside(z, y)), x)
-        return Terms(log_px, z * 0, z, log_px)
+        return z, self.decoder.forward(self.beside(z, y))
 
 
 CORRUPTIONS = ("mask", "gaussian")
