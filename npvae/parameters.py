@@ -14,6 +14,7 @@ from npvae.devices import Array as Array
 from npvae.devices import Seed as Seed
 from npvae.devices import one_thread_at_a_time as one_thread_at_a_time
 from npvae.errors import InputError
+from npvae.parallel import ALONE, Communicator
 
 
 def walk(
@@ -160,6 +161,8 @@ class Parameters:
         All parameters, and the gradient of the loss with respect to them.
     values, gradients : dict of str to array
         Views of the two vectors by name, such as "encoder.0.W".
+    comm : Communicator
+        Connects the processes that share a batch; `ALONE` in the ordinary case.
     lock : RLock
         Held while one thread uses the model; see `one_thread_at_a_time`.
 
@@ -193,17 +196,18 @@ class Parameters:
         self._parts = parts
         found = list(named_parameters(parts))
         _refuse_sharing(found)
+        self.comm: Communicator = ALONE
         initial = [getattr(owner, attribute) for _, owner, attribute in found]
         size = sum(value.size for value in initial)
         self._flat, self._grad = device.zeros(size, self.dtype), device.zeros(size, self.dtype)
         self._found = [(*place, value.shape) for place, value in zip(found, initial, strict=True)]
+        self.lock = RLock()
         self._lend()
         for view, value in zip(self._values.values(), initial, strict=True):
             view[...] = device.asarray(value, self.dtype)
 
     def _lend(self) -> None:
         """Replace the arrays of every layer by views of `flat` and `grad`."""
-        self.lock = RLock()
         self._values: dict[str, Array] = {}
         self._gradients: dict[str, Array] = {}
         self._lent: list[tuple[object, str, Array]] = []
@@ -238,7 +242,22 @@ class Parameters:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a copy, whose layers view the copied vectors."""
         self.__dict__.update(state)
+        self.lock = RLock()
         self._lend()
+
+    def move(self, flat: Array, grad: Array) -> None:
+        """Copy both vectors into these two, such as shared memory, and keep them there."""
+        flat[...], grad[...] = self.flat, self.grad
+        _LENDERS.pop(id(_memory(self._flat)), None)
+        self._flat, self._grad = flat, grad
+        self._lend()
+
+    def join(self, comm: Communicator) -> None:
+        """Compute statistics of a batch together with the processes of a communicator."""
+        self.comm = comm
+        for _, part in walk(self._parts):
+            if hasattr(part, "comm"):
+                part.comm = comm
 
     def require_complete(self) -> None:
         """Raise `InputError` if a part has parameters that are not among these.

@@ -20,10 +20,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from npvae.devices import generator_state, restore_generator
+from npvae.devices import CPU, generator_state, restore_generator
 from npvae.encoder_decoder import Loss, condition, require_examples
 from npvae.errors import InputError, TrainingError, require_whole
 from npvae.optimizers import Adam, Optimizer, optimizer_state, restore_optimizer
+from npvae.parallel import ALONE, Communicator, everywhere
 from npvae.parameters import Array, Parameters, Seed
 from npvae.schedules import EarlyStopping, Schedule, require_schedules
 
@@ -98,6 +99,9 @@ class Trainer:
         Schedule of the weight of the KL divergence, such as `WarmUp(10)`.
     early_stopping : EarlyStopping, optional
         When to stop before the last epoch; requires `validate`.
+    comm : Communicator
+        The processes that share the training, such as `with Processes(2) as comm`; by default it is
+        alone. The gradient is the same for any number of them, but for rounding.
     validate : callable, optional
         Called without arguments at the end of each epoch. It returns an `Evaluation`, or another
         object with a `bound` (higher is better), which becomes `held_out` in the record.
@@ -147,6 +151,7 @@ class Trainer:
         beta: Schedule | None = None,
         early_stopping: EarlyStopping | None = None,
         validate: Callable[[], Any] | None = None,
+        comm: Communicator = ALONE,
     ) -> None:
         batch_size = require_whole("batch_size", batch_size)
         n = require_examples(model, examples)
@@ -154,7 +159,10 @@ class Trainer:
         if early_stopping is not None and validate is None:
             raise InputError("early stopping needs a validation part; hold some examples out")
         device = model.params.device
+        if comm.size > 1 and device.name != CPU.name:
+            raise InputError(f"{comm.size} processes cannot share the device {device.name}")
         self.model: Any = model
+        self.comm = comm
         self.optimizer, self.rng = optimizer or Adam(), device.generator(rng)
         self.examples, self.scaling = examples.to(device), scaling.to(device)
         self.n, self.batch_size, self.steps_per_epoch = n, batch_size, -(-n // batch_size)
@@ -168,6 +176,7 @@ class Trainer:
 
     # ---- one update ------------------------------------------------------------------------------
 
+    @everywhere
     def step(self) -> Loss:
         """Draw a batch and its noise, make one update, and return the loss before it.
 
@@ -179,23 +188,25 @@ class Trainer:
         self._follow_schedules()
         x, eps, *y = self._draw_batch()
         with self.model.params.lock:  # other threads wait for the complete update
-            loss = self.model.loss_and_grad(x, eps, *y)
-            self.optimizer.step(self.model.params)
+            loss = Loss(*self.comm.mean(self.model.loss_and_grad(x, eps, *y)))
+            self.comm.update(self.optimizer, self.model.params)
         self._count(loss, perf_counter() - begin)
         return loss
 
     def _draw_batch(self) -> tuple[Any, ...]:
         """Return x, (B, n_x), its noise eps and, for a conditional model, y, (B, n_y).
 
-        Each epoch visits every example once, in a new random order.
+        Each epoch visits every example once, in a new random order. If several processes share the
+        batch, these are the rows of this one.
         """
         if self.step_in_epoch == 0:
             self.order, self.seconds = self.rng.permutation(self.n), 0.0
         start = self.step_in_epoch * self.batch_size
         chosen = self.order[start : start + self.batch_size]
-        x = self.scaling.encode(self.examples.take(chosen), self.rng, self.model.params.dtype)
-        y = condition(self.model, self.examples, chosen)
-        return x, self.model.draw_noise(self.rng, len(x)), *y
+        mine, rng = self.comm.share_out(len(chosen), self.rng)
+        x = self.scaling.encode(self.examples.take(chosen[mine]), rng, self.model.params.dtype)
+        y = condition(self.model, self.examples, chosen[mine])
+        return x, self.model.draw_noise(rng, len(x)), *y
 
     def _follow_schedules(self) -> None:
         """Set the learning rate and beta to the values of their schedules at this step."""
@@ -248,6 +259,7 @@ class Trainer:
             self.step()
         return self.end_epoch()
 
+    @everywhere
     def end_epoch(self) -> EpochRecord:
         """Validate, keep the parameters if they are the best so far, and return the epoch's record.
 
@@ -319,6 +331,7 @@ class Trainer:
 
     # ---- saving and resuming ---------------------------------------------------------------------
 
+    @everywhere
     def state(self) -> dict[str, Any]:
         """Return the state needed for a bit-identical resume.
 
@@ -345,7 +358,9 @@ class Trainer:
             "best": self.best,
             "params": self.model.params.flat,
             "beta": getattr(self.model, "beta", None),
-            "optimizer": optimizer_state(self.optimizer, self.model.params),
+            "optimizer": self.comm.join_states(
+                optimizer_state(self.optimizer, self.comm.shard(self.model.params))
+            ),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -364,6 +379,7 @@ class Trainer:
                 f"the saved training has (batch size, parameters, examples) = {before}, but this "
                 f"one has {now}; resume with the same model, data and batch size"
             )
+        self.comm.release()  # the other processes get the new state with the next step
         device, dtype = params.device, params.dtype
         rng = device.generator(restore_generator(state["rng"]))
         restore_optimizer(self.optimizer, state["optimizer"], params)

@@ -208,6 +208,7 @@ class VAE(EncoderDecoder):
         if not self.free_bits:
             return kl, kl, dmu, dlogvar
         each = kl_per_latent(mu, logvar).sum(axis=0) * (1 / len(mu))  # (n_z,)
+        each = self.params.comm.mean(each)  # over all processes that share the batch
         self.pays = each > self.free_bits
         return kl, np.maximum(each, self.free_bits).sum(), dmu * self.pays, dlogvar * self.pays
 

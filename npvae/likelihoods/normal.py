@@ -8,6 +8,7 @@ import numpy as np
 
 from npvae.gaussian import LOG_2PI
 from npvae.likelihoods.likelihood import DENSITY, Likelihood, each, require_sigma
+from npvae.parallel import ALONE
 from npvae.parameters import Array
 
 
@@ -194,15 +195,17 @@ class OptimalGaussian(LearnedGaussian):
 
     RATE = 0.05  # weight of the newest batch in the moving average
     closed_form = True
+    comm = ALONE  # connects the processes that share a batch
 
     def loss_and_grad(self, mean: Array, x: Array) -> tuple[Array, Array]:
         """Return -log p(x | z) at the batch's best sigma, in nats per example, and dloss/dmean."""
         n, n_x = x.shape
         away = mean - x
-        error = np.vdot(away, away) * (1 / (n * n_x))
+        before = self.logvar.copy()  # which all processes read before any of them changes it
+        error = self.comm.mean(np.vdot(away, away) * (1 / (n * n_x)))
         var = np.maximum(error, self.LEAST)
         logvar = np.log(var)
-        self.logvar += self.RATE * (logvar - self.logvar)
+        self.logvar[...] = before + self.RATE * (logvar - before)
         self.dlogvar[...] = 0
         away *= 1 / (n * var)
         return 0.5 * n_x * (logvar + LOG_2PI + error / var), away

@@ -1,0 +1,24 @@
+"""One training in several processes, on one machine or on many.
+
+Every process runs the same program. It draws the whole batch with the same generator, keeps its
+own rows, and computes their gradient. Then the gradients are added up and the parameters updated,
+a slice of them in each process. With a single process all of this is nothing: see `ALONE`.
+
+The words are those of MPI: a communicator connects `size` processes, numbered by their `rank`.
+Rank 0 is the process of the user, which alone prints, reads files and writes them.
+"""
+
+from npvae.parallel.alone import ALONE
+from npvae.parallel.communicator import Communicator, everywhere
+from npvae.parallel.mpi import Machines, started_by_mpi
+from npvae.parallel.processes import Processes, available_cores
+
+__all__ = [
+    "ALONE",
+    "Communicator",
+    "Machines",
+    "Processes",
+    "available_cores",
+    "everywhere",
+    "started_by_mpi",
+]

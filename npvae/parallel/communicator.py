@@ -1,0 +1,280 @@
+"""What the processes of one training say to each other, whatever connects them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, TypeVar
+
+import numpy as np
+
+from npvae.devices import Array
+from npvae.errors import InputError
+
+R = TypeVar("R")
+CACHE_LINE = 16  # numbers of float32; slices begin on a cache line
+
+
+def everywhere(method: Callable[..., R]) -> Callable[..., R]:
+    """Make a method of a trainer run in all processes when rank 0 calls it.
+
+    All processes hold the same trainer, so they make the same calls within it in the same order.
+    That is what allows them to exchange numbers there.
+    """
+
+    @wraps(method)
+    def led(trainer: Any) -> R:
+        with trainer.comm.leading(trainer, method.__name__):
+            return method(trainer)
+
+    return led
+
+
+class Communicator(ABC):
+    """The connection of this process with the others that share its training.
+
+    Attributes
+    ----------
+    rank, size : int
+        Number of this process, from 0, and how many there are.
+    weights : (size,) float array
+        The share of each process in the current batch; the sum is 1.
+    trainer : Trainer or None
+        The trainer that the processes share.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    def __init__(self) -> None:
+        self.weights = np.full(self.size, 1 / self.size)
+        self.trainer: Any = None
+        self._shard: Shard | None = None
+        self._closed = False
+        self._busy = False  # whether all processes are within the same task
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy of a model or a trainer is alone."""
+        return _alone, ()
+
+    # ---- what connects the processes -------------------------------------------------------------
+
+    @abstractmethod
+    def send(self, task: Any) -> None:
+        """On rank 0: give all other processes a task, or None if there are no more."""
+
+    @abstractmethod
+    def receive(self) -> Any:
+        """On the others: wait for the next task and return it."""
+
+    @abstractmethod
+    def all_gather(self, thing: Any) -> list[Any]:
+        """Return the things that the processes have given, in the order of their ranks."""
+
+    @abstractmethod
+    def exchange(self, numbers: Array) -> Array:
+        """Return the short vectors of all processes, (size, n), in float64."""
+
+    @abstractmethod
+    def adopt(self, trainer: Any) -> None:
+        """Give the trainer's parameters and gradient the memory in which they are exchanged."""
+
+    @abstractmethod
+    def reduce_scatter(self, grad: Array, mine: slice, total: Array) -> None:
+        """Write this process's slice of the sum of all gradients, weighted, into `total`."""
+
+    @abstractmethod
+    def all_gather_slices(self, flat: Array) -> None:
+        """Give each process the slices that the others have updated."""
+
+    # ---- tasks -----------------------------------------------------------------------------------
+
+    @contextmanager
+    def leading(self, trainer: Any, name: str) -> Iterator[None]:
+        """On rank 0, make the other processes call the trainer's method `name`, too.
+
+        Within a task nothing is sent, because all processes make the same calls there.
+        """
+        if self._busy:
+            yield
+            return
+        if self._closed:
+            raise InputError(
+                "the worker processes of this training have ended; train within their with block"
+            )
+        if self.trainer is not trainer:
+            self.release()
+            self.send(trainer)
+            self.share(trainer)
+        self.send(name)
+        self._busy = True
+        yield  # after an error the processes are no longer in step, and _busy stays
+        self._busy = False
+
+    def run(self, function: Callable[..., R], *arguments: Any, **options: Any) -> R:
+        """Call function(*arguments, comm=self, **options) in all processes.
+
+        Everything that is given is copied to the other processes.
+
+        Returns
+        -------
+        object
+            What the function has returned on rank 0.
+        """
+        self.send((function, arguments, options))
+        self._busy = True
+        result = function(*arguments, comm=self, **options)
+        self._busy = False
+        return result
+
+    def follow(self) -> None:
+        """On all ranks but 0: do the tasks of rank 0 until there are no more."""
+        self._busy = True
+        while (task := self.receive()) is not None:
+            if isinstance(task, str):
+                getattr(self.trainer, task)()
+            elif isinstance(task, tuple):
+                function, arguments, options = task
+                function(*arguments, comm=self, **options)
+            else:
+                self.share(task)
+
+    def map(self, function: Callable[[Any], R], items: Sequence[Any]) -> list[R]:
+        """Return [function(item) for item in items], each computed by one of the processes."""
+        own = [function(item) for item in items[self.rank :: self.size]]
+        results = self.all_gather(own)
+        return [results[i % self.size][i // self.size] for i in range(len(items))]
+
+    # ---- the trainer that the processes share ----------------------------------------------------
+
+    def share(self, trainer: Any) -> None:
+        """From now on, share this trainer; each process keeps a slice of the optimiser's state."""
+        self.trainer, params, self._shard = trainer, trainer.model.params, None
+        self.adopt(trainer)
+        params.join(self)
+        mine, whole = self.slice_of(params.size), params.flat.shape
+        for name, vector in vars(trainer.optimizer).items():
+            if getattr(vector, "shape", None) == whole:
+                setattr(trainer.optimizer, name, vector[mine].copy())
+
+    def release(self) -> None:
+        """On rank 0: share the trainer no longer; it then holds the whole state again."""
+        if self.trainer is not None and self.rank == 0 and not self._busy:
+            self.run(_leave)
+
+    def leave(self) -> None:
+        """Make the trainer what it was before it was shared."""
+        trainer, self.trainer = self.trainer, None
+        params, optimizer = trainer.model.params, trainer.optimizer
+        size = self.shard(params).flat.shape
+        slices = {k: v for k, v in vars(optimizer).items() if getattr(v, "shape", None) == size}
+        for name, vector in self.join_states(slices).items():
+            setattr(optimizer, name, vector)
+        self._let_go(params)
+
+    def abandon(self) -> None:
+        """After the end: let the trainer continue alone."""
+        self._closed = True
+        if (trainer := self.trainer) is not None:
+            self.trainer, trainer.comm = None, _alone()
+            self._let_go(trainer.model.params)
+
+    def _let_go(self, params: Any) -> None:
+        params.move(*(params.device.zeros(params.size, params.dtype) for _ in range(2)))
+        params.join(_alone())
+        self._shard = None
+
+    def join_states(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Return an optimiser's state of which each process has a slice of every vector."""
+        states = self.all_gather(state)
+        return {
+            name: np.concatenate([one[name] for one in states]) if np.ndim(value) else value
+            for name, value in state.items()
+        }
+
+    # ---- one update ------------------------------------------------------------------------------
+
+    def share_out(self, n: int, rng: Any) -> tuple[slice, Any]:
+        """Return this process's rows of a batch of n, and a generator that draws for them.
+
+        A process for which no row is left computes the first one, with a weight of zero, because
+        all of them take part in what follows.
+        """
+        ends = [n * rank // self.size for rank in range(self.size + 1)]
+        self.weights = np.diff(ends) / n
+        mine = slice(ends[self.rank], max(ends[self.rank + 1], ends[self.rank] + 1))
+        if mine.stop > n:
+            mine = slice(0, 1)
+        return mine, RowsOf(rng, n, mine)
+
+    def mean(self, values: Any) -> Any:
+        """Return the mean over the whole batch of values that are means over its shares."""
+        values = np.asarray(values)
+        return (self.weights @ self.exchange(values.ravel())).reshape(values.shape).astype(
+            values.dtype
+        )
+
+    def update(self, optimizer: Any, params: Any) -> None:
+        """Add up the gradients, and update the parameters: a slice in each process."""
+        shard = self.shard(params)
+        self.reduce_scatter(params.grad, shard.mine, shard.grad)
+        optimizer.step(shard)
+        self.all_gather_slices(params.flat)
+
+    def starts(self, n: int) -> list[int]:
+        """Return where the slice of each process begins in a vector of n numbers."""
+        return [n * rank // self.size // CACHE_LINE * CACHE_LINE for rank in range(self.size)]
+
+    def slice_of(self, n: int) -> slice:
+        """Return this process's slice of a vector of n numbers."""
+        return slice(*[*self.starts(n), n][self.rank : self.rank + 2])
+
+    def shard(self, params: Any) -> Any:
+        """Return this process's slice of the parameters, for an optimiser."""
+        if self._shard is None:
+            self._shard = Shard(params, self.slice_of(params.size))
+        return self._shard
+
+
+class Shard:
+    """A slice of the parameters, with the attributes that an optimiser uses.
+
+    Attributes
+    ----------
+    flat, grad : (size,) float arrays
+        A view of the parameters, and the gradient of the whole batch.
+    """
+
+    def __init__(self, params: Any, mine: slice) -> None:
+        self.mine, self.flat = mine, params.flat[mine]
+        self.device, self.dtype, self.size = params.device, params.dtype, self.flat.size
+        self.grad = self.device.zeros(self.size, self.dtype)
+
+
+class RowsOf:
+    """A generator that draws for a whole batch, and returns the rows of one process.
+
+    All processes draw the same numbers, so that neither the noise nor the generator's state depends
+    on how many there are.
+    """
+
+    def __init__(self, rng: Any, n: int, mine: slice) -> None:
+        self._rng, self._n, self._mine = rng, n, mine
+
+    def __getattr__(self, name: str) -> Callable[..., Array]:
+        draw = getattr(self._rng, name)
+
+        def rows(*arguments: Any, size: tuple[int, ...], **options: Any) -> Array:
+            return draw(*arguments, size=(self._n, *size[1:]), **options)[self._mine]
+
+        return rows
+
+
+def _leave(comm: Communicator) -> None:
+    comm.leave()
+
+
+def _alone() -> Communicator:
+    from npvae.parallel.alone import ALONE
+
+    return ALONE

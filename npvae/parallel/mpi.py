@@ -1,0 +1,78 @@
+"""Processes that `mpiexec` has started, on one machine or on many."""
+
+import os
+from typing import Any
+
+import numpy as np
+
+from npvae.devices import Array
+from npvae.errors import InputError
+from npvae.parallel.communicator import Communicator
+from npvae.parallel.pickling import dumps, loads
+
+LAUNCHERS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_SIZE", "MPI_LOCALNRANKS")
+
+
+def started_by_mpi() -> int:
+    """Return the number of processes that `mpiexec` has started together; 1 without it."""
+    for name in LAUNCHERS:
+        if (size := os.environ.get(name, "")).isdecimal():
+            return int(size)
+    return 1
+
+
+class Machines(Communicator):
+    """The communicator of all processes that `mpiexec` has started.
+
+    Raises
+    ------
+    InputError
+        If mpi4py cannot be used.
+
+    Notes
+    -----
+    Each process computes its matrix products with one thread: start as many as there are cores.
+    """
+
+    def __init__(self) -> None:
+        try:
+            from mpi4py import MPI
+        except (ImportError, RuntimeError) as error:
+            raise InputError(
+                f"this command was started by mpiexec, but mpi4py cannot be used ({error}); "
+                "install it with: pip install 'npvae[mpi]'"
+            ) from error
+        from threadpoolctl import threadpool_limits
+
+        self._MPI, self._world = MPI, MPI.COMM_WORLD
+        self.rank, self.size = self._world.rank, self._world.size
+        super().__init__()
+        threadpool_limits(1)
+
+    def send(self, task: Any) -> None:
+        self._world.bcast(dumps(task, self))
+
+    def receive(self) -> Any:
+        return loads(self._world.bcast(None), self)
+
+    def all_gather(self, thing: Any) -> list[Any]:
+        return [loads(each, self) for each in self._world.allgather(dumps(thing, self))]
+
+    def exchange(self, numbers: Array) -> Array:
+        everything = np.empty((self.size, len(numbers)))
+        self._world.Allgather(np.asarray(numbers, np.float64), everything)
+        return everything
+
+    def adopt(self, trainer: Any) -> None:
+        n = trainer.model.params.size
+        self._ends = [*self.starts(n), n]
+
+    def reduce_scatter(self, grad: Array, mine: slice, total: Array) -> None:
+        grad *= float(self.weights[self.rank])
+        counts = np.diff(self._ends).tolist()
+        self._world.Reduce_scatter(grad, total, counts, self._MPI.SUM)
+
+    def all_gather_slices(self, flat: Array) -> None:
+        counts = np.diff(self._ends).tolist()
+        kind = self._MPI._typedict[flat.dtype.char]
+        self._world.Allgatherv(self._MPI.IN_PLACE, [flat, counts, self._ends[:-1], kind])
