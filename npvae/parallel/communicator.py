@@ -210,8 +210,10 @@ class Communicator(ABC):
     def mean(self, values: Any) -> Any:
         """Return the mean over the whole batch of values that are means over its shares."""
         values = np.asarray(values)
-        return (self.weights @ self.exchange(values.ravel())).reshape(values.shape).astype(
-            values.dtype
+        return (
+            (self.weights @ self.exchange(values.ravel()))
+            .reshape(values.shape)
+            .astype(values.dtype)
         )
 
     def update(self, optimizer: Any, params: Any) -> None:

@@ -67,7 +67,6 @@ class SharedProcesses(Communicator):
         self._turn = 0
         self._inbox: list[list[Any]] = [[] for _ in processes]
         self._last: Any = None  # the task that a worker repeats
-        self._blocks: list[SharedMemory] = []
         self._grads: Any = None
 
     # ---- waiting ---------------------------------------------------------------------------------
@@ -132,7 +131,7 @@ class SharedProcesses(Communicator):
                 self.barrier()
         for block in blocks:
             block.unlink()
-            _close(block)
+            _let_go(block)
 
     def receive(self) -> Any:
         self._wait(self._go[self.rank])
@@ -163,8 +162,10 @@ class SharedProcesses(Communicator):
     def _unpacked(self, message: bytes) -> Any:
         task, sizes = pickle.loads(message)
         blocks = [SharedMemory(name) for name, _ in sizes]
-        self._pixels = blocks
-        return loads(task, self, [block.buf.toreadonly() for block in blocks])
+        task = loads(task, self, [block.buf.toreadonly() for block in blocks])
+        for block in blocks:
+            _let_go(block)
+        return task
 
     def all_gather(self, thing: Any) -> list[Any]:
         if self.rank:
@@ -204,8 +205,8 @@ class SharedProcesses(Communicator):
         name = self.all_gather(name)[0]
         if self.rank:
             block = SharedMemory(name)
-        self._blocks = [block]
         rows: Array = np.ndarray(shape, dtype, buffer=block.buf)
+        _let_go(block)
         self._grads = rows[1:, : params.size]
         params.move(rows[0, : params.size], self._grads[self.rank])
         self.barrier()
@@ -221,7 +222,7 @@ class SharedProcesses(Communicator):
 
     def leave(self) -> None:
         super().leave()
-        self._close()
+        self._grads = None
 
     def close(self) -> None:
         """On rank 0: end the other processes, whatever they do."""
@@ -231,13 +232,7 @@ class SharedProcesses(Communicator):
         for pipe in self._pipes:
             pipe.close()
         self.abandon()
-        self._close()
-
-    def _close(self) -> None:
         self._grads = None
-        for block in self._blocks:
-            _close(block)
-        self._blocks = []
 
 
 class Processes:
@@ -334,9 +329,11 @@ def _how_it_ended(status: int | None) -> str:
     return f"exit status {status}"
 
 
-def _close(block: SharedMemory) -> None:
-    """Close shared memory; if an array still looks at it, that happens when the array is gone."""
-    try:
-        block.close()
-    except BufferError:
-        block.close = lambda: None  # type: ignore[method-assign]
+def _let_go(block: SharedMemory) -> None:
+    """Free shared memory as soon as no array looks at it any more.
+
+    `SharedMemory.close` would free it at once, and such an array would then end the process.
+    """
+    block.close = lambda: None  # type: ignore[method-assign]
+    if (file := getattr(block, "_fd", -1)) >= 0:  # where there is one, close would close it
+        os.close(file)
