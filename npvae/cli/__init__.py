@@ -18,6 +18,8 @@ from npvae import __version__, _leave
 from npvae.cli import printing
 from npvae.errors import NpvaeError
 from npvae.figures import off_screen
+from npvae.parallel import Communicator
+from npvae.parallel.mpi import Machines, started_by_mpi
 
 GROUPS = {
     "Train and measure": ("train", "evaluate"),
@@ -160,12 +162,23 @@ def _flags_only(message: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
 
+    If `mpiexec` has started several processes, that of rank 0 runs the command, and the others do
+    their share of the work where it can be shared.
+
     0    the command did what was asked
     1    a check failed, or the result could not be printed
     2    bad input; one line on standard error says what is wrong
     130  Ctrl-C
     141  the reader of a pipe closed it before the result was printed
     """
+    if started_by_mpi() > 1:
+        with Machines() as machines:
+            return _main(arguments, machines)
+    return _main(arguments)
+
+
+def _main(arguments: Sequence[str] | None, machines: Communicator | None = None) -> int:
+    """Run one command on rank 0."""
     printing.prepare()
     for name in [name for name in os.environ if name.startswith("TQDM_")]:
         del os.environ[name]  # an odd value would end a training that is otherwise fine
@@ -178,7 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if "PYTHONWARNINGS" in os.environ:  # "error" would turn a library's warning into one
                 warnings.simplefilter("default")
             options = parse(arguments)
-            verb = options.verb
+            verb, options.machines = options.verb, machines
             with off_screen():  # figures are written to files and open no window
                 status = int(options.run(options))
     except (NpvaeError, OSError, MemoryError) as error:

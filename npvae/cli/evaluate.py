@@ -7,19 +7,24 @@ Each number is printed with its protocol: the formula, the examples, the draws a
 import argparse
 import json
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from math import isfinite
 from typing import Any
 
 from npvae.cli.arguments import add_run, natural, reads, whole
 from npvae.cli.printing import beside, say
+from npvae.devices import CPU
 from npvae.errors import InputError
 from npvae.evaluation.elbo import EVALUATION_SEED
 from npvae.evaluation.importance import MOST_DRAWS, require_likelihood
+from npvae.parallel import Communicator
+from npvae.parallel.processes import Processes, available_cores
 from npvae.runs.folder import RunFolder, resume_command
 from npvae.runs.kinds import Real, Whole
 from npvae.runs.metrics import add_metrics, entry_name, measure, measure_likelihood, not_finite
 from npvae.runs.model_file import SavedModel, model_checksum
 from npvae.runs.provenance import PARTS
+from npvae.runs.settings import MOST_WORKERS
 from npvae.storage.json_files import finite
 from npvae.vae import VAE
 
@@ -64,6 +69,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="use at most M megabytes for the draws that are computed together (default: 8, or "
         "1024 on most GPUs)",
     )
+    parser.add_argument(
+        "--workers",
+        type=reads(Whole(1, MOST_WORKERS)),
+        metavar="N",
+        help="compute in N processes, with one thread each; the result is the same (default: the "
+        "cores of this machine with --samples, else 1)",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON (default: print text)")
 
 
@@ -75,13 +87,16 @@ def run(options: argparse.Namespace) -> int:
     """
     folder = RunFolder.open(options.folder)
     if options.samples is None:
-        metrics = _measured(folder, folder.load_model(options.device), options)
+        saved = folder.load_model(options.device)
+        with _processes(options) as comm:
+            metrics = _measured(folder, saved, options, comm)
         _show(metrics, options)
         return _verdict(metrics)
-    with folder.locked():  # so that no training changes the model while it is measured
+    with folder.locked(), _processes(options) as comm:
+        # locked, so that no training changes the model while it is measured
         saved = folder.load_model(options.device)
         before = folder.metrics_of(saved.model) or {"model_crc32": model_checksum(saved.model)}
-        metrics = _measured(folder, saved, options)
+        metrics = _measured(folder, saved, options, comm)
         _show(metrics, options)
         if _verdict(metrics):
             return WRONG
@@ -111,7 +126,23 @@ def _show(metrics: dict[str, Any], options: argparse.Namespace) -> None:
         print_metrics(metrics, options.part, latents=True)
 
 
-def _measured(folder: RunFolder, saved: SavedModel, options: argparse.Namespace) -> dict[str, Any]:
+def _processes(options: argparse.Namespace) -> AbstractContextManager[Communicator]:
+    """Return a context manager that connects the processes which share the work."""
+    if options.machines is not None:
+        return nullcontext(options.machines)
+    cores = available_cores() if options.samples and options.device == CPU.name else 1
+    workers = cores if options.workers is None else options.workers
+    if workers > 1 and options.device != CPU.name:
+        raise InputError(
+            f"--workers {workers} and --device {options.device} exclude each other, because "
+            "several processes cannot share a GPU here; leave one of them out"
+        )
+    return Processes(workers)
+
+
+def _measured(
+    folder: RunFolder, saved: SavedModel, options: argparse.Namespace, comm: Communicator
+) -> dict[str, Any]:
     """Return the figures that were asked for."""
     model, scaling, part = saved.model, saved.scaling, options.part
     if options.samples is not None:
@@ -133,11 +164,11 @@ def _measured(folder: RunFolder, saved: SavedModel, options: argparse.Namespace)
             f"To continue: {again}",
             sys.stderr,
         )
-    metrics = measure(model, split, scaling, options.seed, part)
+    metrics = measure(model, split, scaling, options.seed, part, comm)
     if options.samples is not None and isinstance(model, VAE):
         memory = None if options.memory_mb is None else int(options.memory_mb * MEGABYTE)
         found = measure_likelihood(
-            model, split, scaling, options.samples, options.seed, part, memory
+            model, split, scaling, options.samples, options.seed, part, memory, comm
         )
         metrics["log_likelihood"] = {str(options.samples): found}
     if options.part == "validation" and folder.settings().patience is not None:

@@ -89,14 +89,16 @@ def run(options: argparse.Namespace) -> int:
     start = perf_counter()
     given = {name: value for name, value in vars(options).items() if name in SETTINGS}
     if "resume" not in options:
-        opened = begin(given, getattr(options, "out", None), progress=not options.quiet)
+        out = getattr(options, "out", None)
+        opened = begin(given, out, progress=not options.quiet, machines=options.machines)
     elif "out" in options:
         raise InputError(
             f"--out {options.out} and --resume {options.resume} exclude each other, because a run "
             "is resumed in its own folder; leave one of them out"
         )
     else:
-        opened = resume(options.resume, given, progress=not options.quiet)
+        quiet = options.quiet
+        opened = resume(options.resume, given, progress=not quiet, machines=options.machines)
     with (
         opened as run,
         adding_resume_advice(run.folder),

@@ -1,7 +1,7 @@
 """Estimate the ELBO and its terms on a split, with z drawn from q(z | x)."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,13 +10,15 @@ from npvae.datasets.dataset import Split
 from npvae.datasets.preprocessing import Scaling, Standardized
 from npvae.encoder_decoder import Terms, condition, require_examples
 from npvae.errors import InputError
+from npvae.parallel import ALONE, Communicator
 from npvae.parameters import Array, Parameters
 
 ACTIVE_VARIANCE = 0.01  # Burda et al. 2015, section 5.2
-CHUNK = 1000  # most examples evaluated at once
-CHUNK_BYTES = 1 << 24  # most bytes of x, in float64, at once
+BLOCK = 200  # examples that are evaluated together, and have a generator of their own
+GROUP = 10  # examples in a block of large examples
+BLOCK_BYTES = 1 << 24  # most bytes of x, in float64, in a block of ordinary ones
 EVALUATION_SEED = 0  # held-out examples always get the same noise
-NOISE = 1 << 32  # seed + NOISE seeds the noise, and seed itself the binarisation
+PIXELS, NOISE, WEIGHTS = range(3)  # streams of random numbers that have nothing in common
 
 
 class Measurable(Protocol):
@@ -95,7 +97,14 @@ class Evaluation:
         return self.kl
 
 
-def evaluate(model: Measurable, split: Split, scaling: Scaling, seed: int = 0) -> Evaluation:
+def evaluate(
+    model: Measurable,
+    split: Split,
+    scaling: Scaling,
+    seed: int = 0,
+    *,
+    comm: Communicator = ALONE,
+) -> Evaluation:
     """Estimate the ELBO of a split, with z drawn from q(z | x).
 
     Plugging in z = mu instead of a draw would not give an ELBO.
@@ -111,6 +120,9 @@ def evaluate(model: Measurable, split: Split, scaling: Scaling, seed: int = 0) -
     seed : int
         Seeds the binarisation and, as a separate stream, the noise. For the same seed, every model
         is evaluated on the same pixels.
+    comm : Communicator
+        The processes that share the work, all of which make this call (see `Communicator.run`). The
+        result does not depend on how many there are, but for rounding.
 
     Returns
     -------
@@ -128,45 +140,53 @@ def evaluate(model: Measurable, split: Split, scaling: Scaling, seed: int = 0) -
     5
     """
     require_fitting(model, scaling)
-    n, device = require_examples(model, split), model.params.device
-    noise = device.generator(seed + NOISE)
-    log_px: Any = 0.0
-    bound: Any = 0.0
-    kl: Any = 0.0
-    mu_sum: Any = 0.0
-    mu_squares: Any = 0.0
-    step = max(1, CHUNK // getattr(model, "k", 1))  # k draws of z per example
-    for x, *y in chunks_of(model, split, scaling, seed, step):
-        terms = model.terms(x, model.draw_noise(noise, len(x)), *y)
-        log_px = log_px + terms.log_px.sum(dtype=np.float64)
-        bound = bound + terms.bound.sum(dtype=np.float64)
-        kl = kl + terms.kl.sum(axis=0, dtype=np.float64)
-        mu = terms.mu.astype(np.float64)
-        mu_sum = mu_sum + mu.sum(axis=0)
-        mu_squares = mu_squares + (mu * mu).sum(axis=0)
-    variance = mu_squares / n - (mu_sum / n) ** 2
+    n = require_examples(model, split)
+    sums = comm.map(partial(_sums, model, split, scaling, seed), range(blocks_of(split)))
+    log_px, bound, kl, mu, mu_squares = (sum(terms) for terms in zip(*sums, strict=True))
+    variance = mu_squares / n - (mu / n) ** 2
     reconstruction = -float(log_px) / n
-    kl_per_latent = device.to_host(kl / n)
-    total = float(kl_per_latent.sum())
+    total = float((kl / n).sum())
     return Evaluation(
         elbo=-reconstruction - total,
         reconstruction=reconstruction,
         kl=total,
-        kl_per_latent=tuple(float(value) for value in kl_per_latent),
-        active_units=int((device.to_host(variance) > ACTIVE_VARIANCE).sum()),
+        kl_per_latent=tuple(float(value) for value in kl / n),
+        active_units=int((variance > ACTIVE_VARIANCE).sum()),
         n=n,
         bound=float(bound) / n,
     )
 
 
-def chunks_of(
-    model: Measurable, split: Split, scaling: Scaling, seed: int, step: int
-) -> Iterator[tuple[Array, ...]]:
-    """Yield (x,) or, for a conditional model, (x, y) for some examples at a time, on the device.
+def _sums(
+    model: Measurable, split: Split, scaling: Scaling, seed: int, block: int
+) -> tuple[Any, ...]:
+    """Return the sums over a block of log p(x | z), bound, KL, mu and mu², on the host."""
+    x, *y = block_of(model, split, scaling, seed, block)
+    noise = generator_of(model, seed, NOISE, block)
+    step = max(1, BLOCK // getattr(model, "k", 1))  # k draws of z per example
+    sums: list[Any] = [0.0] * 5
+    for begin in range(0, len(x), step):
+        some, *conditions = (array[begin : begin + step] for array in (x, *y))
+        terms = model.terms(some, model.draw_noise(noise, len(some)), *conditions)
+        mu = terms.mu.astype(np.float64)
+        values = terms.log_px, terms.bound, terms.kl, mu, mu * mu
+        for i, value in enumerate(values):
+            sums[i] = sums[i] + value.sum(axis=0, dtype=np.float64)
+    return tuple(map(model.params.device.to_host, sums))
 
-    Drawn pixels depend only on the seed and on the position of the example in the split. They do
-    not depend on `step` or on the model, so that all models see the same pixels, in float32 and in
-    float64.
+
+def blocks_of(split: Split) -> int:
+    """Return into how many blocks the examples of a split fall."""
+    return -(-len(split) // block_rows(split))
+
+
+def block_of(
+    model: Measurable, split: Split, scaling: Scaling, seed: int, block: int
+) -> tuple[Array, ...]:
+    """Return (x,) or, for a conditional model, (x, y) of a block of examples, on the device.
+
+    Drawn pixels depend only on the seed and on the position of the example in the split, so that
+    all models see the same pixels, in float32 and in float64, in one process and in many.
 
     Parameters
     ----------
@@ -175,25 +195,36 @@ def chunks_of(
     scaling : Scaling
     seed : int
         Seeds the binarisation.
-    step : int
-        Largest number of examples in a chunk.
+    block : int
+        Number of the block, from 0.
 
-    Yields
-    ------
+    Returns
+    -------
     x : (B, n_x) float array
     y : (B, n_y) float array
         Only for a conditional model.
     """
-    device, dtype = model.params.device, model.params.dtype
-    pixels = device.generator(seed)
-    scaling = scaling.to(device)
-    rows = max(1, min(CHUNK, CHUNK_BYTES // (8 * split.x.shape[1])))
-    for start in range(0, len(split), rows):
-        chosen = slice(start, start + rows)
-        x = scaling.encode(device.asarray(split.take(chosen)), pixels, dtype)
-        whole = x, *condition(model, split, chosen)
-        for begin in range(0, len(whole[0]), step):
-            yield tuple(array[begin : begin + step] for array in whole)
+    device, rows = model.params.device, block_rows(split)
+    chosen = slice(block * rows, (block + 1) * rows)
+    pixels = generator_of(model, seed, PIXELS, block)
+    stored = device.asarray(split.take(chosen))
+    x = scaling.to(device).encode(stored, pixels, model.params.dtype)
+    return x, *condition(model, split, chosen)
+
+
+def generator_of(model: Any, seed: int, stream: int, number: int) -> np.random.Generator:
+    """Return the generator of a stream for the block, or the group of examples, of this number.
+
+    With a generator for each block, the noise of an example does not depend on which process draws
+    it.
+    """
+    words = np.random.SeedSequence([seed, stream, number]).generate_state(1, np.uint64)
+    return model.params.device.generator(int(words[0]))
+
+
+def block_rows(split: Split) -> int:
+    """Return the number of examples in a block: `BLOCK`, or `GROUP` if they are large."""
+    return BLOCK if 8 * BLOCK * split.x.shape[1] <= BLOCK_BYTES else GROUP
 
 
 def require_fitting(model: Any, scaling: Scaling) -> None:

@@ -1,7 +1,7 @@
 """Estimate log p(x) of a VAE by importance weighting, with many draws of z per example."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from math import sqrt
 from typing import Any
 
@@ -12,8 +12,16 @@ from npvae.datasets.notebook import progress_bar, shows_progress
 from npvae.datasets.preprocessing import Scaling
 from npvae.encoder_decoder import require_examples
 from npvae.errors import InputError
-from npvae.evaluation.elbo import NOISE, chunks_of, require_fitting
+from npvae.evaluation.elbo import (
+    GROUP,
+    WEIGHTS,
+    block_of,
+    block_rows,
+    generator_of,
+    require_fitting,
+)
 from npvae.iwae import log_mean_exp_and_grad, require_draws
+from npvae.parallel import ALONE, Communicator
 from npvae.parameters import Array
 from npvae.vae import VAE
 
@@ -51,6 +59,7 @@ def log_likelihood(
     seed: int = 0,
     memory: int | None = None,
     progress: bool = False,
+    comm: Communicator = ALONE,
 ) -> LogLikelihood:
     """Estimate log p(x) of a split with k draws of z from q(z | x) per example.
 
@@ -73,6 +82,8 @@ def log_likelihood(
         suits the device: 8 MiB on the host, up to 1 GiB on a GPU.
     progress : bool
         Whether to show a progress bar, on a terminal or in a notebook.
+    comm : Communicator
+        The processes that share the work, as for `evaluate`.
 
     Returns
     -------
@@ -89,39 +100,46 @@ def log_likelihood(
     Burda, Grosse & Salakhutdinov 2015, arXiv:1509.00519, section 5.1.
     """
     require_likelihood(model)
-    if require_draws(k) > MOST_DRAWS:
+    if (k := require_draws(k)) > MOST_DRAWS:
         raise InputError(f"k is {k:.3g}; choose at most {MOST_DRAWS} draws (5000 is usual)")
     require_fitting(model, scaling)
     n = require_examples(model, split)
     memory = model.params.device.working_set if memory is None else memory
-    estimates = _estimates(model, split, scaling, require_draws(k), seed, memory)
-    log_px, to_host = np.empty(0), model.params.device.to_host
-    hidden = not (progress and shows_progress())
+    rows = rows_within(model, memory)
+    block = lru_cache(maxsize=1)(partial(block_of, model, split, scaling, seed))
+    hidden = not (progress and comm.rank == 0 and shows_progress())
     with progress_bar(total=n, unit="example", disable=hidden, leave=False) as bar:
-        for estimate in estimates:
-            log_px = np.append(log_px, to_host(estimate))
-            bar.update(len(estimate))
+
+        def estimates(group: int) -> Array:
+            number, first = divmod(group * GROUP, block_rows(split))
+            x, *y = (array[first : first + GROUP] for array in block(number))
+            rng = generator_of(model, seed, WEIGHTS, group)
+            bar.update(min(comm.size * len(x), n - bar.n))  # the others have done as many
+            return _estimates(model, rng, k, rows, x, *y)
+
+        log_px = np.concatenate(comm.map(estimates, range(-(-n // GROUP))))
     error = float(log_px.std(ddof=1)) / sqrt(n) if n > 1 else float("nan")
     return LogLikelihood(float(log_px.mean()), error, k, n)
 
 
 def _estimates(
-    model: VAE, split: Split, scaling: Scaling, k: int, seed: int, memory: int
-) -> Iterator[Array]:
-    """Yield estimates of log p(x), (B,), for some examples at a time.
+    model: VAE, rng: np.random.Generator, k: int, rows: int, x: Array, *y: Array
+) -> Array:
+    """Return estimates of log p(x), (B,), on the host, from `rows` draws at a time.
 
     The noise is drawn example by example, so that the memory limit affects only rounding.
     """
-    device, dtype = model.params.device, model.params.dtype
-    rng, rows = device.generator(seed + NOISE), rows_within(model, memory)
-    for x, *y in chunks_of(model, split, scaling, seed, max(1, rows // k)):
-        mu, logvar = model.encode(x, *y)
+    found, step = [], max(1, rows // k)
+    for start in range(0, len(x), step):
+        some, *given = (array[start : start + step] for array in (x, *y))
+        mu, logvar = model.encode(some, *given)
         log_w = []
         for begin in range(0, k, rows):
-            size = len(x), min(k - begin, rows), model.n_z
-            eps = rng.standard_normal(size=size, dtype=dtype.type)
-            log_w.append(model.log_weights(x, mu, logvar, eps, *y).astype(np.float64))
-        yield log_mean_exp_and_grad(np.concatenate(log_w, axis=1))[0]
+            size = len(some), min(k - begin, rows), model.n_z
+            eps = rng.standard_normal(size=size, dtype=model.params.dtype.type)
+            log_w.append(model.log_weights(some, mu, logvar, eps, *given).astype(np.float64))
+        found.append(log_mean_exp_and_grad(np.concatenate(log_w, axis=1))[0])
+    return model.params.device.to_host(np.concatenate(found))
 
 
 def rows_within(model: VAE, memory: int) -> int:

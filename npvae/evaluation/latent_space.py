@@ -12,7 +12,7 @@ from npvae.datasets.dataset import Split
 from npvae.datasets.preprocessing import Scaling
 from npvae.encoder_decoder import require_examples
 from npvae.errors import InputError
-from npvae.evaluation.elbo import ACTIVE_VARIANCE, EVALUATION_SEED, chunks_of
+from npvae.evaluation.elbo import ACTIVE_VARIANCE, EVALUATION_SEED, block_of, blocks_of
 from npvae.gaussian import kl_per_latent
 from npvae.parameters import Array
 from npvae.vae import VAE
@@ -96,8 +96,8 @@ def encode_split(
     require_examples(model, split)
     to_host = model.params.device.to_host
     mu, logvar = [], []
-    for x, *y in chunks_of(model, split, scaling, seed, len(split)):
-        code = model.encode(x, *y)
+    for block in range(blocks_of(split)):
+        code = model.encode(*block_of(model, split, scaling, seed, block))
         if isinstance(model, VAE):
             logvar.append(to_host(code[1]).copy())
         mu.append(to_host(code[0] if logvar else code).copy())

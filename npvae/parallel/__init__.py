@@ -6,19 +6,16 @@ a slice of them in each process. With a single process all of this is nothing: s
 
 The words are those of MPI: a communicator connects `size` processes, numbered by their `rank`.
 Rank 0 is the process of the user, which alone prints, reads files and writes them.
+
+`processes.Processes` starts the processes on this machine, and `mpi.Machines` connects those that
+`mpiexec` has started.
 """
 
 from npvae.parallel.alone import ALONE
 from npvae.parallel.communicator import Communicator, everywhere
-from npvae.parallel.mpi import Machines, started_by_mpi
-from npvae.parallel.processes import Processes, available_cores
 
 __all__ = [
     "ALONE",
     "Communicator",
-    "Machines",
-    "Processes",
-    "available_cores",
     "everywhere",
-    "started_by_mpi",
 ]

@@ -1,15 +1,21 @@
 """Processes that `mpiexec` has started, on one machine or on many."""
 
+import atexit
 import os
+import sys
+from time import sleep
+from traceback import print_exc
+from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from npvae.devices import Array
-from npvae.errors import InputError
+from npvae.errors import InputError, NpvaeError
 from npvae.parallel.communicator import Communicator
 from npvae.parallel.pickling import dumps, loads
 
+PATIENCE = 3.0  # seconds
 LAUNCHERS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_SIZE", "MPI_LOCALNRANKS")
 
 
@@ -48,6 +54,37 @@ class Machines(Communicator):
         self.rank, self.size = self._world.rank, self._world.size
         super().__init__()
         threadpool_limits(1)
+
+    def __enter__(self) -> "Machines":
+        """On rank 0, return this communicator; on the others, follow rank 0 and then exit."""
+        if self.rank == 0:
+            return self
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                self.follow()
+        except BaseException as error:
+            if isinstance(error, NpvaeError):
+                sleep(PATIENCE)  # rank 0 has probably met the same error, and tells it better
+                print(f"npvae: {error} (rank {self.rank})", file=sys.stderr)
+            else:
+                print_exc()
+            sys.stderr.flush()
+            self._world.Abort(1)
+        sys.exit(0)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None or not self._busy:
+            if error is None:
+                self.release()
+            self.send(None)
+        else:  # the others wait for this process, so end them, once its message has been printed
+            atexit.register(self._world.Abort, 1)
+        self.abandon()
 
     def send(self, task: Any) -> None:
         self._world.bcast(dumps(task, self))

@@ -118,7 +118,8 @@ class SharedProcesses(Communicator):
     def send(self, task: Any) -> None:
         # a method that is called once more, such as the next step, needs no message
         repeated = isinstance(task, str) and task == self._last
-        self._last, blocks = task, []  # type: tuple[Any, list[SharedMemory]]
+        self._last = task
+        blocks: list[SharedMemory] = []
         message, blocks = (b"", blocks) if repeated else self._packed(task)
         self._word.value = repeated
         for go in self._go[1:]:
@@ -151,7 +152,7 @@ class SharedProcesses(Communicator):
                 if view.format != "B" or view.nbytes < LARGE:
                     return True
                 block = SharedMemory(create=True, size=view.nbytes)
-                block.buf[: view.nbytes] = view.cast("B")
+                np.frombuffer(block.buf, np.uint8)[: view.nbytes] = np.frombuffer(view, np.uint8)
             blocks.append(block)
             sizes.append((block.name, block.size))
             return False
@@ -162,7 +163,7 @@ class SharedProcesses(Communicator):
     def _unpacked(self, message: bytes) -> Any:
         task, sizes = pickle.loads(message)
         blocks = [SharedMemory(name) for name, _ in sizes]
-        task = loads(task, self, [block.buf.toreadonly() for block in blocks])
+        task = loads(task, self, [memoryview(block.buf or b"").toreadonly() for block in blocks])
         for block in blocks:
             _let_go(block)
         return task

@@ -13,16 +13,19 @@ from npvae.autoencoder import Autoencoder, DenoisingAutoencoder
 from npvae.datasets import NAMES, load_dataset
 from npvae.datasets.dataset import Dataset, chunks
 from npvae.datasets.preprocessing import Pixels, Scaling, moments_of, scaling_for
+from npvae.devices import CPU
 from npvae.errors import InputError
 from npvae.iwae import IWAE
 from npvae.likelihoods import LIKELIHOODS, Likelihood
 from npvae.optimizers import OPTIMIZERS, Optimizer
+from npvae.parallel.processes import available_cores
 from npvae.runs.model_file import Model
 from npvae.runs.settings import NOISE, OPTIMIZER_NAMES, Settings, declared, flag
 from npvae.schedules import Cosine, EarlyStopping, Stages, WarmUp
 from npvae.vae import VAE
 
 LEAST_UPDATES, LEAST_BATCH = 1000, 8  # of the default epochs and batch size
+LEAST_WORK = 10_000_000  # weights times draws of a batch for which a process is worth its while
 MOST_PARAMETERS = 1 << 30  # 16 GiB in float32, with the gradient and Adam's two averages
 
 
@@ -52,7 +55,7 @@ def resolve(settings: Settings, dataset: Dataset) -> Settings:
     InputError : if the settings do not fit the data or each other
     """
     settings = _resolve_sizes(_resolve_likelihood(settings, dataset), dataset)
-    settings = replace(settings, lr=settings.rate)
+    settings = replace(settings, lr=settings.rate, workers=_workers(settings, dataset))
     _require_meaningful(settings)
     _require_epochs(settings)
     if settings.conditional and dataset.train.labels is None:
@@ -91,6 +94,21 @@ def _resolve_sizes(settings: Settings, dataset: Dataset) -> Settings:
         batch_size=batch_size,
         epochs=settings.epochs or max(10, -(-LEAST_UPDATES // -(-n // batch_size))),
     )
+
+
+def _workers(settings: Settings, dataset: Dataset) -> int:
+    """Return the number of processes: as many as there are cores, if a step has work for them."""
+    if settings.workers is not None:
+        if settings.workers > 1 and settings.device != CPU.name:
+            raise InputError(
+                f"{flag('workers', settings.workers)} needs --device {CPU.name}, because several "
+                "processes cannot share a GPU here; leave one of them out"
+            )
+        return settings.workers
+    sizes = [dataset.n_x, *settings.hidden, settings.latent]
+    weights = 2 * sum(a * b for a, b in pairwise(sizes))  # of encoder and decoder
+    work = weights * settings.batch_size * settings.k
+    return max(1, min(available_cores() if settings.device == CPU.name else 1, work // LEAST_WORK))
 
 
 def likelihood_class(settings: Settings) -> type[Likelihood]:

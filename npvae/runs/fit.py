@@ -10,6 +10,8 @@ from npvae.encoder_decoder import require_examples
 from npvae.errors import InputError, require_whole
 from npvae.evaluation.elbo import EVALUATION_SEED, evaluate, require_fitting
 from npvae.optimizers import Optimizer
+from npvae.parallel import ALONE, Communicator
+from npvae.parallel.processes import Processes
 from npvae.parameters import Seed
 from npvae.schedules import EarlyStopping, Schedule
 from npvae.training import EpochRecord, Trainer
@@ -42,6 +44,7 @@ def trainer_for(
     lr: Schedule | None = None,
     beta: Schedule | None = None,
     early_stopping: EarlyStopping | None = None,
+    comm: Communicator = ALONE,
 ) -> Trainer:
     """Return a trainer for the training part that validates after each epoch.
 
@@ -70,7 +73,7 @@ def trainer_for(
     validate = None
     if len(held_out):
         require_examples(model, held_out)
-        validate = partial(evaluate, model, held_out, scaling, EVALUATION_SEED)
+        validate = partial(evaluate, model, held_out, scaling, EVALUATION_SEED, comm=comm)
     return Trainer(
         model,
         train,
@@ -82,6 +85,7 @@ def trainer_for(
         beta=beta,
         early_stopping=early_stopping,
         validate=validate,
+        comm=comm,
     )
 
 
@@ -97,6 +101,7 @@ def fit(
     lr: Schedule | None = None,
     beta: Schedule | None = None,
     early_stopping: EarlyStopping | None = None,
+    workers: int = 1,
     progress: bool = False,
 ) -> Records:
     """Train a model and return the record of each epoch.
@@ -107,6 +112,8 @@ def fit(
     Parameters
     ----------
     epochs : number of epochs, at least 1
+    workers : number of processes that share each batch, with one thread each; a script that asks
+        for more than 1 needs the guard `if __name__ == "__main__":`
     progress : show a progress bar, on standard error or as a widget of a notebook that has
         ipywidgets
     others : as for `trainer_for`
@@ -129,25 +136,27 @@ def fit(
             f"the warm-up takes {length} epochs but the training only {epochs}, so beta would "
             "never reach its value; choose a shorter warm-up or more epochs"
         )
-    trainer = trainer_for(
-        model,
-        dataset,
-        scaling=scaling,
-        optimizer=optimizer,
-        batch_size=batch_size,
-        rng=rng,
-        lr=lr,
-        beta=beta,
-        early_stopping=early_stopping,
-    )
-    total = epochs * trainer.steps_per_epoch
-    with progress_bar(total=total, disable=not progress, unit="step") as bar:
-        while trainer.goes_on(epochs):
-            trainer.step()
-            bar.update()
-            if trainer.epoch_is_over:
-                record = trainer.end_epoch()
-                bar.set_postfix_str(f"epoch {record.epoch}, loss {record.train_loss:.1f}")
+    with Processes(workers) as comm:
+        trainer = trainer_for(
+            model,
+            dataset,
+            scaling=scaling,
+            optimizer=optimizer,
+            batch_size=batch_size,
+            rng=rng,
+            lr=lr,
+            beta=beta,
+            early_stopping=early_stopping,
+            comm=comm,
+        )
+        total = epochs * trainer.steps_per_epoch
+        with progress_bar(total=total, disable=not progress, unit="step") as bar:
+            while trainer.goes_on(epochs):
+                trainer.step()
+                bar.update()
+                if trainer.epoch_is_over:
+                    record = trainer.end_epoch()
+                    bar.set_postfix_str(f"epoch {record.epoch}, loss {record.train_loss:.1f}")
     if trainer.best is not None:
         model.params.flat = trainer.best
     return Records(trainer.records)

@@ -11,6 +11,7 @@ from npvae.errors import DataError
 from npvae.evaluation.elbo import EVALUATION_SEED, evaluate
 from npvae.evaluation.fine_print import likelihood_protocol, protocol
 from npvae.evaluation.importance import log_likelihood
+from npvae.parallel import ALONE, Communicator
 from npvae.runs.model_file import Model
 from npvae.storage.json_files import read_json, write_json
 from npvae.storage.reading import reading
@@ -60,10 +61,15 @@ def entry_name(part: str, examples: int | None, seed: int) -> str:
 
 
 def measure(
-    model: Model, split: Split, scaling: Scaling, seed: int = EVALUATION_SEED, part: str = "test"
+    model: Model,
+    split: Split,
+    scaling: Scaling,
+    seed: int = EVALUATION_SEED,
+    part: str = "test",
+    comm: Communicator = ALONE,
 ) -> dict[str, Any]:
     """Return the figures of `evaluate`, in nats per example, and their protocol."""
-    found = evaluate(model, split, scaling, seed)
+    found = comm.run(evaluate, model, split, scaling, seed)
     figures = {
         "elbo": found.elbo,
         "reconstruction": found.reconstruction,
@@ -80,10 +86,18 @@ def measure(
 
 
 def measure_likelihood(
-    model: VAE, split: Split, scaling: Scaling, k: int, seed: int, part: str, memory: int | None
+    model: VAE,
+    split: Split,
+    scaling: Scaling,
+    k: int,
+    seed: int,
+    part: str,
+    memory: int | None,
+    comm: Communicator = ALONE,
 ) -> dict[str, Any]:
     """Return the figures of `log_likelihood` and their protocol; shows a progress bar."""
-    found = log_likelihood(model, split, scaling, k, seed=seed, memory=memory, progress=True)
+    options = {"seed": seed, "memory": memory, "progress": True}
+    found = comm.run(log_likelihood, model, split, scaling, k, **options)
     return {
         "name": "log p(x | y)" if model.n_y else "log p(x)",
         "log_px": found.log_px,

@@ -1,7 +1,7 @@
 """An open run: its folder, settings, data and trainer. `begin` makes a new one."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, fields, replace
 from errno import ENOSPC
 from pathlib import Path
@@ -13,6 +13,8 @@ from npvae.datasets import default_dataset
 from npvae.datasets.dataset import Dataset
 from npvae.devices import find_device
 from npvae.errors import InputError, WriteError
+from npvae.parallel import ALONE, Communicator
+from npvae.parallel.processes import Processes
 from npvae.runs.building import (
     build_model,
     build_optimizer,
@@ -41,6 +43,7 @@ class Run:
     Attributes
     ----------
     folder, settings, dataset, trainer : the parts of the run
+    comm : connects the processes that train it
     remarks : what the user should know about how the run was begun or resumed
     """
 
@@ -48,6 +51,7 @@ class Run:
     settings: Settings
     dataset: Dataset
     trainer: Trainer
+    comm: Communicator = ALONE
     remarks: tuple[str, ...] = ()
 
     def save(self) -> None:
@@ -62,7 +66,11 @@ class Run:
 
 @contextmanager
 def begin(
-    given: Mapping[str, Any], out: str | Path | None = None, *, progress: bool = True
+    given: Mapping[str, Any],
+    out: str | Path | None = None,
+    *,
+    progress: bool = True,
+    machines: Communicator | None = None,
 ) -> Iterator[Run]:
     """Begin a run in a new folder, which stays locked for other processes while the block runs.
 
@@ -71,13 +79,15 @@ def begin(
     given : settings by name; all others come from `given["recipe"]` or from the defaults
     out : the folder; None for the next free one under runs/
     progress : as for `load_dataset`
+    machines : the processes that `mpiexec` has started; by default the workers of the settings are
+        started on this machine
 
     Raises
     ------
     InputError : if a setting does not fit the data or another setting, or the folder is not empty
     DataError : if the data cannot be read
     """
-    given = dict(given)
+    given = _with_machines(given, machines)
     if "recipe" in given:
         given = {**find_recipe(given["recipe"]).settings, **given}
     # refuse a missing device now, not after the data have been read
@@ -94,27 +104,34 @@ def begin(
         remarks.append(reason)
     with _naming_the_recipe(settings):
         settings = resolve(settings, dataset)
-    trainer = _new_trainer(settings, dataset)
-    folder = RunFolder.create(out, dataset.name)
-    with folder.locked():
-        if folder.names():
-            raise InputError(
-                f"another npvae has just begun a run in {folder.path}; choose another --out"
-            )
-        with adding_resume_advice(folder):
-            folder.write_config(settings, dataset, trainer.model.params.size)
-        yield Run(folder, settings, dataset, trainer, tuple(remarks))
+    with _processes(settings, machines) as comm:
+        trainer = _new_trainer(settings, dataset, comm)
+        folder = RunFolder.create(out, dataset.name)
+        with folder.locked():
+            if folder.names():
+                raise InputError(
+                    f"another npvae has just begun a run in {folder.path}; choose another --out"
+                )
+            with adding_resume_advice(folder):
+                folder.write_config(settings, dataset, trainer.model.params.size)
+            yield Run(folder, settings, dataset, trainer, comm, tuple(remarks))
 
 
 @contextmanager
-def resume(path: str | Path, given: Mapping[str, Any], *, progress: bool = True) -> Iterator[Run]:
+def resume(
+    path: str | Path,
+    given: Mapping[str, Any],
+    *,
+    progress: bool = True,
+    machines: Communicator | None = None,
+) -> Iterator[Run]:
     """Open a run at its last checkpoint, or at its start if there is none yet.
 
     Parameters
     ----------
     path : the folder of the run
     given : the settings to change by name; only those in `CHANGEABLE` are allowed
-    progress : as for `load_dataset`
+    progress, machines : as for `begin`
 
     Raises
     ------
@@ -127,29 +144,51 @@ def resume(path: str | Path, given: Mapping[str, Any], *, progress: bool = True)
             f"{flags} cannot be changed when a run is resumed; leave it out, or start a new run "
             "without --resume"
         )
+    given = _with_machines(given, machines)
     folder = RunFolder.open(path)
     with folder.locked():
         before = folder.settings()
+        before = replace(before, workers=before.workers or 1)  # an older npvae had no workers
         checkpoint = folder.read_checkpoint(before)
         dataset = folder.load_data(given.get("data"), progress=progress)
         asked = replace(before, **given)
         _require_same_patience(folder, before, asked)
         settings = before if asked == before else resolve(asked, dataset)
-        trainer = _new_trainer(settings, dataset)
-        remarks: tuple[str, ...] = ()
-        if checkpoint is not None:
-            checkpoint.restore(trainer)
-            _require_later_end(folder, before, settings, trainer)
-            remarks = tuple(_changed_versions(checkpoint, trainer))
-        with adding_resume_advice(folder):
-            if checkpoint is None:
-                folder.write_config(settings, dataset, trainer.model.params.size)
-            elif settings != before:
-                folder.write_settings(settings)
-        yield Run(folder, settings, dataset, trainer, remarks)
+        with _processes(settings, machines) as comm:
+            trainer = _new_trainer(settings, dataset, comm)
+            remarks: tuple[str, ...] = ()
+            if checkpoint is not None:
+                checkpoint.restore(trainer)
+                _require_later_end(folder, before, settings, trainer)
+                remarks = tuple(_changed(checkpoint, trainer, before, settings))
+            with adding_resume_advice(folder):
+                if checkpoint is None:
+                    folder.write_config(settings, dataset, trainer.model.params.size)
+                elif settings != before:
+                    folder.write_settings(settings)
+            yield Run(folder, settings, dataset, trainer, comm, remarks)
 
 
-def _new_trainer(settings: Settings, dataset: Dataset) -> Trainer:
+def _with_machines(given: Mapping[str, Any], machines: Communicator | None) -> dict[str, Any]:
+    """Return the given settings with the number of processes that `mpiexec` has started."""
+    if machines is None:
+        return dict(given)
+    if (asked := given.get("workers", machines.size)) != machines.size:
+        raise InputError(
+            f"--workers is {asked}, but mpiexec has started {machines.size} processes; leave "
+            "--workers out"
+        )
+    return {**given, "workers": machines.size}
+
+
+def _processes(
+    settings: Settings, machines: Communicator | None
+) -> AbstractContextManager[Communicator]:
+    """Return a context manager that connects the processes which share the training."""
+    return Processes(settings.workers or 1) if machines is None else nullcontext(machines)
+
+
+def _new_trainer(settings: Settings, dataset: Dataset, comm: Communicator) -> Trainer:
     """Return a new trainer; one generator draws the initial weights and everything after them."""
     rng = np.random.default_rng(settings.seed)
     return trainer_for(
@@ -159,6 +198,7 @@ def _new_trainer(settings: Settings, dataset: Dataset) -> Trainer:
         optimizer=build_optimizer(settings),
         batch_size=settings.batch_size,
         rng=rng,
+        comm=comm,
         **build_schedules(settings),
     )
 
@@ -196,13 +236,20 @@ def _require_later_end(
         )
 
 
-def _changed_versions(checkpoint: Checkpoint, trainer: Trainer) -> Iterator[str]:
-    """Yield a sentence for each version that differs from that of the checkpoint."""
+def _changed(
+    checkpoint: Checkpoint, trainer: Trainer, before: Settings, settings: Settings
+) -> Iterator[str]:
+    """Yield a sentence for each version, or number of processes, that differs from before."""
+    if settings.workers != before.workers:
+        yield (
+            f"The number of processes was {before.workers} and is now {settings.workers}, so "
+            "results may differ in the last digits."
+        )
     for name, version in versions(trainer.model.params.device.about).items():
-        before = checkpoint.versions.get(name, Settings.device if name == "device" else None)
-        if before != version:
+        was = checkpoint.versions.get(name, Settings.device if name == "device" else None)
+        if was != version:
             yield (
-                f"{name} was {quote(before)} and is now {version}, so results may differ in the "
+                f"{name} was {quote(was)} and is now {version}, so results may differ in the "
                 "last digits."
             )
 

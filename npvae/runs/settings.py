@@ -39,6 +39,7 @@ from npvae.runs.model_file import MOST_DRAWS
 
 MODELS = ("vae", "autoencoder", "denoising")
 LR_SCHEDULES = ("constant", "stages", "cosine")
+MOST_WORKERS = 1024
 NOISE = {"mask": 0.3, "gaussian": 0.5}  # the default amount of each corruption
 RATES: dict[str, float] = {name.lower(): cls().lr for name, cls in OPTIMIZERS.items()}
 OPTIMIZER_NAMES = {name.lower(): name for name in OPTIMIZERS}
@@ -87,9 +88,9 @@ def setting(kind: Kind, help: str, *, default: Any = None, **more: Any) -> Any:
     return field(default=default, metadata={"declared": Declaration(kind, help, **more)})
 
 
-def counted(unit: str, words: str = "{}") -> Callable[[int], str]:
+def counted(unit: str, words: str = "{}", plural: str = "s") -> Callable[[int], str]:
     """Return a function that writes "1 epoch" or "2 epochs"."""
-    return lambda n: words.format(f"{n} {unit}{'s' * (n != 1)}")
+    return lambda n: words.format(f"{n} {unit}{plural if n != 1 else ''}")
 
 
 of_data = partial(setting, group="data")
@@ -336,6 +337,13 @@ class Settings:
         default=0,
         common=True,
         words="",
+    )
+    workers: int | None = of_training(
+        Whole(1, MOST_WORKERS),
+        "train in N processes that share each batch, with one thread each",
+        metavar="N",
+        unset="the cores of this machine, or fewer if the batches are too small to share",
+        words=lambda n: counted("process", "{}", "es")(n) if n > 1 else "",
     )
     device: str = of_training(
         OneOf(DEVICES),

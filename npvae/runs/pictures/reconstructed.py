@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from npvae import figures
 from npvae.autoencoder import DenoisingAutoencoder
-from npvae.evaluation.elbo import NOISE
+from npvae.evaluation.elbo import NOISE, generator_of
 from npvae.runs.pictures.trained_run import Trained
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def reconstructions(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
     x, y = run.take(run.chosen(EXAMPLES))
     given, corrupted = x, None
     if isinstance(run.model, DenoisingAutoencoder):
-        noise = run.model.draw_noise(run.device.generator(run.seed + NOISE), len(x))
+        noise = run.model.draw_noise(generator_of(run.model, run.seed, NOISE, 0), len(x))
         given = run.model.corrupt(x, noise)
         corrupted = run.seen(given)
     x_hat = run.decode(run.encode(given, y), y[0] if y else None)
