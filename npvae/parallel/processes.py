@@ -25,15 +25,21 @@ SPINS = 2000  # times that a process looks whether the others are there, before 
 PATIENCE = 0.2  # seconds of sleep between two looks at whether the others are alive
 ROOM = 1024  # numbers that are exchanged at once
 LARGE = 1 << 20  # bytes of an array that is worth sharing
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 IGNORED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # the parent hears them, and decides
 SPAWN = get_context("spawn")  # the only way to start a process that every system has
 
 
 def available_cores() -> int:
-    """Return the number of cores that this process may use."""
+    """Return the number of cores that this process may use.
+
+    A smaller number of threads in OMP_NUM_THREADS or OPENBLAS_NUM_THREADS counts as well.
+    """
+    cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0))
+    asked = (os.environ.get(name, "") for name in THREAD_VARIABLES)
+    return min([cores, *(int(n) for n in asked if n.isdecimal() and int(n) > 0)])
 
 
 class SharedProcesses(Communicator):
@@ -152,7 +158,7 @@ class SharedProcesses(Communicator):
                 if view.format != "B" or view.nbytes < LARGE:
                     return True
                 block = SharedMemory(create=True, size=view.nbytes)
-                np.frombuffer(block.buf, np.uint8)[: view.nbytes] = np.frombuffer(view, np.uint8)
+                np.ndarray(view.nbytes, np.uint8, block.buf)[:] = np.frombuffer(view, np.uint8)
             blocks.append(block)
             sizes.append((block.name, block.size))
             return False
@@ -306,8 +312,8 @@ def work(rank: int, size: int, *shared: Any) -> None:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     threadpool_limits(1)
-    *others, pipe = shared
-    comm = SharedProcesses(rank, size, *others, [pipe])
+    gates, go, word, messages, pipe = shared
+    comm = SharedProcesses(rank, size, gates, go, word, messages, [pipe])
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             comm.follow()
