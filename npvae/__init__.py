@@ -23,6 +23,7 @@ Around the core, one folder per capability:
 datasets         MNIST, glyphs, your own data, and how they become x
 evaluation       ELBO, log p(x), the latent space, and the notes beside each result
 devices          where arrays live: on the host, or on a GPU with CuPy
+parallel         one training in several processes, on one machine or on many
 storage          atomic writes, safe reads, locks
 figures          plots of arrays
 runs             training with a run folder: settings, checkpoints, pictures, report

@@ -3,6 +3,7 @@
 Every message says what was given, what was expected, and what to do.
 """
 
+from math import isfinite
 from operator import index
 from typing import Any
 
@@ -40,6 +41,13 @@ class TrainingError(NpvaeError, ArithmeticError):
 
 class WriteError(NpvaeError, OSError):
     """A file could not be written, for example on a full disk; the previous file is unchanged."""
+
+
+def require_finite(what: str, value: float) -> None:
+    """Raise `TrainingError` unless the value, described by `what`, is finite."""
+    if not isfinite(value):
+        advice = "try a smaller learning rate; the Bernoulli likelihood also needs x in [0, 1]"
+        raise TrainingError(f"{what} is {value}; {advice}")
 
 
 def require_whole(name: str, value: Any, least: int = 1) -> int:

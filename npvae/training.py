@@ -14,15 +14,14 @@ loop.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import isfinite
 from time import perf_counter
 from typing import Any, Protocol
 
 import numpy as np
 
-from npvae.devices import CPU, generator_state, restore_generator
+from npvae.devices import generator_state, restore_generator
 from npvae.encoder_decoder import Loss, condition, require_examples
-from npvae.errors import InputError, TrainingError, require_whole
+from npvae.errors import InputError, require_finite, require_whole
 from npvae.optimizers import Adam, Optimizer, optimizer_state, restore_optimizer
 from npvae.parallel import ALONE, Communicator, everywhere
 from npvae.parameters import Array, Parameters, Seed
@@ -159,18 +158,14 @@ class Trainer:
         if early_stopping is not None and validate is None:
             raise InputError("early stopping needs a validation part; hold some examples out")
         device = model.params.device
-        if comm.size > 1 and device.name != CPU.name:
-            raise InputError(f"{comm.size} processes cannot share the device {device.name}")
         self.model: Any = model
-        self.comm = comm
         self.optimizer, self.rng = optimizer or Adam(), device.generator(rng)
         self.examples, self.scaling = examples.to(device), scaling.to(device)
         self.n, self.batch_size, self.steps_per_epoch = n, batch_size, -(-n // batch_size)
-        self.lr, self.beta = lr, beta
+        self.lr, self.beta, self.comm = lr, beta, comm
         self.early_stopping, self.validate = early_stopping, validate
         self.steps, self.seconds, self.order = 0, 0.0, np.zeros(0, np.int64)
-        losses = device.zeros(self.steps_per_epoch * len(Loss._fields), model.params.dtype)
-        self.losses = losses.reshape(-1, len(Loss._fields))
+        self.losses = device.zeros(3 * self.steps_per_epoch, model.params.dtype).reshape(-1, 3)
         self.records: list[EpochRecord] = []
         self.best: Array | None = None
 
@@ -190,7 +185,10 @@ class Trainer:
         with self.model.params.lock:  # other threads wait for the complete update
             loss = Loss(*self.comm.mean(self.model.loss_and_grad(x, eps, *y)))
             self.comm.update(self.optimizer, self.model.params)
-        self._count(loss, perf_counter() - begin)
+        for i, value in enumerate(loss):  # no float(value): it would wait for the GPU
+            self.losses[self.step_in_epoch, i] = value
+        self.seconds += perf_counter() - begin
+        self.steps += 1
         return loss
 
     def _draw_batch(self) -> tuple[Any, ...]:
@@ -215,13 +213,6 @@ class Trainer:
             self.optimizer.lr = self.lr(t)
         if self.beta is not None:
             self.model.beta = self.beta(t)
-
-    def _count(self, loss: Loss, seconds: float) -> None:
-        """Store the loss of an update and the time it took."""
-        for i, value in enumerate(loss):  # no float(value): it would wait for the GPU
-            self.losses[self.step_in_epoch, i] = value
-        self.seconds += seconds
-        self.steps += 1
 
     # ---- epochs ----------------------------------------------------------------------------------
 
@@ -346,6 +337,7 @@ class Trainer:
             If the state of the generator or of the optimiser cannot be saved.
         """
         self.require_finite()
+        comm, params = self.comm, self.model.params
         return {
             "steps": self.steps,
             "batch_size": self.batch_size,
@@ -356,11 +348,9 @@ class Trainer:
             "losses": self.losses,
             "records": list(self.records),
             "best": self.best,
-            "params": self.model.params.flat,
+            "params": params.flat,
             "beta": getattr(self.model, "beta", None),
-            "optimizer": self.comm.join_states(
-                optimizer_state(self.optimizer, self.comm.shard(self.model.params))
-            ),
+            "optimizer": comm.join_states(optimizer_state(self.optimizer, comm.shard(params))),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -391,12 +381,4 @@ class Trainer:
         self.order = device.asarray(state["order"])
         if len(self.order):
             self.losses[...] = device.asarray(state["losses"], dtype)
-        best = state["best"]
-        self.best = None if best is None else device.asarray(best, dtype).copy()
-
-
-def require_finite(what: str, value: float) -> None:
-    """Raise `TrainingError` unless the value, described by `what`, is finite."""
-    if not isfinite(value):
-        advice = "try a smaller learning rate; the Bernoulli likelihood also needs x in [0, 1]"
-        raise TrainingError(f"{what} is {value}; {advice}")
+        self.best = None if state["best"] is None else device.asarray(state["best"], dtype).copy()

@@ -17,13 +17,17 @@ HEART = """
     errors parameters layers gaussian likelihoods encoder_decoder autoencoder vae iwae
     optimizers schedules training gradreport gradcheck selfcheck
 """.split()  # noqa: SIM905
-DOORS_BELOW = ["storage", "devices"]
+DOORS_BELOW = ["storage", "devices", "parallel"]
 DOORS_ABOVE = ["datasets", "evaluation", "figures", "runs", "cli"]
 ORDER = ["errors", *DOORS_BELOW, *HEART[1:], *DOORS_ABOVE, "__main__"]
-KNOWS_DEVICES = {"parameters", "encoder_decoder", "training"}  # which put arrays where they belong
+KNOWS = {  # the files of the heart that know a door
+    "devices": {"parameters", "encoder_decoder", "training"},  # and put arrays where they belong
+    "parallel": {"parameters", "likelihoods", "training"},  # and compute what processes share
+}
 ONLY = {
     "storage": {"errors", "storage"},
     "devices": {"errors", "devices"},
+    "parallel": {"errors", "devices", "parallel"},
     "datasets": {"errors", "storage", "devices", "parameters", "datasets"},
     "gradreport": set(),
     "gradcheck": {"errors", "parameters", "gradreport"},
@@ -90,11 +94,11 @@ def test_these_stand_on_little(here):
 
 @pytest.mark.parametrize("path", [path for path in FILES if room(path) in HEART], ids=name_of)
 def test_the_heart_knows_no_files_signals_bars_or_flags(path):
-    """Nor any door but the devices, and that only where arrays are put in their place."""
+    """Nor any door but the devices and the processes, and those only where it is needed."""
     names = {name.partition(".")[0] for name in imported(path)}
     assert not names & set(OUTSIDE)
     doors = rooms_imported(path) & {*DOORS_BELOW, *DOORS_ABOVE}
-    assert doors <= ({"devices"} if room(path) in KNOWS_DEVICES else set())
+    assert doors <= {door for door, known in KNOWS.items() if room(path) in known}
     calls = (node for node in ast.walk(tree(path)) if is_call(node))
     assert not {node.func.id for node in calls} & {"open", "print", "input"}
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from npvae.devices import Array
+from npvae.devices import CPU, Array
 from npvae.errors import InputError
 
 R = TypeVar("R")
@@ -149,7 +149,10 @@ class Communicator(ABC):
 
     def share(self, trainer: Any) -> None:
         """From now on, share this trainer; each process keeps a slice of the optimiser's state."""
-        self.trainer, params, self._shard = trainer, trainer.model.params, None
+        params = trainer.model.params
+        if params.device.name != CPU.name:
+            raise InputError(f"{self.size} processes cannot share the device {params.device.name}")
+        self.trainer, self._shard = trainer, None
         self.adopt(trainer)
         params.join(self)
         mine, whole = self.slice_of(params.size), params.flat.shape

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
 
-from npvae.errors import DataError
+from npvae.errors import DataError, require_finite
 from npvae.runs import pictures
 from npvae.runs.environment import peak_memory_mb
 from npvae.runs.history import history_columns
@@ -14,7 +14,6 @@ from npvae.runs.model_file import SavedModel, model_checksum
 from npvae.runs.report import write_report
 from npvae.runs.run import Run
 from npvae.storage.json_files import write_json
-from npvae.training import require_finite
 
 OWN_PICTURES = ("reconstructions", "samples", "history")  # get a file; the report has all pictures
 DRAWN = ("report.html", *(f"{name}.png" for name in OWN_PICTURES))  # what `write_pictures` writes
