@@ -420,7 +420,7 @@ def test_fit_hands_its_schedules_on_and_ends_with_the_best_epoch(monkeypatch):
     bounds = iter(BOUNDS)
     monkeypatch.setattr(
         "npvae.runs.fit.evaluate",
-        lambda *given: Evaluation(0.0, 0.0, 0.0, (0.0, 0.0), 0, 12, next(bounds)),
+        lambda *_, **__: Evaluation(0.0, 0.0, 0.0, (0.0, 0.0), 0, 12, next(bounds)),
     )
     _, each = stopped_early(2)
     model, adam = MODELS["vae"](), Adam()

@@ -142,7 +142,8 @@ def evaluate(
     require_fitting(model, scaling)
     n = require_examples(model, split)
     sums = comm.map(partial(_sums, model, split, scaling, seed), range(blocks_of(split)))
-    log_px, bound, kl, mu, mu_squares = (sum(terms) for terms in zip(*sums, strict=True))
+    to_host = model.params.device.to_host
+    log_px, bound, kl, mu, mu_squares = (to_host(sum(one)) for one in zip(*sums, strict=True))
     variance = mu_squares / n - (mu / n) ** 2
     reconstruction = -float(log_px) / n
     total = float((kl / n).sum())
@@ -160,7 +161,7 @@ def evaluate(
 def _sums(
     model: Measurable, split: Split, scaling: Scaling, seed: int, block: int
 ) -> tuple[Any, ...]:
-    """Return the sums over a block of log p(x | z), bound, KL, mu and mu², on the host."""
+    """Return the sums over a block of log p(x | z), bound, KL, mu and mu²."""
     x, *y = block_of(model, split, scaling, seed, block)
     noise = generator_of(model, seed, NOISE, block)
     step = max(1, BLOCK // getattr(model, "k", 1))  # k draws of z per example
@@ -172,7 +173,7 @@ def _sums(
         values = terms.log_px, terms.bound, terms.kl, mu, mu * mu
         for i, value in enumerate(values):
             sums[i] = sums[i] + value.sum(axis=0, dtype=np.float64)
-    return tuple(map(model.params.device.to_host, sums))
+    return tuple(sums)
 
 
 def blocks_of(split: Split) -> int:

@@ -1,5 +1,6 @@
 """Estimate log p(x) of a VAE by importance weighting, with many draws of z per example."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from math import sqrt
@@ -113,9 +114,11 @@ def log_likelihood(
         def estimates(group: int) -> Array:
             number, first = divmod(group * GROUP, block_rows(split))
             x, *y = (array[first : first + GROUP] for array in block(number))
-            rng = generator_of(model, seed, WEIGHTS, group)
-            bar.update(min(comm.size * len(x), n - bar.n))  # the others have done as many
-            return _estimates(model, rng, k, rows, x, *y)
+            rng, found = generator_of(model, seed, WEIGHTS, group), []
+            for estimate in _estimates(model, rng, k, rows, x, *y):
+                found.append(model.params.device.to_host(estimate))
+                bar.update(min(comm.size * len(estimate), n - bar.n))  # as many in each process
+            return np.concatenate(found)
 
         log_px = np.concatenate(comm.map(estimates, range(-(-n // GROUP))))
     error = float(log_px.std(ddof=1)) / sqrt(n) if n > 1 else float("nan")
@@ -124,12 +127,12 @@ def log_likelihood(
 
 def _estimates(
     model: VAE, rng: np.random.Generator, k: int, rows: int, x: Array, *y: Array
-) -> Array:
-    """Return estimates of log p(x), (B,), on the host, from `rows` draws at a time.
+) -> Iterator[Array]:
+    """Yield estimates of log p(x) for some examples at a time, from `rows` draws at a time.
 
     The noise is drawn example by example, so that the memory limit affects only rounding.
     """
-    found, step = [], max(1, rows // k)
+    step = max(1, rows // k)
     for start in range(0, len(x), step):
         some, *given = (array[start : start + step] for array in (x, *y))
         mu, logvar = model.encode(some, *given)
@@ -138,8 +141,7 @@ def _estimates(
             size = len(some), min(k - begin, rows), model.n_z
             eps = rng.standard_normal(size=size, dtype=model.params.dtype.type)
             log_w.append(model.log_weights(some, mu, logvar, eps, *given).astype(np.float64))
-        found.append(log_mean_exp_and_grad(np.concatenate(log_w, axis=1))[0])
-    return model.params.device.to_host(np.concatenate(found))
+        yield log_mean_exp_and_grad(np.concatenate(log_w, axis=1))[0]
 
 
 def rows_within(model: VAE, memory: int) -> int:

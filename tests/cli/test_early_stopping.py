@@ -26,7 +26,7 @@ def bounds(monkeypatch):
     def script(*values):
         left = iter(values)
 
-        def evaluate(model, split, scaling, seed):
+        def evaluate(model, split, scaling, seed, *, comm):
             bound = next(left)
             return Evaluation(-bound, bound, 0.0, (0.0, 0.0), 0, len(split), bound)
 

@@ -116,7 +116,7 @@ def test_a_training_has_overfitted_where_an_earlier_epoch_was_much_better(bounds
 
 def test_a_training_that_still_rises_says_how_to_train_longer(tmp_path, capsys):
     out = tmp_path / "run"
-    given = ("--data", "own.npy", *SMALL, "--lr", "0.03", "--no-report", "--out", out)
+    given = ("--data", "own.npy", *SMALL, "--lr", "0.1", "--no-report", "--out", out)
     assert run("train", *given) == 0
     [line] = [line for line in capsys.readouterr().out.splitlines() if "--resume" in line]
     command = f"npvae train --resume {out} --epochs 4"
@@ -126,7 +126,7 @@ def test_a_training_that_still_rises_says_how_to_train_longer(tmp_path, capsys):
 
 def test_a_figure_of_the_test_that_is_not_finite_is_an_error(tmp_path, capsys, monkeypatch):
     measured = finish.measure
-    monkeypatch.setattr(finish, "measure", lambda *given: measured(*given) | {"kl": float("inf")})
+    monkeypatch.setattr(finish, "measure", lambda *given, comm: measured(*given) | {"kl": float("inf")})
     out = tmp_path / "run"
     assert run("train", "--data", "own.npy", *SMALL, "--no-report", "--out", out) == 2
     assert_one_clear_message(capsys.readouterr(), "the test part's kl is inf")

@@ -143,9 +143,9 @@ def test_a_training_that_diverges_keeps_its_last_good_epoch(tmp_path, capsys, mo
     """The second epoch's validation is no number: the model after the first is saved."""
     evaluated = []
 
-    def ruined(model, *arguments):
+    def ruined(model, *arguments, **options):
         evaluated.append(model.params.flat.copy())
-        measured = evaluate(model, *arguments)
+        measured = evaluate(model, *arguments, **options)
         return measured if len(evaluated) == 1 else replace(measured, bound=float("nan"))
 
     monkeypatch.setattr("npvae.runs.fit.evaluate", ruined)

@@ -177,9 +177,9 @@ def test_nor_is_one_that_is_moved_away_while_the_model_is_tested_or_drawn(monkey
     module, _, name = f"npvae.runs.{moved_by}".rpartition(".")
     act = getattr(importlib.import_module(module), name)
 
-    def and_move(*given):
+    def and_move(*given, **options):
         Path("run").rename("moved")
-        return act(*given)
+        return act(*given, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(f"{module}.{name}", and_move)

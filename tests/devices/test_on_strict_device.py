@@ -182,7 +182,7 @@ def dataset(n, n_held_out=40):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_an_epoch_waits_as_often_as_it_reports_not_as_often_as_it_steps(model, monkeypatch):
-    monkeypatch.setattr(evaluation, "CHUNK", 10)
+    monkeypatch.setattr(evaluation, "BLOCK", 10)
 
     def waits(*sizes):
         on_device = MODELS[model].dense(N_X, 9, 3, device=DEVICE)

@@ -12,7 +12,7 @@ import pytest
 
 from npvae import VAE, Autoencoder, DenoisingAutoencoder, InputError, Pixels, Split, Standardized
 from npvae.evaluation import elbo as evaluation
-from npvae.evaluation.elbo import NOISE, evaluate
+from npvae.evaluation.elbo import WEIGHTS, evaluate, generator_of
 from npvae.evaluation.importance import log_likelihood, rows_within
 from npvae.gaussian import LOG_2PI
 from npvae.iwae import IWAE, log_mean_exp_and_grad
@@ -149,11 +149,12 @@ def test_a_conditional_model_gives_log_p_of_x_given_its_label():
 # ---- bounds --------------------------------------------------------------------------------------
 
 
-def test_on_the_same_draws_the_mean_log_weight_is_the_lower():
+def test_on_the_same_draws_the_mean_log_weight_is_the_lower(monkeypatch):
     """Each example four times, once drawn: the draws of each example four times drawn."""
+    monkeypatch.setattr("npvae.evaluation.importance.GROUP", 40)
     model, x = VAE.dense(6, 5, 3, dtype=np.float64), some(9)
     four_times = Split(x, np.repeat(np.arange(9), 4))
-    eps = np.random.default_rng(NOISE).standard_normal((9, 4, 3))
+    eps = generator_of(model, 0, WEIGHTS, 0).standard_normal((9, 4, 3))
     log_w = model.log_weights(x, *model.encode(x), eps)
     lower = log_likelihood(model, four_times, GREY, 1).log_px
     upper = log_likelihood(model, split(x), GREY, 4).log_px
@@ -211,7 +212,7 @@ def test_one_weight_far_above_the_others_counts_alone():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_memory_changes_nothing_but_the_last_digits(monkeypatch, dtype):
-    monkeypatch.setattr(evaluation, "CHUNK", 7)
+    monkeypatch.setattr(evaluation, "BLOCK", 10)
     model, x = VAE.dense(6, 5, 3, dtype=dtype, seed=1), split(some(17))
     whole = log_likelihood(model, x, DYNAMIC, 10, memory=MEGABYTE)
     for memory in (1, 900, 2_000, 7_000, 20_000):  # from one draw at a time to several examples
@@ -282,7 +283,7 @@ def test_fifty_thousand_draws_of_an_example_do_not_fill_the_memory():
 
 
 def test_many_examples_do_not_fill_the_memory(monkeypatch):
-    monkeypatch.setattr(evaluation, "CHUNK", 10)
+    monkeypatch.setattr(evaluation, "BLOCK", 10)
     assert peak(VAE.dense(100, 50, 8), 100, MEGABYTE // 2, n=300) < MEGABYTE
 
 
@@ -298,7 +299,7 @@ def pixels_seen(model, x, k, seed, memory=MEGABYTE):
 
 
 def test_every_model_and_every_k_meets_the_pixels_that_the_elbo_has_met(monkeypatch):
-    monkeypatch.setattr(evaluation, "CHUNK", 10)
+    monkeypatch.setattr(evaluation, "BLOCK", 10)
     x, seen = split(some(23)), []
     model = VAE.dense(6, 5, 3)
     real = model.terms
@@ -317,8 +318,19 @@ def test_the_noise_has_a_stream_of_its_own():
     real = model.log_weights
     model.log_weights = lambda x, mu, logvar, eps: noise.append(eps) or real(x, mu, logvar, eps)
     log_likelihood(model, split(some(4)), DYNAMIC, 9, seed=3)
-    stream = np.random.default_rng(3 + NOISE).standard_normal((4, 9, 3))
+    stream = generator_of(model, 3, WEIGHTS, 0).standard_normal((4, 9, 3))
     np.testing.assert_array_equal(np.concatenate(noise), stream)
+
+
+def test_the_noise_belongs_to_the_group_of_the_example(monkeypatch):
+    """The second group has the same noise, whoever computes it and whatever is before it."""
+    monkeypatch.setattr(evaluation, "BLOCK", 20)
+    model, noise = VAE.dense(6, 5, 3, dtype=np.float64), []
+    real = model.log_weights
+    model.log_weights = lambda x, mu, logvar, eps: noise.append(eps) or real(x, mu, logvar, eps)
+    log_likelihood(model, split(some(25)), DYNAMIC, 4, seed=3)
+    stream = generator_of(model, 3, WEIGHTS, 1).standard_normal((10, 4, 3))
+    np.testing.assert_array_equal(np.concatenate(noise)[10:20], stream)
 
 
 def test_same_seed_same_figures():

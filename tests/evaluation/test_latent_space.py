@@ -7,6 +7,7 @@ import pytest
 from strict_device import StrictDevice, waiting_allowed
 
 from npvae import IWAE, VAE, Autoencoder, InputError, Pixels, Split, evaluate
+from npvae.evaluation.elbo import block_of, blocks_of
 from npvae.evaluation.latent_space import (
     Codes,
     encode_split,
@@ -36,10 +37,10 @@ def half_asleep(model=VAE, **options):
 
 
 def pixels(split, seed=0):
-    """The pixels that `evaluate` meets, drawn a thousand examples at a time."""
-    rng = np.random.default_rng(seed)
-    parts = (slice(start, start + 1000) for start in range(0, len(split), 1000))
-    return np.concatenate([SCALING.encode(split.take(part), rng, np.float64) for part in parts])
+    """The pixels that `evaluate` meets, drawn a block of examples at a time."""
+    blocks = range(blocks_of(split))
+    model = VAE.dense(split.x.shape[1], (), 1, dtype=np.float64)
+    return np.concatenate([block_of(model, split, SCALING, seed, i)[0] for i in blocks])
 
 
 # ---- codes ---------------------------------------------------------------------------------------

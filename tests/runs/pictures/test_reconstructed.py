@@ -5,7 +5,7 @@ import pytest
 from untrained_runs import HISTORY, NAMES, VALIDATION, by_the_seed, catch, greys, make_run, x_of
 
 from npvae import IWAE, VAE, Autoencoder, DenoisingAutoencoder, InputError
-from npvae.evaluation.elbo import NOISE
+from npvae.evaluation.elbo import NOISE, generator_of
 from npvae.runs.pictures import PICTURES, draw_samples
 
 CODE, CODES = "a random code from the prior, decoded", "random codes from the prior, decoded"
@@ -146,7 +146,7 @@ def test_a_denoising_run_shows_what_it_was_given(caught):
 def test_the_noise_of_a_denoising_run_is_a_stream_of_its_own(caught, corruption):
     run = make_run(DenoisingAutoencoder, corruption=corruption, amount=0.3, binarize="none", seed=3)
     PICTURES["reconstructions"].draw(run)
-    noise = run.model.draw_noise(np.random.default_rng(3 + NOISE), 12)
+    noise = run.model.draw_noise(generator_of(run.model, 3, NOISE, 0), 12)
     given = run.model.corrupt(x_of(run, by_the_seed(run, 12)), noise)
     np.testing.assert_allclose(caught["reconstructions"][1]["corrupted"], given, rtol=1e-6)
 
