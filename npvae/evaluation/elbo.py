@@ -142,9 +142,9 @@ def evaluate(
     require_fitting(model, scaling)
     n = require_examples(model, split)
     sums = comm.map(partial(_sums, model, split, scaling, seed), range(blocks_of(split)))
+    log_px, bound, kl, mu, mu_squares = (sum(terms) for terms in zip(*sums, strict=True))
     to_host = model.params.device.to_host
-    log_px, bound, kl, mu, mu_squares = (to_host(sum(one)) for one in zip(*sums, strict=True))
-    variance = mu_squares / n - (mu / n) ** 2
+    variance, kl = to_host(mu_squares / n - (mu / n) ** 2), to_host(kl)
     reconstruction = -float(log_px) / n
     total = float((kl / n).sum())
     return Evaluation(

@@ -423,7 +423,9 @@ def test_figures_that_are_not_finite_are_an_error_and_not_kept(copy, capsys, mon
     before = files_of(folder)
     real = measuring.evaluate
     monkeypatch.setattr(
-        measuring, "evaluate", lambda *a: replace(real(*a), elbo=float("nan"), kl=float("inf"))
+        measuring,
+        "evaluate",
+        lambda *a, **b: replace(real(*a, **b), elbo=float("nan"), kl=float("inf")),
     )
     for options in ([], SAMPLES, ["--json"]):
         assert run("evaluate", folder, *options) == 1

@@ -126,7 +126,9 @@ def test_a_training_that_still_rises_says_how_to_train_longer(tmp_path, capsys):
 
 def test_a_figure_of_the_test_that_is_not_finite_is_an_error(tmp_path, capsys, monkeypatch):
     measured = finish.measure
-    monkeypatch.setattr(finish, "measure", lambda *given, comm: measured(*given) | {"kl": float("inf")})
+    monkeypatch.setattr(
+        finish, "measure", lambda *given, comm: measured(*given) | {"kl": float("inf")}
+    )
     out = tmp_path / "run"
     assert run("train", "--data", "own.npy", *SMALL, "--no-report", "--out", out) == 2
     assert_one_clear_message(capsys.readouterr(), "the test part's kl is inf")

@@ -53,7 +53,14 @@ def test_what_was_not_asked_follows_from_the_data(data, asked, likelihood, binar
     asked = Settings(data="x", latent=3, batch_size=4, epochs=5, **asked)
     settings = resolve(asked, data)
     assert (settings.likelihood, settings.binarize, settings.sigma) == (likelihood, binarize, sigma)
-    unchanged = {"likelihood": None, "binarize": None, "sigma": None, "data": "x", "lr": None, "workers": None}
+    unchanged = {
+        "likelihood": None,
+        "binarize": None,
+        "sigma": None,
+        "data": "x",
+        "lr": None,
+        "workers": None,
+    }
     assert settings.lr == 1e-3
     assert dataclasses.replace(settings, **unchanged) == dataclasses.replace(asked, **unchanged)
 
