@@ -237,7 +237,8 @@ class Parameters:
     def __getstate__(self) -> dict[str, Any]:
         """Return the state to copy or pickle, including arrays assigned to layers."""
         self._follow()
-        return {name: value for name, value in self.__dict__.items() if name != "lock"}
+        made_again = ("lock", "_values", "_gradients", "_lent")
+        return {name: value for name, value in vars(self).items() if name not in made_again}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a copy, whose layers view the copied vectors."""
