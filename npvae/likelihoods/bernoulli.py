@@ -105,15 +105,15 @@ def bernoulli_loss_and_grad(logits: Array, x: Array) -> tuple[Array, Array]:
         (p - x) / B
     """
     n = len(x)
-    e = np.abs(logits)
-    nats = e + logits
-    nats *= 0.5  # max(a, 0)
-    nats -= x * logits
+    on = (logits > 0).astype(logits.dtype)
+    away = np.subtract(on, x, dtype=logits.dtype)
+    nats = np.vdot(away, logits)  # sum(max(a, 0) - x a) in one pass; every term is 0 or above
+    e = np.abs(logits, out=away)  # reuses memory that is still in the cache
     np.negative(e, out=e)
     np.exp(e, out=e)
     factors = e + 1
-    loss = (nats.sum() + _sum_of_logs(factors)) / n
-    p = np.maximum(e, logits > 0)
+    loss = (nats + _sum_of_logs(factors)) / n
+    p = np.maximum(e, on, out=e)
     p /= factors
     p -= x
     p *= 1 / n
@@ -164,10 +164,8 @@ def _sum_of_logs(factors: Array) -> Array:
     2^64 is far below float32's overflow at 2^128. Multiplying down the rows instead of along them
     keeps the inner loop on contiguous memory.
     """
-    whole = len(factors) // 64 * 64
-    products = np.multiply.reduce(factors[:whole].reshape(-1, 64, factors.shape[1]), axis=1)
-    rest = np.multiply.reduce(factors[whole:], axis=0)
-    return np.log(products).sum() + np.log(rest).sum()
+    groups = [factors[start : start + 64] for start in range(0, len(factors), 64)]
+    return sum(np.log(np.multiply.reduce(rows, axis=0)).sum() for rows in groups)
 
 
 def _sum_of_logs_by_row(factors: Array) -> Array:

@@ -42,6 +42,20 @@ def test_bernoulli_equals_its_plain_form(shape):
     np.testing.assert_allclose(dlogits, plain_dlogits, rtol=1e-9, atol=1e-16)
 
 
+def test_confident_pixels_cost_exactly_what_they_should_in_float32():
+    """A thousand confident, right pixels cancel one by one; a sum of x a would leave 1e-3 nats."""
+    logits, x = np.float32([[200, -200] * 500 + [0]]), np.float32([[1, 0] * 500 + [1]])
+    loss, _ = Bernoulli().loss_and_grad(logits, x)
+    assert loss == pytest.approx(np.log(2), rel=1e-6)
+
+
+@pytest.mark.parametrize(("of_logits", "of_x"), [("f4", "f8"), ("f8", "f4")])
+def test_bernoulli_has_the_dtype_of_the_logits(of_logits, of_x):
+    logits, x = RNG.standard_normal((3, 4)).astype(of_logits), RNG.random((3, 4)).astype(of_x)
+    loss, dlogits = Bernoulli().loss_and_grad(logits, x)
+    assert loss.dtype == dlogits.dtype == of_logits
+
+
 @pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=lambda one: type(one).__name__)
 def test_loss_is_the_mean_of_log_prob(likelihood):
     outputs, x = RNG.standard_normal((70, 9)), RNG.random((70, 9))
