@@ -133,8 +133,9 @@ def kl_and_grad(mu: Array, logvar: Array) -> tuple[Array, Array, Array]:
     (0.5, 0.25, 0.0)
     """
     n = len(mu)
-    kl = kl_per_latent(mu, logvar).sum() / n
-    return kl, mu / n, np.expm1(logvar) / (2 * n)
+    grown = np.expm1(logvar)  # slow, so computed once, for the value and for its gradient
+    kl = (np.maximum(grown - logvar, 0) + mu * mu).sum() / (2 * n)  # as in `kl_per_latent`
+    return kl, mu / n, grown / (2 * n)
 
 
 def log_density(x: Array, mu: Array, logvar: Array) -> Array:

@@ -67,6 +67,8 @@ def test_kl_and_grad_is_the_batch_mean(rng):
     kl, dmu, dlogvar = kl_and_grad(mu, logvar)
     np.testing.assert_allclose(kl, kl_standard_normal(mu, logvar).mean())
     np.testing.assert_allclose(kl, kl_per_latent(mu, logvar).sum() / 6)
+    np.testing.assert_allclose(dmu, mu / 6)
+    np.testing.assert_allclose(dlogvar, (np.exp(logvar) - 1) / 12)
     halves = [kl_and_grad(mu[part], logvar[part]) for part in (slice(0, 3), slice(3, 6))]
     np.testing.assert_allclose(kl, np.mean([half[0] for half in halves]))
     np.testing.assert_allclose(dmu, np.concatenate([half[1] for half in halves]) / 2)
