@@ -10,6 +10,8 @@ import numpy as np
 from npvae.errors import InputError
 from npvae.parameters import Array, Parameters
 
+BLOCK = 1 << 16  # numbers that Adam updates at a time: 256 kB of each vector in float32
+
 
 class Optimizer(Protocol):
     """The interface of an optimiser.
@@ -170,15 +172,33 @@ def adam_update(
 ) -> None:
     """M <- beta1 M + g,  V <- beta2 V + g²,  p <- p - a M / (sqrt(V) + eps),  all in place.
 
-    This is the update in the notes of `Adam`, with `eps` for its eps / s. It is written for speed:
-    every line is one pass over the vectors, and none allocates memory.
+    This is the update in the notes of `Adam`, with `eps` for its eps / s. It is made block by
+    block, so that the ten passes over a block find most of its numbers in the cache.
 
     Parameters
     ----------
     p, g, M, V, change : (size,) float arrays
-        Parameters, gradient, both averages, and scratch memory.
+        Parameters, gradient, both averages, and scratch memory, of which one block is used.
     beta1, beta2, a, eps : float
     """
+    for start in range(0, len(p), BLOCK):
+        n = min(BLOCK, len(p) - start)
+        block = slice(start, start + n)
+        _update_block(p[block], g[block], M[block], V[block], change[:n], beta1, beta2, a, eps)
+
+
+def _update_block(
+    p: Array,
+    g: Array,
+    M: Array,
+    V: Array,
+    change: Array,
+    beta1: float,
+    beta2: float,
+    a: float,
+    eps: float,
+) -> None:
+    """Make the update of `adam_update`: each line is one pass, and none allocates memory."""
     M *= beta1
     M += g
     V *= beta2

@@ -168,6 +168,20 @@ def test_the_step_is_in_place():
         assert (view < [1.0, 2.0]).all()
 
 
+@pytest.mark.parametrize("block", [1, 3, 8, 9, 10])
+def test_adam_in_blocks_is_adam_on_whole_vectors(block, monkeypatch, rng):
+    """Nine numbers in blocks that divide them or not, or that are longer: the same bits."""
+    gradients, states = rng.standard_normal((4, 9)).astype(np.float32), []
+    for size in (1 << 16, block):
+        monkeypatch.setattr("npvae.optimizers.BLOCK", size)
+        params, adam = parameters(np.ones(9), np.float32), Adam()
+        for g in gradients:
+            params.grad[:] = g
+            adam.step(params)
+        states.append((params.flat, adam.M, adam.V))
+    np.testing.assert_array_equal(*states)
+
+
 @pytest.mark.parametrize(
     ("make", "lr"), [(SGD, 0.05), (Momentum, 0.05), (Adagrad, 1), (Adam, 0.05)]
 )
