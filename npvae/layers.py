@@ -79,7 +79,7 @@ INITIALIZERS: dict[str, Initializer] = {"glorot": glorot, "he": he, "fan-in": fa
 
 def sum_of_rows(rows: Array, out: Array) -> None:
     """Write the sum of rows, (B, n), over the batch into out, (n,)."""
-    np.sum(rows, axis=0, out=out)
+    np.add.reduce(rows, axis=0, out=out)  # np.sum without its preparations, a third of its time
 
 
 class Dense:

@@ -50,7 +50,7 @@ class Split:
         >>> Split(np.arange(8).reshape(4, 2), rows=np.array([3, 1])).take(slice(0, 1))
         array([[6, 7]])
         """
-        taken = self.x[self.rows[chosen]]
+        taken = self.x.take(self.rows[chosen], axis=0)  # copies whole rows, faster than x[...]
         return np.asarray(taken) if isinstance(taken, np.memmap) else taken
 
     def only(self, chosen: Any) -> "Split":

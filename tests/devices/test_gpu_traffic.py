@@ -91,7 +91,7 @@ def test_the_seconds_of_an_epoch_have_the_wait_for_the_device_in_them(gpu):
 @pytest.mark.parametrize(
     ("make", "few", "many"),
     [
-        (lambda device: VAE.dense(784, 16, 4, device=device), 44, 96),
+        (lambda device: VAE.dense(784, 16, 4, device=device), 44, 89),
         (
             lambda device: IWAE.dense(784, (16, 16), 4, activation="tanh", k=5, device=device),
             73,

@@ -119,6 +119,10 @@ class StrictArray(np.lib.mixins.NDArrayOperatorsMixin):
         launch("astype")
         return self._wrap(self._host.astype(dtype))
 
+    def take(self, indices, axis):
+        launch("take")
+        return self._wrap(self._host.take(_host(indices, numbers=False), axis=axis))
+
     def copy(self):
         launch("copy")
         return self._wrap(self._host.copy())
