@@ -1,13 +1,13 @@
 """Write the common starting point of all workers to a folder: images and initial weights.
 
-    python benchmarks/prepare.py FOLDER
+    python benchmarks/prepare.py FOLDER [--hidden 200 400] [--examples 6000]
 
 This is a separate process to keep the parent small (see turns.py). It prints as JSON which images
 it wrote.
 """
 
+import argparse
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +16,26 @@ from npvae import VAE
 from npvae.datasets import default_dataset
 
 SIZES = {"n_x": 784, "n_h": 400, "n_z": 20}
+IWAE_SIZES = {"n_x": 784, "n_h": (200, 200), "n_z": 50, "activation": "tanh"}
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--hidden", type=int, nargs="+", default=[400], help="hidden units")
+    parser.add_argument("--examples", type=int, help="training images (default: all)")
+    options = parser.parse_args()
+    folder = options.folder
     dataset, reason = default_dataset(validation=0, progress=False)
-    for name, part in [("train", dataset.train), ("test", dataset.test)]:
-        np.save(folder / f"{name}.npy", part.take(slice(None)))  # (N, 784) uint8
-    np.savez(folder / "weights.npz", **VAE.dense(**SIZES, init="fan-in", seed=0).params.values)
-    about = f"{reason}: {len(dataset.train):,} training and {len(dataset.test):,} test images"
-    print(json.dumps({"name": dataset.name, "about": about}))
+    train = dataset.train.take(slice(options.examples))
+    np.save(folder / "train.npy", train)  # (N, 784) uint8
+    np.save(folder / "test.npy", dataset.test.take(slice(None)))
+    for n_h in options.hidden:
+        model = VAE.dense(**SIZES | {"n_h": n_h}, init="fan-in", seed=0)
+        np.savez(folder / f"weights-{n_h}.npz", **model.params.values)
+    np.savez(folder / "iwae.npz", **VAE.dense(**IWAE_SIZES, seed=0).params.values)
+    about = f"{reason}: {len(train):,} training and {len(dataset.test):,} test images"
+    print(json.dumps({"name": dataset.name, "about": about, "n": len(train)}))
 
 
 if __name__ == "__main__":

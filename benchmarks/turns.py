@@ -1,7 +1,7 @@
 """Worker processes that take turns, with JSON lines on standard input and output.
 
-This file serves both ends. The parent uses `Worker`, which imports nothing large, because a child
-process may inherit its parent's peak memory. The child uses `serve`.
+This file serves both ends. The parent uses `Worker`, and imports nothing large. The child uses
+`serve`.
 """
 
 import json
@@ -21,10 +21,24 @@ THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"
 PAUSE = 0.3
 
 
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def environment(threads: int) -> dict[str, str]:
     """Return this process's environment, for so many threads and with this clone of npvae."""
     path = os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")]))
     return os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads)) | {"PYTHONPATH": path}
+
+
+def run_script(script: str, *arguments: object, threads: int) -> str:
+    """Return what a script in this folder prints."""
+    command = [sys.executable, str(HERE / script), *map(str, arguments)]
+    done = subprocess.run(command, env=environment(threads), check=True, stdout=subprocess.PIPE)
+    return done.stdout.decode()
 
 
 class Worker:
@@ -40,12 +54,21 @@ class Worker:
         Arguments of the script.
     threads : int
         Number of threads for its libraries.
+    python : str
+        The Python of the environment that has the worker's libraries.
     """
 
-    def __init__(self, name: str, script: str, arguments: Iterable[object], threads: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        script: str,
+        arguments: Iterable[object],
+        threads: int,
+        python: str = sys.executable,
+    ) -> None:
         self.name = name
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / script), *map(str, arguments)],
+            [python, str(HERE / script), *map(str, arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -53,11 +76,17 @@ class Worker:
         )
         self.about = self._answer()
 
-    def ask(self, question: str) -> Any:
-        """Return the worker's answer to one of the questions that its script passes to `serve`."""
+    def ask(self, *question: object, pause: float = PAUSE) -> Any:
+        """Return the worker's answer to a question that its script passes to `serve`.
+
+        Parameters
+        ----------
+        question : the name of the question, and its arguments
+        pause : seconds to wait before, until the threads of the worker before it sleep
+        """
         assert self.process.stdin is not None
-        sleep(PAUSE)
-        self.process.stdin.write(question + "\n")
+        sleep(pause)
+        self.process.stdin.write(json.dumps(question) + "\n")
         self.process.stdin.flush()
         return self._answer()
 
@@ -65,7 +94,7 @@ class Worker:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise SystemExit(f"the {self.name} worker has stopped; see its message above")
+            raise SystemExit(f"the worker {self.name} has stopped; see its message above")
         return json.loads(line)
 
     def close(self) -> None:
@@ -74,19 +103,16 @@ class Worker:
         self.process.stdin.close()
         self.process.wait()
 
+    def __enter__(self) -> "Worker":
+        return self
 
-def serve(about: str, answers: dict[str, Callable[[], Any]]) -> None:
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def serve(about: str, answers: dict[str, Callable[..., Any]]) -> None:
     """Introduce this worker to its parent, then answer questions until there are no more."""
     print(json.dumps(about), flush=True)
-    for question in sys.stdin:
-        print(json.dumps(answers[question.strip()]()), flush=True)
-
-
-def peak_memory_mb() -> float | None:
-    """Return the peak memory of this process in MB; None on Windows."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak * (1 if sys.platform == "darwin" else 1024) / 1e6
+    for line in sys.stdin:
+        name, *arguments = json.loads(line)
+        print(json.dumps(answers[name](*arguments)), flush=True)
