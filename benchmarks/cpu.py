@@ -1,6 +1,6 @@
 """Compare npvae with PyTorch and JAX on the CPU: training, log p(x), and the cost over the work.
 
-    python benchmarks/cpu.py                         all tables, about an hour
+    python benchmarks/cpu.py                         all tables, some 20 minutes
     python benchmarks/cpu.py training --rounds 3     one of them, quickly
     python benchmarks/cpu.py training --hidden 200 400 800 1600 --starts 0
 
@@ -72,7 +72,7 @@ def main() -> int:
     warn_if_busy()
     options.out.mkdir(parents=True, exist_ok=True)
     try:
-        options.pythons = peers.pythons(options) if options.with_peers else {}
+        options.pythons = {} if options.alone else peers.pythons(options)
         with TemporaryDirectory(dir=options.out) as name:
             folder = Path(name)
             arguments = ["--hidden", *options.hidden, "--examples", options.examples]
@@ -87,12 +87,12 @@ def main() -> int:
 def parse() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    add, flag = parser.add_argument, argparse.BooleanOptionalAction
+    add = parser.add_argument
     add("tables", nargs="*", metavar="TABLE", help=f"{', '.join(TABLES)}; default: all")
     add("--out", type=Path, default=Path("runs/benchmark"), help="folder of the tables")
     add("--rounds", type=int, default=9, help="timed turns per side (default: 9)")
     add("--starts", type=int, help="timed fresh starts per side (default: as --rounds)")
-    add("--with-peers", action=flag, default=True, help="compare with PyTorch and JAX")
+    add("--alone", action="store_true", help="measure npvae alone, without PyTorch and JAX")
     add("--peers", type=Path, default=HERE.parent / ".peers", help="environment(s) of the peers")
     for module, requirement in peers.REQUIREMENTS.items():
         add(f"--{module}-requirement", default=requirement, help="what pip installs")
@@ -307,28 +307,35 @@ def judge_losses(report: Report, sides: list[Side]) -> None:
 
 
 def plot_training(figure: Any, points: dict[tuple[int, int], tuple[list[Side], Any]]) -> None:
-    """Draw the seconds per epoch of every side: by turn, or over what was swept."""
+    """Draw the seconds per epoch of every side: each turn, or medians over what was swept."""
     axes = figure.subplots()
-    axes.set_ylabel("seconds per epoch")
-    axes.set_ylim(bottom=0)
     swept = [i for i in range(2) if len({point[i] for point in points}) > 1]
-    names = [side.name for side in next(iter(points.values()))[0]]
     if not swept:
-        sides, limit = next(iter(points.values()))
-        for side in sides:
-            axes.plot(range(1, len(side.seconds)), side.seconds[1:], "o-", label=side.name)
-        axes.plot(range(1, 1 + len(limit)), limit, "k:", label="matrix products alone")
-        axes.set_xlabel("round")
-    else:
-        which = swept[0]
-        axes.set(xlabel=("hidden units", "batch size")[which], xscale="log", yscale="log")
-        others = sorted({point[1 - which] for point in points})
-        for i, other in product(range(len(names)), others):
-            along = sorted(point for point in points if point[1 - which] == other)
-            times = [median(points[point][0][i].seconds[1:]) for point in along]
-            label = names[i] + (f" ({other})" if len(others) > 1 else "")
-            axes.plot([point[which] for point in along], times, "o-", label=label)
+        ((sides, limit),) = points.values()
+        dots(axes, {side.name: side.seconds[1:] for side in sides}, "seconds per epoch")
+        axes.axvline(median(limit), color="k", ls=":", label="matrix products alone")
+        axes.legend()
+        return
+    which = swept[0]
+    axes.set(xlabel=("hidden units", "batch size")[which], ylabel="seconds per epoch")
+    axes.set(xscale="log", yscale="log")
+    names = [side.name for side in next(iter(points.values()))[0]]
+    others = sorted({point[1 - which] for point in points})
+    for i, other in product(range(len(names)), others):
+        along = sorted(point for point in points if point[1 - which] == other)
+        times = [median(points[point][0][i].seconds[1:]) for point in along]
+        label = names[i] + (f" ({other})" if len(others) > 1 else "")
+        axes.plot([point[which] for point in along], times, "o-", label=label)
     axes.legend(fontsize="small")
+
+
+def dots(axes: Any, values: dict[str, list[float]], label: str) -> None:
+    """Draw a row of dots for each side, one for each turn."""
+    for i, own in enumerate(values.values()):
+        axes.plot(own, [i] * len(own), "o", alpha=0.6)
+    axes.set_yticks(range(len(values)), list(values))
+    axes.set(xlabel=label, xlim=(0, None))
+    axes.invert_yaxis()
 
 
 # ---- log p(x) ------------------------------------------------------------------------------------
@@ -350,7 +357,8 @@ def likelihood(folder: Path, data: dict[str, Any], options: argparse.Namespace) 
             nats[side.name] = answer[1]
     report = Report(options.out, "likelihood", [machine(), data["about"]])
     print_likelihood(report, sides, nats, options)
-    report.plot(lambda figure: plot_likelihood(figure, sides, options.images))
+    each = {side.name: [1e3 * s / options.images for s in side.seconds[1:]] for side in sides}
+    report.plot(lambda figure: dots(figure.subplots(), each, "ms per image"))
     return report.close()
 
 
@@ -372,20 +380,6 @@ def print_likelihood(
     apart = max(nats.values()) - min(nats.values())
     about = f"estimates apart: {apart:.2f} nats"
     report.verdict(about, f"at most {TARGET_NATS}", apart <= TARGET_NATS)
-
-
-def plot_likelihood(figure: Any, sides: list[Side], images: int) -> None:
-    """Draw the milliseconds per image of every side, each turn a point."""
-    axes = figure.subplots()
-    for i, side in enumerate(sides):
-        axes.plot(
-            [1e3 * seconds / images for seconds in side.seconds[1:]],
-            [i] * len(side.seconds[1:]),
-            "o",
-        )
-    axes.set_yticks(range(len(sides)), [side.name for side in sides])
-    axes.set(xlabel="ms per image", xlim=(0, None))
-    axes.invert_yaxis()
 
 
 # ---- cost over work ------------------------------------------------------------------------------
@@ -419,7 +413,8 @@ def work(folder: Path, data: dict[str, Any], options: argparse.Namespace) -> boo
 def memory_mapped(folder: Path, size: int) -> Iterator[Path]:
     """Within the block, have a file of so many images: the training images over and over."""
     file = folder / "many.npy"
-    run_script("many.py", folder / "train.npy", file, size, threads=1)
+    with npvae_side(folder, HIDDEN, BATCH, 0).start() as worker:
+        worker.ask("enlarge", str(file), size)
     try:
         yield file
     finally:

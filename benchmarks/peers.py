@@ -51,5 +51,5 @@ def install(folder: Path, python: Path, requirements: list[str]) -> None:
         raise SystemExit(
             f"pip could not install {', '.join(requirements)} in {folder}. Name what it should "
             "install with --torch-requirement or --jax-requirement, an environment that has "
-            "PyTorch and JAX with --peers, or measure npvae alone with --no-peers."
+            "PyTorch and JAX with --peers, or measure npvae alone with --alone."
         )
