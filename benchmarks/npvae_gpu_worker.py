@@ -12,7 +12,7 @@ from time import perf_counter
 
 import numpy as np
 from npvae_worker import eleven_products
-from prepare import SIZES
+from prepare import IWAE_SIZES, SIZES
 from turns import serve
 
 from npvae import VAE, Adam, NpvaeError, Pixels, Trainer, evaluate, log_likelihood
@@ -23,7 +23,6 @@ from npvae.gaussian import kl_and_grad, reparameterize, reparameterize_backward
 TOGETHER = 8  # calls before the clock is read; a GPU queues about a thousand kernels
 ROUNDS = 50
 CHUNK_BYTES = {"cuda": 1 << 30, "cpu": 1 << 23}  # memory of the draws decoded at once, both sides
-IWAE_SIZES = {"n_x": 784, "n_h": (200, 200), "n_z": 50, "activation": "tanh"}
 
 
 class Race:
@@ -35,7 +34,7 @@ class Race:
             whole(np.load(folder / f"{part}.npy")).to(device) for part in ["train", "test"]
         )
         self.model = VAE.dense(**SIZES, device=device)
-        for name, values in np.load(folder / "weights.npz").items():
+        for name, values in np.load(folder / "weights-400.npz").items():
             self.model.params.values[name][...] = device.asarray(values)
         self.adam, self.grey = Adam(lr=1e-3), Pixels("none")
         self.rng = device.generator(0)
@@ -125,9 +124,8 @@ def main() -> None:
     except NpvaeError as error:
         raise SystemExit(f"gpu.py: {error}") from error
     races = {int(size): Race(Path(folder), device, int(size)) for size in sizes.split(",")}
-    answers: dict[str, Callable[[], object]] = {
-        f"{what} {size}": getattr(race, what)
-        for size, race in races.items()
+    answers: dict[str, Callable[..., object]] = {
+        what: lambda size, what=what: getattr(races[size], what)()
         for what in ("epoch", "loss", "parts")
     }
     answers["likelihood"] = partial(likelihood, Path(folder), device, int(k), int(n))

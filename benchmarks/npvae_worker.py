@@ -20,11 +20,14 @@ from turns import serve
 
 from npvae import VAE, Adam, Dense, Pixels, Trainer, evaluate, log_likelihood
 from npvae.datasets.dataset import whole
-from npvae.parallel import Communicator, Processes
+from npvae.parallel import Communicator
+from npvae.parallel.processes import Processes
 
 GREY = Pixels("none")
 ROUNDS = 300  # for the times of the parts
 LARGE = 2048  # rows and columns of a large product
+QUESTIONS = ["epoch", "save", "loss", "likelihood", "work"]
+QUESTIONS += ["enlarge", "products", "step_products", "parts"]
 
 
 def load_weights(model: VAE, file: str | Path) -> None:
@@ -97,6 +100,14 @@ class Side:
             trainer.run_epoch()
             seconds.append(perf_counter() - begin)
         return seconds
+
+    def enlarge(self, file: str, size: int) -> None:
+        """Write a file of so many images: the training images over and over."""
+        images = np.load(self.folder / "train.npy", mmap_mode="r")
+        many = np.lib.format.open_memmap(file, "w+", np.uint8, (size, images.shape[1]))
+        for start in range(0, size, len(images)):
+            part = many[start : start + len(images)]
+            part[:] = images[: len(part)]
 
     def products(self) -> float:
         """Return how many floating-point operations per second large matrix products reach."""
@@ -187,18 +198,8 @@ def main() -> None:
     with Processes(max(1, workers)) as comm:
         side = Side(Path(folder), hidden, batch, comm)
         blas = np.show_config("dicts")["Build Dependencies"]["blas"]
-        names = (
-            "epoch",
-            "save",
-            "loss",
-            "likelihood",
-            "work",
-            "products",
-            "step_products",
-            "parts",
-        )
         about = f"NumPy {np.__version__}, {blas['name']} {blas['version']}"
-        serve(about, {name: getattr(side, name) for name in names})
+        serve(about, {name: getattr(side, name) for name in QUESTIONS})
 
 
 if __name__ == "__main__":

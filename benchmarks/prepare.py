@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--examples", type=int, help="training images (default: all)")
     options = parser.parse_args()
     folder = options.folder
-    dataset, reason = default_dataset(validation=0, progress=False)
+    dataset, _ = default_dataset(validation=0, progress=False)
     train = dataset.train.take(slice(options.examples))
     np.save(folder / "train.npy", train)  # (N, 784) uint8
     np.save(folder / "test.npy", dataset.test.take(slice(None)))
@@ -34,7 +34,7 @@ def main() -> None:
         model = VAE.dense(**SIZES | {"n_h": n_h}, init="fan-in", seed=0)
         np.savez(folder / f"weights-{n_h}.npz", **model.params.values)
     np.savez(folder / "iwae.npz", **VAE.dense(**IWAE_SIZES, seed=0).params.values)
-    about = f"{reason}: {len(train):,} training and {len(dataset.test):,} test images"
+    about = f"{len(train):,} training and {len(dataset.test):,} test images of {dataset.name}"
     print(json.dumps({"name": dataset.name, "about": about, "n": len(train)}))
 
 
