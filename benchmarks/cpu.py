@@ -326,6 +326,9 @@ def plot_training(figure: Any, points: dict[tuple[int, int], tuple[list[Side], A
         times = [median(points[point][0][i].seconds[1:]) for point in along]
         label = names[i] + (f" ({other})" if len(others) > 1 else "")
         axes.plot([point[which] for point in along], times, "o-", label=label)
+    values = sorted({point[which] for point in points})
+    axes.set_xticks(values, [str(value) for value in values])
+    axes.minorticks_off()
     axes.legend(fontsize="small")
 
 
@@ -373,7 +376,7 @@ def print_likelihood(
         own = [1e3 * seconds / images for seconds in side.seconds[1:]]
         ratio = spread(ratios(side.seconds[1:], best.seconds[1:])) if side is not best else "1"
         rows.append([side.name, spread(own, ".1f"), ratio, f"{nats[side.name]:.2f}"])
-    report.table(["", "ms per image", "ratio", "log p(x), untrained weights"], rows)
+    report.table(["", "ms per image", "ratio", "log p(x), nats"], rows)
     for side in [side for side in sides if side.name in TARGET_LIKELIHOOD]:
         found = ratios(side.seconds[1:], best.seconds[1:])
         report.at_least(f"{side.name}: time / {best.name}", found, TARGET_LIKELIHOOD[side.name])

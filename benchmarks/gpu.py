@@ -139,7 +139,9 @@ def likelihood(workers: list[Worker], options: argparse.Namespace) -> None:
     print(f"\nlog p(x) of {options.images} images, {options.samples} draws of z per image")
     for worker in workers[:2]:
         seconds, nats = worker.ask("likelihood")
-        print(f"{worker.name:15}{seconds:9.2f} s  -log p(x) {-nats:.2f} nats (untrained weights)")
+        print(
+            f"{worker.name:15}{seconds:9.2f} s  -log p(x) {-nats:.2f} nats (hardly trained weights)"
+        )
 
 
 def print_parts(size: int, parts: dict[str, float]) -> None:

@@ -109,7 +109,9 @@ class Race:
 def likelihood(folder: Path, device: Device, k: int, n: int) -> tuple[float, float]:
     """Return the seconds of log p(x) by importance weighting, after a warm-up, and the estimate."""
     test = whole(np.load(folder / "test.npy")[:n]).to(device)
-    model = VAE.dense(**IWAE_SIZES, seed=0, device=device)
+    model = VAE.dense(**IWAE_SIZES, device=device)
+    for key, values in np.load(folder / "iwae.npz").items():
+        model.params.values[key][...] = device.asarray(values)
     memory = CHUNK_BYTES[device.name]
     log_likelihood(model, test.only(slice(0, 20)), Pixels("none"), k, memory=memory)
     begin = perf_counter()
