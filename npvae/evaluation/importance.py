@@ -1,6 +1,7 @@
 """Estimate log p(x) of a VAE by importance weighting, with many draws of z per example."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from math import sqrt
@@ -108,8 +109,9 @@ def log_likelihood(
     memory = model.params.device.working_set if memory is None else memory
     rows = rows_within(model, memory)
     block = lru_cache(maxsize=1)(partial(block_of, model, split, scaling, seed))
-    hidden = not (progress and comm.rank == 0 and shows_progress())
-    with progress_bar(total=n, unit="example", disable=hidden, leave=False) as bar:
+    shown = progress and comm.rank == 0 and shows_progress()
+    bar = progress_bar(total=n, unit="example", leave=False) if shown else nullcontext()
+    with bar:
 
         def estimates(group: int) -> Array:
             number, first = divmod(group * GROUP, block_rows(split))
@@ -117,7 +119,8 @@ def log_likelihood(
             rng, found = generator_of(model, seed, WEIGHTS, group), []
             for estimate in _estimates(model, rng, k, rows, x, *y):
                 found.append(model.params.device.to_host(estimate))
-                bar.update(min(comm.size * len(estimate), n - bar.n))  # as many in each process
+                if shown:  # the other processes have done as many
+                    bar.update(min(comm.size * len(estimate), n - bar.n))
             return np.concatenate(found)
 
         log_px = np.concatenate(comm.map(estimates, range(-(-n // GROUP))))
