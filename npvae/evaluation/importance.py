@@ -110,7 +110,7 @@ def log_likelihood(
     rows = rows_within(model, memory)
     block = lru_cache(maxsize=1)(partial(block_of, model, split, scaling, seed))
     shown = progress and comm.rank == 0 and shows_progress()
-    bar = progress_bar(total=n, unit="example", leave=False) if shown else nullcontext()
+    bar: Any = progress_bar(total=n, unit="example", leave=False) if shown else nullcontext()
     with bar:
 
         def estimates(group: int) -> Array:
