@@ -269,7 +269,7 @@ class Measured:
         i = list(dict.fromkeys(case.hidden for case in CASES)).index(hidden)
         took = median(one[2]["exchanges"][i][which] for one in self.rounds)
         moved = 4 * Case(hidden, 1).model().params.size / 2
-        return moved / max(took - self.latency(2), 1e-9)
+        return moved / max(took - self.latency(2), took / 10)
 
 
 # ---- the prediction ------------------------------------------------------------------------------

@@ -91,7 +91,7 @@ class Trainer:
         Examples per batch, at least 1; the last batch of an epoch may be smaller.
     rng : int or Generator
         Seeds the order of the examples, the binarisation and the noise. The same seed gives the
-        same bits on the same machine.
+        same bits on the same machine with the same number of processes.
     lr : Schedule, optional
         Schedule of the learning rate, such as `Cosine(1e-3, 10)`.
     beta : Schedule, optional

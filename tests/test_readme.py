@@ -38,6 +38,8 @@ PRINTED = {
     "resume": ["epoch 1: held out -", "epoch 2: held out -"],
     "python": ["epoch 5, train ELBO -"],
     "dataframe": ["32 + 4 + 4 examples", "('width', 'height')", "('a', 'b')"],
+    "workers": ["held out -"],
+    "processes": ["log p(x) -"],
     "gpu": ["held out -"],
     "picture of a run": [],
     "asked for": ["0."],

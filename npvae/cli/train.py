@@ -55,8 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume",
         metavar="RUN",
         help="continue the run in this folder; the result is bit-identical to a run that was never "
-        "stopped. Of the settings only --epochs, --patience, --data (if you have moved your data) "
-        "and --device (which draws other noise) can be given (default: start a new run)",
+        "stopped. Of the settings only --epochs, --patience, --data (if you have moved your data), "
+        "--workers (which changes the last digits) and --device (which draws other noise) can be "
+        "given (default: start a new run)",
     )
     saving = parser.add_argument_group("saving and output")
     saving.add_argument(
