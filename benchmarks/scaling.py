@@ -165,8 +165,8 @@ def constants() -> SimpleNamespace:
     nearly_none = update(1)
     return SimpleNamespace(
         fixed=tiny_step(),
-        draw=(one - nothing) / 1023,
-        encode=(whole - one) / 1023,
+        draw=max(0.0, one - nothing) / 1023,
+        encode=max(0.0, whole - one) / 1023,
         products=curves,
         update=Curve(sizes, [max(0.0, update(n) - nearly_none) for n in sizes]),
     )
@@ -321,6 +321,7 @@ def main() -> int:
     with threadpool_limits(1):
         known = constants()
         found = measure(options.rounds)
+    print_load("after")
     print_constants(known, found, net)
     for case in CASES:
         print_case(case, known, found, net)
@@ -371,8 +372,12 @@ def describe() -> None:
     names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
     cpu = names[0].partition(": ")[2] if names else platform.processor()
     print(f"{cpu}, {cores()} cores; Python {platform.python_version()}, NumPy {np.__version__}")
+    print_load("before")
+
+
+def print_load(when: str) -> None:
     if hasattr(os, "getloadavg"):
-        print(f"load before: {os.getloadavg()[0]:.2f} (0 is idle)")
+        print(f"load {when}: {os.getloadavg()[0]:.2f}")
 
 
 def print_constants(
