@@ -221,7 +221,7 @@ class Parameters:
             setattr(owner, attribute, view)
         _LENDERS[id(_memory(self._flat))] = self
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
         """Copy arrays that were assigned to a layer's attributes into the views they replaced."""
         for owner, attribute, view in self._lent:
             if (assigned := getattr(owner, attribute)) is not view:
@@ -236,7 +236,7 @@ class Parameters:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state to copy or pickle, including arrays assigned to layers."""
-        self._follow()
+        self.follow()
         made_again = ("lock", "_values", "_gradients", "_lent")
         return {name: value for name, value in vars(self).items() if name not in made_again}
 
@@ -286,7 +286,7 @@ class Parameters:
     @property
     def flat(self) -> Array:
         """All parameters, (size,)."""
-        self._follow()
+        self.follow()
         return self._flat
 
     @flat.setter
@@ -298,7 +298,7 @@ class Parameters:
     @property
     def grad(self) -> Array:
         """The gradient of the loss with respect to all parameters, (size,)."""
-        self._follow()
+        self.follow()
         return self._grad
 
     @grad.setter
@@ -310,13 +310,13 @@ class Parameters:
     @property
     def values(self) -> Mapping[str, Array]:
         """The parameters by name, as views of `flat`: write into them, `values[name][...] = W`."""
-        self._follow()
+        self.follow()
         return MappingProxyType(self._values)
 
     @property
     def gradients(self) -> Mapping[str, Array]:
         """The gradients by name, as views of `grad`."""
-        self._follow()
+        self.follow()
         return MappingProxyType(self._gradients)
 
     @property

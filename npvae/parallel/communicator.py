@@ -50,8 +50,11 @@ class Communicator(ABC):
         self.weights = np.full(self.size, 1 / self.size)
         self.trainer: Any = None
         self._shard: Shard | None = None
-        self._closed = False
+        self._parts: Any = None  # of the trainer, and its numbers, as the other processes have them
+        self._numbers: Any = None
         self._busy = False  # whether all processes are within the same task
+        self._lost = False  # whether a task was left by an error, with the others still in it
+        self._closed = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy of a model or a trainer is alone."""
@@ -60,8 +63,12 @@ class Communicator(ABC):
     # ---- what connects the processes -------------------------------------------------------------
 
     @abstractmethod
-    def send(self, task: Any) -> None:
-        """On rank 0: give all other processes a task, or None if there are no more."""
+    def pack(self, task: Any) -> Any:
+        """On rank 0: return a task as a message; raise `InputError` if it cannot be sent."""
+
+    @abstractmethod
+    def deliver(self, message: Any) -> None:
+        """On rank 0: give the message to all other processes."""
 
     @abstractmethod
     def receive(self) -> Any:
@@ -98,18 +105,28 @@ class Communicator(ABC):
         if self._busy:
             yield
             return
-        if self._closed:
-            raise InputError(
-                "the worker processes of this training have ended; train within their with block"
-            )
-        if self.trainer is not trainer:
+        if self._closed and self.trainer is not trainer:
+            trainer.comm = _alone()
+            yield
+            return
+        self.require_in_step()
+        params, numbers = trainer.model.params, _numbers(trainer)
+        if params.device.name != CPU.name:
+            raise InputError(f"{self.size} processes cannot share the device {params.device.name}")
+        params.follow()  # now, because the others do not see what was assigned to a layer
+        shared = self.trainer is trainer and _same(self._parts, _parts(trainer))
+        if not shared:
             self.release()
-            self.send(trainer)
-            self.share(trainer)
-        self.send(name)
-        self._busy = True
-        yield  # after an error the processes are no longer in step, and _busy stays
-        self._busy = False
+            message = self.pack(trainer)
+        with self._in_step():
+            if not shared:
+                self.deliver(message)
+                self.share(trainer)
+            elif numbers != self._numbers:
+                self.deliver(self.pack((_set_numbers, (numbers,), {})))
+            self.deliver(self.pack(name))
+            yield
+            self._parts, self._numbers = _parts(trainer), _numbers(trainer)
 
     def run(self, function: Callable[..., R], *arguments: Any, **options: Any) -> R:
         """Call function(*arguments, comm=self, **options) in all processes.
@@ -121,11 +138,31 @@ class Communicator(ABC):
         object
             What the function has returned on rank 0.
         """
-        self.send((function, arguments, options))
-        self._busy = True
-        result = function(*arguments, comm=self, **options)
-        self._busy = False
-        return result
+        if self._closed and self.trainer is None:
+            return function(*arguments, comm=_alone(), **options)
+        self.require_in_step()
+        message = self.pack((function, arguments, options))
+        with self._in_step():
+            self.deliver(message)
+            return function(*arguments, comm=self, **options)
+
+    @contextmanager
+    def _in_step(self) -> Iterator[None]:
+        """Note whether an error leaves the other processes within a task."""
+        self._busy = self._lost = True
+        try:
+            yield
+            self._lost = False
+        finally:
+            self._busy = False
+
+    def require_in_step(self) -> None:
+        """Raise `InputError` if the processes can share no more work."""
+        if self._lost or self._closed:
+            raise InputError(
+                "the worker processes have ended after an error, and with them a part of the "
+                "optimiser's state; restore what was saved, in a new with block"
+            )
 
     def follow(self) -> None:
         """On all ranks but 0: do the tasks of rank 0 until there are no more."""
@@ -141,6 +178,8 @@ class Communicator(ABC):
 
     def map(self, function: Callable[[Any], R], items: Sequence[Any]) -> list[R]:
         """Return [function(item) for item in items], each computed by one of the processes."""
+        if self._closed:
+            return [function(item) for item in items]
         own = [function(item) for item in items[self.rank :: self.size]]
         results = self.all_gather(own)
         return [results[i % self.size][i // self.size] for i in range(len(items))]
@@ -149,10 +188,7 @@ class Communicator(ABC):
 
     def share(self, trainer: Any) -> None:
         """From now on, share this trainer; each process keeps a slice of the optimiser's state."""
-        params = trainer.model.params
-        if params.device.name != CPU.name:
-            raise InputError(f"{self.size} processes cannot share the device {params.device.name}")
-        self.trainer, self._shard = trainer, None
+        self.trainer, params, self._shard = trainer, trainer.model.params, None
         self.adopt(trainer)
         params.join(self)
         mine, whole = self.slice_of(params.size), params.flat.shape
@@ -162,25 +198,41 @@ class Communicator(ABC):
 
     def release(self) -> None:
         """On rank 0: share the trainer no longer; it then holds the whole state again."""
-        if self.trainer is not None and self.rank == 0 and not self._busy:
-            self.run(_leave)
+        if self.rank == 0 and self.trainer is not None and not self._busy:
+            if self._closed:
+                self.trainer = None
+            else:
+                self.run(_leave)
 
     def leave(self) -> None:
         """Make the trainer what it was before it was shared."""
         trainer, self.trainer = self.trainer, None
-        params, optimizer = trainer.model.params, trainer.optimizer
-        size = self.shard(params).flat.shape
-        slices = {k: v for k, v in vars(optimizer).items() if getattr(v, "shape", None) == size}
-        for name, vector in self.join_states(slices).items():
-            setattr(optimizer, name, vector)
-        self._let_go(params)
+        for name, vector in self.join_states(self._slices(trainer)).items():
+            setattr(trainer.optimizer, name, vector)
+        self._let_go(trainer.model.params)
+
+    def finish(self) -> None:
+        """On rank 0: release the trainer, and tell the other processes that there are no more tasks.
+
+        If they are not in step any more, nobody would listen.
+        """
+        if not self._lost:
+            self.release()
+            self.deliver(self.pack(None))
 
     def abandon(self) -> None:
-        """After the end: let the trainer continue alone."""
+        """After the end: every trainer continues alone, but for one that an error has torn apart."""
         self._closed = True
         if (trainer := self.trainer) is not None:
-            self.trainer, trainer.comm = None, _alone()
+            for name in self._slices(trainer):
+                setattr(trainer.optimizer, name, None)
             self._let_go(trainer.model.params)
+
+    def _slices(self, trainer: Any) -> dict[str, Any]:
+        """Return the vectors of the optimiser of which each process has a slice."""
+        size = self.shard(trainer.model.params).flat.shape
+        state = vars(trainer.optimizer)
+        return {k: v for k, v in state.items() if getattr(v, "shape", None) == size}
 
     def _let_go(self, params: Any) -> None:
         params.move(*(params.device.zeros(params.size, params.dtype) for _ in range(2)))
@@ -200,14 +252,13 @@ class Communicator(ABC):
     def share_out(self, n: int, rng: Any) -> tuple[slice, Any]:
         """Return this process's rows of a batch of n, and a generator that draws for them.
 
-        A process for which no row is left computes the first one, with a weight of zero, because
-        all of them take part in what follows.
+        A process for which no row is left computes another one with a weight of zero, because all
+        of them take part in what follows.
         """
         ends = [n * rank // self.size for rank in range(self.size + 1)]
         self.weights = np.diff(ends) / n
-        mine = slice(ends[self.rank], max(ends[self.rank + 1], ends[self.rank] + 1))
-        if mine.stop > n:
-            mine = slice(0, 1)
+        begin, end = ends[self.rank : self.rank + 2]
+        mine = slice(begin, max(begin + 1, end))
         return mine, RowsOf(rng, n, mine)
 
     def mean(self, values: Any) -> Any:
@@ -267,12 +318,47 @@ class RowsOf:
         self._rng, self._n, self._mine = rng, n, mine
 
     def __getattr__(self, name: str) -> Callable[..., Array]:
-        draw = getattr(self._rng, name)
+        draw, rows = getattr(self._rng, name), self._mine.stop - self._mine.start
 
-        def rows(*arguments: Any, size: tuple[int, ...], **options: Any) -> Array:
-            return draw(*arguments, size=(self._n, *size[1:]), **options)[self._mine]
+        def draw_rows(*arguments: Any, size: Any = None, **options: Any) -> Array:
+            shape = size if isinstance(size, tuple) else (size,)
+            if shape[0] != rows:
+                raise InputError(
+                    f"{name} was called with size={size}, but processes that share a batch draw "
+                    f"row by row; give size=({rows}, ...), the number of examples first"
+                )
+            return draw(*arguments, size=(self._n, *shape[1:]), **options)[self._mine]
 
-        return rows
+        return draw_rows
+
+
+# ---- what a user may change between two steps ----------------------------------------------------
+
+
+def _parts(trainer: Any) -> tuple[dict[str, Any], str]:
+    """Return the parts of a trainer, and the state of its generator."""
+    return dict(vars(trainer)), str(trainer.rng.bit_generator.state)
+
+
+def _same(before: Any, now: Any) -> bool:
+    """Whether all parts are still the same objects, and the generator has not been used."""
+    (old, old_state), (new, state) = before, now
+    return old_state == state and all(old.get(name) is new[name] for name in new)
+
+
+def _numbers(trainer: Any) -> dict[tuple[str, str], Any]:
+    """Return the numbers of optimiser and model, such as lr and beta."""
+    return {
+        (part, name): value
+        for part in ("optimizer", "model")
+        for name, value in vars(getattr(trainer, part)).items()
+        if isinstance(value, int | float)
+    }
+
+
+def _set_numbers(numbers: dict[tuple[str, str], Any], *, comm: Communicator) -> None:
+    for (part, name), value in numbers.items():
+        setattr(getattr(comm.trainer, part), name, value)
 
 
 def _leave(comm: Communicator) -> None:

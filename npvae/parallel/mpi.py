@@ -86,8 +86,11 @@ class Machines(Communicator):
             atexit.register(self._world.Abort, 1)
         self.abandon()
 
-    def send(self, task: Any) -> None:
-        self._world.bcast(dumps(task, self))
+    def pack(self, task: Any) -> bytes:
+        return dumps(task, self)
+
+    def deliver(self, message: bytes) -> None:
+        self._world.bcast(message)
 
     def receive(self) -> Any:
         return loads(self._world.bcast(None), self)

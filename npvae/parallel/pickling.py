@@ -24,9 +24,12 @@ class _Pickler(pickle.Pickler):
         return "communicator" if thing is self._comm else None
 
     def reducer_override(self, thing: Any) -> Any:
-        if isinstance(thing, np.memmap) and thing.filename and thing.flags.c_contiguous:
-            return _mapped, (thing.filename, thing.dtype, _offset(thing), thing.shape)
-        return NotImplemented
+        if not isinstance(thing, np.ndarray) or (file := _file_of(thing)) is None:
+            return NotImplemented
+        own = {k: v for k, v in getattr(thing, "__dict__", {}).items() if k != "_mmap"}
+        offset = file.offset + thing.ctypes.data - file.ctypes.data
+        place = file.filename, thing.dtype, thing.shape, int(offset), thing.strides
+        return _mapped, (type(thing), own, *place)
 
 
 class _Unpickler(pickle.Unpickler):
@@ -59,17 +62,36 @@ def dumps(thing: Any, comm: Communicator, keep: Callable[[Any], Any] | None = No
 
 
 def loads(message: bytes, comm: Communicator, buffers: Any = ()) -> Any:
-    """Return the object that `dumps` made bytes of."""
-    return _Unpickler(BytesIO(message), comm, buffers=buffers).load()
+    """Return the object that `dumps` made bytes of.
+
+    Raises
+    ------
+    InputError
+        If it needs a class or a function that this process cannot import.
+    """
+    try:
+        return _Unpickler(BytesIO(message), comm, buffers=buffers).load()
+    except (AttributeError, ImportError) as error:
+        raise InputError(
+            f"other processes cannot import a part of this training ({error}); define it in a "
+            "module, not in a notebook or on a prompt, or train with workers=1"
+        ) from error
 
 
-def _offset(array: np.memmap) -> int:
-    """Return where the numbers of a memory-mapped array begin in its file."""
-    base: Any = array
-    while isinstance(base.base, np.memmap):
-        base = base.base
-    return int(base.offset) + array.ctypes.data - base.ctypes.data
+def _file_of(array: Any) -> Any:
+    """Return the memory-mapped array of which this one is a view, if its file has the numbers."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    is_file = isinstance(array, np.memmap) and array.filename and array.mode != "c"
+    return array if is_file else None
 
 
-def _mapped(filename: str, dtype: Any, offset: int, shape: tuple[int, ...]) -> Any:
-    return np.memmap(filename, dtype, "r", offset, shape)
+def _mapped(
+    kind: type[np.ndarray[Any, Any]], own: dict[str, Any], filename: str, *place: Any
+) -> Any:
+    """Return the array that is at this place in a file, with what its class keeps with it."""
+    dtype, shape, offset, strides = place
+    array = np.ndarray(shape, dtype, np.memmap(filename, np.uint8, "r"), offset, strides).view(kind)
+    if own:
+        vars(array).update(own)
+    return array

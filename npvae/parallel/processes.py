@@ -3,20 +3,20 @@
 import os
 import pickle
 import signal
-from collections.abc import Sequence
-from contextlib import suppress
-from multiprocessing import get_context, parent_process
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing import current_process, get_context, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
 from pickle import PickleBuffer
-from traceback import print_exc
+from traceback import format_exc
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from npvae.devices import Array
-from npvae.errors import NpvaeError, TrainingError, require_whole
+from npvae.errors import InputError, NpvaeError, TrainingError, require_whole
 from npvae.parallel.alone import ALONE
 from npvae.parallel.communicator import CACHE_LINE, Communicator
 from npvae.parallel.pickling import dumps, loads
@@ -27,6 +27,7 @@ ROOM = 1024  # numbers that are exchanged at once
 LARGE = 1 << 20  # bytes of an array that is worth sharing
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 IGNORED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # the parent hears them, and decides
+UNGUARDED = 77  # exit status of a worker whose import of the script starts processes again
 SPAWN = get_context("spawn")  # the only way to start a process that every system has
 
 
@@ -112,33 +113,64 @@ class SharedProcesses(Communicator):
             failed, content = loads(self._pipes[i].recv_bytes(), self)
         except (EOFError, OSError):
             self._processes[i].join(1)
-            how = _how_it_ended(self._processes[i].exitcode)
-            raise TrainingError(f"{worker} has ended without a message ({how})") from None
+            status = self._processes[i].exitcode
+            if status == UNGUARDED:
+                raise InputError(
+                    "each worker process imports this script, which started processes once more; "
+                    'put the code that trains below `if __name__ == "__main__":`, or train with '
+                    "workers=1"
+                ) from None
+            how = f"{worker} has ended without a message ({_how_it_ended(status)})"
+            raise TrainingError(how) from None
         if not failed:
             return content
-        kind, text = content
-        raise kind(text) if kind is not None else TrainingError(f"{worker} failed: {text}")
+        kind, text, traceback = content
+        if kind is not None:
+            raise kind(text)
+        raise TrainingError(f"{worker} failed: {text}") from _Elsewhere(traceback)
 
     # ---- tasks -----------------------------------------------------------------------------------
 
-    def send(self, task: Any) -> None:
-        # a method that is called once more, such as the next step, needs no message
-        repeated = isinstance(task, str) and task == self._last
-        self._last = task
+    def pack(self, task: Any) -> tuple[Any, bytes, list[SharedMemory]]:
+        """Return a task as bytes, and large arrays of pixels in shared memory, for all to read.
+
+        A method that is called once more, such as the next step, needs no message.
+        """
         blocks: list[SharedMemory] = []
-        message, blocks = (b"", blocks) if repeated else self._packed(task)
-        self._word.value = repeated
-        for go in self._go[1:]:
-            go.release()
-        if not repeated:
-            for pipe in self._pipes:
-                with suppress(OSError):  # at the barrier it will be seen how the process has ended
-                    pipe.send_bytes(message)
-            if task is not None:
-                self.barrier()
-        for block in blocks:
-            block.unlink()
-            _let_go(block)
+        if isinstance(task, str) and task == self._last:
+            return task, b"", blocks
+        sizes = []
+
+        def keep(buffer: PickleBuffer) -> bool:
+            with memoryview(buffer) as view:
+                if view.format != "B" or view.nbytes < LARGE:
+                    return True
+                block = SharedMemory(create=True, size=view.nbytes)
+                blocks.append(block)
+                sizes.append((block.name, view.nbytes))
+                np.ndarray(view.nbytes, np.uint8, block.buf)[:] = np.frombuffer(view, np.uint8)
+            return False
+
+        try:
+            return task, pickle.dumps((dumps(task, self, keep), sizes)), blocks
+        except BaseException:
+            _unlink(blocks)
+            raise
+
+    def deliver(self, message: tuple[Any, bytes, list[SharedMemory]]) -> None:
+        task, content, blocks = message
+        self._last, self._word.value = task if isinstance(task, str) else None, not content
+        try:
+            for go in self._go[1:]:
+                go.release()
+            if content:
+                for pipe in self._pipes:
+                    with suppress(OSError):  # at the barrier it is seen how the process has ended
+                        pipe.send_bytes(content)
+                if task is not None:
+                    self.barrier()
+        finally:
+            _unlink(blocks)
 
     def receive(self) -> Any:
         self._wait(self._go[self.rank])
@@ -148,29 +180,13 @@ class SharedProcesses(Communicator):
                 self.barrier()
         return self._last
 
-    def _packed(self, task: Any) -> tuple[bytes, list[SharedMemory]]:
-        """Return a task as bytes, and large arrays of pixels in shared memory, for all to read."""
-        blocks: list[SharedMemory] = []
-        sizes = []
-
-        def keep(buffer: PickleBuffer) -> bool:
-            with memoryview(buffer) as view:
-                if view.format != "B" or view.nbytes < LARGE:
-                    return True
-                block = SharedMemory(create=True, size=view.nbytes)
-                np.ndarray(view.nbytes, np.uint8, block.buf)[:] = np.frombuffer(view, np.uint8)
-            blocks.append(block)
-            sizes.append((block.name, block.size))
-            return False
-
-        task = dumps(task, self, keep)
-        return pickle.dumps((task, sizes)), blocks
-
     def _unpacked(self, message: bytes) -> Any:
         task, sizes = pickle.loads(message)
-        blocks = [SharedMemory(name) for name, _ in sizes]
-        task = loads(task, self, [memoryview(block.buf or b"").toreadonly() for block in blocks])
-        for block in blocks:
+        blocks = [(SharedMemory(name), size) for name, size in sizes]
+        # the system may have made a block larger than it was asked for
+        views = [memoryview(block.buf or b"")[:size].toreadonly() for block, size in blocks]
+        task = loads(task, self, views)
+        for block, _ in blocks:
             _let_go(block)
         return task
 
@@ -185,7 +201,8 @@ class SharedProcesses(Communicator):
             things.append(inbox.pop(0) if inbox else self._read(i))
         message = dumps(things, self)
         for pipe in self._pipes:
-            pipe.send_bytes(message)
+            with suppress(OSError):
+                pipe.send_bytes(message)
         return things
 
     # ---- numbers ---------------------------------------------------------------------------------
@@ -205,20 +222,21 @@ class SharedProcesses(Communicator):
         params = trainer.model.params
         n = -(-params.size // CACHE_LINE) * CACHE_LINE
         shape, dtype = (1 + self.size, n), params.dtype
-        name = None
-        if self.rank == 0:
-            block = SharedMemory(create=True, size=int(np.prod(shape)) * dtype.itemsize)
-            name = block.name
-        name = self.all_gather(name)[0]
-        if self.rank:
-            block = SharedMemory(name)
-        rows: Array = np.ndarray(shape, dtype, buffer=block.buf)
-        _let_go(block)
-        self._grads = rows[1:, : params.size]
-        params.move(rows[0, : params.size], self._grads[self.rank])
-        self.barrier()
-        if self.rank == 0:
-            block.unlink()
+        new: list[SharedMemory] = []
+        try:
+            if self.rank == 0:
+                size = max(1, int(np.prod(shape)) * dtype.itemsize)
+                new.append(SharedMemory(create=True, size=size))
+            name = self.all_gather(new[0].name if new else None)[0]
+            block = new[0] if new else SharedMemory(name)
+            rows: Array = np.ndarray(shape, dtype, buffer=block.buf)
+            self._grads = rows[1:, : params.size]
+            params.move(rows[0, : params.size], self._grads[self.rank])
+            self.barrier()
+            if not new:
+                _let_go(block)
+        finally:
+            _unlink(new)
 
     def reduce_scatter(self, grad: Array, mine: slice, total: Array) -> None:
         self.barrier()
@@ -233,9 +251,7 @@ class SharedProcesses(Communicator):
 
     def close(self) -> None:
         """On rank 0: end the other processes, whatever they do."""
-        for process in self._processes:
-            process.kill()
-            process.join()
+        _kill(self._processes)
         for pipe in self._pipes:
             pipe.close()
         self.abandon()
@@ -268,23 +284,40 @@ class Processes:
     def __enter__(self) -> Communicator:
         if self.size == 1:
             return ALONE
+        if getattr(current_process(), "_inheriting", False):
+            os._exit(UNGUARDED)  # this is a worker process, which imports the script of rank 0
         from threadpoolctl import threadpool_limits
 
+        try:
+            self._comm = self._start()
+        except (OSError, ImportError) as error:
+            raise InputError(
+                f"{self.size} processes cannot be started here ({error}); try fewer workers"
+            ) from error
+        self._limits = threadpool_limits(1)
+        return self._comm
+
+    def _start(self) -> "SharedProcesses":
         rounds = (self.size - 1).bit_length()
         gates = [[SPAWN.Semaphore(0) for _ in range(rounds)] for _ in range(self.size)]
         go = [SPAWN.Semaphore(0) for _ in range(self.size)]
         shared = gates, go, SPAWN.RawValue("b"), SPAWN.RawArray("d", 2 * self.size * ROOM)
-        processes, pipes = [], []
-        for rank in range(1, self.size):
-            ours, theirs = SPAWN.Pipe()
-            process = SPAWN.Process(target=work, args=(rank, self.size, *shared, theirs))
-            process.start()
-            theirs.close()
-            processes.append(process)
-            pipes.append(ours)
-        self._limits = threadpool_limits(1)
-        self._comm = SharedProcesses(0, self.size, *shared, pipes, processes)
-        return self._comm
+        processes: list[Any] = []
+        pipes: list[Connection] = []
+        try:
+            for rank in range(1, self.size):
+                ours, theirs = SPAWN.Pipe()
+                pipes.append(ours)
+                process = SPAWN.Process(target=work, args=(rank, self.size, *shared, theirs))
+                with theirs, _without_signals():
+                    process.start()
+                    processes.append(process)
+        except BaseException:
+            _kill(processes)
+            for pipe in pipes:
+                pipe.close()
+            raise
+        return SharedProcesses(0, self.size, *shared, pipes, processes)
 
     def __exit__(
         self,
@@ -296,9 +329,8 @@ class Processes:
             return
         comm, self._comm = self._comm, ALONE
         try:
-            if error is None:
-                comm.release()
-                comm.send(None)
+            with suppress(*[NpvaeError] if error is not None else []):
+                comm.finish()
         finally:
             comm.close()
             self._limits.restore_original_limits()
@@ -308,9 +340,7 @@ def work(rank: int, size: int, *shared: Any) -> None:
     """Do the tasks of rank 0, in a process of its own."""
     from threadpoolctl import threadpool_limits
 
-    for name in IGNORED:
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    ignore_signals()
     threadpool_limits(1)
     gates, go, word, messages, pipe = shared
     comm = SharedProcesses(rank, size, gates, go, word, messages, [pipe])
@@ -319,13 +349,50 @@ def work(rank: int, size: int, *shared: Any) -> None:
             comm.follow()
     except BaseException as error:
         known = type(error) if isinstance(error, NpvaeError) else None
-        if known is None:
-            print_exc()
         text = str(error) if known else f"{type(error).__name__}: {error}"
-        with suppress(OSError):
-            pipe.send_bytes(dumps((True, (known, text)), comm))
+        with suppress(OSError):  # rank 0 has ended
+            pipe.send_bytes(dumps((True, (known, text, format_exc())), comm))
     pipe.close()
     os._exit(0)  # without closing shared memory that arrays still look at
+
+
+def ignore_signals() -> None:
+    """Leave the signals that ask to stop to rank 0, which decides what is done."""
+    for name in IGNORED:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+@contextmanager
+def _without_signals() -> Iterator[None]:
+    """Within the block no signal arrives, neither here nor in a process that is started there.
+
+    Otherwise Ctrl-C would end a process with a traceback before it can ignore the signal.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    numbers = {getattr(signal, name) for name in IGNORED if hasattr(signal, name)}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Elsewhere(Exception):
+    """The traceback of an error in another process, to be printed as the cause of one here."""
+
+    def __str__(self) -> str:
+        return f"\n{super().__str__()}"
+
+
+def _kill(processes: Sequence[Any]) -> None:
+    for process in processes:
+        process.kill()
+    for process in processes:
+        process.join()
+        process.close()
 
 
 def _how_it_ended(status: int | None) -> str:
@@ -334,6 +401,13 @@ def _how_it_ended(status: int | None) -> str:
         with suppress(ValueError):
             return f"killed by {signal.Signals(-status).name}"
     return f"exit status {status}"
+
+
+def _unlink(blocks: Sequence[SharedMemory]) -> None:
+    """Let shared memory end with the last array that looks at it; no other process can open it."""
+    for block in blocks:
+        block.unlink()
+        _let_go(block)
 
 
 def _let_go(block: SharedMemory) -> None:
