@@ -172,8 +172,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     141  the reader of a pipe closed it before the result was printed
     """
     if started_by_mpi() > 1:
-        with Machines() as machines:
-            return _main(arguments, machines)
+        try:
+            connected = Machines()
+        except NpvaeError as error:
+            printing.say(f"npvae: {error}", sys.stderr)
+            return BAD_INPUT
+        with connected as machines:
+            machines.status = _main(arguments, machines)
+        return machines.status
     return _main(arguments)
 
 

@@ -122,8 +122,8 @@ class Communicator(ABC):
             if not shared:
                 self.deliver(message)
                 self.share(trainer)
-            elif numbers != self._numbers:
-                self.deliver(self.pack((_set_numbers, (numbers,), {})))
+            elif changed := {k: v for k, v in numbers.items() if v != self._numbers.get(k)}:
+                self.deliver(self.pack((_set_numbers, (changed,), {})))
             self.deliver(self.pack(name))
             yield
             self._parts, self._numbers = _parts(trainer), _numbers(trainer)
@@ -206,23 +206,23 @@ class Communicator(ABC):
 
     def leave(self) -> None:
         """Make the trainer what it was before it was shared."""
-        trainer, self.trainer = self.trainer, None
+        trainer, self.trainer, self._parts = self.trainer, None, None
         for name, vector in self.join_states(self._slices(trainer)).items():
             setattr(trainer.optimizer, name, vector)
         self._let_go(trainer.model.params)
 
     def finish(self) -> None:
-        """On rank 0: release the trainer, and tell the other processes that there are no more tasks.
+        """On rank 0: release the trainer, and tell the other processes that there is no more to do.
 
-        If they are not in step any more, nobody would listen.
+        After an error within a task nobody would listen.
         """
         if not self._lost:
             self.release()
             self.deliver(self.pack(None))
 
     def abandon(self) -> None:
-        """After the end: every trainer continues alone, but for one that an error has torn apart."""
-        self._closed = True
+        """After the end, trainers continue alone, unless an error has torn their state apart."""
+        self._closed, self._parts = True, None
         if (trainer := self.trainer) is not None:
             for name in self._slices(trainer):
                 setattr(trainer.optimizer, name, None)

@@ -3,7 +3,7 @@
 import atexit
 import os
 import sys
-from time import sleep
+from time import monotonic, sleep
 from traceback import print_exc
 from types import TracebackType
 from typing import Any
@@ -14,8 +14,10 @@ from npvae.devices import Array
 from npvae.errors import InputError, NpvaeError
 from npvae.parallel.communicator import Communicator
 from npvae.parallel.pickling import dumps, loads
+from npvae.parallel.processes import ignore_signals
 
-PATIENCE = 3.0  # seconds
+FAILED = 1
+PATIENCE = 2.0  # seconds until the others have met an error as well
 LAUNCHERS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_SIZE", "MPI_LOCALNRANKS")
 
 
@@ -51,7 +53,9 @@ class Machines(Communicator):
         from threadpoolctl import threadpool_limits
 
         self._MPI, self._world = MPI, MPI.COMM_WORLD
+        self._errors = self._world.Dup()  # where processes meet that have met an error
         self.rank, self.size = self._world.rank, self._world.size
+        self.status = 0  # the exit status, for the case that all processes have to be ended
         super().__init__()
         threadpool_limits(1)
 
@@ -59,17 +63,17 @@ class Machines(Communicator):
         """On rank 0, return this communicator; on the others, follow rank 0 and then exit."""
         if self.rank == 0:
             return self
+        ignore_signals()
         try:
             with np.errstate(over="ignore", invalid="ignore"):
                 self.follow()
         except BaseException as error:
-            if isinstance(error, NpvaeError):
-                sleep(PATIENCE)  # rank 0 has probably met the same error, and tells it better
-                print(f"npvae: {error} (rank {self.rank})", file=sys.stderr)
-            else:
-                print_exc()
-            sys.stderr.flush()
-            self._world.Abort(1)
+            if not self._all_have_failed():
+                if isinstance(error, NpvaeError):
+                    print(f"npvae: {error} (process {self.rank})", file=sys.stderr, flush=True)
+                else:
+                    print_exc()
+                self._world.Abort(FAILED)
         sys.exit(0)
 
     def __exit__(
@@ -78,13 +82,23 @@ class Machines(Communicator):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is None or not self._busy:
-            if error is None:
-                self.release()
-            self.send(None)
-        else:  # the others wait for this process, so end them, once its message has been printed
-            atexit.register(self._world.Abort, 1)
-        self.abandon()
+        try:
+            self.finish()
+        except BaseException:
+            self._lost = True
+            raise
+        finally:
+            self.abandon()
+            if self._lost and not self._all_have_failed():
+                # the others still wait for this process; its message may not be printed yet
+                atexit.register(self._world.Abort, self.status or FAILED)
+
+    def _all_have_failed(self) -> bool:
+        """Whether all processes have met an error, as they do when a loss is not finite."""
+        meeting, end = self._errors.Ibarrier(), monotonic() + PATIENCE
+        while not meeting.Test() and monotonic() < end:
+            sleep(0.02)
+        return bool(meeting.Test())
 
     def pack(self, task: Any) -> bytes:
         return dumps(task, self)

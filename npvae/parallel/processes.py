@@ -255,7 +255,7 @@ class SharedProcesses(Communicator):
         for pipe in self._pipes:
             pipe.close()
         self.abandon()
-        self._grads = None
+        self._gates, self._go, self._grads = [], [], None  # the system's semaphores end with these
 
 
 class Processes:
@@ -299,8 +299,9 @@ class Processes:
 
     def _start(self) -> "SharedProcesses":
         rounds = (self.size - 1).bit_length()
-        gates = [[SPAWN.Semaphore(0) for _ in range(rounds)] for _ in range(self.size)]
-        go = [SPAWN.Semaphore(0) for _ in range(self.size)]
+        with _without_signals():  # the first semaphore starts the process that removes them
+            gates = [[SPAWN.Semaphore(0) for _ in range(rounds)] for _ in range(self.size)]
+            go = [SPAWN.Semaphore(0) for _ in range(self.size)]
         shared = gates, go, SPAWN.RawValue("b"), SPAWN.RawArray("d", 2 * self.size * ROOM)
         processes: list[Any] = []
         pipes: list[Connection] = []
