@@ -69,7 +69,10 @@ def off_screen():
 def pytest_addoption(parser):
     text = "files in test_damaged_files.py, over all kinds; or :17 for file 17 of each kind"
     parser.addoption("--damaged-files", default="300", metavar="N", help=text)
-    text = "kills in test_killed.py; from 200 up, each operation on the disk goes wrong in turn"
+    text = (
+        "kills in test_killed.py, and half as many of runs with two processes; from 200 up, each "
+    )
+    text += "operation on the disk goes wrong in turn"
     parser.addoption("--kills", type=int, default=8, metavar="N", help=text)
     text = "shapes and seeds in tests/test_gradients.py, for each subject"
     parser.addoption("--gradient-examples", type=int, default=8, metavar="N", help=text)
@@ -132,8 +135,9 @@ class DamagedFiles:
 class KillsSurvived:
     """How often to kill runs, and what came of it, for the table at the end of the run."""
 
-    def __init__(self, asked):
+    def __init__(self, asked, workers=1):
         self.asked, self.kills, self.sides = asked, 0, {"outside": 0, "inside": 0}
+        self.workers = workers
         self.within_write, self.runs, self.bytes_lost, self.seconds = 0, 0, 0, 0.0
 
     def add_kill(self, side, parts):
@@ -145,23 +149,27 @@ class KillsSurvived:
         self.runs += 1
         self.bytes_lost += sum(differing.values())
 
-    def lines(self):
-        sides = " ".join(f"{side:>7}" for side in self.sides)
-        yield f"kills {sides} {'within a write':>14} {'runs':>4} {'bytes lost':>10} {'seconds':>7}"
+    @staticmethod
+    def head():
+        counts = f"workers kills outside  inside {'within a write':>14} {'runs':>4}"
+        return f"{counts} {'bytes lost':>10} {'seconds':>7}"
+
+    def line(self):
         sides = " ".join(f"{n:7d}" for n in self.sides.values())
-        counts = f"{self.kills:5d} {sides} {self.within_write:14d} {self.runs:4d}"
-        yield f"{counts} {self.bytes_lost:10d} {self.seconds:7.0f}"
+        counts = f"{self.workers:7d} {self.kills:5d} {sides} {self.within_write:14d} {self.runs:4d}"
+        return f"{counts} {self.bytes_lost:10d} {self.seconds:7.0f}"
 
 
 GRADIENTS_CHECKED = pytest.StashKey[GradientsChecked]()
 DAMAGED_FILES = pytest.StashKey[DamagedFiles]()
-KILLS_SURVIVED = pytest.StashKey[KillsSurvived]()
+KILLS_SURVIVED = pytest.StashKey[dict[int, KillsSurvived]]()
 
 
 def pytest_configure(config):
     config.stash[GRADIENTS_CHECKED] = GradientsChecked()
     config.stash[DAMAGED_FILES] = DamagedFiles(config.getoption("--damaged-files"))
-    config.stash[KILLS_SURVIVED] = KillsSurvived(config.getoption("--kills"))
+    kills = config.getoption("--kills")
+    config.stash[KILLS_SURVIVED] = {1: KillsSurvived(kills), 2: KillsSurvived(kills // 2, 2)}
 
 
 @pytest.fixture
@@ -178,7 +186,7 @@ def damaged_files(pytestconfig):
 
 @pytest.fixture
 def kills_survived(pytestconfig):
-    """How often to kill runs, and where to note what came of it."""
+    """How often to kill runs of one and of two processes, and where to note what came of it."""
     return pytestconfig.stash[KILLS_SURVIVED]
 
 
@@ -193,8 +201,8 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.section("damaged files: most memory and most time that one took")
         for line in damaged.lines():
             terminalreporter.write_line(line)
-    survived = config.stash[KILLS_SURVIVED]
-    if survived.runs:
+    survived = [each for each in config.stash[KILLS_SURVIVED].values() if each.runs]
+    if survived:
         terminalreporter.section("killed runs against one that was not: bytes that differ are lost")
-        for line in survived.lines():
+        for line in (KillsSurvived.head(), *(each.line() for each in survived)):
             terminalreporter.write_line(line)

@@ -10,7 +10,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from run_files import arguments, differing_bytes, draw_quickly, end, quick, run, save_data
+import run_files
+from faults import Disk
+from run_files import (
+    arguments,
+    differing_bytes,
+    draw_quickly,
+    end,
+    quick,
+    require_whole,
+    run,
+    save_data,
+    to_go_on,
+)
 from tiny_trainings import make_training
 
 from npvae import VAE, Dataset, InputError, Pixels, TrainingError, fit
@@ -97,7 +109,7 @@ def test_a_worker_that_dies_is_noticed_at_the_next_step(steps, nothing_left):
         for _ in range(steps):
             trainer.step()
         comm._processes[0].kill()
-        with pytest.raises(TrainingError, match="worker process 1 of 1.*SIGKILL"):
+        with pytest.raises(TrainingError, match=r"worker process 1 of 1.*SIGKILL"):
             trainer.step()
     assert comm.trainer is trainer or not steps
 
@@ -359,3 +371,24 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_a_message(data, tmp_path):
     assert status == 2
     (line,) = said.splitlines()
     assert line.startswith("npvae: in epoch 1")
+
+
+@pytest.mark.parametrize(
+    "what", ["write config.json", "write checkpoint.npz", "write metrics.json"]
+)
+def test_a_full_disk_ends_the_run_with_a_message(data, tmp_path, quick_pictures, file):
+    """As with one process: nothing is lost, and it goes on once there is room."""
+    given, folder = arguments(data, *TWO, epochs=2), tmp_path / "run"
+    with Disk().below() as disk:
+        assert run("train", *given, "--out", tmp_path / "expected") == 0
+    command = ["train", *given, "--out", folder]
+    status, said = end(
+        run_files.start(command, fault=("full", 1 + disk.log.index(f"write {file}")))
+    )
+    assert status == 2
+    (line,) = said.splitlines()
+    assert line.startswith("npvae: ")
+    assert str(folder / file) in line
+    require_whole(folder, file)
+    assert run(*to_go_on(folder, given)) == 0
+    assert not differing_bytes(tmp_path / "expected", folder)
