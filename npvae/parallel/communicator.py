@@ -352,7 +352,7 @@ def _numbers(trainer: Any) -> dict[tuple[str, str], Any]:
         (part, name): value
         for part in ("optimizer", "model")
         for name, value in vars(getattr(trainer, part)).items()
-        if isinstance(value, int | float)
+        if isinstance(value, int | float | np.generic)
     }
 
 

@@ -145,8 +145,7 @@ class SharedProcesses(Communicator):
             with memoryview(buffer) as view:
                 if view.format != "B" or view.nbytes < LARGE:
                     return True
-                block = SharedMemory(create=True, size=view.nbytes)
-                blocks.append(block)
+                blocks.append(block := _new_block(view.nbytes))
                 sizes.append((block.name, view.nbytes))
                 np.ndarray(view.nbytes, np.uint8, block.buf)[:] = np.frombuffer(view, np.uint8)
             return False
@@ -225,8 +224,7 @@ class SharedProcesses(Communicator):
         new: list[SharedMemory] = []
         try:
             if self.rank == 0:
-                size = max(1, int(np.prod(shape)) * dtype.itemsize)
-                new.append(SharedMemory(create=True, size=size))
+                new.append(_new_block(max(1, int(np.prod(shape)) * dtype.itemsize)))
             name = self.all_gather(new[0].name if new else None)[0]
             block = new[0] if new else SharedMemory(name)
             rows: Array = np.ndarray(shape, dtype, buffer=block.buf)
@@ -402,6 +400,23 @@ def _how_it_ended(status: int | None) -> str:
         with suppress(ValueError):
             return f"killed by {signal.Signals(-status).name}"
     return f"exit status {status}"
+
+
+def _new_block(size: int) -> SharedMemory:
+    """Return new shared memory, or raise `InputError` if there is not as much."""
+    block = None
+    try:
+        block = SharedMemory(create=True, size=size)
+        if hasattr(os, "posix_fallocate"):  # else the first access beyond the limit is a bus error
+            os.posix_fallocate(block._fd, 0, size)  # type: ignore[attr-defined]
+    except OSError as error:
+        _unlink([] if block is None else [block])
+        raise InputError(
+            f"the system has no {size / 1e6:.0f} MB of shared memory left ({error.strerror}); "
+            "make its limit larger (in a container, docker run --shm-size=1g), or train with "
+            "workers=1"
+        ) from error
+    return block
 
 
 def _unlink(blocks: Sequence[SharedMemory]) -> None:

@@ -373,9 +373,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_a_message(data, tmp_path):
     assert line.startswith("npvae: in epoch 1")
 
 
-@pytest.mark.parametrize(
-    "what", ["write config.json", "write checkpoint.npz", "write metrics.json"]
-)
+@pytest.mark.parametrize("file", ["config.json", "checkpoint.npz", "metrics.json"])
 def test_a_full_disk_ends_the_run_with_a_message(data, tmp_path, quick_pictures, file):
     """As with one process: nothing is lost, and it goes on once there is room."""
     given, folder = arguments(data, *TWO, epochs=2), tmp_path / "run"

@@ -115,8 +115,18 @@ def assert_close(one, other):
     assert np.abs(one - other).max() <= TOLERANCE * max(1, np.abs(other).max())
 
 
-@pytest.mark.parametrize("batch", BATCHES)
-@pytest.mark.parametrize("name", MODELS_64)
+EVERY_BATCH = ("vae", "optimal sigma, free bits", "dreg, conditional, learned sigma")
+
+
+@pytest.mark.parametrize(
+    ("name", "batch"),
+    [
+        (name, batch)
+        for name in MODELS_64
+        for batch in BATCHES
+        if name in EVERY_BATCH or batch in ("with a remainder", "of one")
+    ],
+)
 def test_the_gradient_is_the_same_for_one_two_and_three(two, three, name, batch):
     expected, loss, state = gradient(MODELS_64[name](), ALONE, batch)
     assert np.abs(expected).max() > 1e-3

@@ -1,5 +1,7 @@
 """A trainer that several processes share: its state is that of one, before, meanwhile and after."""
 
+import errno
+import os
 import pickle
 from contextlib import suppress
 from copy import deepcopy
@@ -9,6 +11,7 @@ import pytest
 from tiny_trainings import BATCH, KINDS, MODELS, bits, go_on, make_training, tiny_dataset
 
 from npvae import SGD, VAE, Adam, Cosine, Dense, Pixels, Sequential, Trainer, fit
+from npvae.datasets.dataset import whole
 from npvae.devices import CPU
 from npvae.errors import InputError, TrainingError
 from npvae.parallel import ALONE
@@ -221,14 +224,26 @@ def test_an_error_within_a_step_is_remembered(error):
 def test_what_cannot_be_sent_is_refused_and_nothing_is_lost(two, nothing_left):
     """Large arrays were in shared memory already when the lambda was met."""
     x = np.zeros((2000, 600), np.uint8)
-    from npvae.datasets.dataset import whole
-
     trainer = Trainer(VAE.dense(600, 4, 2), whole(x), Pixels("none"), comm=two)
     trainer.lr = lambda epoch: 1e-3
     with pytest.raises(InputError, match="lambda"):
         trainer.step()
     trainer.lr = None
     trainer.step()
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="where it is, it is used")
+@pytest.mark.parametrize("large", [False, True], ids=["the parameters", "the data"])
+def test_too_little_shared_memory_is_an_input_error(monkeypatch, nothing_left, large):
+    """As in a container; without a check it would be a bus error."""
+
+    def full(handle, begin, size):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    data = whole(np.zeros((2000, 600) if large else (20, 600), np.uint8))
+    with Processes(2) as comm, pytest.raises(InputError, match="shared memory"):
+        Trainer(VAE.dense(600, 4, 2), data, Pixels("none"), comm=comm).step()
 
 
 def test_a_model_on_another_device_is_refused_before_anything_is_sent(two, monkeypatch):
