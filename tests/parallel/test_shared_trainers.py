@@ -89,6 +89,7 @@ def changes(trainer, comm):
     trainer.model.beta = 0.25
     trainer.optimizer.lr *= 0.5
     trainer.step()
+    trainer.step()
     layer = trainer.model.decoder.layers[0]
     layer.W = np.full_like(layer.W, 0.125)
     trainer.step()
