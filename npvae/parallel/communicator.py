@@ -39,6 +39,8 @@ class Communicator(ABC):
         Number of this process, from 0, and how many there are.
     weights : (size,) float array
         The share of each process in the current batch; the sum is 1.
+    even : bool
+        Whether all shares are the same.
     trainer : Trainer or None
         The trainer that the processes share.
     """
@@ -47,7 +49,7 @@ class Communicator(ABC):
     size: int = 1
 
     def __init__(self) -> None:
-        self.weights = np.full(self.size, 1 / self.size)
+        self.weights, self.even = np.full(self.size, 1 / self.size), True
         self.trainer: Any = None
         self._shard: Shard | None = None
         self._parts: Any = None  # of the trainer, and its numbers, as the other processes have them
@@ -256,7 +258,7 @@ class Communicator(ABC):
         of them take part in what follows.
         """
         ends = [n * rank // self.size for rank in range(self.size + 1)]
-        self.weights = np.diff(ends) / n
+        self.weights, self.even = np.diff(ends) / n, n % self.size == 0
         begin, end = ends[self.rank : self.rank + 2]
         mine = slice(begin, max(begin + 1, end))
         return mine, RowsOf(rng, n, mine)

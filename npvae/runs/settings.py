@@ -343,7 +343,7 @@ class Settings:
         "train in N processes that share each batch, with one thread each",
         metavar="N",
         unset="the cores of this machine, or fewer if the batches are too small to share",
-        words=lambda n: counted("process", "{}", "es")(n) if n > 1 else "",
+        words=counted("process", plural="es"),
     )
     device: str = of_training(
         OneOf(DEVICES),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from npvae.parallel import processes
+from npvae.parallel import shared_memory
 from npvae.parallel.processes import Processes
 
 SHARED_MEMORY = Path("/dev/shm")  # where Linux lists it
@@ -58,7 +58,7 @@ def nothing_left(monkeypatch):
     """Of the shared memory and the semaphores that the test makes, nothing is left after it."""
     names = []
 
-    class Noted(processes.SharedMemory):
+    class Noted(shared_memory.SharedMemory):
         def __init__(self, *given, **options):
             super().__init__(*given, **options)
             names.append(self.name)
@@ -68,7 +68,7 @@ def nothing_left(monkeypatch):
         return name
 
     make = synchronize.SemLock._make_name
-    monkeypatch.setattr(processes, "SharedMemory", Noted)
+    monkeypatch.setattr(shared_memory, "SharedMemory", Noted)
     monkeypatch.setattr(synchronize.SemLock, "_make_name", staticmethod(make_name))
     yield
     gc.collect()

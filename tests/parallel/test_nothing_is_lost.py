@@ -27,7 +27,7 @@ from run_files import (
 from tiny_trainings import make_training
 
 from npvae import VAE, Dataset, InputError, Pixels, TrainingError, fit
-from npvae.parallel import processes
+from npvae.parallel import shared_memory
 from npvae.parallel.processes import Processes
 
 SOON = 10  # seconds within which everything has ended; on an idle machine, half a second does
@@ -54,7 +54,7 @@ class Faulty(Pixels):
 
     def encode(self, rows, rng=None, dtype=np.float32):
         self.left -= 1
-        in_worker = processes.parent_process() is not None
+        in_worker = shared_memory.parent_process() is not None
         if self.left < 0 and in_worker:
             self.act()
         return super().encode(rows, rng, dtype)
@@ -117,7 +117,7 @@ def test_a_worker_that_dies_is_noticed_at_the_next_step(steps, nothing_left):
 
 def test_processes_that_cannot_be_started_are_an_input_error(monkeypatch, nothing_left):
     """And those that were started before it do not remain."""
-    process, started = processes.SPAWN.Process, []
+    process, started = shared_memory.SPAWN.Process, []
 
     def start(self):
         if started:
