@@ -299,7 +299,7 @@ def in_group(process):
 @linux_only
 @pytest.mark.parametrize(
     ("name", "to_all"),
-    [("SIGINT", True), ("SIGTERM", False), ("SIGTERM", True), ("SIGHUP", True)],
+    [("SIGINT", True), ("SIGTERM", False), ("SIGHUP", True)],
 )
 def test_a_signal_saves_and_says_how_to_go_on(data, tmp_path, name, to_all):
     number, folder = getattr(signal, name), tmp_path / "run"
