@@ -30,7 +30,7 @@ from npvae import VAE, Dataset, InputError, Pixels, TrainingError, fit
 from npvae.parallel import shared_memory
 from npvae.parallel.processes import Processes
 
-SOON = 10  # seconds within which everything has ended; on an idle machine, half a second does
+SOON = 30  # seconds within which everything has ended; on an idle machine it takes one or two
 TWO = ["--workers", "2"]
 WITHOUT_END = 100_000  # epochs
 
