@@ -3,7 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import wraps
+from functools import cache, wraps
+from operator import is_
 from typing import Any, TypeVar
 
 import numpy as np
@@ -52,8 +53,7 @@ class Communicator(ABC):
         self.weights, self.even = np.full(self.size, 1 / self.size), True
         self.trainer: Any = None
         self._shard: Shard | None = None
-        self._parts: Any = None  # of the trainer, and its numbers, as the other processes have them
-        self._numbers: Any = None
+        self._before: Any = None  # what the trainer had after the last task
         self._busy = False  # whether all processes are within the same task
         self._lost = False  # whether a task was left by an error, with the others still in it
         self._closed = False
@@ -112,23 +112,42 @@ class Communicator(ABC):
             yield
             return
         self.require_in_step()
-        params, numbers = trainer.model.params, _numbers(trainer)
+        params = trainer.model.params
         if params.device.name != CPU.name:
             raise InputError(f"{self.size} processes cannot share the device {params.device.name}")
         params.follow()  # now, because the others do not see what was assigned to a layer
-        shared = self.trainer is trainer and _same(self._parts, _parts(trainer))
-        if not shared:
+        changed = self._changed(trainer)
+        if changed is None:
             self.release()
             message = self.pack(trainer)
         with self._in_step():
-            if not shared:
+            if changed is None:
                 self.deliver(message)
                 self.share(trainer)
-            elif changed := {k: v for k, v in numbers.items() if v != self._numbers.get(k)}:
+            elif changed:
                 self.deliver(self.pack((_set_numbers, (changed,), {})))
             self.deliver(self.pack(name))
             yield
-            self._parts, self._numbers = _parts(trainer), _numbers(trainer)
+            self._before = _contents(trainer)
+
+    def _changed(self, trainer: Any) -> dict[tuple[str, str], Any] | None:
+        """Return the numbers, such as lr and beta, that the user has changed since the last task.
+
+        If the others have another trainer, or parts that were replaced, return None.
+        """
+        if self.trainer is not trainer or self._before is None:
+            return None
+        (own, state, *old), (parts, now, *new) = self._before, _contents(trainer)
+        if state != now or not _same(own, parts):
+            return None
+        if all(map(_same, old, new)):
+            return {}
+        numbers = {}
+        for where, before, after in zip(("optimizer", "model"), old, new, strict=True):
+            for name, value in after.items():
+                if value is not before.get(name) and isinstance(value, int | float | np.generic):
+                    numbers[where, name] = value
+        return numbers
 
     def run(self, function: Callable[..., R], *arguments: Any, **options: Any) -> R:
         """Call function(*arguments, comm=self, **options) in all processes.
@@ -208,7 +227,7 @@ class Communicator(ABC):
 
     def leave(self) -> None:
         """Make the trainer what it was before it was shared."""
-        trainer, self.trainer, self._parts = self.trainer, None, None
+        trainer, self.trainer, self._before = self.trainer, None, None
         for name, vector in self.join_states(self._slices(trainer)).items():
             setattr(trainer.optimizer, name, vector)
         self._let_go(trainer.model.params)
@@ -224,7 +243,7 @@ class Communicator(ABC):
 
     def abandon(self) -> None:
         """After the end, trainers continue alone, unless an error has torn their state apart."""
-        self._closed, self._parts = True, None
+        self._closed, self._before = True, None
         if (trainer := self.trainer) is not None:
             for name in self._slices(trainer):
                 setattr(trainer.optimizer, name, None)
@@ -257,9 +276,8 @@ class Communicator(ABC):
         A process for which no row is left computes another one with a weight of zero, because all
         of them take part in what follows.
         """
-        ends = [n * rank // self.size for rank in range(self.size + 1)]
-        self.weights, self.even = np.diff(ends) / n, n % self.size == 0
-        begin, end = ends[self.rank : self.rank + 2]
+        self.weights, self.even = _weights(n, self.size), n % self.size == 0
+        begin, end = (n * rank // self.size for rank in (self.rank, self.rank + 1))
         mine = slice(begin, max(begin + 1, end))
         return mine, RowsOf(rng, n, mine)
 
@@ -292,6 +310,12 @@ class Communicator(ABC):
         if self._shard is None:
             self._shard = Shard(params, self.slice_of(params.size))
         return self._shard
+
+
+@cache
+def _weights(n: int, size: int) -> Array:
+    """Return the share of each process in a batch of n."""
+    return np.diff([n * rank // size for rank in range(size + 1)]) / n
 
 
 class Shard:
@@ -337,25 +361,15 @@ class RowsOf:
 # ---- what a user may change between two steps ----------------------------------------------------
 
 
-def _parts(trainer: Any) -> tuple[dict[str, Any], str]:
-    """Return the parts of a trainer, and the state of its generator."""
-    return dict(vars(trainer)), str(trainer.rng.bit_generator.state)
+def _contents(trainer: Any) -> tuple[Any, ...]:
+    """Return the attributes of a trainer, its generator's state, and those of its other parts."""
+    state = str(trainer.rng.bit_generator.state)
+    return vars(trainer).copy(), state, vars(trainer.optimizer).copy(), vars(trainer.model).copy()
 
 
-def _same(before: Any, now: Any) -> bool:
-    """Whether all parts are still the same objects, and the generator has not been used."""
-    (old, old_state), (new, state) = before, now
-    return old_state == state and all(old.get(name) is new[name] for name in new)
-
-
-def _numbers(trainer: Any) -> dict[tuple[str, str], Any]:
-    """Return the numbers of optimiser and model, such as lr and beta."""
-    return {
-        (part, name): value
-        for part in ("optimizer", "model")
-        for name, value in vars(getattr(trainer, part)).items()
-        if isinstance(value, int | float | np.generic)
-    }
+def _same(before: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether all attributes are still the same objects."""
+    return len(before) == len(now) and all(map(is_, before.values(), now.values()))
 
 
 def _set_numbers(numbers: dict[tuple[str, str], Any], *, comm: Communicator) -> None:
