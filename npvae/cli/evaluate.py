@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--memory-mb",
         type=reads(Real(above=0, most=MOST_MEGABYTES)),
         metavar="M",
-        help="use at most M megabytes for the draws that are computed together (default: 8, or "
+        help="use at most M megabytes for the draws that are computed together (default: 4, or "
         "1024 on most GPUs)",
     )
     parser.add_argument(

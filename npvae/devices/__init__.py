@@ -5,7 +5,7 @@ of the arrays. This package holds what NumPy cannot dispatch: creating arrays, c
 host, drawing random numbers, and the CUDA kernels that replace a few functions on a GPU.
 """
 
-from npvae.devices.cpu import CPU
+from npvae.devices.cpu import CPU, keep_freed_memory
 from npvae.devices.cuda import open_cuda
 from npvae.devices.device import (
     Array,
@@ -30,6 +30,7 @@ __all__ = [
     "counter_of",
     "find_device",
     "generator_state",
+    "keep_freed_memory",
     "one_thread_at_a_time",
     "restore_generator",
 ]

@@ -12,6 +12,7 @@ import numpy as np
 from npvae.datasets.dataset import Split
 from npvae.datasets.notebook import progress_bar, shows_progress
 from npvae.datasets.preprocessing import Scaling
+from npvae.devices import keep_freed_memory
 from npvae.encoder_decoder import require_examples
 from npvae.errors import InputError
 from npvae.evaluation.elbo import (
@@ -27,6 +28,7 @@ from npvae.parallel import ALONE, Communicator
 from npvae.parameters import Array
 from npvae.vae import VAE
 
+FEW_DRAWS = 500  # up to here, a group of examples shares a generator; else each has its own
 MOST_DRAWS = 10**7  # the weights of one example then take 80 MB
 
 
@@ -81,7 +83,7 @@ def log_likelihood(
         Seeds the binarisation (with the same pixels as `evaluate`) and the noise.
     memory : int, optional
         Bytes that a chunk of draws may take, in addition to the model and the data. The default
-        suits the device: 8 MiB on the host, up to 1 GiB on a GPU.
+        suits the device: 4 MiB on the host, up to 1 GiB on a GPU.
     progress : bool
         Whether to show a progress bar, on a terminal or in a notebook.
     comm : Communicator
@@ -107,15 +109,16 @@ def log_likelihood(
     require_fitting(model, scaling)
     n = require_examples(model, split)
     memory = model.params.device.working_set if memory is None else memory
-    rows = rows_within(model, memory)
+    rows, together = rows_within(model, memory), GROUP if k <= FEW_DRAWS else 1
+    keep_freed_memory()
     block = lru_cache(maxsize=1)(partial(block_of, model, split, scaling, seed))
     shown = progress and comm.rank == 0 and shows_progress()
     bar: Any = progress_bar(total=n, unit="example", leave=False) if shown else nullcontext()
     with bar:
 
         def estimates(group: int) -> Array:
-            number, first = divmod(group * GROUP, block_rows(split))
-            x, *y = (array[first : first + GROUP] for array in block(number))
+            number, first = divmod(group * together, block_rows(split))
+            x, *y = (array[first : first + together] for array in block(number))
             rng, found = generator_of(model, seed, WEIGHTS, group), []
             for estimate in _estimates(model, rng, k, rows, x, *y):
                 found.append(model.params.device.to_host(estimate))
@@ -123,7 +126,7 @@ def log_likelihood(
                     bar.update(min(comm.size * len(estimate), n - bar.n))
             return np.concatenate(found)
 
-        log_px = np.concatenate(comm.map(estimates, range(-(-n // GROUP))))
+        log_px = np.concatenate(comm.map(estimates, range(-(-n // together))))
     error = float(log_px.std(ddof=1)) / sqrt(n) if n > 1 else float("nan")
     return LogLikelihood(float(log_px.mean()), error, k, n)
 
