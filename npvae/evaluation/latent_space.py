@@ -14,6 +14,7 @@ from npvae.encoder_decoder import require_examples
 from npvae.errors import InputError
 from npvae.evaluation.elbo import ACTIVE_VARIANCE, EVALUATION_SEED, block_of, blocks_of
 from npvae.gaussian import kl_per_latent
+from npvae.parallel import ALONE, Communicator
 from npvae.parameters import Array
 from npvae.vae import VAE
 
@@ -64,9 +65,14 @@ class Codes:
 
 
 def encode_split(
-    model: Any, split: Split, scaling: Scaling, *, seed: int = EVALUATION_SEED
+    model: Any,
+    split: Split,
+    scaling: Scaling,
+    *,
+    seed: int = EVALUATION_SEED,
+    comm: Communicator = ALONE,
 ) -> Codes:
-    """Encode all examples of a split, a chunk at a time.
+    """Encode all examples of a split, a block at a time.
 
     Parameters
     ----------
@@ -78,6 +84,8 @@ def encode_split(
         How stored examples become x.
     seed : int
         Seeds the binarisation; the same seed gives the same pixels as in `evaluate`.
+    comm : Communicator
+        The processes that share the work, as for `evaluate`.
 
     Returns
     -------
@@ -95,16 +103,17 @@ def encode_split(
     """
     require_examples(model, split)
     to_host = model.params.device.to_host
-    mu, logvar = [], []
-    for block in range(blocks_of(split)):
+
+    def encode(block: int) -> tuple[Array, ...]:
         code = model.encode(*block_of(model, split, scaling, seed, block))
-        if isinstance(model, VAE):
-            logvar.append(to_host(code[1]).copy())
-        mu.append(to_host(code[0] if logvar else code).copy())
+        parts = code if isinstance(model, VAE) else (code,)
+        return tuple(to_host(part).copy() for part in parts)
+
+    mu, *logvar = map(np.concatenate, zip(*comm.map(encode, range(blocks_of(split))), strict=True))
     labels = split.labels
     if labels is not None:
         labels = np.asarray(labels if isinstance(labels, np.ndarray) else to_host(labels))
-    return Codes(np.concatenate(mu), np.concatenate(logvar) if logvar else None, labels)
+    return Codes(mu, logvar[0] if logvar else None, labels)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from tiny_trainings import MODELS, make_training
 from npvae import VAE, Pixels, evaluate, log_likelihood
 from npvae.datasets.dataset import whole
 from npvae.evaluation.elbo import BLOCK, GROUP
+from npvae.evaluation.importance import FEW_DRAWS
+from npvae.evaluation.latent_space import encode_split
 
 
 def examples(n, n_x=6):
@@ -67,3 +69,26 @@ def test_a_large_dataset_is_sent_and_returned(two, nothing_left):
     model, split = VAE.dense(600, 4, 2), examples(2000, 600)
     expected = evaluate(model, split, Pixels("dynamic"))
     assert_same(two.run(evaluate, model, split, Pixels("dynamic")), expected)
+
+
+def test_with_many_draws_single_examples_are_shared_out(two):
+    """More than `FEW_DRAWS`, so that two processes have work already for two examples."""
+    model, split, sizes = VAE.dense(6, 5, 2), examples(5), []
+    expected = log_likelihood(model, split, Pixels("dynamic"), FEW_DRAWS + 1, seed=2)
+    real = model.encode
+    model.encode = lambda x: sizes.append(len(x)) or real(x)
+    log_likelihood(model, split, Pixels("dynamic"), FEW_DRAWS + 1, seed=2)
+    assert sizes == [1] * 5
+    del model.encode
+    found = two.run(log_likelihood, model, split, Pixels("dynamic"), FEW_DRAWS + 1, seed=2)
+    assert_same(found, expected)
+
+
+@pytest.mark.parametrize("name", ["vae", "autoencoder", "conditional"])
+def test_the_codes_are_the_same(two, name):
+    model, split = MODELS[name](), examples(BLOCK + 30)
+    expected = encode_split(model, split, Pixels("dynamic"), seed=3)
+    found = two.run(encode_split, model, split, Pixels("dynamic"), seed=3)
+    np.testing.assert_allclose(found.mu, expected.mu, rtol=1e-6)
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    assert (found.logvar is None) == (name == "autoencoder")
