@@ -27,6 +27,7 @@ WITHOUT_END = 100_000  # epochs
 SOON = 60  # seconds; on idle cores a second or two
 
 pytestmark = [
+    pytest.mark.usefixtures("signals_are_heard"),
     pytest.mark.skipif(MPIEXEC is None, reason="no mpiexec: pip install 'npvae[mpi]'"),
     pytest.mark.skipif(
         importlib.util.find_spec("mpi4py") is None, reason="no mpi4py: pip install 'npvae[mpi]'"

@@ -34,6 +34,7 @@ SOON = 30  # seconds within which everything has ended; on an idle machine it ta
 TWO = ["--workers", "2"]
 WITHOUT_END = 100_000  # epochs
 
+pytestmark = pytest.mark.usefixtures("signals_are_heard")
 posix_only = pytest.mark.skipif(os.name == "nt", reason="a test cannot send signals there")
 linux_only = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks into /proc")
 
