@@ -27,8 +27,6 @@ from npvae.parallel import ALONE, Communicator, everywhere
 from npvae.parameters import Array, Parameters, Seed
 from npvae.schedules import EarlyStopping, Schedule, require_schedules
 
-CHECKED_IN_ORDER = ("reconstruction", "kl", "loss")  # the first non-finite one is reported
-
 
 class Model(Protocol):
     """What the trainer needs of a model; a conditional model also has `n_y` and `one_hot`."""
@@ -100,10 +98,12 @@ class Trainer:
         When to stop before the last epoch; requires `validate`.
     comm : Communicator
         The processes that share the training, such as `with Processes(2) as comm`; by default it is
-        alone. The gradient is the same for any number of them, but for rounding.
+        alone. The updates are the same for any number of them, but for rounding. `params.grad` then
+        holds only what this process has computed.
     validate : callable, optional
-        Called without arguments at the end of each epoch. It returns an `Evaluation`, or another
-        object with a `bound` (higher is better), which becomes `held_out` in the record.
+        Called without arguments at the end of each epoch, in every process. It returns an
+        `Evaluation`, or another object with a `bound` (higher is better), which becomes `held_out`
+        in the record.
 
     Attributes
     ----------
@@ -250,7 +250,6 @@ class Trainer:
             self.step()
         return self.end_epoch()
 
-    @everywhere
     def end_epoch(self) -> EpochRecord:
         """Validate, keep the parameters if they are the best so far, and return the epoch's record.
 
@@ -263,16 +262,20 @@ class Trainer:
         """
         if not self.epoch_is_over:
             raise InputError(f"training is at {self.place}; end_epoch follows an epoch's last step")
+        return self._end_epoch()
+
+    @everywhere
+    def _end_epoch(self) -> EpochRecord:
+        """End an epoch that is over, in all processes."""
         begin = perf_counter()
         losses = self.require_finite()  # on a GPU, this waits for the updates to finish
         self.seconds += perf_counter() - begin
         sizes = np.minimum(self.batch_size, self.n - np.arange(0, self.n, self.batch_size))
-        loss, reconstruction, kl = (sizes @ losses / sizes.sum()).tolist()
+        loss, distortion, kl = (sizes @ losses / sizes.sum()).tolist()
         epoch, held_out = self.epoch - 1, None if self.validate is None else self.validate()
         if held_out is not None:
             require_finite(f"after epoch {epoch} the validation bound", held_out.bound)
-        elbo = -reconstruction - kl
-        record = EpochRecord(epoch, loss, elbo, reconstruction, kl, held_out, self.seconds)
+        record = EpochRecord(epoch, loss, -distortion - kl, distortion, kl, held_out, self.seconds)
         self.records.append(record)
         if self.best_epoch == epoch:
             self.best = self.model.params.flat.copy()
@@ -314,7 +317,7 @@ class Trainer:
         losses = self.model.params.device.to_host(self.losses)[:done].astype(np.float64)
         epoch = self.epoch - self.epoch_is_over
         for i in np.flatnonzero(~np.isfinite(losses).all(axis=1))[:1]:
-            for name in CHECKED_IN_ORDER:
+            for name in ("reconstruction", "kl", "loss"):  # in the order in which they depend
                 value = losses[i, Loss._fields.index(name)]
                 require_finite(f"in epoch {epoch}, step {i + 1}, the {name}", value)
         require_finite(f"at {self.place}, a parameter", float(self.model.params.flat.sum()))

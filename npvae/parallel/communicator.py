@@ -13,14 +13,15 @@ from npvae.devices import CPU, Array
 from npvae.errors import InputError
 
 R = TypeVar("R")
-CACHE_LINE = 16  # numbers of float32; slices begin on a cache line
+ALIGNED_TO = 16  # numbers of float32; slices begin on a cache line
 
 
 def everywhere(method: Callable[..., R]) -> Callable[..., R]:
     """Make a method of a trainer run in all processes when rank 0 calls it.
 
     All processes hold the same trainer, so they make the same calls within it in the same order.
-    That is what allows them to exchange numbers there.
+    That is what allows them to exchange numbers there. A method that is called twice in a row has
+    to exchange something, because the second call is announced by a signal without a message.
     """
 
     @wraps(method)
@@ -55,11 +56,11 @@ class Communicator(ABC):
         self._shard: Shard | None = None
         self._before: Any = None  # what the trainer had after the last task
         self._busy = False  # whether all processes are within the same task
-        self._lost = False  # whether a task was left by an error, with the others still in it
+        self._broken = False  # whether a task was left by an error, with the others still in it
         self._closed = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A copy of a model or a trainer is alone."""
+        """A copy of a model is alone."""
         return _alone, ()
 
     # ---- what connects the processes -------------------------------------------------------------
@@ -111,7 +112,7 @@ class Communicator(ABC):
             trainer.comm = _alone()
             yield
             return
-        self.require_in_step()
+        self.require_workers()
         params = trainer.model.params
         if params.device.name != CPU.name:
             raise InputError(f"{self.size} processes cannot share the device {params.device.name}")
@@ -120,7 +121,7 @@ class Communicator(ABC):
         if changed is None:
             self.release()
             message = self.pack(trainer)
-        with self._in_step():
+        with self._within_task():
             if changed is None:
                 self.deliver(message)
                 self.share(trainer)
@@ -128,7 +129,11 @@ class Communicator(ABC):
                 self.deliver(self.pack((_set_numbers, (changed,), {})))
             self.deliver(self.pack(name))
             yield
-            self._before = _contents(trainer)
+            self.remember(trainer)
+
+    def remember(self, trainer: Any) -> None:
+        """Remember what the trainer has after a task, to see later what the user has changed."""
+        self._before = _contents(trainer)
 
     def _changed(self, trainer: Any) -> dict[tuple[str, str], Any] | None:
         """Return the numbers, such as lr and beta, that the user has changed since the last task.
@@ -145,14 +150,19 @@ class Communicator(ABC):
         numbers = {}
         for where, before, after in zip(("optimizer", "model"), old, new, strict=True):
             for name, value in after.items():
-                if value is not before.get(name) and isinstance(value, int | float | np.generic):
+                if value is before.get(name):
+                    continue
+                if isinstance(value, int | float | np.generic):
                     numbers[where, name] = value
+                elif where == "optimizer" or not hasattr(value, "shape"):
+                    return None  # an array of the model is one that its last forward pass has left
         return numbers
 
     def run(self, function: Callable[..., R], *arguments: Any, **options: Any) -> R:
         """Call function(*arguments, comm=self, **options) in all processes.
 
-        Everything that is given is copied to the other processes.
+        Everything that is given is copied to the other processes. An error within the function ends
+        them.
 
         Returns
         -------
@@ -161,25 +171,25 @@ class Communicator(ABC):
         """
         if self._closed and self.trainer is None:
             return function(*arguments, comm=_alone(), **options)
-        self.require_in_step()
+        self.require_workers()
         message = self.pack((function, arguments, options))
-        with self._in_step():
+        with self._within_task():
             self.deliver(message)
             return function(*arguments, comm=self, **options)
 
     @contextmanager
-    def _in_step(self) -> Iterator[None]:
+    def _within_task(self) -> Iterator[None]:
         """Note whether an error leaves the other processes within a task."""
-        self._busy = self._lost = True
+        self._busy = self._broken = True
         try:
             yield
-            self._lost = False
+            self._broken = False
         finally:
             self._busy = False
 
-    def require_in_step(self) -> None:
+    def require_workers(self) -> None:
         """Raise `InputError` if the processes can share no more work."""
-        if self._lost or self._closed:
+        if self._broken or self._closed:
             raise InputError(
                 "the worker processes have ended after an error, and with them a part of the "
                 "optimiser's state; restore what was saved, in a new with block"
@@ -199,7 +209,7 @@ class Communicator(ABC):
 
     def map(self, function: Callable[[Any], R], items: Sequence[Any]) -> list[R]:
         """Return [function(item) for item in items], each computed by one of the processes."""
-        if self._closed:
+        if not self._busy:  # this process alone makes the call, outside of a task
             return [function(item) for item in items]
         own = [function(item) for item in items[self.rank :: self.size]]
         results = self.all_gather(own)
@@ -237,7 +247,7 @@ class Communicator(ABC):
 
         After an error within a task nobody would listen.
         """
-        if not self._lost:
+        if not self._broken:
             self.release()
             self.deliver(self.pack(None))
 
@@ -266,6 +276,7 @@ class Communicator(ABC):
         return {
             name: np.concatenate([one[name] for one in states]) if np.ndim(value) else value
             for name, value in state.items()
+            if all(name in one for one in states)  # rank 0 may have been given another state
         }
 
     # ---- one update ------------------------------------------------------------------------------
@@ -283,12 +294,11 @@ class Communicator(ABC):
 
     def mean(self, values: Any) -> Any:
         """Return the mean over the whole batch of values that are means over its shares."""
+        if not self._busy:  # this process alone makes the call, outside of a task
+            return values
         values = np.asarray(values)
-        return (
-            (self.weights @ self.exchange(values.ravel()))
-            .reshape(values.shape)
-            .astype(values.dtype)
-        )
+        total = self.weights @ self.exchange(values.ravel())
+        return total.reshape(values.shape).astype(values.dtype)
 
     def update(self, optimizer: Any, params: Any) -> None:
         """Add up the gradients, and update the parameters: a slice in each process."""
@@ -299,7 +309,7 @@ class Communicator(ABC):
 
     def starts(self, n: int) -> list[int]:
         """Return where the slice of each process begins in a vector of n numbers."""
-        return [n * rank // self.size // CACHE_LINE * CACHE_LINE for rank in range(self.size)]
+        return [n * rank // self.size // ALIGNED_TO * ALIGNED_TO for rank in range(self.size)]
 
     def slice_of(self, n: int) -> slice:
         """Return this process's slice of a vector of n numbers."""
@@ -343,8 +353,10 @@ class RowsOf:
     def __init__(self, rng: Any, n: int, mine: slice) -> None:
         self._rng, self._n, self._mine = rng, n, mine
 
-    def __getattr__(self, name: str) -> Callable[..., Array]:
+    def __getattr__(self, name: str) -> Any:
         draw, rows = getattr(self._rng, name), self._mine.stop - self._mine.start
+        if not callable(draw):
+            return draw
 
         def draw_rows(*arguments: Any, size: Any = None, **options: Any) -> Array:
             shape = size if isinstance(size, tuple) else (size,)

@@ -18,7 +18,7 @@ from npvae.parallel.processes import ignore_signals
 
 FAILED = 1
 PATIENCE = 2.0  # seconds until the others have met an error as well
-LAUNCHERS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_SIZE", "MPI_LOCALNRANKS")
+LAUNCHERS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")  # of MPICH and Open MPI
 
 
 def started_by_mpi() -> int:
@@ -85,11 +85,11 @@ class Machines(Communicator):
         try:
             self.finish()
         except BaseException:
-            self._lost = True
+            self._broken = True
             raise
         finally:
             self.abandon()
-            if self._lost and not self._all_have_failed():
+            if self._broken and not self._all_have_failed():
                 # the others still wait for this process; its message may not be printed yet
                 atexit.register(self._world.Abort, self.status or FAILED)
 
@@ -121,6 +121,16 @@ class Machines(Communicator):
         n = trainer.model.params.size
         self._ends = [*self.starts(n), n]
 
+    def remember(self, trainer: Any) -> None:
+        super().remember(trainer)
+        self._flat = trainer.model.params.flat.copy()  # which each process has for itself
+
+    def _changed(self, trainer: Any) -> dict[tuple[str, str], Any] | None:
+        changed = super()._changed(trainer)
+        if changed is None or np.array_equal(self._flat, trainer.model.params.flat):
+            return changed
+        return None
+
     def reduce_scatter(self, grad: Array, mine: slice, total: Array) -> None:
         grad *= float(self.weights[self.rank])
         counts = np.diff(self._ends).tolist()
@@ -128,5 +138,5 @@ class Machines(Communicator):
 
     def all_gather_slices(self, flat: Array) -> None:
         counts = np.diff(self._ends).tolist()
-        kind = self._MPI._typedict[flat.dtype.char]
+        kind = self._MPI.Datatype.fromcode(flat.dtype.char)
         self._world.Allgatherv(self._MPI.IN_PLACE, [flat, counts, self._ends[:-1], kind])

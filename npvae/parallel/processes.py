@@ -58,7 +58,7 @@ class Processes:
 
         try:
             self._comm = start(self.size)
-        except (OSError, ImportError) as error:
+        except (OSError, ImportError, AssertionError) as error:
             raise InputError(
                 f"{self.size} processes cannot be started here ({error}); try fewer workers"
             ) from error
@@ -75,8 +75,11 @@ class Processes:
             return
         comm, self._comm = self._comm, ALONE
         try:
-            with suppress(*[NpvaeError] if error is not None else []):
+            if error is None:
                 comm.finish()
+            else:
+                with suppress(NpvaeError):
+                    comm.finish()
         finally:
             comm.close()
             self._limits.restore_original_limits()

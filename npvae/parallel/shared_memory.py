@@ -16,7 +16,7 @@ import numpy as np
 
 from npvae.devices import Array
 from npvae.errors import InputError, NpvaeError, TrainingError
-from npvae.parallel.communicator import CACHE_LINE, Communicator
+from npvae.parallel.communicator import ALIGNED_TO, Communicator
 from npvae.parallel.pickling import dumps, loads
 from npvae.parallel.processes import IGNORED, ignore_signals
 
@@ -36,8 +36,10 @@ class SharedProcesses(Communicator):
     rank, size : int
     gates : for each rank a list of semaphores, at which it waits in a barrier
     go : for each rank a semaphore, at which it waits for a task
+    repeat : shared number: 1 to do the last task again, 0 to read a message from the pipe
     messages : memory for short vectors
     pipes : on rank 0 a connection to each other process, else one to rank 0
+    processes : on rank 0 the other processes
     """
 
     def __init__(
@@ -46,14 +48,14 @@ class SharedProcesses(Communicator):
         size: int,
         gates: list[list[Any]],
         go: list[Any],
-        word: Any,
+        repeat: Any,
         messages: Any,
         pipes: list[Connection],
         processes: Sequence[Any] = (),
     ) -> None:
         self.rank, self.size = rank, size
         super().__init__()
-        self._gates, self._go, self._word, self._pipes = gates, go, word, pipes
+        self._gates, self._go, self._repeat, self._pipes = gates, go, repeat, pipes
         self._processes = processes
         self._messages = np.frombuffer(messages, np.float64).reshape(2, size, ROOM)
         self._turn = 0
@@ -94,8 +96,12 @@ class SharedProcesses(Communicator):
     def _read(self, i: int) -> Any:
         """Return what worker i + 1 has sent, or raise the error that ended it."""
         worker = f"worker process {i + 1} of {self.size - 1}"
+        pipe, process = self._pipes[i], self._processes[i]
         try:
-            failed, content = loads(self._pipes[i].recv_bytes(), self)
+            while not pipe.poll(PATIENCE):
+                if not process.is_alive() and not pipe.poll():
+                    raise EOFError
+            failed, content = loads(pipe.recv_bytes(), self)
         except (EOFError, OSError):
             self._processes[i].join(1)
             status = self._processes[i].exitcode
@@ -143,7 +149,7 @@ class SharedProcesses(Communicator):
 
     def deliver(self, message: tuple[Any, bytes, list[SharedMemory]]) -> None:
         task, content, blocks = message
-        self._last, self._word.value = task if isinstance(task, str) else None, not content
+        self._last, self._repeat.value = task if isinstance(task, str) else None, not content
         try:
             for go in self._go[1:]:
                 go.release()
@@ -158,7 +164,7 @@ class SharedProcesses(Communicator):
 
     def receive(self) -> Any:
         self._wait(self._go[self.rank])
-        if not self._word.value:
+        if not self._repeat.value:
             self._last = self._unpacked(self._pipes[0].recv_bytes())
             if self._last is not None:
                 self.barrier()
@@ -171,7 +177,7 @@ class SharedProcesses(Communicator):
         views = [memoryview(block.buf or b"")[:size].toreadonly() for block, size in blocks]
         task = loads(task, self, views)
         for block, _ in blocks:
-            _let_go(block)
+            _free_when_unused(block)
         return task
 
     def all_gather(self, thing: Any) -> list[Any]:
@@ -204,7 +210,7 @@ class SharedProcesses(Communicator):
 
     def adopt(self, trainer: Any) -> None:
         params = trainer.model.params
-        n = -(-params.size // CACHE_LINE) * CACHE_LINE
+        n = -(-params.size // ALIGNED_TO) * ALIGNED_TO
         shape, dtype = (1 + self.size, n), params.dtype
         new: list[SharedMemory] = []
         try:
@@ -217,7 +223,7 @@ class SharedProcesses(Communicator):
             params.move(rows[0, : params.size], self._grads[self.rank])
             self.barrier()
             if not new:
-                _let_go(block)
+                _free_when_unused(block)
         finally:
             _unlink(new)
 
@@ -282,8 +288,8 @@ def work(rank: int, size: int, *shared: Any) -> None:
 
     ignore_signals()
     threadpool_limits(1)
-    gates, go, word, messages, pipe = shared
-    comm = SharedProcesses(rank, size, gates, go, word, messages, [pipe])
+    gates, go, repeat, messages, pipe = shared
+    comm = SharedProcesses(rank, size, gates, go, repeat, messages, [pipe])
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             comm.follow()
@@ -357,10 +363,10 @@ def _unlink(blocks: Sequence[SharedMemory]) -> None:
     """Let shared memory end with the last array that looks at it; no other process can open it."""
     for block in blocks:
         block.unlink()
-        _let_go(block)
+        _free_when_unused(block)
 
 
-def _let_go(block: SharedMemory) -> None:
+def _free_when_unused(block: SharedMemory) -> None:
     """Free shared memory as soon as no array looks at it any more.
 
     `SharedMemory.close` would free it at once, and such an array would then end the process.

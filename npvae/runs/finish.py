@@ -42,7 +42,7 @@ def write_metrics(run: Run, start: float) -> dict[str, Any]:
     if trainer.best is not None:
         metrics["best_epoch"] = trainer.best_epoch
     metrics |= {
-        "test": measure(trainer.model, run.dataset.test, trainer.scaling, comm=run.comm),
+        "test": measure(trainer.model, run.dataset.test, trainer.scaling, comm=trainer.comm),
         "train_seconds": round(sum(record.seconds for record in trainer.records), 2),
     }
     for name in not_finite(metrics["test"]):

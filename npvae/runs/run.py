@@ -13,7 +13,7 @@ from npvae.datasets import default_dataset
 from npvae.datasets.dataset import Dataset
 from npvae.devices import find_device
 from npvae.errors import InputError, WriteError
-from npvae.parallel import ALONE, Communicator
+from npvae.parallel import Communicator
 from npvae.parallel.processes import Processes
 from npvae.runs.building import (
     build_model,
@@ -43,7 +43,6 @@ class Run:
     Attributes
     ----------
     folder, settings, dataset, trainer : the parts of the run
-    comm : connects the processes that train it
     remarks : what the user should know about how the run was begun or resumed
     """
 
@@ -51,7 +50,6 @@ class Run:
     settings: Settings
     dataset: Dataset
     trainer: Trainer
-    comm: Communicator = ALONE
     remarks: tuple[str, ...] = ()
 
     def save(self) -> None:
@@ -114,7 +112,7 @@ def begin(
                 )
             with adding_resume_advice(folder):
                 folder.write_config(settings, dataset, trainer.model.params.size)
-            yield Run(folder, settings, dataset, trainer, comm, tuple(remarks))
+            yield Run(folder, settings, dataset, trainer, tuple(remarks))
 
 
 @contextmanager
@@ -166,7 +164,7 @@ def resume(
                     folder.write_config(settings, dataset, trainer.model.params.size)
                 elif settings != before:
                     folder.write_settings(settings)
-            yield Run(folder, settings, dataset, trainer, comm, remarks)
+            yield Run(folder, settings, dataset, trainer, remarks)
 
 
 def _with_machines(given: Mapping[str, Any], machines: Communicator | None) -> dict[str, Any]:

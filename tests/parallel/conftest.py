@@ -20,7 +20,7 @@ class Started:
         self.size, self.block, self.comm = size, None, None
 
     def communicator(self):
-        if self.comm is None or self.comm._lost:
+        if self.comm is None or self.comm._broken:
             self.end()
             self.block = Processes(self.size)
             self.comm = self.block.__enter__()

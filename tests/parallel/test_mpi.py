@@ -232,6 +232,31 @@ def test_a_process_that_fails_alone_ends_all(rank):
     assert rank == 0 or "(process 1)" in err
 
 
+def test_what_the_user_changes_between_two_steps_reaches_all():
+    """Each process has parameters of its own here, which no shared memory keeps alike."""
+    code = """
+        import numpy as np
+        from npvae import VAE, Dataset, trainer_for
+        from npvae.parallel.mpi import Machines
+
+        def changed(**given):
+            x = np.random.default_rng(0).integers(0, 256, (60, 6), np.uint8)
+            model = VAE.dense(6, 5, 2, dtype=np.float64)
+            trainer = trainer_for(model, Dataset.from_arrays(x), batch_size=8, **given)
+            trainer.step()
+            layer = model.decoder.layers[0]
+            layer.W = np.full_like(layer.W, 0.125)
+            trainer.step()
+            model.params.flat *= 0.5
+            trainer.step()
+            return model.params.flat.copy()
+
+        with Machines() as comm:
+            print(np.abs(changed(comm=comm) - changed()).max() < 1e-12)
+    """
+    assert end(start(2, "-c", textwrap.dedent(code))) == (0, "True\n", "")
+
+
 def start_without_end(data, folder):
     """Start a run of two processes, and return when its first epoch is saved."""
     given = arguments(data, epochs=WITHOUT_END)

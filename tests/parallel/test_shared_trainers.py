@@ -122,6 +122,28 @@ def test_a_changed_number_does_not_send_the_data_again(two, monkeypatch):
     assert sent == []
 
 
+def test_what_is_called_outside_of_a_task_is_computed_here(two):
+    """Validation between two steps, and an epoch that is ended too early."""
+    trainer, alone = double(two), double()
+    for each in (trainer, alone):
+        each.step()
+    assert trainer.validate() == alone.validate()
+    with pytest.raises(InputError, match="end_epoch follows"):
+        trainer.end_epoch()
+    for each in (trainer, alone):
+        each.step()
+    assert_same_state(trainer.state(), alone.state())
+
+
+def test_an_optimiser_that_is_given_another_state(two):
+    trainer, alone = double(two), double()
+    for each in (trainer, alone):
+        go_on(each, 2)
+        each.optimizer.M = None
+        go_on(each, 2)
+    assert_same_state(trainer.state(), alone.state())
+
+
 # ---- copies --------------------------------------------------------------------------------------
 
 
@@ -208,7 +230,7 @@ def test_an_error_within_a_step_is_remembered(error):
         trainer.scaling.error = error
         with pytest.raises(type(error)):
             trainer.step()
-        for attempt in (trainer.step, trainer.state, trainer.end_epoch, double(comm).step):
+        for attempt in (trainer.step, trainer.state, double(comm).step):
             with pytest.raises(InputError, match="worker processes"):
                 attempt()
         with pytest.raises(InputError, match="worker processes"):
