@@ -159,7 +159,7 @@ class Communicator(ABC):
         return numbers
 
     def run(self, function: Callable[..., R], *arguments: Any, **options: Any) -> R:
-        """Call function(*arguments, comm=self, **options) in all processes.
+        """Call a function in all processes, with this communicator as its option `comm`.
 
         Everything that is given is copied to the other processes. An error within the function ends
         them.
