@@ -2,9 +2,9 @@
 
 Every process runs the same program. It draws the whole batch with the same generator, keeps its
 own rows, and computes their gradient. Then the gradients are added up and the parameters updated,
-a slice of them in each process. With a single process all of this is nothing: see `ALONE`.
+a slice of them in each process. One process alone needs none of this: see `ALONE`.
 
-The words are those of MPI: a communicator connects `size` processes, numbered by their `rank`.
+As in MPI, a communicator connects `size` processes, numbered by their `rank`.
 Rank 0 is the process of the user, which alone prints, reads files and writes them.
 
 `processes.Processes` starts the processes on this machine, and `mpi.Machines` connects those that

@@ -1,4 +1,4 @@
-"""The ordinary case: a training in one process, with nobody to talk to."""
+"""The ordinary case: a training in a single process."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What the processes of one training say to each other, whatever connects them."""
+"""How the processes of one training share it, whatever the transport between them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -63,7 +63,7 @@ class Communicator(ABC):
         """A copy of a model is alone."""
         return _alone, ()
 
-    # ---- what connects the processes -------------------------------------------------------------
+    # ---- the transport ----------------------------------------------------------------------------
 
     @abstractmethod
     def pack(self, task: Any) -> Any:
@@ -196,7 +196,7 @@ class Communicator(ABC):
             )
 
     def follow(self) -> None:
-        """On all ranks but 0: do the tasks of rank 0 until there are no more."""
+        """On all ranks but 0: do each task that rank 0 sends, until it sends None."""
         self._busy = True
         while (task := self.receive()) is not None:
             if isinstance(task, str):
@@ -243,16 +243,16 @@ class Communicator(ABC):
         self._let_go(trainer.model.params)
 
     def finish(self) -> None:
-        """On rank 0: release the trainer, and tell the other processes that there is no more to do.
+        """On rank 0: release the trainer, and send None, the end of all tasks.
 
-        After an error within a task nobody would listen.
+        After an error within a task the other processes do not wait for a message, so none is sent.
         """
         if not self._broken:
             self.release()
             self.deliver(self.pack(None))
 
     def abandon(self) -> None:
-        """After the end, trainers continue alone, unless an error has torn their state apart."""
+        """After the end, trainers continue alone, unless an error has lost part of their state."""
         self._closed, self._before = True, None
         if (trainer := self.trainer) is not None:
             for name in self._slices(trainer):

@@ -10,8 +10,6 @@ import numpy as np
 from npvae.errors import InputError
 from npvae.parallel.communicator import Communicator
 
-Buffers = list[pickle.PickleBuffer]
-
 
 class _Pickler(pickle.Pickler):
     """Pickles a communicator as a reference, and a memory-mapped array as the name of its file."""

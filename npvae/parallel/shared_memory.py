@@ -1,4 +1,4 @@
-"""What processes on one machine say to each other, in shared memory."""
+"""The communicator of processes on one machine, which share memory."""
 
 import os
 import pickle
@@ -87,7 +87,7 @@ class SharedProcesses(Communicator):
         if self.rank:
             parent = parent_process()
             if parent is None or not parent.is_alive():
-                os._exit(1)  # nobody is left to hear of it
+                os._exit(1)  # no process is left that could report an error
             return
         for rank, (process, pipe) in enumerate(zip(self._processes, self._pipes, strict=True)):
             while pipe.poll() or not process.is_alive():

@@ -17,13 +17,7 @@ from npvae.storage.json_files import read_json, write_json
 from npvae.storage.reading import quote, reading
 
 FORMAT = 1
-CHANGEABLE = (
-    "epochs",
-    "patience",
-    "data",
-    "workers",
-    "device",
-)  # settings that resuming may change
+CHANGEABLE = ("epochs", "patience", "data", "workers", "device")  # when a run is resumed
 
 
 def write_config(path: Path, settings: Settings, dataset: Dataset, n_parameters: int) -> str:

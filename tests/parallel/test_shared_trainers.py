@@ -222,7 +222,7 @@ class Halting(Pixels):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("odd")])
 def test_an_error_within_a_step_is_remembered(error):
-    """The processes are no longer in step, so that nothing may be asked of them any more."""
+    """The processes are then at different places, and every further call is refused."""
     saved = deepcopy(go_on(double(), 4).state())
     with Processes(2) as comm:
         trainer = make_training(MODELS["float64"](), scaling=Halting("dynamic"), comm=comm)
