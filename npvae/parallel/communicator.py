@@ -63,7 +63,7 @@ class Communicator(ABC):
         """A copy of a model is alone."""
         return _alone, ()
 
-    # ---- the transport ----------------------------------------------------------------------------
+    # ---- the transport ---------------------------------------------------------------------------
 
     @abstractmethod
     def pack(self, task: Any) -> Any:
