@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -19,18 +19,19 @@ from npvae.storage.reading import LIMIT, quote
 
 X_NAMES = ("x", "images", "data")
 LABEL_NAMES = ("labels", "y")
+Kind: TypeAlias = Literal["pixels", "real"]
 SMALLEST_SQUARE = 8  # side in pixels; shorter flat rows are not interpreted as square images
 
 
-def read_npy(path: str | Path, *, progress: bool = False) -> Examples:
+def read_npy(path: str | Path, *, kind: Kind | None = None, progress: bool = False) -> Examples:
     """Return the examples in an .npy file, memory-mapped if they take more than `LIMIT` bytes.
 
     `understand_array` explains which arrays are accepted.
     """
-    return understand_array(read_array(path), path, progress=progress)
+    return understand_array(read_array(path), path, kind=kind, progress=progress)
 
 
-def read_npz(path: str | Path, *, progress: bool = False) -> Examples:
+def read_npz(path: str | Path, *, kind: Kind | None = None, progress: bool = False) -> Examples:
     """Return the examples in an .npz file, with their labels if there are any.
 
     The file contains a single array; or one named `x` (or `images` or `data`) and optionally one
@@ -48,7 +49,7 @@ def read_npz(path: str | Path, *, progress: bool = False) -> Examples:
             "array, or one named x (or images or data) and optionally one named labels (or y)"
         )
     label_name = None if len(arrays) == 1 else _choose(arrays, LABEL_NAMES, path)
-    examples = understand_array(arrays[x_name], path, progress=progress)
+    examples = understand_array(arrays[x_name], path, kind=kind, progress=progress)
     if label_name is not None:
         examples.labels = arrays[label_name]
     others = [name for name in arrays if name not in (x_name, label_name)]
@@ -69,7 +70,12 @@ def _choose(arrays: dict[str, Array], names: tuple[str, ...], path: str | Path) 
 
 
 def understand_array(
-    array: Array, path: str | Path, *, columns: tuple[str, ...] = (), progress: bool = False
+    array: Array,
+    path: str | Path,
+    *,
+    columns: tuple[str, ...] = (),
+    kind: Kind | None = None,
+    progress: bool = False,
 ) -> Examples:
     """Return the interpretation of an array of examples.
 
@@ -95,6 +101,7 @@ def understand_array(
     array : (N, n_x), (N, H, W) or (N, H, W, C) array, in memory or memory-mapped
     path : the file, for error messages
     columns : names of the columns of a table, if they have any
+    kind : "real" to take floats and wide integers as real numbers, even if they could be pixels
     progress : show a progress bar if the check takes more than a second
 
     Raises
@@ -121,7 +128,7 @@ def understand_array(
     low, high = find_range(x, path, columns=columns, progress=progress)
     if x.dtype == np.uint8:
         return Examples(x, _picture(shape), "pixels", remarks=_remarks_on_bytes(shape, high))
-    if len(shape) > 1:
+    if len(shape) > 1 and kind != "real":
         if x.dtype.kind in "ui" and low >= 0 and high <= 255:
             _require_no_copy(False, array, path, "save it as uint8")
         return _understand_images(x, shape, low, high)
@@ -133,7 +140,7 @@ def understand_array(
     for column in np.flatnonzero(steps == len(x) - 1):
         name = repr(columns[column]) if columns else f"{column} (counted from 0)"
         remarks += remark_on_counting(x, int(column), name)
-    return Examples(x, shape, "real", remarks=tuple(remarks))
+    return Examples(x, _picture(shape) if shape[1:] else shape, "real", remarks=tuple(remarks))
 
 
 def _require_no_copy(fits: bool, array: Array, path: str | Path, advice: str) -> None:

@@ -3,7 +3,7 @@
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def load_own(
             "leave it out"
         )
     source = f"{printable(path.resolve())}, split by seed {seed}"
-    examples = _read(path, label_column, progress)
+    examples = read_examples(path, label_column=label_column, progress=progress)
     return split_examples(examples, printable(name), source, path, seed, validation)
 
 
@@ -169,19 +169,72 @@ def require_array(name: str, x: Any) -> Array:
     raise InputError(f"{name} is {what}; expected a NumPy array. Use {advice}")
 
 
-def _read(path: Path, label_column: str | int | None, progress: bool) -> Examples:
-    """Return the examples in a file or folder; the suffix decides how it is read."""
+def read_new_examples(
+    path: Path,
+    *,
+    label_column: str | int | None,
+    columns: tuple[str, ...],
+    n_x: int,
+    kind: Literal["pixels", "real"],
+    progress: bool = False,
+) -> Examples:
+    """Return the examples in a file or folder, read like data that a model was trained on.
+
+    Parameters
+    ----------
+    path : as for `load_own`
+    label_column : as it was given for the training; the new data need no labels
+    columns : the columns of the training data, if they had names
+    n_x, kind : the number of numbers in one example of the training data, and their kind
+
+    Raises
+    ------
+    DataError : the file cannot be read in the format of its suffix, or has other columns
+    InputError : the suffix is not supported
+    """
+    is_table = path.suffix.lower() == ".csv"
+    try:
+        examples = read_examples(path, label_column=label_column, kind=kind, progress=progress)
+    except InputError:
+        if not is_table or label_column is None:
+            raise
+        examples = read_examples(path, label_column="", kind=kind, progress=progress)
+    if is_table and label_column is not None and examples.x.shape[1] == n_x - 1:
+        examples = read_examples(path, label_column="", kind=kind, progress=progress)
+    if columns and examples.columns and columns != examples.columns:
+        raise DataError(
+            f"{path} has the columns {quote(', '.join(examples.columns))}; expected those that "
+            f"the run was trained on, in the same order: {quote(', '.join(columns))}"
+        )
+    return examples
+
+
+def read_examples(
+    path: Path,
+    *,
+    label_column: str | int | None = None,
+    kind: Literal["pixels", "real"] | None = None,
+    progress: bool = False,
+) -> Examples:
+    """Return the examples in a file or folder; the suffix decides how it is read.
+
+    Parameters
+    ----------
+    path, label_column, progress : as for `load_own`
+    kind : "real" to take the floats and wide integers of an array as real numbers, even if they
+        could be pixels
+    """
     if path.is_dir():
         return read_image_folder(path, progress=progress)
     match path.suffix.lower():
         case ".npy":
-            return read_npy(path, progress=progress)
+            return read_npy(path, kind=kind, progress=progress)
         case ".npz":
-            return read_npz(path, progress=progress)
+            return read_npz(path, kind=kind, progress=progress)
         case ".csv":
             return read_table(path, label_column=label_column)
-    kind = f"{path.suffix} files" if path.suffix else "files without a suffix"
-    raise InputError(f"{path} cannot be read: npvae does not read {kind}; use {FORMS}")
+    files = f"{path.suffix} files" if path.suffix else "files without a suffix"
+    raise InputError(f"{path} cannot be read: npvae does not read {files}; use {FORMS}")
 
 
 def _constant(x: Array) -> bool:

@@ -1,0 +1,186 @@
+"""The examples that a command on a trained run works on: a part of the run's data, or new data."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from npvae.datasets import NAMES, load_dataset
+from npvae.datasets.dataset import Dataset, Split, checksum, whole
+from npvae.datasets.preprocessing import Pixels
+from npvae.datasets.user_data import read_new_examples
+from npvae.datasets.user_examples import Examples, encode_labels, find_range
+from npvae.errors import DataError, InputError
+from npvae.parameters import Array
+from npvae.runs.config import read_config
+from npvae.runs.folder import RunFolder
+from npvae.runs.model_file import SavedModel
+from npvae.runs.provenance import PARTS
+from npvae.storage.reading import printable, quote
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Some examples for a trained model, and how to speak of them.
+
+    Attributes
+    ----------
+    split : the examples as they are stored, with labels as indices into `classes`, if there are any
+    words : what they are, for a protocol: "the test part", "all 30 examples of new.csv"
+    is_own : whether they are a part of the data that the run was trained on
+    classes : the names of the labels: those of the run, followed by those that only the new data
+        have; a conditional model knows only those of the run, so it never has others
+    missing : (n,) how many values of each example were missing and have been filled in; None if
+        the run fills in nothing
+    """
+
+    split: Split
+    words: str
+    is_own: bool
+    classes: tuple[str, ...] = ()
+    missing: Array | None = None
+
+
+def select(
+    folder: RunFolder,
+    saved: SavedModel,
+    data: str | None = None,
+    part: str = "test",
+    *,
+    progress: bool = True,
+) -> Selection:
+    """Return the examples that a command on a run works on.
+
+    Parameters
+    ----------
+    folder : the run
+    saved : its model
+    data : None for the run's own data. Otherwise a named dataset, or the path of a file or folder,
+        with examples like those of the run. A file that holds the run's own data at a new place is
+        recognised by its content; of any other file or folder all examples are selected, in order
+    part : "train", "validation" or "test" of the run's own data or of a named dataset
+    progress : as for `load_dataset`
+
+    Raises
+    ------
+    InputError : the part does not exist, or the data have none
+    DataError : the data are missing or damaged, or not like those of the run; the run's own data
+        have changed since the training
+    """
+    if part not in PARTS:
+        raise InputError(f"part is {part!r:.60}; choose one of {', '.join(PARTS)}")
+    if data is None or data == folder.settings().data:
+        return _own(folder.load_data(progress=progress), part)
+    if data in NAMES:
+        dataset = load_dataset(data, seed=folder.settings().seed, progress=progress)
+        return _named(folder, saved, dataset, part)
+    stored = read_config(folder / "config.json")["data"]
+    if not os.path.exists(os.path.expanduser(data)):
+        raise InputError(
+            f"there is no dataset and no file called {data!r:.200}; give the path of data like "
+            "those of the run, or leave --data out"
+        )
+    examples = _read(folder, data, stored, progress)
+    if checksum(examples.x) == stored.get("crc32"):
+        return _own(folder.load_data(data, progress=progress), part)
+    if part != "test":
+        raise InputError(
+            f"--part {part} needs the data that the run was trained on, but {data} is another "
+            "file; leave --part out to use all of its examples"
+        )
+    return _all_of(folder, saved, data, examples)
+
+
+def _own(dataset: Dataset, part: str) -> Selection:
+    return Selection(getattr(dataset, part), f"the {part} part", True, dataset.classes)
+
+
+def _named(folder: RunFolder, saved: SavedModel, dataset: Dataset, part: str) -> Selection:
+    """Return a part of another dataset that has parts of its own."""
+    split: Split = getattr(dataset, part)
+    _require_alike(folder, saved, dataset.name, dataset.shape, dataset.kind)
+    labels, classes = _numbered(folder, saved, dataset.name, split.labels, dataset.classes)
+    split = replace(split, labels=labels)
+    return Selection(split, f"the {part} part of {dataset.name}", False, classes)
+
+
+def _all_of(folder: RunFolder, saved: SavedModel, data: str, examples: Examples) -> Selection:
+    """Return all examples of a file or a folder."""
+    _require_alike(folder, saved, data, examples.shape, examples.kind)
+    if isinstance(saved.scaling, Pixels) and examples.kind == "real":
+        low, high = find_range(examples.x, data)
+        if low < 0 or high > 1:
+            raise DataError(
+                f"{data} has numbers from {low:g} to {high:g}, but the run in {folder.path} was "
+                "trained on numbers in [0, 1]; scale the new data like the training data"
+            )
+    n = len(examples.x)
+    labels, names = examples.labels, tuple[str, ...]()
+    if labels is not None:
+        labels, names = encode_labels(labels, n, data)
+    labels, classes = _numbered(folder, saved, data, labels, names)
+    name = printable(Path(data).name or data)
+    words = f"all {n:,} examples of {name}" if n > 1 else f"the only example of {name}"
+    return Selection(whole(examples.x, labels), words, False, classes)
+
+
+def _read(folder: RunFolder, data: str, stored: dict[str, Any], progress: bool) -> Examples:
+    """Return the examples of a file or a folder, read as the data of the run were."""
+    settings = folder.settings()
+    return read_new_examples(
+        Path(os.path.expanduser(data)),
+        label_column=settings.label_column,
+        columns=tuple(folder.columns()),
+        n_x=int(np.prod(stored["shape"])),
+        kind=stored["kind"],
+        progress=progress,
+    )
+
+
+def _require_alike(
+    folder: RunFolder, saved: SavedModel, data: str, shape: Sequence[int], kind: str
+) -> None:
+    """Refuse examples of another shape or kind than those of the run."""
+    was = str(read_config(folder / "config.json")["data"].get("kind"))
+    now, before = _form(shape, kind), _form(saved.shape, was)
+    if now != before:
+        raise DataError(
+            f"{data} has examples of {now}, but the run in {folder.path} was trained on {before}; "
+            "give data of the same form"
+        )
+
+
+def _form(shape: Sequence[int], kind: str) -> str:
+    """Return the form of an example in words."""
+    size = " x ".join(map(str, shape))
+    if kind == "pixels":
+        return f"{size} pixels"
+    return f"{size} {'real numbers' if len(shape) > 1 else 'columns of real numbers'}"
+
+
+def _numbered(
+    folder: RunFolder,
+    saved: SavedModel,
+    data: str,
+    labels: Array | None,
+    names: Sequence[str],
+) -> tuple[Array | None, tuple[str, ...]]:
+    """Return labels as indices into the classes of the run and those that are new, and both.
+
+    Raises
+    ------
+    DataError : the model is conditional, and does not know a label
+    """
+    known = tuple(folder.classes())
+    if labels is None:
+        return None, known
+    classes = (*known, *(name for name in names if name not in known))
+    if saved.model.n_y and len(classes) > len(known):
+        raise DataError(
+            f"{data} has the label {quote(repr(classes[len(known)]))}, but the conditional model "
+            f"in {folder.path} knows only {quote(', '.join(known))}; leave these examples out"
+        )
+    return np.array([classes.index(name) for name in names], np.int64)[labels], classes
