@@ -1,5 +1,6 @@
 """Estimate the ELBO and its terms on a split, with z drawn from q(z | x)."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -162,18 +163,25 @@ def _sums(
     model: Measurable, split: Split, scaling: Scaling, seed: int, block: int
 ) -> tuple[Any, ...]:
     """Return the sums over a block of log p(x | z), bound, KL, mu and mu²."""
-    x, *y = block_of(model, split, scaling, seed, block)
-    noise = generator_of(model, seed, NOISE, block)
-    step = max(1, BLOCK // getattr(model, "k", 1))  # k draws of z per example
     sums: list[Any] = [0.0] * 5
-    for begin in range(0, len(x), step):
-        some, *conditions = (array[begin : begin + step] for array in (x, *y))
-        terms = model.terms(some, model.draw_noise(noise, len(some)), *conditions)
+    for terms in terms_of(model, split, scaling, seed, block):
         mu = terms.mu.astype(np.float64)
         values = terms.log_px, terms.bound, terms.kl, mu, mu * mu
         for i, value in enumerate(values):
             sums[i] = sums[i] + value.sum(axis=0, dtype=np.float64)
     return tuple(sums)
+
+
+def terms_of(
+    model: Measurable, split: Split, scaling: Scaling, seed: int, block: int
+) -> Iterator[Terms]:
+    """Yield the terms of the examples in a block, of a few at a time if the model draws many z."""
+    x, *y = block_of(model, split, scaling, seed, block)
+    noise = generator_of(model, seed, NOISE, block)
+    step = max(1, BLOCK // getattr(model, "k", 1))  # k draws of z per example
+    for begin in range(0, len(x), step):
+        some, *conditions = (array[begin : begin + step] for array in (x, *y))
+        yield model.terms(some, model.draw_noise(noise, len(some)), *conditions)
 
 
 def blocks_of(split: Split) -> int:
@@ -211,6 +219,31 @@ def block_of(
     stored = device.asarray(split.take(chosen))
     x = scaling.to(device).encode(stored, pixels, model.params.dtype)
     return x, *condition(model, split, chosen)
+
+
+def by_block(
+    function: Callable[..., tuple[Array, ...]],
+    model: Measurable,
+    split: Split,
+    scaling: Scaling,
+    seed: int,
+    comm: Communicator,
+) -> list[Array]:
+    """Return the arrays that function(x) or function(x, y) gives, for all examples, on the host.
+
+    Each row of these arrays belongs to an example. The function is called for each block.
+    """
+    require_examples(model, split)
+    to_host = model.params.device.to_host
+
+    def on_host(block: int) -> tuple[Array, ...]:
+        return tuple(
+            to_host(array).copy()
+            for array in function(*block_of(model, split, scaling, seed, block))
+        )
+
+    found = comm.map(on_host, range(blocks_of(split)))
+    return [np.concatenate(arrays) for arrays in zip(*found, strict=True)]
 
 
 def generator_of(model: Any, seed: int, stream: int, number: int) -> np.random.Generator:

@@ -103,6 +103,42 @@ def log_likelihood(
     ----------
     Burda, Grosse & Salakhutdinov 2015, arXiv:1509.00519, section 5.1.
     """
+    log_px = log_likelihood_by_example(
+        model, split, scaling, k, seed=seed, memory=memory, progress=progress, comm=comm
+    )
+    n = len(log_px)
+    error = float(log_px.std(ddof=1)) / sqrt(n) if n > 1 else float("nan")
+    return LogLikelihood(float(log_px.mean()), error, k, n)
+
+
+def log_likelihood_by_example(
+    model: VAE,
+    split: Split,
+    scaling: Scaling,
+    k: int = 5000,
+    *,
+    seed: int = 0,
+    memory: int | None = None,
+    progress: bool = False,
+    comm: Communicator = ALONE,
+) -> Array:
+    """Estimate log p(x) of each example of a split, with k draws of z from q(z | x) for each.
+
+    Parameters
+    ----------
+    model, split, scaling, k, seed, memory, progress, comm
+        As for `log_likelihood`, which returns the mean over the examples.
+
+    Returns
+    -------
+    (N,) float64 array, in nats
+        Its expectation is at most log p(x), and rises with k.
+
+    Raises
+    ------
+    InputError
+        As for `log_likelihood`.
+    """
     require_likelihood(model)
     if (k := require_draws(k)) > MOST_DRAWS:
         raise InputError(f"k is {k:.3g}; choose at most {MOST_DRAWS} draws (5000 is usual)")
@@ -126,9 +162,7 @@ def log_likelihood(
                     bar.update(min(comm.size * len(estimate), n - bar.n))
             return np.concatenate(found)
 
-        log_px = np.concatenate(comm.map(estimates, range(-(-n // together))))
-    error = float(log_px.std(ddof=1)) / sqrt(n) if n > 1 else float("nan")
-    return LogLikelihood(float(log_px.mean()), error, k, n)
+        return np.concatenate(comm.map(estimates, range(-(-n // together))))
 
 
 def _estimates(

@@ -10,9 +10,8 @@ import numpy as np
 
 from npvae.datasets.dataset import Split
 from npvae.datasets.preprocessing import Scaling
-from npvae.encoder_decoder import require_examples
 from npvae.errors import InputError
-from npvae.evaluation.elbo import ACTIVE_VARIANCE, EVALUATION_SEED, block_of, blocks_of
+from npvae.evaluation.elbo import ACTIVE_VARIANCE, EVALUATION_SEED, by_block
 from npvae.gaussian import kl_per_latent
 from npvae.parallel import ALONE, Communicator
 from npvae.parameters import Array
@@ -101,18 +100,17 @@ def encode_split(
     >>> encode_split(VAE.dense(784, 8, 3), data.test, scaling_for(data)).mu.shape
     (5, 3)
     """
-    require_examples(model, split)
-    to_host = model.params.device.to_host
 
-    def encode(block: int) -> tuple[Array, ...]:
-        code = model.encode(*block_of(model, split, scaling, seed, block))
-        parts = code if isinstance(model, VAE) else (code,)
-        return tuple(to_host(part).copy() for part in parts)
+    def encode(*batch: Array) -> tuple[Array, ...]:
+        code = model.encode(*batch)
+        return code if isinstance(model, VAE) else (code,)
 
-    mu, *logvar = map(np.concatenate, zip(*comm.map(encode, range(blocks_of(split))), strict=True))
+    mu, *logvar = by_block(encode, model, split, scaling, seed, comm)
     labels = split.labels
     if labels is not None:
-        labels = np.asarray(labels if isinstance(labels, np.ndarray) else to_host(labels))
+        labels = np.asarray(
+            labels if isinstance(labels, np.ndarray) else model.params.device.to_host(labels)
+        )
     return Codes(mu, logvar[0] if logvar else None, labels)
 
 

@@ -11,6 +11,7 @@ from npvae.datasets.dataset import whole
 from npvae.evaluation.elbo import BLOCK, GROUP
 from npvae.evaluation.importance import FEW_DRAWS
 from npvae.evaluation.latent_space import encode_split
+from npvae.evaluation.scores import score_examples
 
 
 def examples(n, n_x=6):
@@ -92,3 +93,13 @@ def test_the_codes_are_the_same(two, name):
     np.testing.assert_allclose(found.mu, expected.mu, rtol=1e-6)
     np.testing.assert_array_equal(found.labels, expected.labels)
     assert (found.logvar is None) == (name == "autoencoder")
+
+
+@pytest.mark.parametrize("k", [None, 20])
+@pytest.mark.parametrize("name", ["vae", "conditional", "iwae"])
+def test_the_scores_are_the_same(two, name, k):
+    model, split = MODELS[name](), examples(BLOCK + 30)
+    expected = score_examples(model, split, Pixels("dynamic"), k, seed=3)
+    found = two.run(score_examples, model, split, Pixels("dynamic"), k, seed=3)
+    assert len(found.score) == BLOCK + 30
+    np.testing.assert_allclose(found.score, expected.score, rtol=1e-6)
