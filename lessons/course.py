@@ -1,4 +1,4 @@
-"""Helpers that the lessons share: digits, pictures, and a quick mode.
+"""Helpers that the lessons share: digits, a training loop that prints, pictures, a quick mode.
 
 Three environment variables control them:
 
@@ -14,6 +14,7 @@ from pathlib import Path
 import matplotlib
 import matplotlib.pyplot as plt
 from cycler import cycler
+from threadpoolctl import threadpool_limits
 
 try:
     from npvae import figures
@@ -21,6 +22,8 @@ except ModuleNotFoundError:  # npvae is not installed: use the clone that holds 
     sys.path.append(str(Path(__file__).resolve().parents[1]))
     from npvae import figures
 from npvae.datasets import default_dataset, load_dataset
+
+threadpool_limits(1)  # threads of a matrix product: a second one is slow where cores are busy
 
 QUICK = os.environ.get("NPVAE_QUICK", "0") not in ("", "0")
 DIGITS = os.environ.get("NPVAE_DIGITS", "").lower()
@@ -58,6 +61,23 @@ def digits():
             which += ", since MNIST could not be loaded (`npvae datasets` says how to get it)"
     print(f"digits: {which}")
     return data
+
+
+def run_epochs(trainer, epochs, name):
+    """Run the trainer to the end of an epoch, and print the mean loss of each epoch on one line.
+
+    Parameters
+    ----------
+    trainer : npvae.Trainer
+    epochs : int
+        Number of the last epoch.
+    name : str
+        What is trained; the line begins with it.
+    """
+    print(f"training {name}; loss of each epoch:", end="", flush=True)
+    while trainer.goes_on(epochs):
+        print(f" {trainer.run_epoch().train_loss:.1f}", end="", flush=True)
+    print()
 
 
 def show(drawn, name):

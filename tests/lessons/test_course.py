@@ -67,3 +67,36 @@ def test_capitals_do_not_matter(tmp_path):
         "import course; print(course.DIGITS)", NPVAE_DIGITS="MNIST", NPVAE_PICTURES=str(tmp_path)
     )
     assert done.stdout == "mnist\n"
+
+
+def test_matrix_products_take_one_thread(tmp_path):
+    code = """
+import course
+from threadpoolctl import threadpool_info
+print(*(pool["num_threads"] for pool in threadpool_info()))
+"""
+    done = run(code, OPENBLAS_NUM_THREADS="2", NPVAE_PICTURES=str(tmp_path))
+    assert set(done.stdout.split()) == {"1"}
+
+
+def test_a_training_prints_the_loss_of_each_epoch_on_one_line(tmp_path):
+    code = """
+import types
+import course
+
+class Trainer:
+    epoch = 1
+
+    def goes_on(self, epochs):
+        return self.epoch <= epochs
+
+    def run_epoch(self):
+        self.epoch += 1
+        return types.SimpleNamespace(train_loss=100 / self.epoch)
+
+course.run_epochs(Trainer(), 3, "a model")
+"""
+    done = run(code, NPVAE_PICTURES=str(tmp_path))
+    assert "a model" in done.stdout
+    assert done.stdout.endswith(" 50.0 33.3 25.0\n")
+    assert done.stdout.count("\n") == 1
