@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 11 · Sampling you can differentiate: answers
+# # 11 · The reparameterisation trick: answers
 
 # %%
 import numpy as np
@@ -9,7 +9,7 @@ n = 100_000
 
 
 def estimates(target, eps, baseline=0.0):
-    """Of dL/dmu by each draw, at mu = 0 and sigma = 1: score function and pathwise."""
+    """dL/dmu from each draw, at mu = 0 and sigma = 1: by the score function, and pathwise."""
     z = eps
     value = 0.5 * ((z - target) ** 2).sum(axis=1, keepdims=True)
     return (value - baseline) * z, z - target
@@ -19,9 +19,9 @@ def estimates(target, eps, baseline=0.0):
 # ## 1. A near and a far target
 #
 # With the target at 30 the loss is about 450 wherever the draw falls, and the
-# score function multiplies each slope of $\log q$ by that. Only in the mean over
-# very many draws does the large common part cancel. The pathwise gradient asks
-# for the *slope* of $f$, which is $-30$ give or take 1. Height is not slope.
+# score function multiplies every score by it. This large common part cancels only
+# in the mean over very many draws. The pathwise gradient uses the *derivative* of
+# $f$, which is $z - 30$: it varies as $z$ does, however large $f$ itself is.
 
 # %%
 spread = {}
@@ -29,7 +29,7 @@ for target in (0, 30):
     score, path = estimates(target, rng.standard_normal((n, 1)))
     spread[target] = score.var()
     print(
-        f"target {target:2d}: score {score.mean():6.2f}, variance {score.var():9.1f}; "
+        f"target {target:2d}: score function {score.mean():6.2f}, variance {score.var():9.1f}; "
         f"pathwise {path.mean():6.2f}, variance {path.var():.2f}"
     )
     assert abs(path.var() - 1) < 0.05
@@ -42,9 +42,10 @@ assert spread[30] > 10_000 * spread[0]
 # = \frac{d}{d\mu} \int q\, dz = \frac{d}{d\mu} 1 = 0 $$
 #
 # So $\mathbb E[(f - b)\, d\log q/d\mu]$ is the same for every constant $b$. With
-# $b$ near the mean of $f$ the common part is gone before it can do harm. (To be
-# strict, $b$ must not depend on the draws it is used for; with 100,000 that
-# hardly matters.) People train models with discrete latents in this way.
+# $b$ near the mean of $f$ the large common part is subtracted before it is
+# multiplied by the scores. (Strictly, $b$ must not depend on the draws it is used
+# for; with 100,000 of them that hardly matters.) Models with discrete latents are
+# trained in this way.
 
 # %%
 eps = rng.standard_normal((n, 10))
@@ -61,16 +62,16 @@ assert better[:, 0].var() > path[:, 0].var()
 # ## 3. Waiting times
 #
 # $z = -s \log u$, so for a given $u$, $dz/ds = -\log u = z / s$. The chain rule
-# gives $\frac{d}{ds} \tfrac12 (z - 3)^2 = (z - 3)\, z / s$. On paper
-# $\tfrac12 \mathbb E[(z - 3)^2] = \tfrac12 (2 s^2 - 6 s + 9)$, whose derivative
-# is $2s - 3$. Any distribution whose draws can be written as a smooth function of
-# noise can be reparameterised.
+# gives $\frac{d}{ds} \tfrac12 (z - 3)^2 = (z - 3)\, z / s$. The exact expected
+# value is $\tfrac12 \mathbb E[(z - 3)^2] = \tfrac12 (2 s^2 - 6 s + 9)$, whose
+# derivative is $2s - 3$. Any distribution whose draws can be written as a smooth
+# function of its parameters and noise can be reparameterised.
 
 # %%
 for s in (0.5, 1.0, 2.0):
-    z = -s * np.log(1 - rng.random(n))  # 1 - u, for u may be 0 and never 1
+    z = -s * np.log(1 - rng.random(n))  # rng.random may return 0, but never 1
     each = (z - 3) * z / s
     error = each.std() / np.sqrt(n)
-    print(f"s = {s}: {each.mean():.3f} ± {error:.3f}, on paper {2 * s - 3:.3f}")
+    print(f"s = {s}: {each.mean():.3f} ± {error:.3f}, exactly {2 * s - 3:.3f}")
     assert abs(each.mean() - (2 * s - 3)) < 4 * error
     assert abs(z.mean() - s) < 4 * z.std() / np.sqrt(n), "the moments, too"
