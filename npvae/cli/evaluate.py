@@ -7,24 +7,21 @@ Each number is printed with its protocol: the formula, the examples, the draws a
 import argparse
 import json
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from math import isfinite
 from typing import Any
 
-from npvae.cli.arguments import add_run, natural, reads, whole
+from npvae.cli.arguments import natural, reads
+from npvae.cli.examples import add_examples, add_samples, add_seed, processes, say_notes
 from npvae.cli.printing import beside, say
-from npvae.devices import CPU
 from npvae.errors import InputError
-from npvae.evaluation.elbo import EVALUATION_SEED
-from npvae.evaluation.importance import MOST_DRAWS, require_likelihood
+from npvae.evaluation.importance import require_likelihood
 from npvae.parallel import Communicator
-from npvae.parallel.processes import Processes, available_cores
 from npvae.runs.folder import RunFolder, resume_command
-from npvae.runs.kinds import Real, Whole
+from npvae.runs.kinds import Real
 from npvae.runs.metrics import add_metrics, entry_name, measure, measure_likelihood, not_finite
 from npvae.runs.model_file import SavedModel, model_checksum
-from npvae.runs.provenance import PARTS
-from npvae.runs.settings import MOST_WORKERS
+from npvae.runs.selection import Selection, select
 from npvae.storage.json_files import finite
 from npvae.vae import VAE
 
@@ -36,19 +33,11 @@ WRONG = 1  # exit status if a figure is not finite
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `npvae evaluate`."""
-    add_run(parser)
-    parser.add_argument(
-        "--samples",
-        type=reads(Whole(1, MOST_DRAWS)),
-        metavar="K",
-        help="estimate log p(x) as well, by importance sampling with K draws of z for each "
-        "example; papers use 5000 (default: no estimate)",
-    )
-    parser.add_argument(
-        "--part",
-        choices=PARTS,
-        default="test",
-        help="evaluate this part of the data (default: test)",
+    add_examples(parser)
+    add_samples(
+        parser,
+        "estimate log p(x) as well, by importance sampling with K draws of z for each example; "
+        "papers use 5000 (default: no estimate)",
     )
     parser.add_argument(
         "--examples",
@@ -56,25 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="use only the first N examples of the part (default: all)",
     )
-    parser.add_argument(
-        "--seed",
-        type=whole,
-        default=EVALUATION_SEED,
-        help=f"seed for the random pixels and noise (default: {EVALUATION_SEED})",
-    )
+    add_seed(parser)
     parser.add_argument(
         "--memory-mb",
         type=reads(Real(above=0, most=MOST_MEGABYTES)),
         metavar="M",
         help="use at most M megabytes for the draws that are computed together (default: 4, or "
         "1024 on most GPUs)",
-    )
-    parser.add_argument(
-        "--workers",
-        type=reads(Whole(1, MOST_WORKERS)),
-        metavar="N",
-        help="compute in N processes, with one thread each; the result is the same (default: the "
-        "cores of this machine with --samples, else 1)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON (default: print text)")
 
@@ -83,27 +60,29 @@ def run(options: argparse.Namespace) -> int:
     """Print the figures of a run; with --samples also write them into its metrics.json.
 
     There each choice of part, examples and seed has an entry of its own, such as test and test_500,
-    and each number of draws an entry in that.
+    and each number of draws an entry in that. Figures of new data are only printed.
     """
     folder = RunFolder.open(options.folder)
-    if options.samples is None:
+    # locked, so that no training changes the model while it is measured
+    locked = nullcontext() if options.samples is None else folder.locked()
+    with locked, processes(options) as comm:
         saved = folder.load_model(options.device)
-        with _processes(options) as comm:
-            metrics = _measured(folder, saved, options, comm)
-        _show(metrics, options)
-        return _verdict(metrics)
-    with folder.locked(), _processes(options) as comm:
-        # locked, so that no training changes the model while it is measured
-        saved = folder.load_model(options.device)
-        before = folder.metrics_of(saved.model) or {"model_crc32": model_checksum(saved.model)}
-        metrics = _measured(folder, saved, options, comm)
-        _show(metrics, options)
-        if _verdict(metrics):
-            return WRONG
-        entry = entry_name(options.part, options.examples, options.seed)
-        add_metrics(folder / "metrics.json", before, entry, metrics)
-        if not options.json:
-            say(f"\nSaved in {folder / 'metrics.json'} as {entry}.")
+        examples = select(folder, saved, options.data, options.part)
+        keep = options.samples is not None and examples.is_own
+        before = folder.metrics_of(saved.model) if keep else {}
+        metrics = _measured(folder, saved, examples, options, comm)
+        if options.json:
+            say(json.dumps(finite(metrics), indent=2, allow_nan=False))
+        else:
+            print_metrics(metrics, examples.words, latents=True)
+        if wrong := _verdict(metrics):
+            return wrong
+        if keep:
+            before = before or {"model_crc32": model_checksum(saved.model)}
+            entry = entry_name(options.part, options.examples, options.seed)
+            add_metrics(folder / "metrics.json", before, entry, metrics)
+            if not options.json:
+                say(f"\nSaved in {folder / 'metrics.json'} as {entry}.")
     return 0
 
 
@@ -119,43 +98,25 @@ def _verdict(metrics: dict[str, Any]) -> int:
     return WRONG if wrong else 0
 
 
-def _show(metrics: dict[str, Any], options: argparse.Namespace) -> None:
-    if options.json:
-        say(json.dumps(finite(metrics), indent=2, allow_nan=False))
-    else:
-        print_metrics(metrics, options.part, latents=True)
-
-
-def _processes(options: argparse.Namespace) -> AbstractContextManager[Communicator]:
-    """Return a context manager that connects the processes which share the work."""
-    if options.machines is not None:
-        return nullcontext(options.machines)
-    cores = available_cores() if options.samples and options.device == CPU.name else 1
-    workers = cores if options.workers is None else options.workers
-    if workers > 1 and options.device != CPU.name:
-        raise InputError(
-            f"--workers {workers} and --device {options.device} exclude each other, because "
-            "several processes cannot share a GPU here; leave one of them out"
-        )
-    return Processes(workers)
-
-
 def _measured(
-    folder: RunFolder, saved: SavedModel, options: argparse.Namespace, comm: Communicator
+    folder: RunFolder,
+    saved: SavedModel,
+    examples: Selection,
+    options: argparse.Namespace,
+    comm: Communicator,
 ) -> dict[str, Any]:
     """Return the figures that were asked for."""
-    model, scaling, part = saved.model, saved.scaling, options.part
+    model, scaling, split, words = saved.model, saved.scaling, examples.split, examples.words
     if options.samples is not None:
         require_likelihood(model)
-    split = getattr(folder.load_data(options.data), part)
     if options.examples is not None:
         if options.examples > len(split):
             raise InputError(
-                f"--examples is {options.examples}, but the {part} part has {len(split)} examples; "
+                f"--examples is {options.examples}, but {words} has {len(split)} examples; "
                 "choose at most that many"
             )
         if options.examples < len(split):
-            split, part = split.only(slice(0, options.examples)), f"beginning of the {part}"
+            split, words = split.only(slice(0, options.examples)), f"the beginning of {words}"
     done, asked = folder.epochs()
     if not folder.has_ended():
         again = resume_command(folder.path)
@@ -164,25 +125,29 @@ def _measured(
             f"To continue: {again}",
             sys.stderr,
         )
-    metrics = measure(model, split, scaling, options.seed, part, comm)
+    metrics = measure(model, split, scaling, options.seed, words, comm)
     if options.samples is not None and isinstance(model, VAE):
         memory = None if options.memory_mb is None else int(options.memory_mb * MEGABYTE)
         found = measure_likelihood(
-            model, split, scaling, options.samples, options.seed, part, memory, comm
+            model, split, scaling, options.samples, options.seed, words, memory, comm
         )
         metrics["log_likelihood"] = {str(options.samples): found}
-    if options.part == "validation" and folder.settings().patience is not None:
+    if examples.is_own and options.part == "validation" and folder.settings().patience is not None:
         metrics["protocol"]["split"] += ", on which the epoch was chosen"
     return metrics
 
 
-def print_metrics(metrics: dict[str, Any], part: str = "test", *, latents: bool = False) -> None:
+def print_metrics(
+    metrics: dict[str, Any], words: str = "the test part", *, latents: bool = False
+) -> None:
     """Print figures and their protocol; with `latents` the KL of each latent as well.
 
-    The notes on an estimate of log p(x) leave out those that it shares with the ELBO.
+    `words` say what was measured. The notes on an estimate of log p(x) leave out those that it
+    shares with the ELBO.
     """
     n_active, reconstruction = metrics["active_units"], metrics["reconstruction"]
-    say(f"{part.capitalize()} part, in nats per example:")
+    title = words.removeprefix("the ")
+    say(f"{words if title == words else title.capitalize()}, in nats per example:")
     if "elbo" in metrics:
         n_z = len(metrics["kl_per_latent"])
         _figure("ELBO", metrics["elbo"], "= -(reconstruction + KL)")
@@ -196,21 +161,15 @@ def print_metrics(metrics: dict[str, Any], part: str = "test", *, latents: bool 
         nats = " ".join(f"{nats:.2f}" for nats in sorted(metrics["kl_per_latent"])[::-1])
         say(beside("  KL of each latent", f"{nats} (largest first)", width=20))
     printed = metrics["protocol"]
-    _protocol(printed)
+    say_notes(printed)
     for found in metrics.get("log_likelihood", {}).values():
         error = found["standard_error"]  # NaN for a single example
         spread = f"+- {error:.2f} (standard error over examples)" if isfinite(error) else ""
         say("")
         _figure(found["name"], found["log_px"], spread)
         own = {k: line for k, line in found["protocol"].items() if printed.get(k) != line}
-        _protocol(own)
+        say_notes(own)
 
 
 def _figure(name: str, value: float, remark: str) -> None:
     say(f"  {name:<15} {value:10.2f}   {remark}".rstrip())
-
-
-def _protocol(sentences: dict[str, str]) -> None:
-    say("")
-    for subject, sentence in sentences.items():
-        say(beside(f"  {subject}", sentence, width=12))

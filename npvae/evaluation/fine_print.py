@@ -22,7 +22,9 @@ GIVEN = {  # how a formula of a conditional model names the label
 }
 
 
-def protocol(model: Any, scaling: Scaling, n: int, seed: int, part: str = "test") -> dict[str, str]:
+def protocol(
+    model: Any, scaling: Scaling, n: int, seed: int, words: str = "the test part"
+) -> dict[str, str]:
     """Return notes that explain the results of `evaluate`.
 
     Parameters
@@ -33,8 +35,8 @@ def protocol(model: Any, scaling: Scaling, n: int, seed: int, part: str = "test"
         Number of examples.
     seed : int
         The seed given to `evaluate`.
-    part : str
-        Name of the evaluated split.
+    words : str
+        What the examples are.
 
     Returns
     -------
@@ -42,46 +44,71 @@ def protocol(model: Any, scaling: Scaling, n: int, seed: int, part: str = "test"
         Notes by subject: "formula", "split", "draws", "data" and, if they apply, "sigma" and
         "device".
     """
-    if isinstance(model, VAE):
-        elbo = "ELBO = E_q[log p(x | z)] - KL(q(z | x), N(0, I))"
-        k = model.k if isinstance(model, IWAE) else 1
-        draws = f"{counted(k, 'draw')} of z per example, seed {seed}"
-        if model.bound_name != "ELBO":
-            elbo += f"; {model.bound_name} = E[log 1/{k} sum(w)], {WEIGHTS}"
-    else:
-        elbo = "log p(x | z) at z = encoder(x), which is not an ELBO: an autoencoder has no prior"
-        draws = "none: z is the code of x"
-        if isinstance(model, DenoisingAutoencoder):
-            elbo = elbo.replace("encoder(x)", "encoder(corrupted x)")
-            draws = (
-                f"{model.corruption} noise of amount {model.amount:g}, drawn once per example, "
-                f"seed {seed}"
-            )
+    formula = _formula(model)
+    if isinstance(model, IWAE) and model.bound_name != "ELBO":
+        formula += f"; {model.bound_name} = E[log 1/{model.k} sum(w)], {WEIGHTS}"
     return {
-        "formula": f"{_given_label(model, elbo)}, in nats, summed over features and latents, "
+        "formula": f"{_given_label(model, formula)}, in nats, summed over features and latents, "
         "averaged over examples",
-        "split": f"the {part} part, {counted(n, 'example')}",
-        "draws": draws,
-        "data": _data(model, scaling, seed),
-        **_density(model),
-        **_device(model),
+        "split": f"{words}, {counted(n, 'example')}",
+        "draws": _draws(model, seed),
+        **_common(model, scaling, seed),
     }
 
 
 def likelihood_protocol(
-    model: VAE, scaling: Scaling, found: LogLikelihood, seed: int, part: str = "test"
+    model: VAE, scaling: Scaling, found: LogLikelihood, seed: int, words: str = "the test part"
 ) -> dict[str, str]:
     """Return notes that explain the results of `log_likelihood`, by subject as for `protocol`."""
     formula = f"log p(x) >= E[log 1/k sum(w)], {WEIGHTS}"
     return {
         "formula": f"{_given_label(model, formula)}, in nats, averaged over examples, with the "
         "standard error of that average",
-        "split": f"the {part} part, {counted(found.n, 'example')}",
+        "split": f"{words}, {counted(found.n, 'example')}",
         "draws": f"k = {counted(found.k, 'draw')} of z per example, seed {seed}",
-        "data": _data(model, scaling, seed),
-        **_density(model),
-        **_device(model),
+        **_common(model, scaling, seed),
     }
+
+
+def score_protocol(
+    model: Any, scaling: Scaling, n: int, seed: int, words: str, k: int | None = None
+) -> dict[str, str]:
+    """Return notes that explain the results of `score_examples`, by subject as for `protocol`."""
+    minus = "-ELBO, where " if isinstance(model, VAE) else "-"
+    formula, draws = minus + _formula(model), _draws(model, seed)
+    if k is not None:
+        formula = f"-log p(x), estimated by -log 1/k sum(w), {WEIGHTS}"
+        draws = f"k = {counted(k, 'draw')} of z per example, seed {seed}"
+    return {
+        "score": f"{_given_label(model, formula)}, in nats; the higher, the less likely",
+        "examples": f"{words}, {counted(n, 'example')}",
+        "draws": draws,
+        **_common(model, scaling, seed),
+    }
+
+
+def _formula(model: Any) -> str:
+    """Return the definition of what `evaluate` estimates."""
+    if isinstance(model, VAE):
+        return "ELBO = E_q[log p(x | z)] - KL(q(z | x), N(0, I))"
+    code = "encoder(corrupted x)" if isinstance(model, DenoisingAutoencoder) else "encoder(x)"
+    return f"log p(x | z) at z = {code}, which is not an ELBO: an autoencoder has no prior"
+
+
+def _draws(model: Any, seed: int) -> str:
+    """Return a note on the noise that `evaluate` draws."""
+    if isinstance(model, VAE):
+        k = model.k if isinstance(model, IWAE) else 1
+        return f"{counted(k, 'draw')} of z per example, seed {seed}"
+    if isinstance(model, DenoisingAutoencoder):
+        noise = f"{model.corruption} noise of amount {model.amount:g}"
+        return f"{noise}, drawn once per example, seed {seed}"
+    return "none: z is the code of x"
+
+
+def _common(model: Any, scaling: Scaling, seed: int) -> dict[str, str]:
+    """Return the notes on the data, on the likelihood and, unless it is the host, the device."""
+    return {"data": data_note(model, scaling, seed), **_density(model), **_device(model)}
 
 
 def _device(model: Any) -> dict[str, str]:
@@ -106,7 +133,7 @@ def _given_label(model: Any, formula: str) -> str:
     return f"{formula}, where y is the label of x"
 
 
-def _data(model: Any, scaling: Scaling, seed: int) -> str:
+def data_note(model: Any, scaling: Scaling, seed: int) -> str:
     """Return a note on how the examples became x."""
     if isinstance(scaling, Standardized):
         nats = float((np.log(scaling.std) * (scaling.constant == 0)).sum())

@@ -65,10 +65,13 @@ def measure(
     split: Split,
     scaling: Scaling,
     seed: int = EVALUATION_SEED,
-    part: str = "test",
+    words: str = "the test part",
     comm: Communicator = ALONE,
 ) -> dict[str, Any]:
-    """Return the figures of `evaluate`, in nats per example, and their protocol."""
+    """Return the figures of `evaluate`, in nats per example, and their protocol.
+
+    `words` says what the examples are.
+    """
     found = comm.run(evaluate, model, split, scaling, seed)
     figures = {
         "elbo": found.elbo,
@@ -76,7 +79,7 @@ def measure(
         "kl": found.kl,
         "kl_per_latent": list(found.kl_per_latent),
         "active_units": found.active_units,
-        "protocol": protocol(model, scaling, found.n, seed, part),
+        "protocol": protocol(model, scaling, found.n, seed, words),
     }
     if not isinstance(model, VAE):  # without a prior there is no KL and no ELBO
         del figures["elbo"], figures["kl"], figures["kl_per_latent"]
@@ -91,7 +94,7 @@ def measure_likelihood(
     scaling: Scaling,
     k: int,
     seed: int,
-    part: str,
+    words: str,
     memory: int | None,
     comm: Communicator = ALONE,
 ) -> dict[str, Any]:
@@ -103,7 +106,7 @@ def measure_likelihood(
         "log_px": found.log_px,
         "standard_error": found.standard_error,
         "k": found.k,
-        "protocol": likelihood_protocol(model, scaling, found, seed, part),
+        "protocol": likelihood_protocol(model, scaling, found, seed, words),
     }
 
 

@@ -29,12 +29,13 @@ class Selection:
     Attributes
     ----------
     split : the examples as they are stored, with labels as indices into `classes`, if there are any
-    words : what they are, for a protocol: "the test part", "all 30 examples of new.csv"
+    words : what they are, for a protocol: "the test part", "new.csv"
     is_own : whether they are a part of the data that the run was trained on
     classes : the names of the labels: those of the run, followed by those that only the new data
         have; a conditional model knows only those of the run, so it never has others
     missing : (n,) how many values of each example were missing and have been filled in; None if
         the run fills in nothing
+    dataset : all parts of the data that the run was trained on, if the examples are one of them
     """
 
     split: Split
@@ -42,6 +43,7 @@ class Selection:
     is_own: bool
     classes: tuple[str, ...] = ()
     missing: Array | None = None
+    dataset: Dataset | None = None
 
 
 def select(
@@ -95,7 +97,8 @@ def select(
 
 
 def _own(dataset: Dataset, part: str) -> Selection:
-    return Selection(getattr(dataset, part), f"the {part} part", True, dataset.classes)
+    split, words = getattr(dataset, part), f"the {part} part"
+    return Selection(split, words, True, dataset.classes, dataset=dataset)
 
 
 def _named(folder: RunFolder, saved: SavedModel, dataset: Dataset, part: str) -> Selection:
@@ -117,13 +120,11 @@ def _all_of(folder: RunFolder, saved: SavedModel, data: str, examples: Examples)
                 f"{data} has numbers from {low:g} to {high:g}, but the run in {folder.path} was "
                 "trained on numbers in [0, 1]; scale the new data like the training data"
             )
-    n = len(examples.x)
     labels, names = examples.labels, tuple[str, ...]()
     if labels is not None:
-        labels, names = encode_labels(labels, n, data)
+        labels, names = encode_labels(labels, len(examples.x), data)
     labels, classes = _numbered(folder, saved, data, labels, names)
-    name = printable(Path(data).name or data)
-    words = f"all {n:,} examples of {name}" if n > 1 else f"the only example of {name}"
+    words = printable(Path(data).name or data)
     return Selection(whole(examples.x, labels), words, False, classes)
 
 

@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 
 import measured_runs
+import numpy as np
 import pytest
 import run_files
 import tqdm
@@ -107,7 +108,7 @@ def test_the_figures_are_those_of_the_library(copy, capsys):
     words = "1 draw of z per example, seed 4"
     assert words in capsys.readouterr().out
     told = likelihood_protocol(
-        saved.model, saved.scaling, estimate, 4, "beginning of the validation"
+        saved.model, saved.scaling, estimate, 4, "the beginning of the validation part"
     )
     assert found["protocol"] == told
 
@@ -450,7 +451,7 @@ BAD = {
     "vae --samples 1000000000000000000": "--samples",
     "vae --memory-mb 1e308": "--memory-mb",
     "vae --memory-mb inf": "is 'inf'; choose at most",
-    "vae --samples 20 --data table.npy": "table.npy is not the data that this run",
+    "vae --samples 20 --data table.npy": "4 x 5 pixels",
     "autoencoder --samples 20": "no p(x) to estimate",
     "denoising --samples 20": "no p(x) to estimate",
 }
@@ -482,3 +483,25 @@ def test_a_run_without_a_validation_part(capsys):
     assert "no examples" in refused(capsys, *asked)
     words = "--examples is 1, but the validation part has 0"
     assert words in refused(capsys, *asked, "--examples", 1)
+
+
+# ---- new examples --------------------------------------------------------------------------------
+
+
+def test_new_examples_are_measured_all_and_stored_nowhere(copy, capsys, tmp_path):
+    folder, x = copy(), np.random.default_rng(7).integers(0, 256, (12, 4, 5), dtype=np.uint8)
+    np.save(tmp_path / "new.npy", x)
+    before = files_of(folder)
+    assert run("evaluate", folder, "--data", tmp_path / "new.npy", "--samples", 5) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("new.npy, in nats per example:")
+    assert "new.npy, 12 examples" in said
+    assert "metrics.json" not in said
+    assert files_of(folder) == before
+    asked = ["--data", tmp_path / "new.npy", "--examples", 5, "--json"]
+    assert run("evaluate", folder, *asked) == 0
+    found = json.loads(capsys.readouterr().out)
+    saved = RunFolder.open(folder).load_model()
+    expected = evaluate(saved.model, Split(x.reshape(12, 20), np.arange(5)), saved.scaling)
+    assert found["elbo"] == expected.elbo
+    assert found["protocol"]["split"] == "the beginning of new.npy, 5 examples"

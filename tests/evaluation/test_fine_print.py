@@ -41,8 +41,11 @@ def test_everything_is_told_of_log_p_of_x():
 
 def test_the_part_is_named_and_one_is_one():
     model, found = VAE.dense(**SIZES), LogLikelihood(-90.0, 0.1, k=1, n=1)
-    assert protocol(model, GREY, 1, 0, "validation")["split"] == "the validation part, 1 example"
-    told = likelihood_protocol(model, GREY, found, 0, "train")
+    assert (
+        protocol(model, GREY, 1, 0, "the validation part")["split"]
+        == "the validation part, 1 example"
+    )
+    told = likelihood_protocol(model, GREY, found, 0, "the train part")
     assert told["split"] == "the train part, 1 example"
     assert told["draws"] == "k = 1 draw of z per example, seed 0"
 
