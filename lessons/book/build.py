@@ -124,7 +124,8 @@ def forget_if_they_would_differ(work):
     run = hashlib.sha256(KERNEL_CONFIG.encode())
     for variable in ("NPVAE_DATA", "NPVAE_DIGITS"):
         run.update(f"{variable}={os.environ.get(variable)}\n".encode())
-    for path in [*sorted((ROOT / "npvae").rglob("*.py")), LESSONS / "course.py"]:
+    helpers = LESSONS / "course.py", LESSONS / "diagrams.py"
+    for path in [*sorted((ROOT / "npvae").rglob("*.py")), *helpers]:
         run.update(path.read_bytes())
     read = run.copy()
     for path in sorted(BOOK.glob("*.py")):
