@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 12 · A bound that you can climb: answers
+# # 12 · The evidence lower bound (ELBO): answers
 
 # %%
 import numpy as np
@@ -18,7 +18,7 @@ total = a @ a + SIGMA_X**2
 m, s = x @ a / total, SIGMA_X / np.sqrt(total)
 
 
-def log_bell(z, mu, sigma):
+def log_gaussian(z, mu, sigma):
     return -((z - mu) ** 2) / (2 * sigma**2) - np.log(sigma) - 0.5 * np.log(2 * np.pi)
 
 
@@ -26,17 +26,17 @@ def log_bell(z, mu, sigma):
 # ## 1. Too narrow, too wide
 #
 # With one draw the wide one is worse by far. But a wide $q$ has draws wherever
-# the posterior is, and all that weights have to do is to play the others down. A
-# narrow $q$ has hardly any draws in the outer parts of the posterior. Once in a
-# while there is one, and it has a huge weight. So the mean is right in the end,
-# but "in the end" takes very long. Better too wide than too narrow.
+# the posterior is, and small weights make up for the draws elsewhere. A narrow
+# $q$ has hardly any draws in the tails of the posterior. Once in a while there is
+# one, and it has a huge weight. So the mean weight is right in the limit, but it
+# takes very many draws to come near it. A $q$ is better too wide than too narrow.
 
 # %%
 gaps = {}
-for name, width in (("too narrow", s / 3), ("too wide", 3 * s)):
-    z = m + width * rng.standard_normal(2**18)
+for name, sd in (("too narrow", s / 3), ("too wide", 3 * s)):
+    z = m + sd * rng.standard_normal(2**18)
     likelihood = log_density(x, z[:, None] * a, np.full(2, 2 * np.log(SIGMA_X)))
-    log_w = log_bell(z, 0, 1) + likelihood - log_bell(z, m, width)
+    log_w = log_gaussian(z, 0, 1) + likelihood - log_gaussian(z, m, sd)
     gaps[name] = {
         k: log_px - log_mean_exp_and_grad(log_w.reshape(-1, k))[0].mean() for k in (1, 8, 64, 512)
     }
@@ -44,54 +44,56 @@ for name, width in (("too narrow", s / 3), ("too wide", 3 * s)):
 assert gaps["too narrow"][64] > 10 * gaps["too wide"][64]
 
 # %% [markdown]
-# ## 2. Independent bells under a tilted one
+# ## 2. An independent q for a correlated posterior
 #
 # Let both numbers have variance 1, and let $\Lambda$ be the inverse of their
-# covariance; its diagonal is $1 / (1 - \rho^2)$. For bells with a common middle
-# the KL is $\tfrac12 (\text{trace}(\Lambda S) - 2 - \log\det(\Lambda S))$, with
-# $S$ the covariance of $q$, here $\text{diag}(v_1, v_2)$. Its derivative by $v_i$
-# is $\tfrac12(\Lambda_{ii} - 1/v_i)$, so $v_i = 1 - \rho^2$: narrower than the
-# posterior's own 1. Put in: the trace is 2, and
+# covariance; its diagonal is $1 / (1 - \rho^2)$. For Gaussians with the same mean
+# the KL divergence is
+# $\tfrac12 (\text{trace}(\Lambda S) - 2 - \log\det(\Lambda S))$, with $S$ the
+# covariance of $q$, here $\text{diag}(v_1, v_2)$. Its derivative with respect to
+# $v_i$ is $\tfrac12(\Lambda_{ii} - 1/v_i)$, which is zero at $v_i = 1 - \rho^2$:
+# less than the posterior's own variance of 1. Then the trace is 2, and
 #
 # $$ -\tfrac12\log\det(\Lambda S) = -\tfrac12 \log\frac{(1 - \rho^2)^2}{1 - \rho^2}
 # = -\tfrac12\log(1 - \rho^2) $$
 #
-# With independent bells a VAE cannot say "if the first number is larger, the
-# second one is, too". It pays for that, unless its decoder learns to need no such
-# sentence.
+# An encoder with independent Gaussians cannot express "if the first number is
+# larger, the second one is, too". This costs the VAE some of its ELBO, unless its
+# decoder learns to make the posteriors uncorrelated.
 
 # %%
 for rho in (0.3, 0.6, 0.9):
     precision = np.linalg.inv(np.array([[1, rho], [rho, 1]]))
-    v1, v2 = np.meshgrid(*2 * [np.linspace(0.02, 1.5, 741)])
+    variances = np.linspace(0.02, 1.5, 741)
+    v1, v2 = np.meshgrid(variances, variances)
     trace = precision[0, 0] * v1 + precision[1, 1] * v2
     kl = 0.5 * (trace - 2 - np.log(v1 * v2 * np.linalg.det(precision)))
-    print(f"ρ = {rho}: gap {kl.min():.4f}, on paper {-0.5 * np.log(1 - rho**2):.4f}")
+    print(f"ρ = {rho}: gap {kl.min():.4f}, derived {-0.5 * np.log(1 - rho**2):.4f}")
     assert np.isclose(kl.min(), -0.5 * np.log(1 - rho**2), atol=1e-3)
     assert abs(v1.ravel()[kl.argmin()] - (1 - rho**2)) < 0.01
 
 # %% [markdown]
-# ## 3. The exact reconstruction
+# ## 3. The exact reconstruction term
 #
-# $\log p(x \mid z)$ is $-|x - a z|^2 / 2\sigma_x^2$ and a constant. With
+# $\log p(x \mid z)$ is $-|x - a z|^2 / 2\sigma_x^2$ plus a constant. With
 # $z = \mu + \sigma\varepsilon$,
 #
 # $$ |x - a z|^2 = |x - a\mu|^2 - 2\sigma\varepsilon\, a \cdot (x - a\mu)
 # + |a|^2\sigma^2\varepsilon^2 $$
 #
-# In the mean $\varepsilon$ is 0 and $\varepsilon^2$ is 1, which gives the
-# formula. The ELBO depends on $\sigma^2$ by
+# The mean of $\varepsilon$ is 0 and that of $\varepsilon^2$ is 1, which gives the
+# formula. The part of the ELBO that depends on $\sigma^2$ is
 #
 # $$ -\frac{|a|^2\sigma^2}{2\sigma_x^2} - \tfrac12(\sigma^2 - \log\sigma^2) $$
 #
-# and its derivative by $\log\sigma^2$ is
+# and its derivative with respect to $\log\sigma^2$ is
 # $\tfrac12 - \tfrac12\sigma^2 \left(|a|^2/\sigma_x^2 + 1\right)$, which is zero
 # at $\sigma^2 = \sigma_x^2 / (|a|^2 + \sigma_x^2)$: the posterior's.
 
 
 # %%
 def elbo_and_grad(mu, logvar):
-    """The exact ELBO of x for one cloud, (1, 1) each, and its gradients."""
+    """The exact ELBO of x for q = N(mu, exp(logvar)), (1, 1) each, and its gradients."""
     away = x - a * mu  # (1, 2)
     var = np.exp(logvar)
     log_px_given_z = -(away @ away.T + a @ a * var)[0, 0] / (2 * SIGMA_X**2)
