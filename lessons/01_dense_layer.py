@@ -1,35 +1,37 @@
 # %% [markdown]
-# # 01 · A layer and its gradient
+# # 01 · A dense layer and its gradient
 #
-# *A layer has hundreds of thousands of numbers. How does it learn which way to
-# change each one?*
+# *A network has hundreds of thousands of numbers. How does it find out in which
+# direction to change each of them?*
 #
-# - **You need:** NumPy's matrix product `@`, and the chain rule from school.
-# - **You get:** a dense layer with a gradient written by hand, and a way to be
-#   sure that it is right.
+# - **You need:** NumPy's matrix product `@`, and the chain rule of calculus.
+# - **You get:** a dense layer whose gradient you derive and program yourself, and
+#   a way to check that the gradient is right.
 # - **Run time:** 2 seconds.
 
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
 from course import show
+from diagrams import LOSS, NETWORK, Diagram
 
 from npvae import Dense
 
 # %% [markdown]
-# ## Forward
+# ## The forward pass
 #
-# A *dense layer* turns $n_\text{in}$ numbers into $n_\text{out}$ others. Every
-# output is a sum of all the inputs, each times its *weight*, plus a number of its
-# own, the *bias*:
+# A *dense layer* computes $n_\text{out}$ output numbers from $n_\text{in}$ input
+# numbers. Each output is a weighted sum of all inputs, plus a constant of its own,
+# the *bias*:
 #
 # $$ y = x W + b $$
 #
-# Computing $y$ from $x$ is called the *forward*. A *network* is a chain of
-# layers, a *deep* one if there are many.
+# Computing $y$ from $x$ is called the *forward pass*. A *neural network* is a
+# chain of layers; it is called *deep* if there are many of them.
 #
-# We always work on several examples at once, a *batch*. Each row of $x$ is one
-# example. Read the shapes beside the code: most mistakes show in them first.
+# We always compute several examples at once. Together they are a *batch*, and
+# each row of $x$ is one example. The comments in the code give the shapes of the
+# arrays. Read them, because most mistakes show up in the shapes first.
 
 # %%
 rng = np.random.default_rng(0)
@@ -42,27 +44,43 @@ y = x @ W + b  # (B, n_out)
 print(f"x {x.shape} @ W {W.shape} + b {b.shape} = y {y.shape}")
 
 # %% [markdown]
-# ## A loss
+# ## The loss
 #
-# To improve a layer we need one number that says how bad it is: the *loss* $L$.
-# Any smooth function of $y$ will do here. We take this one, which is zero where
-# all outputs are zero and grows to both sides ($\cosh y = (e^y + e^{-y})/2$, and
-# $\tanh y = (e^y - e^{-y}) / (e^y + e^{-y})$):
+# To improve a layer we need one number that measures how bad its output is: the
+# *loss* $L$. Any smooth function of $y$ will do in this lesson. We take one that
+# is zero where all outputs are zero, and that grows in both directions
+# ($\cosh y = (e^y + e^{-y})/2$ and $\tanh y = (e^y - e^{-y}) / (e^y + e^{-y})$):
 #
 # $$ L = \sum_{\text{all } y} \log\cosh y, \qquad \frac{dL}{dy} = \tanh y $$
 #
-# The second formula says: make one output a little larger, and the loss grows by
-# $\tanh y$ times as much. All these derivatives together are the *gradient*. It
-# has the shape of the thing itself, and it answers our question: to make the loss
-# smaller, change each number a little *against* its gradient. That is *training*,
-# and lesson 05 does it.
+# The second formula says how the loss changes with each output: if an output
+# grows by a small amount, the loss grows by $\tanh y$ times that amount. All these
+# derivatives together are the *gradient* of the loss with respect to $y$. It has
+# the same shape as $y$.
 #
-# In code we write `dy` for $dL/dy$, `dW` for $dL/dW$, and so on: the name of the
-# thing with a `d` before it. Computing gradients from `dy` is called the
-# *backward*.
+# This answers the question at the top. To make the loss smaller, change each
+# number by a small amount in the direction *opposite* to its derivative. Doing so
+# many times is called *training*; lesson 05 does it.
 #
-# **Predict first:** the forward needs one matrix product. How many does the
-# backward need, for `dW`, `db` and `dx`?
+# In the code, `dy` stands for $dL/dy$, `dW` for $dL/dW$, and so on: the letter
+# `d` before the name of an array. Computing the gradients of the inputs and the
+# weights from `dy` is called the *backward pass*. Here is the layer with both
+# passes. Solid arrows point forward; dashed arrows are gradients, which go back.
+
+# %%
+diagram = Diagram(width=3.3, height=1.5)
+x_box = diagram.box(0.3, 0.4, "$x$", width=0.4)
+layer_box = diagram.box(1.6, 0.4, "dense layer", width=0.95, fill=NETWORK)
+weights_box = diagram.box(1.6, 1.25, "$W,\\ b$", width=0.6)
+loss_box = diagram.box(2.95, 0.4, "$L$", width=0.4, fill=LOSS)
+diagram.arrow(x_box, layer_box, back="$dx$")
+diagram.arrow(weights_box, layer_box, back="$dW,\\ db$")
+diagram.arrow(layer_box, loss_box, "$y$", back="$dy$")
+show(diagram.figure, "01-forward-and-backward")
+
+# %% [markdown]
+# **Predict first:** the forward pass needs one matrix product. How many does the
+# backward pass need, for `dW`, `db` and `dx` together?
 
 
 # %%
@@ -73,19 +91,20 @@ def loss(x, W, b):
 dy = np.tanh(y)  # (B, n_out), as y
 
 # %% [markdown]
-# ## Backward
+# ## The backward pass
 #
-# We know how the loss depends on $y$. We want to know how it depends on $W$. Take
-# one weight, $W_{ij}$: from input $i$ to output $j$. In example $n$ it is
-# multiplied by $x_{ni}$ and added to $y_{nj}$. So the chain rule gives
-# $x_{ni}\, dy_{nj}$. All examples use the same weight, so their shares add up:
+# We know how the loss depends on $y$, and we want to know how it depends on $W$.
+# Take the weight $W_{ij}$, which connects input $i$ to output $j$. In example $n$
+# it is multiplied by $x_{ni}$, and the product is added to $y_{nj}$. By the chain
+# rule, example $n$ contributes $x_{ni}\, dy_{nj}$ to the derivative. All examples
+# use the same weight, so their contributions add up:
 #
 # $$ dW_{ij} = \sum_n x_{ni}\, dy_{nj} $$
 #
-# That sum is a matrix product ($x^\top$ turns the columns of $x$ into rows, so
-# that $n$ stands in the middle and is summed over). The bias is the same story
-# with $1$ in place of $x_{ni}$. And an input $x_{ni}$ reaches *every* output $j$,
-# each through the weight $W_{ij}$, so there we sum over $j$:
+# This sum over $n$ is a matrix product: the transpose $x^\top$ has the examples
+# in its columns, and so they are summed over. The bias is added to $y_{nj}$
+# without a factor, so $x_{ni}$ is replaced by $1$. An input $x_{ni}$ influences
+# *every* output $j$, each through the weight $W_{ij}$, so here we sum over $j$:
 #
 # $$ dW = x^\top dy, \qquad db = \sum_n dy_n, \qquad dx = dy\, W^\top $$
 
@@ -95,26 +114,28 @@ db = dy.sum(axis=0)  # (n_out,), as b
 dx = dy @ W.T  # (B, n_in), as x
 
 # %% [markdown]
-# Two, and one forward: three products in all. So training costs about three times
-# as much as using a network. You now have everything that "backpropagation"
-# means. A deep network is the same three lines again and again: the `dx` of one
-# layer is the `dy` of the layer before it.
+# The answer is two, so forward and backward pass together need three. A training
+# step therefore costs about three times as much as a forward pass. These three
+# lines are *backpropagation*: in a deep network they are repeated layer by layer,
+# and the `dx` of one layer is the `dy` of the layer before it.
 #
-# ## Is it right?
+# ## Is the gradient right?
 #
-# A wrong gradient does not crash. The network just learns badly, and you blame
-# the data. So we ask the forward: nudge one number $p$ by a small step $h$ to
-# both sides, and see how much the loss moves.
+# A program with a wrong gradient does not crash. The network only learns badly,
+# and you look for the reason in the data. So we compare the gradient with one
+# that is computed from the forward pass alone. Let $w$ be any single number: a
+# weight, a bias or an input. Change it by a small step $h$ in both directions and
+# see by how much the loss changes:
 #
-# $$ \frac{dL}{dp} \approx \frac{L(p + h) - L(p - h)}{2h} $$
+# $$ \frac{dL}{dw} \approx \frac{L(w + h) - L(w - h)}{2h} $$
 #
-# It needs no thought, works for any number in any program, and is slow: two
-# forwards for *each* number.
+# This *central difference* needs no calculus and works for any number in any
+# program. But it is slow, since *each* number needs two forward passes.
 
 
 # %%
 def numeric_gradient(array, h=1e-5):
-    """The gradient of the loss by `array` (x, W or b), one number at a time."""
+    """The gradient of the loss with respect to `array` (x, W or b), number by number."""
     gradient = np.zeros_like(array)
     for index in np.ndindex(array.shape):
         before = array[index]
@@ -122,7 +143,7 @@ def numeric_gradient(array, h=1e-5):
         above = loss(x, W, b)
         array[index] = before - h
         below = loss(x, W, b)
-        array[index] = before  # as it was
+        array[index] = before
         gradient[index] = (above - below) / (2 * h)
     return gradient
 
@@ -143,7 +164,7 @@ for ax, (name, values) in zip(axes, pictures.items(), strict=False):
         ax.text(j, i, f"{value:.2f}", ha="center", va="center")
 difference = np.abs(dW - pictures["numeric"])
 image = axes[2].imshow(difference, cmap="Greys", vmin=0)
-axes[2].set_title("size of their difference")
+axes[2].set_title("absolute difference")
 figure.colorbar(image, ax=axes[2], shrink=0.7)
 for ax in axes:
     ax.set(xticks=range(n_out), yticks=range(n_in), xlabel="output j", ylabel="input i")
@@ -151,18 +172,17 @@ for ax in axes:
 show(figure, "01-by-hand-and-numeric")
 
 # %% [markdown]
-# Fifteen pairs of numbers that agree to nine decimals. Why is row 2 so dark at
-# both ends? Input 2 is large in the third example (it is $-2.3$), and that
-# example's `dy` is large for the outputs 0 and 2. For output 1 it is small, so
-# the middle is pale.
+# The fifteen pairs of numbers agree to nine decimals. Why does the row of input 2
+# have such large values? In the third example this input is large, $-2.3$, and
+# `dy` of that example is large for the outputs 0 and 2. For output 1 it is small,
+# and so is the value in the middle of the row.
 #
-# ## How small a step?
+# ## How small should the step be?
 #
-# The formula becomes exact as $h \to 0$.
+# The formula becomes exact in the limit $h \to 0$.
 #
 # **Predict first:** we try steps from $h = 10^{-1}$ down to $10^{-13}$. Which of
-# them comes closest to the gradient? (Above we used $10^{-5}$. Was that a good
-# choice?)
+# them comes closest to the gradient? Was the step above, $10^{-5}$, a good choice?
 
 # %%
 steps = 10.0 ** np.arange(-1, -13.5, -0.5)
@@ -171,42 +191,43 @@ best = steps[errors.argmin()]
 print(f"best step {best:.0e}, with an error of {errors.min():.0e}")
 print(f"h = 1e-1: {errors[0]:.0e}    h = 1e-13: {errors[-1]:.0e}")
 
-assert 1e-7 < best < 1e-3, "neither the largest nor the smallest step"
+assert 1e-7 < best < 1e-3, "the best step must be neither the largest nor the smallest"
 assert errors[0] > 1e4 * errors.min(), "large steps must be bad"
-assert errors[-1] > 1e4 * errors.min(), "and tiny ones, too"
+assert errors[-1] > 1e4 * errors.min(), "tiny steps must be bad, too"
 
 # %% [markdown]
-# Not the smallest! Two errors fight each other:
+# The smallest step is not the best. There are two errors, and they behave in
+# opposite ways:
 #
-# - **curvature.** The loss is not a straight line. A plain bend is the same on
-#   both sides of $p$, so it cancels. What is left is how the bend *changes*, the
-#   third derivative: an error that grows as $h^2$.
-# - **rounding.** A computer keeps 16 digits of the loss. So $L(p+h) - L(p-h)$ is
-#   wrong by about $10^{-16}$ times the loss, and we divide that by $2h$: an error
-#   that grows as $1/h$.
+# - **Truncation error.** The loss is not a straight line between $w - h$ and
+#   $w + h$. Its curvature, the second derivative, has the same effect on both
+#   sides and cancels. What remains comes from the third derivative, and grows as
+#   $h^2$.
+# - **Rounding error.** A computer stores about 16 digits of the loss. So the
+#   difference $L(w+h) - L(w-h)$ is wrong by about $10^{-16}$ times the loss, and
+#   it is divided by $2h$. This error grows as $1/h$.
 #
-# On logarithmic axes they are two straight lines, and the error is a V. Its
-# lowest point lies near $h = 10^{-5}$, and gradient checkers use steps not far
-# from it. (With a *linear* or a *squared* loss there is no V: their third
-# derivative is zero, so the first kind of error does not exist. Hence our
-# $\log\cosh$.)
+# On logarithmic axes both are straight lines, and their sum has the shape of a V.
+# Its lowest point is near $h = 10^{-5}$, and gradient checkers use steps of about
+# that size. (A *linear* or *squared* loss has no V: its third derivative is zero,
+# so there is no truncation error. This is why we chose $\log\cosh$.)
 
 # %%
 figure, ax = plt.subplots(figsize=(6, 4))
 ax.loglog(steps, errors, "o-", label="error of the numeric dW")
-ax.loglog(steps, errors[0] * (steps / steps[0]) ** 2, ":", label="curvature: as h²")
+ax.loglog(steps, errors[0] * (steps / steps[0]) ** 2, ":", label="truncation: as h²")
 ax.loglog(steps, 1e-16 * loss(x, W, b) / steps, "--", label="rounding: as 1/h")
 ax.set(xlabel="step h", ylabel="largest error", ylim=(1e-13, 1))
-ax.set_title("too small a step is as bad as too large a one")
+ax.set_title("too small a step is as bad as a step that is too large")
 ax.legend()
 show(ax, "01-v-shape")
 
 # %% [markdown]
-# ## npvae's layer
+# ## The layer in npvae
 #
-# `npvae.Dense` is what you just wrote, as a class: a forward that remembers $x$,
-# and a backward that fills `dW` and `db` and returns `dx`. Open `npvae/layers.py`
-# and compare. With our weights it gives our numbers:
+# `npvae.Dense` is what you have just written, as a class. Its `forward` keeps $x$
+# for later; its `backward` fills `dW` and `db`, and returns `dx`. Open
+# `npvae/layers.py` and compare. With the same weights it gives the same numbers:
 
 # %%
 dense = Dense(n_in, n_out, rng=0)
@@ -218,25 +239,26 @@ assert np.array_equal(dense.db, db)
 print("npvae.Dense agrees in every bit")
 
 # %% [markdown]
-# One layer can only stretch, turn and shift. Lesson 02 puts a bend behind it.
+# A dense layer can only compute linear functions (plus a constant). Lesson 02
+# adds what makes a network more than that.
 #
 # ## Exercises
 #
 # Answers are in `answers_01_dense_layer.py`. Try first, in a copy of this file in
-# the same folder: its asserts describe the lesson as it stands, so take out those
-# that stop you.
+# the same folder. The asserts describe the lesson as it stands, so remove those
+# that your change makes fail.
 #
-# 1. **Change a number.** Before the steps are tried, make `x`, `W` and `b` single
-#    precision, which keeps 7 digits: `x = x.astype(np.float32)`, and so on.
-#    Predict where the V now has its lowest point, and how low it is. *Check:* the
-#    best step is between $10^{-3}$ and $10^{-1}$, its error between $10^{-5}$ and
-#    $10^{-3}$. In which precision would you check gradients?
-# 2. **One side only.** Replace the formula by $(L(p+h) - L(p)) / h$, one forward
-#    fewer. How steep is the right arm of the V now? *Check:* the error at
-#    $h=10^{-2}$ is about ten times that at $10^{-3}$. With both sides it was a
-#    hundred times.
-# 3. **Derive and implement.** A layer without bias whose weights are shared:
-#    $y_{nj} = x_{nj}\, w$ with *one* number $w$ for everything. What are $dw$ and
-#    $dx$? (Make `W = w = np.array([0.7])`, since `numeric_gradient` hands `W` to
-#    the loss, and a new `loss(x, w, b)`.) *Check:* both pass the test above to
-#    $10^{-7}$.
+# 1. **Change a number.** Before the loop over the steps, convert `x`, `W` and `b`
+#    to single precision, which stores 7 digits: `x = x.astype(np.float32)`, and so
+#    on. Predict where the lowest point of the V is now, and how low it is.
+#    *Check:* the best step is between $10^{-3}$ and $10^{-1}$, its error between
+#    $10^{-5}$ and $10^{-3}$. In which precision would you check gradients?
+# 2. **One side only.** Replace the formula by $(L(w+h) - L(w)) / h$, which needs
+#    one forward pass fewer. How steep is the right arm of the V now? *Check:* the
+#    error at $h=10^{-2}$ is about ten times that at $10^{-3}$. With both sides it
+#    was a hundred times.
+# 3. **Derive and implement.** A layer without a bias in which a single weight $w$
+#    is shared by all inputs: $y_{nj} = x_{nj}\, w$. Derive $dw$ and $dx$. (Set
+#    `W = w = np.array([0.7])`, because `numeric_gradient` passes `W` to the loss,
+#    and define a new `loss(x, w, b)`.) *Check:* both agree with the numeric
+#    gradients to $10^{-7}$.

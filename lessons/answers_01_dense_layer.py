@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 01 · A layer and its gradient: answers
+# # 01 · A dense layer and its gradient: answers
 
 # %%
 import numpy as np
@@ -15,7 +15,7 @@ def loss(x, W, b):
 
 
 def two_sides(f, array, h):
-    """(f(p + h) - f(p - h)) / 2h for each number p of the array."""
+    """(f(w + h) - f(w - h)) / 2h for each number w of the array."""
     gradient = np.zeros_like(array)
     for index in np.ndindex(array.shape):
         before = array[index]
@@ -33,11 +33,12 @@ dW = x.T @ np.tanh(x @ W + b)
 # %% [markdown]
 # ## 1. Single precision
 #
-# float32 keeps 7 digits, not 16. Rounding is a billion times worse, curvature is
-# as before. So the two arms meet much further to the right, and much higher: four
-# good digits are all you get. A bug that spoils the fifth digit goes unseen.
-# Gradients are checked in float64, always; networks are trained in float32,
-# because there the errors of many examples average out.
+# float32 stores 7 digits, not 16. The rounding error becomes a billion times
+# larger, and the truncation error stays the same. So the two arms of the V meet
+# much further to the right, and much higher: at best four digits are right, and
+# an error in the fifth digit of a gradient is not detected. Gradients are
+# therefore always checked in float64. Networks are trained in float32, because in
+# training the rounding errors of many examples average out.
 
 # %%
 x32, W32, b32 = (array.astype(np.float32) for array in (x, W, b))
@@ -53,14 +54,14 @@ assert 1e-5 < errors.min() < 1e-3
 # %% [markdown]
 # ## 2. One side only
 #
-# $L(p + h) = L(p) + h L' + \tfrac12 h^2 L'' + \dots$, so $(L(p+h) - L(p)) / h$ is
-# wrong by $\tfrac12 h L''$. With both sides the even terms cancel, and the first
-# error left has $h^2$.
+# The Taylor series is $L(w + h) = L(w) + h L' + \tfrac12 h^2 L'' + \dots$, so
+# $(L(w+h) - L(w)) / h$ is wrong by $\tfrac12 h L''$. If both sides are used, the
+# terms with even powers of $h$ cancel, and the remaining error grows as $h^2$.
 
 
 # %%
 def one_side(f, array, h):
-    """(f(p + h) - f(p)) / h for each number p of the array."""
+    """(f(w + h) - f(w)) / h for each number w of the array."""
     gradient, here = np.zeros_like(array), f()
     for index in np.ndindex(array.shape):
         before = array[index]
@@ -83,8 +84,8 @@ assert 80 < ratio(two_sides) < 120
 # %% [markdown]
 # ## 3. One weight for everything
 #
-# $w$ touches every $y_{nj}$, each time multiplied by $x_{nj}$. Its shares add up
-# over all of them:
+# The weight $w$ influences every $y_{nj}$, with the factor $x_{nj}$. Its
+# derivative is the sum of all these contributions:
 #
 # $$ dw = \sum_{n, j} x_{nj}\, dy_{nj}, \qquad dx_{nj} = dy_{nj}\, w $$
 
