@@ -27,6 +27,7 @@ parallel         one training in several processes, on one machine or on many
 storage          atomic writes, safe reads, locks
 figures          plots of arrays
 runs             training with a run folder: settings, checkpoints, pictures, report
+estimators       VAEs as scikit-learn estimators, if it is installed
 cli              the command line
 """
 

@@ -156,7 +156,7 @@ def log_likelihood_by_example(
             number, first = divmod(group * together, block_rows(split))
             x, *y = (array[first : first + together] for array in block(number))
             rng, found = generator_of(model, seed, WEIGHTS, group), []
-            for estimate in _estimates(model, rng, k, rows, x, *y):
+            for estimate in estimates_of(model, rng, k, rows, x, *y):
                 found.append(model.params.device.to_host(estimate))
                 if shown:  # the other processes have done as many
                     bar.update(min(comm.size * len(estimate), n - bar.n))
@@ -165,7 +165,7 @@ def log_likelihood_by_example(
         return np.concatenate(comm.map(estimates, range(-(-n // together))))
 
 
-def _estimates(
+def estimates_of(
     model: VAE, rng: np.random.Generator, k: int, rows: int, x: Array, *y: Array
 ) -> Iterator[Array]:
     """Yield estimates of log p(x) for some examples at a time, from `rows` draws at a time.

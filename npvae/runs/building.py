@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from npvae.autoencoder import Autoencoder, DenoisingAutoencoder
 from npvae.datasets import NAMES, load_dataset
@@ -230,7 +231,12 @@ def build_scaling(settings: Settings, dataset: Dataset) -> Scaling:
     return scaling_for(dataset, settings.binarize or "none")
 
 
-def build_model(settings: Settings, dataset: Dataset, rng: np.random.Generator) -> Model:
+def build_model(
+    settings: Settings,
+    dataset: Dataset,
+    rng: np.random.Generator,
+    dtype: DTypeLike = np.float32,
+) -> Model:
     """Return the untrained model, for settings that `resolve` has completed.
 
     Raises
@@ -256,6 +262,7 @@ def build_model(settings: Settings, dataset: Dataset, rng: np.random.Generator) 
         init=settings.init,
         logvar_range=settings.logvar_range,
         seed=rng,
+        dtype=dtype,
         device=settings.device,
         **options,
     )
