@@ -1,12 +1,12 @@
 # %% [markdown]
-# # 02 · Bends and their slopes
+# # 02 · Activation functions
 #
-# *Why put a bend between two layers, and how can it kill a gradient?*
+# *Why does a network need a nonlinear function between two layers, and how can
+# that function make the gradient vanish?*
 #
-# - **You need:** lesson 01 (forward, backward, the numeric gradient).
-# - **You get:** five activation functions and their slopes, a sigmoid that
-#   survives any input, and one reason why deep networks of sigmoids did not
-#   learn.
+# - **You need:** lesson 01 (forward and backward pass, the numeric gradient).
+# - **You get:** five activation functions and their derivatives, a sigmoid that
+#   never overflows, and one reason why deep networks of sigmoids failed to learn.
 # - **Run time:** 2 seconds.
 
 # %%
@@ -17,15 +17,15 @@ from course import BLUE, ORANGE, show
 from npvae import Dense, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
 
 # %% [markdown]
-# ## Two layers without a bend are one
+# ## Two dense layers in a row are one dense layer
 #
-# Put the output of one dense layer straight into another:
+# Let the output of one dense layer be the input of another:
 #
 # $$ (x W_1 + b_1) W_2 + b_2 = x\,(W_1 W_2) + (b_1 W_2 + b_2) $$
 #
-# On the right stands *one* dense layer. A hundred of them in a row could still
-# only stretch, turn and shift. So after each layer every number goes through a
-# curve of its own, the *activation function*.
+# The right-hand side is a *single* dense layer. A chain of a hundred dense layers
+# would still be a linear function plus a constant. So we put a nonlinear function
+# after each layer, which is applied to every number: the *activation function*.
 
 # %%
 rng = np.random.default_rng(0)
@@ -37,22 +37,23 @@ two_layers = (x @ W1 + b1) @ W2 + b2
 one_layer = x @ (W1 @ W2) + (b1 @ W2 + b2)
 assert np.allclose(two_layers, one_layer), "two dense layers are one"
 
-with_a_bend = np.tanh(x @ W1 + b1) @ W2 + b2
-assert not np.allclose(with_a_bend, one_layer), "with a bend it is no longer that layer"
+nonlinear = np.tanh(x @ W1 + b1) @ W2 + b2
+assert not np.allclose(nonlinear, one_layer), "with a nonlinear function they are not"
 
 # %% [markdown]
-# ## The backward of a curve
+# ## The backward pass of an activation function
 #
-# An activation works on each number alone: $y = f(x)$. Then the chain rule has
-# one term only, and the whole backward is a multiplication:
+# An activation function treats each number separately: $y = f(x)$. So the chain
+# rule has a single term, and the backward pass is a multiplication, element by
+# element:
 #
 # $$ dx = dy \cdot f'(x) $$
 #
-# So all we need is the slope $f'$ of each curve. Here are five, with their
-# slopes. It helps to write a slope in terms of $y$, which the forward has already
-# worked out.
+# All we need is the derivative $f'$. Here are five activation functions with their
+# derivatives. Some derivatives are simplest in terms of $y$, which the forward
+# pass has already computed.
 #
-# | curve | $y = f(x)$ | slope $f'(x)$ |
+# | name | $y = f(x)$ | derivative $f'(x)$ |
 # |---|---|---|
 # | ReLU | $\max(x, 0)$ | $1$ where $x > 0$, else $0$ |
 # | leaky ReLU | $x$ where $x > 0$, else $0.01\,x$ | $1$ or $0.01$ |
@@ -60,23 +61,24 @@ assert not np.allclose(with_a_bend, one_layer), "with a bend it is no longer tha
 # | sigmoid | $1 / (1 + e^{-x})$ | $y\,(1 - y)$ |
 # | softplus | $\log(1 + e^x)$ | $\text{sigmoid}(x)$ |
 #
-# One of them in full, the sigmoid. With $u = 1 + e^{-x}$ we have $y = 1/u$, and
-# $e^{-x} = u - 1$:
+# As an example we derive that of the sigmoid. Write $u = 1 + e^{-x}$. Then
+# $y = 1/u$ and $e^{-x} = u - 1$, so that
 #
 # $$
 # f'(x) = -\frac{1}{u^2} \cdot (-e^{-x})
 #     = \frac{1}{u} \cdot \frac{u - 1}{u} = y\,(1 - y)
 # $$
 #
-# **Predict first:** where is the sigmoid steepest, and how steep is it there?
+# **Predict first:** where is the sigmoid steepest, and what is its derivative
+# there?
 
 
 # %%
 def sigmoid(x):
-    return 1 / (1 + np.exp(-x))  # we will mend this one below
+    return 1 / (1 + np.exp(-x))  # overflows; a better form follows below
 
 
-curves = {
+functions = {
     "ReLU": (ReLU(), lambda x: np.maximum(x, 0), lambda x, y: (x > 0) * 1.0),
     "leaky ReLU": (
         LeakyReLU(0.01),
@@ -88,38 +90,39 @@ curves = {
     "softplus": (Softplus(), lambda x: np.log(1 + np.exp(x)), lambda x, y: sigmoid(x)),
 }
 
-x = np.linspace(-6, 6, 240)  # an even number of points: 0, where ReLU has its kink, is not there
+x = np.linspace(-6, 6, 240)  # an even number of points, so that 0, the kink of ReLU, is not one
 h = 1e-5
-for name, (layer, f, slope) in curves.items():
+for name, (layer, f, derivative) in functions.items():
     y = f(x)
     numeric = (f(x + h) - f(x - h)) / (2 * h)
-    assert np.allclose(slope(x, y), numeric, rtol=0, atol=1e-7), f"the slope of {name}"
+    assert np.allclose(derivative(x, y), numeric, rtol=0, atol=1e-7), f"the derivative of {name}"
     assert np.allclose(layer.forward(x), y), f"npvae's {name}"
-    assert np.allclose(layer.backward(np.ones_like(x)), slope(x, y)), f"the backward of {name}"
-    print(f"{name:<11} steepest {slope(x, y).max():.4f}, flattest {slope(x, y).min():.1e}")
+    assert np.allclose(layer.backward(np.ones_like(x)), derivative(x, y)), f"the backward of {name}"
+    steepest, flattest = derivative(x, y).max(), derivative(x, y).min()
+    print(f"{name:<11} steepest {steepest:.4f}, flattest {flattest:.1e}")
 
 # %%
 figure, axes = plt.subplots(1, 5, figsize=(10, 2.4), sharex=True, sharey=True)
-for ax, (name, (_, f, slope)) in zip(axes, curves.items(), strict=True):
+for ax, (name, (_, f, derivative)) in zip(axes, functions.items(), strict=True):
     ax.plot(x, f(x), color=BLUE, label="f(x)")
-    ax.plot(x, slope(x, f(x)), "--", color=ORANGE, label="its slope")
+    ax.plot(x, derivative(x, f(x)), "--", color=ORANGE, label="f'(x)")
     ax.set(title=name, xlabel="x", ylim=(-1.3, 3))
 axes[0].legend()
 show(figure, "02-curves-and-slopes")
 
 # %% [markdown]
-# Look at the dashed lines: ReLU, leaky ReLU and softplus keep a slope of 1, or
-# nearly, for large $x$; tanh and sigmoid go flat on both sides. The sigmoid is
-# steepest at $x = 0$, where $y = \tfrac12$ makes $y\,(1 - y)$ largest. Even there
-# its slope is only $\tfrac14$. Remember that number.
+# The dashed lines are the derivatives. For large $x$, those of ReLU, leaky ReLU
+# and softplus are 1 or close to 1, and those of tanh and sigmoid are close to 0.
+# The sigmoid is steepest at $x = 0$, where $y = \tfrac12$ makes $y\,(1 - y)$
+# largest. Even there its derivative is only $\tfrac14$.
 #
-# ## A sigmoid that survives
+# ## A sigmoid that does not overflow
 #
-# **Predict first:** what does the formula $1 / (1 + e^{-x})$ give at $x = -1000$,
-# and what does the equal formula $e^x / (1 + e^x)$ give at $x = 1000$?
+# **Predict first:** what does a computer return for $1 / (1 + e^{-x})$ at
+# $x = -1000$, and what for the equivalent formula $e^x / (1 + e^x)$ at $x = 1000$?
 
 # %%
-with np.errstate(over="ignore", invalid="ignore"):  # look on, without a warning
+with np.errstate(over="ignore", invalid="ignore"):  # no warnings
     exp_1000 = np.exp(np.float64(1000))
     print("exp(1000) =", exp_1000)
     print("1 / (1 + exp(1000)) =", 1 / (1 + exp_1000))
@@ -128,25 +131,26 @@ with np.errstate(over="ignore", invalid="ignore"):  # look on, without a warning
     assert np.isnan(exp_1000 / (1 + exp_1000)), "infinity / infinity is not a number"
 
 # %% [markdown]
-# The first overflows, and still gives the right 0. The second gives NaN, "not a
-# number", and *one* NaN soon spoils a whole network: every sum that it enters is
-# NaN. A formula can be right on paper and wrong in a computer.
+# In the first formula the exponential overflows, but the result, 0, is right. The
+# second formula gives NaN, "not a number". A *single* NaN soon spoils a whole
+# network, because every sum that contains it is NaN. So a formula can be right on
+# paper and wrong in a computer.
 #
-# The cure is another formula for the same curve, through a function that never
-# overflows:
+# The remedy is another formula for the same function. It uses `np.tanh`, which is
+# written so that it never overflows:
 #
 # $$ \text{sigmoid}(x) = \tfrac12 \left(1 + \tanh \tfrac{x}{2}\right) $$
 #
-# (Multiply the top and the bottom of $1 / (1 + e^{-x})$ by $e^{x/2}$, and compare
-# with the table. `np.tanh` is written so that it never overflows, unlike the
-# formula in the table.)
+# (To derive it, multiply numerator and denominator of $1 / (1 + e^{-x})$ by
+# $e^{x/2}$, and compare with the formula of tanh in the table.)
 #
-# The same for softplus. Where $x$ is large, $e^x$ overflows, yet softplus is then
-# simply $x$. So we take $x$ out of the logarithm,
+# Softplus has the same problem: for large $x$, $e^x$ overflows, although softplus
+# is then practically equal to $x$. So we take $x$ out of the logarithm,
 #
 # $$ \log(1 + e^x) = \log(e^x (e^{-x} + 1)) = x + \log(1 + e^{-x}) $$
 #
-# and use whichever form has the harmless exponent:
+# use this form for positive $x$ and the original form for negative $x$, and write
+# both in one formula:
 #
 # $$ \text{softplus}(x) = \max(x, 0) + \log(1 + e^{-|x|}) $$
 
@@ -157,12 +161,12 @@ def stable_sigmoid(x):
 
 
 def stable_softplus(x):
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))  # log1p(t): log(1 + t), also of tiny t
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))  # log1p(t) is log(1 + t)
 
 
 assert np.allclose(stable_sigmoid(x), sigmoid(x), rtol=0, atol=1e-15)
 extreme = np.array([-1000.0, 0.0, 1000.0])
-with np.errstate(over="raise", invalid="raise"):  # either would stop us now
+with np.errstate(over="raise", invalid="raise"):  # either would be an error
     assert stable_sigmoid(extreme).tolist() == [0.0, 0.5, 1.0]
     assert stable_softplus(extreme).tolist() == [0.0, np.log(2), 1000.0]
     assert np.array_equal(Sigmoid().forward(extreme), stable_sigmoid(extreme)), "npvae's is stable"
@@ -170,16 +174,16 @@ with np.errstate(over="raise", invalid="raise"):  # either would stop us now
 print("sigmoid at -1000, 0, 1000:", stable_sigmoid(extreme))
 
 # %% [markdown]
-# ## Saturation kills
+# ## Saturation
 #
-# Where a curve is flat, its slope is next to zero, and so is everything that
-# passes backward through it. A *unit* (one output of a layer) that sits there is
-# *saturated*: it is certain of itself, and next to no gradient reaches its
-# weights.
+# Where an activation function is nearly flat, its derivative is close to zero, and
+# so is every gradient that is multiplied by it. A *unit* (one output of a layer)
+# in such a place is called *saturated*. Almost no gradient reaches its weights, so
+# they hardly change.
 #
-# **Predict first:** a sigmoid unit gets $x = 20$, so it says 1. The right answer
-# would have been 0, and the gradient that tells it so is $dy = 1$. How much of
-# that reaches $x$?
+# **Predict first:** a sigmoid unit has the input $x = 20$, so its output is
+# practically 1. The right answer was 0, and the gradient of the loss is $dy = 1$.
+# How much of that gradient reaches $x$?
 
 # %%
 unit = Sigmoid()
@@ -188,32 +192,45 @@ print(f"dy = 1 becomes dx = {unit.backward(np.array([1.0]))[0]:.1e}")
 assert unit.backward(np.array([1.0]))[0] < 1e-8
 
 # %% [markdown]
-# Two billionths. The unit is as wrong as can be, and hears nothing of it.
+# Two billionths. The output is as wrong as it can be, and yet the gradient is
+# almost zero.
 #
-# Now go deep. Each layer of sigmoids multiplies the gradient by a slope of
-# $\tfrac14$ *at most*, so ten layers leave less than
-# $(\tfrac14)^{10} \approx 10^{-6}$ of it, unless the weights make up for that. We
-# send a gradient back through ten layers and measure its *length*,
-# $\sqrt{\sum dx^2}$, on the way.
+# In a deep network this is repeated in each layer. The derivative of the sigmoid
+# is *at most* $\tfrac14$, so ten layers leave less than
+# $(\tfrac14)^{10} \approx 10^{-6}$ of the gradient, unless the weights make up for
+# it. We send a gradient back through ten layers, and measure its *length*
+# $\sqrt{\sum dx^2}$ after each.
 #
-# What do the dense layers between do to it? Each number of $dx$ is a sum of
-# $dy_j W_{ij}$. If the weights have mean 0 and *variance* (mean square) $1/n$,
-# then its square is on average $\frac1n \sum_j dy_j^2$. There are $n$ such
-# numbers, so the length stays what it was, on average, and what is lost is lost
-# in the curves. The code calls $n$ times the variance the `spread`. ReLU has
-# slope 0 half of the time, so it gets a spread of 2.
+# First we have to know what the dense layers between them do to this length. By
+# lesson 01, $dx_i = \sum_j dy_j W_{ij}$. Let the weights be independent random
+# numbers with mean 0 and variance $1/n$, where $n$ is the number of units. The
+# square of $dx_i$ is a sum over all pairs,
+#
+# $$ dx_i^2 = \sum_j \sum_k dy_j\, dy_k\, W_{ij} W_{ik} $$
+#
+# Its average over the random weights contains the averages of $W_{ij} W_{ik}$.
+# For $j \ne k$ the two weights are independent, and the average of the product is
+# the product of the averages, $0 \cdot 0 = 0$. For $j = k$ it is the variance
+# $1/n$. So only the terms with $j = k$ remain: on average $dx_i^2$ is
+# $\frac1n \sum_j dy_j^2$. There are $n$ such numbers $dx_i$, so on average the
+# squared length is the same before and after. Whatever is lost is lost in the
+# activation functions.
+#
+# The code draws weights of variance $\text{scale} / n$. ReLU has the derivative 0
+# for about half of its inputs, which halves the squared length. So its layers get
+# `scale=2`, the others `scale=1`.
 #
 # **Predict first:** how much of the gradient is left after ten layers of
 # sigmoids, of tanh, of ReLU?
 
 
 # %%
-def gradient_lengths(activation, spread, depth=10, n=200):
+def gradient_lengths(activation, scale, depth=10, n=200):
     """Lengths of dx at each layer, the last layer first, for a dy of length 1."""
     rng, layers = np.random.default_rng(0), []
     for _ in range(depth):
         dense = Dense(n, n, rng)
-        dense.W[...] = rng.normal(0, np.sqrt(spread / n), (n, n))
+        dense.W[...] = rng.normal(0, np.sqrt(scale / n), (n, n))
         layers += [dense, activation()]
     y = rng.standard_normal((1, n))
     for layer in layers:
@@ -229,13 +246,13 @@ def gradient_lengths(activation, spread, depth=10, n=200):
 
 
 lengths = {
-    "sigmoid": gradient_lengths(Sigmoid, spread=1),
-    "tanh": gradient_lengths(Tanh, spread=1),
-    "ReLU": gradient_lengths(ReLU, spread=2),  # half of its slopes are 0: twice the variance
+    "sigmoid": gradient_lengths(Sigmoid, scale=1),
+    "tanh": gradient_lengths(Tanh, scale=1),
+    "ReLU": gradient_lengths(ReLU, scale=2),
 }
 for name, values in lengths.items():
     print(f"{name:<8} after ten layers: {values[-1]:.1e}")
-assert lengths["sigmoid"][-1] < 0.25**10, "ten layers of sigmoids leave next to nothing"
+assert lengths["sigmoid"][-1] < 0.25**10, "in ten layers of sigmoids the gradient vanishes"
 assert 0.5 < lengths["ReLU"][-1] < 2, "ReLU with the right weights passes it on"
 assert 0.2 < lengths["tanh"][-1] < 0.5
 
@@ -243,40 +260,41 @@ assert 0.2 < lengths["tanh"][-1] < 0.5
 figure, ax = plt.subplots(figsize=(6, 3.6))
 for name, values in lengths.items():
     ax.semilogy(range(len(values)), values, "o-", label=name)
-ax.semilogy(range(11), 0.25 ** np.arange(11), ":", color="grey", label="a quarter each")
-ax.set_title("sigmoids lose the gradient, ReLU keeps it")
+ax.semilogy(range(11), 0.25 ** np.arange(11), ":", color="grey", label="a factor of 1/4 per layer")
+ax.set_title("the gradient vanishes in sigmoids, and not in ReLUs")
 ax.set(xlabel="layers passed, backward", ylabel="length of the gradient", xticks=range(11))
 ax.legend()
 show(ax, "02-vanishing")
 
 # %% [markdown]
-# After ten layers tanh has kept a third of the gradient, ReLU all of it (1.3
-# times, by the luck of the draw), and the sigmoid less than a millionth. The blue
-# line is one reason why deep networks were long thought hard to train; from about
-# 2006 people trained them one layer at a time. ReLU, and weights that start with
-# the right spread (Glorot and Bengio, 2010, for tanh; He and others, 2015, for
-# ReLU), made that detour unnecessary. In these lessons the layers between input
-# and output, the *hidden* ones, are ReLU or tanh. The sigmoid is used where its
-# two flat ends are wanted: to say how probable a pixel is. That is the next
-# lesson.
+# After ten layers tanh has kept a third of the gradient, and ReLU all of it: the
+# factor is 1.3 for these random weights. The sigmoid has kept
+# less than a millionth. This is called the *vanishing gradient*, and it is one
+# reason why deep networks were long thought hard to train; from about 2006 on
+# they were trained one layer at a time. ReLU and initial weights of the right
+# variance (Glorot and Bengio, 2010, for tanh; He and others, 2015, for ReLU) made
+# that unnecessary. In these lessons the *hidden* layers, those between input and
+# output, use ReLU or tanh. The sigmoid is used where an output has to lie between
+# 0 and 1, as the probability of a pixel does. That is the next lesson.
 #
-# > **What you may have read:** "sigmoid, because neurons fire or don't". Nothing
-# > in the mathematics asks for that. Almost any bend works. What counts is how
-# > well it lets a gradient through.
+# > **What you may have read:** "a network uses the sigmoid because neurons fire or
+# > do not fire". Nothing in the mathematics requires that. Almost any nonlinear
+# > function works. What matters is how well it passes gradients back.
 #
 # ## Exercises
 #
-# Answers are in `answers_02_activations.py`. As before, work in a copy, and take
-# out the asserts that stop you.
+# Answers are in `answers_02_activations.py`. As before, work in a copy, and remove
+# the asserts that your change makes fail.
 #
 # 1. **Change a number.** Multiply the weights of the sigmoid network by 4
-#    (`spread=16`), so that they make up for the quarter. Predict: does the
-#    gradient survive now? *Check:* between $10^{-3}$ and $10^{-2}$ of it is left
+#    (`scale=16`) to make up for the derivative of $\tfrac14$. Predict: is the
+#    gradient preserved now? *Check:* between $10^{-3}$ and $10^{-2}$ of it is left
 #    after ten layers. Why not all of it?
-# 2. **Dead units.** A bias of $-5$ has got into a layer: feed a ReLU $x - 5$,
-#    with 10,000 numbers $x$ from `rng.standard_normal`. For how many of them is
-#    the slope not 0? And with `LeakyReLU(0.01)`? *Check:* 0 and 10,000. Why will
-#    that not mend itself in training?
-# 3. **Derive and implement.** The *swish* $y = x \cdot \text{sigmoid}(x)$. Write
-#    its `forward` and `backward` as a class. *Check:* its slope agrees with the
-#    numeric one to $10^{-7}$ at all $x$ in $[-6, 6]$.
+# 2. **Dead units.** Suppose that the biases of a layer are all $-5$: apply a ReLU
+#    to $x - 5$, for 10,000 numbers $x$ from `rng.standard_normal`. For how many of
+#    them is the derivative not 0? And with `LeakyReLU(0.01)`? *Check:* 0 and
+#    10,000. Why does training not repair the ReLU?
+# 3. **Derive and implement.** The *swish* function
+#    $y = x \cdot \text{sigmoid}(x)$. Write its `forward` and `backward` as a
+#    class. *Check:* its derivative agrees with the numeric one to $10^{-7}$ at all
+#    $x$ in $[-6, 6]$.

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 02 · Bends and their slopes: answers
+# # 02 · Activation functions: answers
 
 # %%
 import numpy as np
@@ -9,49 +9,50 @@ from npvae import Dense, LeakyReLU, ReLU, Sigmoid
 # %% [markdown]
 # ## 1. Larger weights
 #
-# Weights four times as large multiply the gradient by four at each layer, and the
-# slope divides it by four: that should be even. But the same weights also make
-# the numbers *forward* four times as large. They push most units away from the
-# middle, into the flat ends, where the slope is far below a quarter. Gradient
-# comes back, but only through the few units that happen to sit near zero. (With
-# still larger weights there is more of it, and at `spread=256` it begins to
-# explode: one number too small, one too large, and hardly anything between.)
+# Weights four times as large multiply the gradient by four in each layer, and the
+# derivative of the sigmoid divides it by four, so it might seem to be preserved.
+# But the same weights also make the inputs of the sigmoids four times as large.
+# Most units are then saturated, and their derivative is far below $\tfrac14$. The
+# gradient passes only through the few units whose input happens to be close to
+# zero. (Still larger weights pass on more of it, and with `scale=256` the gradient
+# begins to grow from layer to layer: it *explodes*.)
 
 
 # %%
-def what_is_left(spread, depth=10, n=200):
-    """What ten layers of sigmoids leave of a gradient, and their mean slope."""
-    rng, layers, slopes = np.random.default_rng(0), [], []
+def what_is_left(scale, depth=10, n=200):
+    """How much of a gradient ten layers of sigmoids pass on, and their mean derivative."""
+    rng, layers, derivatives = np.random.default_rng(0), [], []
     for _ in range(depth):
         dense = Dense(n, n, rng)
-        dense.W[...] = rng.normal(0, np.sqrt(spread / n), (n, n))
+        dense.W[...] = rng.normal(0, np.sqrt(scale / n), (n, n))
         layers += [dense, Sigmoid()]
     y = rng.standard_normal((1, n))
     for layer in layers:
         y = layer.forward(y)
         if isinstance(layer, Sigmoid):
-            slopes.append((y * (1 - y)).mean())
+            derivatives.append((y * (1 - y)).mean())
     dy = rng.standard_normal(y.shape)
     dy /= np.linalg.norm(dy)
     for layer in reversed(layers):
         dy = layer.backward(dy)
-    return np.linalg.norm(dy), np.mean(slopes)
+    return np.linalg.norm(dy), np.mean(derivatives)
 
 
-(small, small_slope), (large, large_slope) = what_is_left(spread=1), what_is_left(spread=16)
-print(f"spread 1: {small:.1e} of it is left, mean slope {small_slope:.2f}")
-print(f"spread 16: {large:.1e} of it is left, mean slope {large_slope:.2f}")
+(small, small_mean), (large, large_mean) = what_is_left(scale=1), what_is_left(scale=16)
+print(f"scale 1: {small:.1e} of the gradient is left, mean derivative {small_mean:.2f}")
+print(f"scale 16: {large:.1e} of the gradient is left, mean derivative {large_mean:.2f}")
 assert small < 1e-6
 assert 1e-3 < large < 1e-2
-assert large_slope < 0.8 * small_slope
+assert large_mean < 0.8 * small_mean
 
 # %% [markdown]
 # ## 2. Dead units
 #
-# With a bias of $-5$ the sum is positive only for inputs above 5, which
-# `standard_normal` gives once in three and a half million draws. A dead ReLU has
-# no gradient, so nothing can move its bias back: it stays dead. The leaky ReLU
-# lets one hundredth through everywhere.
+# With a bias of $-5$ the ReLU has a positive input only for $x > 5$, which
+# `standard_normal` returns once in three and a half million draws. The unit is
+# *dead*: its derivative is zero for every example, so its weights and its bias get
+# no gradient, and no training step changes them. The leaky ReLU passes on one
+# hundredth of the gradient for negative inputs, so its bias can recover.
 
 # %%
 x = np.random.default_rng(0).standard_normal(10_000) - 5
@@ -64,7 +65,7 @@ for layer in (ReLU(), LeakyReLU(0.01)):
 # %% [markdown]
 # ## 3. Swish
 #
-# With $s = \text{sigmoid}(x)$ the product rule gives
+# Write $s = \text{sigmoid}(x)$. The product rule gives
 #
 # $$ y = x s, \qquad f'(x) = s + x\,s\,(1 - s) = s\,(1 + x\,(1 - s)) $$
 
@@ -85,4 +86,4 @@ swish, x, h = Swish(), np.linspace(-6, 6, 241), 1e-5
 numeric = (swish.forward(x + h) - swish.forward(x - h)) / (2 * h)
 swish.forward(x)
 assert np.allclose(swish.backward(np.ones_like(x)), numeric, rtol=0, atol=1e-7)
-print("the slope of swish is right")
+print("the derivative of swish is right")
