@@ -13,6 +13,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from course import BLUE, ORANGE, show
+from diagrams import vae
 
 from npvae import check
 from npvae.gaussian import reparameterize, reparameterize_backward
@@ -111,8 +112,15 @@ assert abs(f(z).mean() - 0.5 * ((mu - TARGET) ** 2 + sigma**2)) < 0.05
 # \frac{dL}{d\log\sigma^2} = \mathbb E\left[f'(z)\, \tfrac12 \sigma\varepsilon\right] $$
 #
 # This is the **pathwise gradient**. It asks $f$ in which direction each draw
-# should move, and changes $\mu$ and $\sigma$ so that the draw moves there.
-#
+# should move, and changes $\mu$ and $\sigma$ so that the draw moves there. In a
+# VAE the decoder and the loss play the part of $f$. The noise enters from the
+# side, so no gradient has to pass through it: the dashed gradients go round it,
+# from $z$ back to $\mu$ and $\log\sigma^2$.
+
+# %%
+show(vae(gradients=True), "11-noise-from-the-side")
+
+# %% [markdown]
 # **Predict first:** both estimates have the same mean, the true gradient. Which
 # of them varies more from draw to draw, and by how much?
 

@@ -13,6 +13,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from course import BLUE, GREEN, ORANGE, PURPLE, show
+from diagrams import vae
 
 from npvae import VAE, Adam
 from npvae.gaussian import (
@@ -333,6 +334,11 @@ right.plot([-2.5, 2.5], [-2.5, 2.5], color="grey", linewidth=0.8)
 right.set(xlabel="mean of the exact posterior", ylabel="μ from the encoder")
 show(figure, "12-the-smallest-vae")
 
+terms = model.terms(data, model.draw_noise(rng, 5000))
+reconstruction, kl = -terms.log_px.mean(), terms.kl.sum(axis=1).mean()
+print(f"loss {reconstruction + kl:.2f} = reconstruction {reconstruction:.2f} + KL {kl:.2f} nats")
+show(vae(losses=True, nats=(reconstruction, kl)), "12-two-terms-in-nats")
+
 # %% [markdown]
 # At first the ELBO rises because the gap closes; the exact $\log p(x)$ even falls
 # for a few steps. From then on both rise together. (The blue line is measured
@@ -347,8 +353,10 @@ show(figure, "12-the-smallest-vae")
 # and one dense layer can compute that. With a nonlinear decoder the posterior is
 # not a Gaussian, and a gap remains. Lesson 18 measures it.
 #
-# Everything is there: the prior, the decoder, the encoder, the draw, the KL
-# divergence and the bound. In lesson 13 you train it on digits.
+# The diagram shows the whole machine, with its two terms at the end of the
+# training, in nats per example. Everything is there: the prior, the decoder, the
+# encoder, the draw, the KL divergence and the bound. In lesson 13 you train it on
+# digits.
 #
 # ## Exercises
 #
