@@ -1,9 +1,9 @@
 # %% [markdown]
-# # 15 · Mixing A with B: answers
+# # 15 · Attribute vectors and interpolation: answers
 
 # %%
 import numpy as np
-from course import show, sized
+from course import run_epochs, show, sized
 
 from npvae import VAE, Adam, Cosine, Pixels, Trainer, figures
 from npvae.datasets import load_dataset
@@ -18,14 +18,13 @@ vae = VAE.dense(784, n_h, 16)
 vae.start_at(x_train.mean(axis=0))
 lr = Cosine(2e-3, epochs=epochs)
 trainer = Trainer(vae, train_part, Pixels("none"), Adam(), batch_size=batch_size, lr=lr)
-while trainer.goes_on(epochs):
-    trainer.step()
+run_epochs(trainer, epochs, "VAE, 16 latents")
 z_train, z_test = vae.encode(x_train)[0], vae.encode(x_test)[0]
 down, across = np.mgrid[0:28, 0:28].astype(float)
 
 
 def moments(x):
-    """Of each image's ink: the covariance of row and column, and the variance of the rows."""
+    """Covariance of column and row, and variance of the row, over the ink of each image."""
     ink = x.reshape(-1, 28, 28) / x.sum(axis=1)[:, None, None]
     dx = across - (ink * across).sum(axis=(1, 2))[:, None, None]
     dy = down - (ink * down).sum(axis=(1, 2))[:, None, None]
@@ -47,17 +46,18 @@ def thickness_of(x):
     return 2 * images.sum(axis=(1, 2)) / np.sqrt(rise**2 + run**2).sum(axis=(1, 2))
 
 
-def direction(values, z):
-    """From the tenth of the images where a value is least to that where it is most."""
+def attribute_vector(values, z):
+    """Mean code of the tenth with the largest values, minus that of the tenth with the smallest."""
     order = np.argsort(values)
     tenth = len(order) // 10
     return z[order[-tenth:]].mean(axis=0) - z[order[:tenth]].mean(axis=0)
 
 
-def moves(ruler, v):
-    """How far a ruler's reading moves from -v/2 to v/2, in units of its own spread."""
-    plus, minus = (vae.decode(z_test + np.float32(t) * v) for t in (0.5, -0.5))
-    return float((ruler(plus) - ruler(minus)).mean() / ruler(x_test).std())
+def moves(measured, v):
+    """How far a measurement moves from -v/2 to v/2, in standard deviations of the test images."""
+    plus = vae.decode(z_test + np.float32(0.5) * v)
+    minus = vae.decode(z_test - np.float32(0.5) * v)
+    return float((measured(plus) - measured(minus)).mean() / measured(x_test).std())
 
 
 # %% [markdown]
@@ -65,33 +65,34 @@ def moves(ruler, v):
 #
 # The height moves. The thickness moves less, although larger things are often
 # thicker: the stroke of a glyph does not depend on its size, and the network has
-# nearly noticed.
+# nearly learned that.
 
 # %%
-v = direction(train_part.factors["scale"], z_train)
+v = attribute_vector(train_part.factors["scale"], z_train)
 print(
-    f"height moves by {moves(height_of, v):.2f} of its spread, "
+    f"height moves by {moves(height_of, v):.2f} standard deviations, "
     f"thickness by {moves(thickness_of, v):.2f}"
 )
 assert moves(height_of, v) > 0.5
 assert abs(moves(thickness_of, v)) < 0.5 * moves(height_of, v)
 shown = z_test[:5, None] + np.linspace(-1, 1, 9, dtype=np.float32)[:, None] * v
-told = "the code plus t times the direction of scale, t = -1 ... 1"
+told = "the code plus t times the vector of scale, t = -1 ... 1"
 ax = figures.samples(vae.decode(shown.reshape(-1, 16)), data.shape, across=9, told=told)
 show(ax, "15-answer-scale")
 
 # %% [markdown]
 # ## 2. A trap
 #
-# A difference of means takes along *everything* in which the two groups differ.
-# If the slanted ones are the thick ones, the direction says both. With the
-# photographs, the "smile" would make faces more feminine, as has been described
-# for real ones. Data decide what a direction means.
+# A difference of means contains *everything* in which the two groups differ. If
+# the slanted images are the thick ones, the vector changes both. With the
+# photographs, the vector of "smile" would also make faces more feminine, as has
+# been reported for real data. The data decide what an attribute vector means.
 
 # %%
 slant, stroke = train_part.factors["slant"], train_part.factors["stroke"]
 together = (slant > np.median(slant)) == (stroke > np.median(stroke))
-fair, biased = direction(slant, z_train), direction(slant[together], z_train[together])
+fair = attribute_vector(slant, z_train)
+biased = attribute_vector(slant[together], z_train[together])
 for name, v in (("fair", fair), ("biased", biased)):
     print(f"{name:<6} slant by {moves(slant_of, v):.2f}, thickness by {moves(thickness_of, v):.2f}")
 assert moves(thickness_of, biased) > 2 * abs(moves(thickness_of, fair))
@@ -100,18 +101,19 @@ assert moves(thickness_of, biased) > 2 * abs(moves(thickness_of, fair))
 # ## 3. Out of the trap
 #
 # The squared error $|z - m - F V|^2$ has the gradient $-2 F^\top (z - m - F V)$
-# by $V$, which is zero for $F^\top F\, V = F^\top (z - m)$. The matrix $F^\top F$
-# knows how the factors go together, and its inverse takes that out: each row of
-# $V$ says what its factor does while the *others stay*. It only works for factors
-# that you have written down. (And, as slant and stroke never separate by their
-# medians here, there must be enough images in which they differ a little.)
+# with respect to $V$, which is zero for $F^\top F\, V = F^\top (z - m)$. The
+# matrix $F^\top F$ holds how the factors vary together, and its inverse corrects
+# for that: each row of $V$ says what its factor does while the *others stay the
+# same*. This only works for factors that you have recorded. (Here slant and
+# stroke are always on the same side of their medians, so it depends on images in
+# which they differ a little within that side.)
 
 # %%
 F = np.stack([slant, stroke], axis=1)[together]
 F = (F - F.mean(axis=0)) / F.std(axis=0)
 m = z_train[together].mean(axis=0)
 V = np.linalg.solve(F.T @ F, F.T @ (z_train[together] - m))
-print(f"slant and stroke correlate by {np.corrcoef(F.T)[0, 1]:.2f} in these images")
+print(f"correlation of slant and stroke in these images: {np.corrcoef(F.T)[0, 1]:.2f}")
 share = {}
 for name, v in (("biased", biased), ("least squares", V[0] * 3)):
     share[name] = abs(moves(thickness_of, v)) / moves(slant_of, v)
