@@ -23,9 +23,8 @@ from npvae.parallel.mpi import Machines, started_by_mpi
 
 GROUPS = {
     "Train and measure": ("train", "evaluate"),
-    "Look at a trained run": (
-        *("report", "plot", "sample", "reconstruct", "interpolate", "traverse", "manifold"),
-    ),
+    "Use a trained run": ("encode", "decode", "sample", "reconstruct"),
+    "Look at a trained run": ("report", "plot", "interpolate", "traverse", "manifold"),
     "Set up and look things up": ("recipes", "datasets", "gradcheck", "completion"),
 }
 VERBS = tuple(name for names in GROUPS.values() for name in names)

@@ -4,6 +4,8 @@ import argparse
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
+import numpy as np
+
 from npvae.cli.arguments import add_device, add_folder, reads, whole
 from npvae.cli.printing import beside, say
 from npvae.devices import CPU
@@ -12,6 +14,7 @@ from npvae.evaluation.elbo import EVALUATION_SEED
 from npvae.evaluation.importance import MOST_DRAWS
 from npvae.parallel import Communicator
 from npvae.parallel.processes import Processes, available_cores
+from npvae.parameters import Array
 from npvae.runs.folder import RunFolder
 from npvae.runs.kinds import Whole
 from npvae.runs.model_file import SavedModel
@@ -93,6 +96,28 @@ def processes(options: argparse.Namespace) -> AbstractContextManager[Communicato
             "several processes cannot share a GPU here; leave one of them out"
         )
     return Processes(workers)
+
+
+def unlimited() -> np.errstate:
+    """Let numbers overflow without a warning; `require_finite` then says which example they hit."""
+    return np.errstate(over="ignore", invalid="ignore")
+
+
+def require_finite(what: str, values: Array, examples: Selection) -> None:
+    """Refuse values, (N, ...), of which some are not finite.
+
+    Raises
+    ------
+    InputError : with the row of the first such example
+    """
+    wrong = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    if n := int(wrong.sum()):
+        row = int(examples.split.rows[int(wrong.argmax())])
+        raise InputError(
+            f"the {what} of {n} of {len(values)} examples ({examples.words}) are not finite, the "
+            f"first in row {row} (counted from 0); the training has diverged, or the numbers of "
+            "these examples are far from those of the training data. Correct or drop them"
+        )
 
 
 def say_notes(notes: dict[str, str]) -> None:

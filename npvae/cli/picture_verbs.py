@@ -1,4 +1,4 @@
-"""What the commands that draw pictures share: the output file, and labels given by name."""
+"""What the commands that write a file share: the file itself, and labels given by name."""
 
 import argparse
 import os
@@ -14,7 +14,10 @@ from npvae.errors import InputError
 from npvae.figures.writing import FORMATS
 from npvae.runs.folder import RunFolder
 from npvae.runs.kinds import shown
-from npvae.runs.pictures import Trained
+from npvae.runs.model_file import SavedModel
+from npvae.runs.pictures import Trained, form_of, show_samples
+from npvae.runs.pictures.sampled import Names, Samples, write_numbers
+from npvae.storage.reading import quote
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +26,7 @@ OWN_FILES = {  # files that a run needs; no picture may replace them
     *("config.json", "history.csv", "checkpoint.npz", "model.npz", "metrics.json", "split.npz"),
     ".lock",
 }
+EXAMPLES = (*FORMATS, "npy", "npz", "csv")  # endings of files with examples
 MOST_ACROSS = 50  # images in a row, and rows in a picture
 MOST_IN_A_PICTURE = MOST_ACROSS**2
 
@@ -68,10 +72,7 @@ def out_file(
         *most, last = (f".{ending}" for ending in endings)
         message = f"--out is {out}; choose a file name that ends in {', '.join(most)} or {last}"
         if out.suffix.lower() in (".csv", ".npy"):
-            message += (
-                ". For numbers, use npvae sample, or load_model in Python and the methods of the "
-                "model, such as model.reconstruct(x)"
-            )
+            message += ". For numbers, use npvae encode, decode, score, sample or reconstruct"
         raise InputError(message)
     require_free(out, folder, data)
     return out
@@ -91,7 +92,7 @@ def require_free(out: Path, folder: RunFolder, data: str | None = None) -> None:
     for place in (folder.settings().data, data):
         if place and place not in NAMES and _is_within(out, Path(os.path.expanduser(place))):
             raise InputError(
-                f"--out {out} would overwrite the data of the run; choose another name"
+                f"--out {out} would overwrite {quote(place)}, or a file in it; choose another name"
             )
 
 
@@ -110,6 +111,41 @@ def write(ax: "Axes", out: Path, what: str) -> int:
     figures.save(ax, out)
     say(f"{what}, saved in {out}")
     return 0
+
+
+def is_picture(out: Path) -> bool:
+    """Return whether the name of a file is that of a picture."""
+    return out.suffix.lower().lstrip(".") in FORMATS
+
+
+def write_examples(
+    made: Samples,
+    saved: SavedModel,
+    folder: RunFolder,
+    classes: Sequence[str],
+    out: Path,
+    what: str,
+) -> None:
+    """Write what a model has made as numbers, or draw it; the name of the file decides.
+
+    Parameters
+    ----------
+    made : samples, variations or decoded codes
+    saved, folder : the model and its run
+    classes : the names of the labels
+    out : the file
+    what : the cause of the number of examples, for the error message, such as "-n 3000 gives"
+    """
+    if not is_picture(out):
+        write_numbers(made, saved, out, Names(folder.columns(), classes))
+        return
+    if len(made.x) > MOST_IN_A_PICTURE:
+        raise InputError(
+            f"{what} {len(made.x)} images, more than a picture can show; choose at most "
+            f"{MOST_IN_A_PICTURE}, or write numbers with an --out that ends in .npy, .npz or .csv"
+        )
+    form = form_of(saved.scaling, saved.shape, folder.columns())
+    figures.save(show_samples(made, saved.scaling, form, classes), out)
 
 
 def require_few(rows: int, columns: int, what: str) -> None:

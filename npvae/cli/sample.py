@@ -1,28 +1,54 @@
 """Draw new examples from a trained model.
 
-z is drawn from the prior and decoded; the result is a picture, or numbers for other programs.
+z is drawn from the prior or, with --data, from q(z | x) of examples, and decoded; the result is a
+picture, or numbers for other programs.
 """
 
 import argparse
+from collections.abc import Sequence
+from typing import cast
 
-from npvae import figures
 from npvae.cli.arguments import add_device, add_folder, natural, whole
-from npvae.cli.picture_verbs import MOST_IN_A_PICTURE, label_number, out_file, require_told
+from npvae.cli.picture_verbs import (
+    EXAMPLES,
+    label_number,
+    out_file,
+    require_told,
+    write_examples,
+)
 from npvae.cli.printing import say
 from npvae.errors import InputError
 from npvae.evaluation.fine_print import counted
-from npvae.figures.writing import FORMATS
 from npvae.runs.folder import RunFolder
-from npvae.runs.pictures import draw_samples, form_of, show_samples
-from npvae.runs.pictures.sampled import SAMPLES, Names, write_numbers
+from npvae.runs.model_file import SavedModel
+from npvae.runs.pictures import draw_samples, draw_variations
+from npvae.runs.pictures.sampled import SAMPLES, Samples
+from npvae.runs.provenance import PARTS
+from npvae.runs.selection import select
 from npvae.vae import VAE
 
-EXAMPLE = "npvae sample runs/mnist-001\nnpvae sample runs/mnist-001 -n 1000 --out digits.npy"
+EXAMPLE = (
+    "npvae sample runs/mnist-001\n"
+    "npvae sample runs/mnist-001 -n 1000 --out digits.npy\n"
+    "npvae sample runs/mnist-001 --data new.npy"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `npvae sample`."""
     add_folder(parser)
+    parser.add_argument(
+        "--data",
+        metavar="DATA",
+        help="draw variations of these examples in turn, with z from q(z | x): a file, a folder of "
+        "images or a dataset like the run's data (default: z from the prior)",
+    )
+    parser.add_argument(
+        "--part",
+        choices=PARTS,
+        help="draw variations of this part of the run's own data, or of a dataset (default: test "
+        "with --data)",
+    )
     add_device(parser)
     parser.add_argument(
         "-n",
@@ -43,40 +69,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         metavar="FILE",
-        help="write to this file: a picture (.png, .svg or .pdf) or numbers (.npy or .csv), which "
-        "are pixels in [0, 1] or the columns of a table in the units of the data (default: "
+        help="write to this file: a picture (.png, .svg or .pdf) or numbers (.npy, .npz or .csv), "
+        "which are pixels in [0, 1] or the columns of a table in the units of the data (default: "
         "samples.png in the run folder)",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write a picture or the numbers of n samples."""
+    """Write a picture or the numbers of n samples, or of n variations of examples."""
     folder = RunFolder.open(options.folder)
-    out = out_file(options.out, folder, "samples.png", (*FORMATS, "npy", "csv"))
+    out = out_file(options.out, folder, "samples.png", EXAMPLES, options.data)
     saved = folder.load_model(options.device)
     if not isinstance(saved.model, VAE):
         raise InputError(
             f"{folder.path} contains an autoencoder, which has no prior to sample from; use a run "
             "of a VAE"
         )
+    varied = options.data is not None or options.part is not None
+    drawn, names = (_variations if varied else _samples)(folder, saved, options)
+    write_examples(drawn, saved, folder, names, out, f"-n {len(drawn.x)} gives")
+    what = "variation" if varied else "draw" if options.draw else "sample"
+    means = "" if options.draw else " (means of p(x | z))"
+    say(f"Saved {counted(len(drawn.x), what)}{means} in {out}")
+    return 0
+
+
+def _samples(
+    folder: RunFolder, saved: SavedModel, options: argparse.Namespace
+) -> tuple[Samples, Sequence[str]]:
+    """Return samples from the prior, and the names of their labels."""
     names, label, n_y = folder.classes(), None, saved.model.n_y
     if options.label is not None:
         require_told(options.label, n_y, folder.path)
         label = label_number("--label", options.label, names, n_y, folder.path)
-    drawn = draw_samples(
-        saved.model, options.seed, options.n, label, draw=options.draw, names=names
-    )
-    if out.suffix.lower().lstrip(".") not in FORMATS:
-        write_numbers(drawn, saved, out, Names(folder.columns(), names))
-    elif len(drawn.x) > MOST_IN_A_PICTURE:
+    model = cast(VAE, saved.model)
+    drawn = draw_samples(model, options.seed, options.n, label, draw=options.draw, names=names)
+    return drawn, names
+
+
+def _variations(
+    folder: RunFolder, saved: SavedModel, options: argparse.Namespace
+) -> tuple[Samples, Sequence[str]]:
+    """Return variations of examples, and the names of their labels."""
+    if options.label is not None:
         raise InputError(
-            f"-n {len(drawn.x)} gives more images than a picture can show; choose at most "
-            f"{MOST_IN_A_PICTURE}, or write numbers with an --out that ends in .npy or .csv"
+            f"--label {options.label} and --data exclude each other, because the examples have "
+            "labels of their own; leave one of them out"
         )
-    else:
-        form = form_of(saved.scaling, saved.shape, folder.columns())
-        figures.save(show_samples(drawn, saved.scaling, form, names), out)
-    what = "draw" if options.draw else "sample"
-    means = "" if options.draw else " (means of p(x | z))"
-    say(f"Saved {counted(len(drawn.x), what)}{means} in {out}")
-    return 0
+    examples = select(folder, saved, options.data, options.part or "test")
+    drawn = draw_variations(saved, examples, options.seed, options.n, draw=options.draw)
+    return drawn, examples.classes

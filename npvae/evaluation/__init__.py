@@ -14,10 +14,12 @@ from npvae.evaluation.importance import (
 from npvae.evaluation.latent_space import (
     Codes,
     Plane,
+    decode_codes,
     encode_split,
     gaussian_quantiles,
     line,
     plane_of,
+    reconstruct_split,
     traverse,
 )
 from npvae.evaluation.principal_components import PrincipalComponents, principal_components
@@ -38,6 +40,7 @@ __all__ = [
     "PrincipalComponents",
     "Scores",
     "auroc",
+    "decode_codes",
     "encode_split",
     "evaluate",
     "gaussian_quantiles",
@@ -48,6 +51,7 @@ __all__ = [
     "percentiles",
     "plane_of",
     "principal_components",
+    "reconstruct_split",
     "reconstruction_errors",
     "score_examples",
     "traverse",

@@ -142,6 +142,12 @@ def data_note(model: Any, scaling: Scaling, seed: int) -> str:
             f"original units, log p and its bounds are {abs(nats):.2f} nats "
             f"{'lower' if nats > 0 else 'higher'}"
         )
+    grey = getattr(model.likelihood, "grey_pixels", Likelihood.grey_pixels)
+    return binary_note(scaling, seed) or str(grey)
+
+
+def binary_note(scaling: Scaling, seed: int) -> str:
+    """Return a note on how pixels became zeros and ones; "" if they did not."""
     if isinstance(scaling, Pixels) and scaling.binarize == "dynamic":
         return (
             "binary pixels, each 1 with probability v / 255 (v for floating-point pixels), "
@@ -149,7 +155,7 @@ def data_note(model: Any, scaling: Scaling, seed: int) -> str:
         )
     if isinstance(scaling, Pixels) and scaling.binarize == "threshold":
         return "binary pixels, 1 where v >= 128 (0.5 for floating-point pixels)"
-    return getattr(model.likelihood, "grey_pixels", Likelihood.grey_pixels)
+    return ""
 
 
 def _density(model: Any) -> dict[str, str]:

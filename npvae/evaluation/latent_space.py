@@ -11,7 +11,7 @@ import numpy as np
 from npvae.datasets.dataset import Split
 from npvae.datasets.preprocessing import Scaling
 from npvae.errors import InputError
-from npvae.evaluation.elbo import ACTIVE_VARIANCE, EVALUATION_SEED, by_block
+from npvae.evaluation.elbo import ACTIVE_VARIANCE, BLOCK, EVALUATION_SEED, by_block
 from npvae.gaussian import kl_per_latent
 from npvae.parallel import ALONE, Communicator
 from npvae.parameters import Array
@@ -112,6 +112,52 @@ def encode_split(
             labels if isinstance(labels, np.ndarray) else model.params.device.to_host(labels)
         )
     return Codes(mu, logvar[0] if logvar else None, labels)
+
+
+def reconstruct_split(
+    model: Any,
+    split: Split,
+    scaling: Scaling,
+    *,
+    seed: int = EVALUATION_SEED,
+    comm: Communicator = ALONE,
+) -> Array:
+    """Return the means of p(x | z) with z = mu, (N, n_x), in the units of x, on the host.
+
+    The parameters and errors are those of `encode_split`, and so are the pixels.
+    """
+
+    def reconstruct(x: Array, *y: Array) -> tuple[Array]:
+        return (model.reconstruct(x, y=y[0] if y else None),)
+
+    return by_block(reconstruct, model, split, scaling, seed, comm)[0]
+
+
+def decode_codes(model: Any, z: Array, labels: Array | None = None) -> Array:
+    """Decode many codes, a block at a time.
+
+    Parameters
+    ----------
+    model : EncoderDecoder
+        A VAE or an autoencoder.
+    z : (N, n_z) float array
+        On the host.
+    labels : (N,) int array, optional
+        Required if the model is conditional, and ignored otherwise.
+
+    Returns
+    -------
+    (N, n_x) float array
+        Means of p(x | z), in the units of x, on the host.
+    """
+    device, decoded = model.params.device, []
+    for begin in range(0, len(z), BLOCK):
+        some = slice(begin, begin + BLOCK)
+        y = (model.one_hot(labels[some]),) if model.n_y and labels is not None else ()
+        decoded.append(
+            device.to_host(model.decode(device.asarray(z[some], model.params.dtype), *y))
+        )
+    return np.concatenate(decoded)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from npvae.figures import light_and_dark, off_screen
 from npvae.runs.pictures.epochs import history, rate_distortion
 from npvae.runs.pictures.latents import interpolation, kl, manifold, scatter, traversals
 from npvae.runs.pictures.reconstructed import reconstructions
-from npvae.runs.pictures.sampled import draw_samples, samples, show_samples
+from npvae.runs.pictures.sampled import draw_samples, draw_variations, samples, show_samples
 from npvae.runs.pictures.trained_run import Trained, form_of
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ __all__ = [
     "draw",
     "draw_all",
     "draw_samples",
+    "draw_variations",
     "form_of",
     "history",
     "interpolation",

@@ -28,7 +28,7 @@ def reconstructions(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
         x_hat,
         run.form,
         corrupted=corrupted,
-        what=f"Test examples x{run.told_pixels}",
+        what=f"{run.told_examples}{run.told_pixels}",
         how=how + run.told_greys,
         ax=ax,
     )

@@ -10,12 +10,17 @@ import numpy as np
 
 from npvae import figures
 from npvae.datasets.preprocessing import Scaling
+from npvae.encoder_decoder import condition
 from npvae.errors import InputError
 from npvae.evaluation.fine_print import counted
+from npvae.evaluation.latent_space import encode_split
 from npvae.figures import Form
+from npvae.gaussian import reparameterize
 from npvae.parameters import Array, Seed
 from npvae.runs.model_file import SavedModel
 from npvae.runs.pictures.trained_run import Trained, as_shown
+from npvae.runs.selection import Selection
+from npvae.storage.arrays import write_arrays
 from npvae.storage.atomic import atomic_write
 from npvae.vae import VAE
 
@@ -91,6 +96,45 @@ def draw_samples(
     return Samples(to_host(x), labels, _told(n, draw, f", given {given}"), across)
 
 
+def draw_variations(
+    saved: SavedModel,
+    examples: Selection,
+    seed: int,
+    n: int | None = None,
+    *,
+    draw: bool = False,
+) -> Samples:
+    """Return n variations of examples, each in turn: z is drawn from q(z | x), not from the prior.
+
+    Parameters
+    ----------
+    saved : a VAE; a conditional one is given the label of the example
+    examples : to vary; the first n are used
+    seed : seeds the draws, and the pixels of the examples
+    n : how many, or None for as many as fit the picture
+    draw : whether x is drawn from p(x | z), or is its mean
+    """
+    model, device = saved.model, saved.model.params.device
+    n = n or SAMPLES
+    some = examples.split.only(slice(0, n))
+    codes = encode_split(model, some, saved.scaling, seed=seed)
+    if codes.logvar is None:
+        raise InputError("an autoencoder has no q(z | x) to draw from")
+    turn = np.arange(n) % len(some)
+    mu, logvar = device.asarray(codes.mu[turn]), device.asarray(codes.logvar[turn])
+    rng = device.generator(seed)
+    eps = rng.standard_normal(size=mu.shape, dtype=model.params.dtype.type)
+    y = condition(model, some, turn)
+    outputs = model.decoder.forward(
+        model.beside(reparameterize(mu, logvar, eps), y[0] if y else None)
+    )
+    x = model.likelihood.draw(outputs, rng) if draw else model.likelihood.mean(outputs)
+    how = "x drawn from" if draw else "means of"
+    told = f"{counted(n, 'variation')} of examples of {examples.words}: z drawn from q(z | x)"
+    labels = None if codes.labels is None else codes.labels[turn]
+    return Samples(device.to_host(x), labels, f"{told}, decoded ({how} p(x | z))", None)
+
+
 def _told(n: int, draw: bool, given: str = "") -> str:
     """Return the title of n samples."""
     codes = "a random code" if n == 1 else "random codes"
@@ -99,19 +143,26 @@ def _told(n: int, draw: bool, given: str = "") -> str:
 
 
 def write_numbers(made: Samples, saved: SavedModel, path: Path, names: Names) -> None:
-    """Write samples in the units of the data, as an array (.npy) or a table (.csv).
+    """Write samples in the units of the data: as an array (.npy), arrays (.npz) or a table (.csv).
 
-    The last column of a table is the label that a sample was given, if any.
+    The last column of a table is the label that a sample was given, if any. It is the array y of an
+    .npz file, and x the samples.
     """
-    x = saved.scaling.decode(made.x)
-    if path.suffix.lower() == ".npy":
-        with atomic_write(path) as file:
-            np.save(file, x.reshape(-1, *saved.shape))
-        return
-    rows, columns = x.tolist(), list(names.columns)
+    x, labels = saved.scaling.decode(made.x), None
     if made.labels is not None:
         known = names.classes or [str(i) for i in range(saved.model.n_y)]
-        rows = [[*row, cell(known[i])] for row, i in zip(rows, made.labels, strict=True)]
+        labels = [known[i] for i in made.labels]
+    if path.suffix.lower() in (".npy", ".npz"):
+        x = x.reshape(-1, *saved.shape)
+        with atomic_write(path) as file:
+            if path.suffix.lower() == ".npy":
+                np.save(file, x)
+            else:
+                write_arrays(file, {"x": x} | ({"y": np.array(labels)} if labels else {}))
+        return
+    rows, columns = x.tolist(), list(names.columns)
+    if labels is not None:
+        rows = [[*row, cell(label)] for row, label in zip(rows, labels, strict=True)]
         columns = [*columns, "label"] if columns else []
     with atomic_write(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

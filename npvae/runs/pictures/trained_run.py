@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from npvae.datasets.dataset import Dataset
+from npvae.datasets.dataset import Dataset, Split
 from npvae.datasets.preprocessing import Pixels, Scaling, Standardized
 from npvae.devices import CPU, Device
 from npvae.encoder_decoder import condition, require_examples
@@ -20,6 +20,7 @@ from npvae.figures.style import label_name
 from npvae.parameters import Array
 from npvae.runs.folder import RunFolder
 from npvae.runs.model_file import SavedModel
+from npvae.runs.selection import Selection
 from npvae.vae import VAE
 
 FEW = 50  # test examples; figures over fewer are marked as uncertain
@@ -38,6 +39,7 @@ class Trained:
         the data; by default those of the dataset
     best : the epoch whose parameters early stopping restored, or None
     seed : seeds the choice of test examples, the samples, and the pixels that are drawn
+    examples : what the pictures show in place of the test part, if anything
     """
 
     def __init__(
@@ -50,10 +52,11 @@ class Trained:
         classes: Sequence[str] | None = None,
         best: int | None = None,
         seed: int = EVALUATION_SEED,
+        examples: Selection | None = None,
     ) -> None:
         self.model, self.scaling, self.shape = saved.model, saved.scaling, saved.shape
         self._dataset, self._columns, self._classes = dataset, columns, classes
-        self.history, self.best, self.seed = history, best, seed
+        self.history, self.best, self.seed, self._examples = history, best, seed, examples
         self.device, self.dtype = self.model.params.device, self.model.params.dtype
 
     @classmethod
@@ -96,6 +99,17 @@ class Trained:
         return self._dataset() if callable(self._dataset) else self._dataset
 
     @property
+    def test(self) -> Split:
+        """The examples that the pictures show: the test part, unless others were given."""
+        return self.dataset.test if self._examples is None else self._examples.split
+
+    @property
+    def told_examples(self) -> str:
+        """What these examples are, for the beginning of a title."""
+        words = "the test part" if self._examples is None else self._examples.words
+        return "Test examples x" if words == "the test part" else f"Examples x of {words}"
+
+    @property
     def columns(self) -> Sequence[str]:
         """The names of a table's columns."""
         return self.dataset.columns if self._columns is None else self._columns
@@ -113,7 +127,7 @@ class Trained:
     @cached_property
     def codes(self) -> Codes:
         """The codes of the test part, or of 10,000 examples of a larger one."""
-        part = self.dataset.test
+        part = self.test
         if len(part) > MOST_CODES:
             part = part.only(np.sort(self.chosen(MOST_CODES)))
         return encode_split(self.model, part, self.scaling, seed=self.seed)
@@ -121,12 +135,12 @@ class Trained:
     @property
     def counted_codes(self) -> str:
         """The number of encoded test examples, in words."""
-        n, of = len(self.codes.mu), len(self.dataset.test)
+        n, of = len(self.codes.mu), len(self.test)
         return f"{n:,} test example{'s' * (n > 1)}" if n == of else f"{n:,} of {of:,} test examples"
 
     def chosen(self, n: int) -> Array:
         """Return the indices of n test examples, chosen by the seed, as the data may be sorted."""
-        return np.random.default_rng(self.seed).permutation(len(self.dataset.test))[:n]
+        return np.random.default_rng(self.seed).permutation(len(self.test))[:n]
 
     @cached_property
     def plane(self) -> Plane:
@@ -166,10 +180,10 @@ class Trained:
 
     def take(self, chosen: Any) -> tuple[Array, tuple[Array, ...]]:
         """Return the input of the model for test examples, and their labels if it takes them."""
-        require_examples(self.model, self.dataset.test)
+        require_examples(self.model, self.test)
         rng = np.random.default_rng(self.seed)
-        x = self.scaling.encode(self.dataset.test.take(chosen), rng, self.dtype)
-        return self.device.asarray(x), condition(self.model, self.dataset.test, chosen)
+        x = self.scaling.encode(self.test.take(chosen), rng, self.dtype)
+        return self.device.asarray(x), condition(self.model, self.test, chosen)
 
     def encode(self, x: Array, y: Sequence[Array]) -> Array:
         """Return the code of each example, the mean of q(z | x) for a VAE, on the host."""
@@ -189,12 +203,12 @@ class Trained:
 
     def example_name(self, index: int) -> str:
         """Return the label of a test example or, without labels, its index, such as #7."""
-        labels = self.dataset.test.labels
+        labels = self.test.labels
         return f"#{index}" if labels is None else self.label_name(int(labels[index]))
 
     def pick(self, label: int | None, n: int, rng: np.random.Generator) -> list[int]:
         """Return indices of n test examples of a label, or of any; repeated if there are few."""
-        split = self.dataset.test
+        split = self.test
         require_examples(self.model, split)
         found = np.arange(len(split))
         if label is not None:
