@@ -22,13 +22,17 @@ from npvae.parallel import Communicator
 from npvae.parallel.mpi import Machines, started_by_mpi
 
 GROUPS = {
-    "Train and measure": ("train", "evaluate"),
+    "Train and measure": ("train", "evaluate", "compare"),
     "Use a trained run": ("encode", "decode", "sample", "reconstruct"),
     "Look at a trained run": ("report", "plot", "interpolate", "traverse", "manifold"),
     "Set up and look things up": ("recipes", "datasets", "gradcheck", "completion"),
 }
 VERBS = tuple(name for names in GROUPS.values() for name in names)
-PRINTED = ("evaluate", *GROUPS["Set up and look things up"])  # their output is their result
+PRINTED = (
+    "evaluate",
+    "compare",
+    *GROUPS["Set up and look things up"],
+)  # their output is their result
 
 FAILED = 1
 BAD_INPUT = 2

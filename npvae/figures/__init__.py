@@ -12,6 +12,7 @@ In an axes of your own your own style holds; give its figure `layout="constraine
 and labels find room. `plt.rcParams.update(figures.STYLE)` makes npvae's style your own.
 """
 
+from npvae.figures.comparison import comparison
 from npvae.figures.curves import history
 from npvae.figures.examples import reconstructions, samples
 from npvae.figures.form import Form, is_image
@@ -26,6 +27,7 @@ from npvae.figures.writing import light_and_dark, picture_bytes, save
 __all__ = [
     "STYLE",
     "Form",
+    "comparison",
     "history",
     "interpolation",
     "is_image",

@@ -75,7 +75,7 @@ def history(
             if not part.lines:
                 say_instead(part, "This is measured on the validation part, and there is none.")
                 continue
-            _over_epochs(part, epochs, best)
+            over_epochs(part, epochs, best)
             if quantity != "active_units":
                 part.set_ylabel("nats per example")
         units = [1.0, *columns.get("validation_active_units", [])]
@@ -96,7 +96,8 @@ def _curves(ax: "Axes", columns: Mapping[str, Sequence[float]], quantity: str) -
             ax.plot(epochs, drawable(values), color=colour, marker=marked, label=part)
 
 
-def _over_epochs(ax: "Axes", epochs: Sequence[float], best: int | None) -> None:
+def over_epochs(ax: "Axes", epochs: Sequence[float], best: int | None = None) -> None:
+    """Let the horizontal axis span these epochs, and mark the best one."""
     margin = max(0.5, 0.02 * (max(epochs) - min(epochs)))
     ax.set_xlim(min(epochs) - margin, max(epochs) + margin)
     _whole_numbers(ax, "x")

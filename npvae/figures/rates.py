@@ -91,6 +91,7 @@ def rate_distortion(
     distortion: Sequence[float],
     names: Sequence[str] = (),
     *,
+    looks: Sequence[tuple[str, str]] = (),
     told: str = "Rate and distortion",
     ax: "Axes | None" = None,
 ) -> "Axes":
@@ -104,6 +105,8 @@ def rate_distortion(
     rate : KL(q(z | x) ‖ p(z)), in nats per example
     distortion : -E_q[log p(x | z)], in nats per example
     names : of the points; "" for a point without a name
+    looks : a colour and a marker for each point, and then no line joins them; by default the points
+        are those of one model in turn, and a line joins them
     told : the title
     ax : where to draw; by default a new figure
 
@@ -119,15 +122,20 @@ def rate_distortion(
     ----------
     Alemi et al. 2018, arXiv:1711.00464.
     """
-    if len(rate) != len(distortion) or len(rate) == 0 or len(names) > len(rate):
+    n = len(rate)
+    if n != len(distortion) or n == 0 or len(names) > n or len(looks) not in (0, n):
         raise InputError(
-            f"{len(rate)} rates, {len(distortion)} distortions and {len(names)} names; pass as "
-            "many of each, at least one"
+            f"{n} rates, {len(distortion)} distortions, {len(names)} names and {len(looks)} looks; "
+            "pass as many of each, at least one"
         )
     points = drawable([rate, distortion])
     with drawing(ax) as ax:
-        marker = "o" if len(rate) <= MOST_MARKERS else ""
-        ax.plot(*points, color=BLUE, marker=marker, clip_on=False)
+        if looks:
+            for point, (colour, marker) in zip(points.T, looks, strict=True):
+                ax.plot(*point, marker, color=colour, markersize=6, clip_on=False)
+        else:
+            marker = "o" if n <= MOST_MARKERS else ""
+            ax.plot(*points, color=BLUE, marker=marker, clip_on=False)
         _set_limits(ax, points)
         above = _equal_elbo(ax)
         title(ax, told, pad=18 if above else None)

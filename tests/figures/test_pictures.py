@@ -52,6 +52,9 @@ PICTURES = {
     "scatter": partial(figures.latent_scatter, X[:, :2], np.arange(9) % 3, ["a", "b", "c"]),
     "histogram": partial(figures.latent_scatter, X[:, :1], np.arange(9) % 3),
     "history": partial(figures.history, HISTORY, best=2),
+    "comparison": partial(
+        figures.comparison, {"a": HISTORY, "b": HISTORY}, {"a": (10.0, 95.0)}, told="two runs"
+    ),
     "KL": partial(figures.kl_per_latent, np.array([2.0, 1.0]), np.array([True, False])),
     "rate and distortion": partial(figures.rate_distortion, [1.0, 2.0], [9.0, 7.0], ["a", "b"]),
 }
@@ -60,6 +63,7 @@ every_picture = pytest.mark.parametrize("draw", PICTURES.values(), ids=PICTURES.
 PANELS = (
     *(f"{name} of rows" for name in ("reconstructions", "manifold", "interpolation", "traversals")),
     "history",
+    "comparison",
 )
 panelled = pytest.mark.parametrize("draw", [PICTURES[name] for name in PANELS], ids=PANELS)
 

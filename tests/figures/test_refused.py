@@ -167,6 +167,6 @@ def test_a_kl_of_no_latents(kl):
 def test_rates_of_other_models_than_distortions(rates, distortions, names):
     draw = partial(figures.rate_distortion, [1.0] * rates, [2.0] * distortions, ["a"] * names)
     assert refusal(draw) == (
-        f"{rates} rates, {distortions} distortions and {names} names; pass as many of each, at "
-        "least one"
+        f"{rates} rates, {distortions} distortions, {names} names and 0 looks; pass as many of "
+        "each, at least one"
     )

@@ -92,7 +92,7 @@ def catch(patch):
     seen = {}
     for name in (
         *("samples", "reconstructions", "history", "latent_scatter", "manifold"),
-        *("interpolation", "traversals", "kl_per_latent", "rate_distortion"),
+        *("interpolation", "traversals", "kl_per_latent", "rate_distortion", "comparison"),
     ):
 
         def note(*given, name=name, **named):
