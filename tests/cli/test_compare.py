@@ -18,7 +18,7 @@ def trained(tmp_path_factory):
     """A folder of small runs, which the tests leave as they are."""
     folder = tmp_path_factory.mktemp("trained")
     measured_runs.save_data(folder)
-    measured_runs.train(folder, "vae", "grey", "iwae", "table", "animals", "autoencoder")
+    measured_runs.train(folder, "vae", "grey", "iwae", "table", "animals", "autoencoder", epochs=2)
     return folder
 
 
@@ -73,8 +73,18 @@ def test_the_figures_are_those_of_the_runs(compare):
         assert one["train_seconds"] == pytest.approx(sum(folder.history()["seconds"]), abs=0.01)
 
 
-def test_only_settings_that_differ_and_act_are_shown(compare):
+def with_settings(tmp_path, **changed):
+    """Return a copy of a run whose config has other settings."""
+    folder = RunFolder.open(copied(tmp_path, "vae", "changed"))
+    folder.write_settings(replace(folder.settings(), **changed))
+    return folder.path
+
+
+def test_only_settings_that_differ_and_act_are_shown(compare, tmp_path):
     """The KL of an IWAE has no weight beta, and an autoencoder draws no z."""
+    weighted = with_settings(tmp_path, beta=4.0)
+    betas = [one["settings"]["beta"] for one in compare("vae", weighted, "iwae")["runs"]]
+    assert betas == [1, 4, None]
     assert [one["settings"] for one in compare("vae", "iwae")["runs"]] == [
         {"objective": "elbo", "k": 1},
         {"objective": "iwae", "k": 5},
@@ -128,9 +138,7 @@ def test_a_sentence_says_what_cannot_be_compared(others, words, compare):
 
 
 def test_the_same_data_split_by_another_seed_are_other_data(compare, tmp_path):
-    other = copied(tmp_path, "vae", "other")
-    opened = RunFolder.open(other)
-    opened.write_settings(replace(opened.settings(), seed=1))
+    other = with_settings(tmp_path, seed=1)
     assert "pixels.npy" in "".join(compare("vae", other)["remarks"])
 
 
