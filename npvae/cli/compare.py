@@ -1,4 +1,4 @@
-"""Compare runs: settings that differ, figures, and the curves in one picture.
+"""Compare runs: a table of what differs, and curves in a picture.
 
 Sentences below the table say which figures cannot be compared, such as those of different data.
 """
