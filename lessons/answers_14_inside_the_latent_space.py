@@ -1,9 +1,9 @@
 # %% [markdown]
-# # 14 · Inside the latent space: answers
+# # 14 · The latent space of a VAE: answers
 
 # %%
 import numpy as np
-from course import digits, show, sized
+from course import digits, run_epochs, show, sized
 
 from npvae import VAE, Adam, Cosine, Pixels, Trainer, figures
 from npvae.evaluation.latent_space import line
@@ -22,8 +22,7 @@ def train(n_z):
     model.start_at(x_train.mean(axis=0))
     lr = Cosine(2e-3, epochs=epochs)
     trainer = Trainer(model, train_part, Pixels("none"), Adam(), batch_size=batch_size, lr=lr)
-    while trainer.goes_on(epochs):
-        trainer.step()
+    run_epochs(trainer, epochs, f"VAE, {n_z} latents")
     return model
 
 
@@ -33,44 +32,45 @@ vae_2, vae = train(2), train(8)
 # ## 1. Around a circle
 #
 # You meet the digits whose regions the circle crosses, in the order of the map,
-# and come back to where you began. No step is a jump.
+# and come back to where you began. No image differs much from the one before.
 
 # %%
 angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
 circle = vae_2.decode(1.2 * np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32))
-jump = ((circle - np.roll(circle, 1, axis=0)) ** 2).sum(axis=1)
+change = ((circle - np.roll(circle, 1, axis=0)) ** 2).sum(axis=1)
 apart = 2 * x_test.var(axis=0).sum()
-print(f"from step to step: {jump.mean():.1f}; two test images: {apart:.0f}")
-assert jump.max() < apart / 10
+print(f"squared distance from step to step {change.mean():.1f}, of two test images {apart:.0f}")
+assert change.max() < apart / 10
 show(figures.samples(circle, data.shape, across=12, told="around a circle"), "14-answer-circle")
 
 # %% [markdown]
 # ## 2. Few labels
 #
 # The codes do about as well as the pixels or better (a little worse on glyphs in
-# quick mode), with a hundredth of the numbers. The images without a label have
-# taught the encoder in which few ways digits differ. A label then only has to say
-# which region is called what. That is *semi-supervised* learning in its simplest
-# form, and one of the first uses that VAEs were put to.
+# quick mode), with a hundredth of the numbers. From the images without labels the
+# encoder has learned in which few ways digits differ. The labels then only have to
+# name the regions. This is *semi-supervised learning* in its simplest form, and
+# one of the first uses of VAEs.
 
 
 # %%
 def right(known, new):
-    """How often the nearest of the 100 has the label of the new one."""
-    distance = (known * known).sum(axis=1) - 2 * new @ known.T  # the rest is the same for all
+    """How often the nearest of the 100 has the label of the new image."""
+    distance = (known * known).sum(axis=1) - 2 * new @ known.T  # |new|² is the same for all
     return float((train_part.labels[:100][distance.argmin(axis=1)] == labels).mean())
 
 
 by_pixels = right(x_train[:100], x_test)
 by_codes = right(vae.encode(x_train[:100])[0], vae.encode(x_test)[0])
-print(f"right with 100 labels: {by_pixels:.1%} in 784 pixels, {by_codes:.1%} in 8 codes")
+print(f"correct with 100 labels: from 784 pixels {by_pixels:.1%}, from 8 latents {by_codes:.1%}")
 assert by_codes > 0.9 * by_pixels
 
 # %% [markdown]
 # ## 3. Along an arc
 #
-# For the middle, $|\tfrac12(a + b)|^2 = \tfrac14(|a|^2 + |b|^2 + 2\, a \cdot b)$,
-# and independent draws have $a \cdot b = 0$ in the mean: $\tfrac14 \cdot 2 n_z$.
+# For the midpoint,
+# $|\tfrac12(a + b)|^2 = \tfrac14(|a|^2 + |b|^2 + 2\, a \cdot b)$. For independent
+# draws the mean of $a \cdot b$ is 0, which leaves $\tfrac14 \cdot 2 n_z$.
 # In many dimensions nearly all draws of $\mathcal N(0, I)$ have a length close to
 # $\sqrt{n_z}$, and at $0.7$ of it there are hardly any. (With eight latents one
 # in seven is as short as that, and the prior is *densest* at the origin. Arcs
@@ -78,8 +78,8 @@ assert by_codes > 0.9 * by_pixels
 #
 # With the angle $\theta$ between $a$ and $b$, the arc is
 # $\frac{\sin((1 - t)\theta)}{\sin\theta} a + \frac{\sin(t\theta)}{\sin\theta} b$
-# for directions of length one; then stretch it. You can hardly see a difference
-# in the picture.
+# for directions of length one; then scale it to the wanted length. You can hardly
+# see a difference in the picture.
 
 
 # %%
