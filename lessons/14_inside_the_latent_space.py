@@ -1,12 +1,12 @@
 # %% [markdown]
 # # 14 · The latent space of a VAE
 #
-# *A VAE never saw a label. Where in its latent space do the digits lie, and what
-# lies between them?*
+# *A VAE never saw a label. Where in its latent space do the digits lie, and
+# what lies between them?*
 #
 # - **You need:** lessons 08 and 13.
 # - **You get:** a map of the latent space, posteriors drawn to scale, and the
-#   three wishes of lesson 08, measured.
+#   three things that the autoencoder of lesson 08 lacked, measured.
 # - **Run time:** 40 seconds.
 
 # %%
@@ -42,17 +42,17 @@ vae_2, vae, autoencoder = train(VAE, 2), train(VAE, 8), train(Autoencoder, 8)
 # %% [markdown]
 # The pixels stay grey in this lesson, for the sake of the pictures: we compare
 # distances, not nats. And from here on *the code* of an image means the mean
-# $\mu$ of its posterior. That is fine for pictures, but not for the ELBO (lesson
-# 12).
+# $\mu$ of its posterior. That is fine for pictures, but not for the ELBO
+# (lesson 12).
 #
 # ## A map of the latent space
 #
 # Two latents can be drawn. On the left are the means $\mu$ of test images, with
 # circles at one and two standard deviations of the prior. On the right is what
 # the decoder makes of a grid of codes. The grid is not even: its lines are
-# *quantiles* of the prior, so that between two neighbouring lines lies a twentieth
-# of its probability, and each of the 400 images stands for the same share. So the
-# picture is a fair survey of what the model generates.
+# *quantiles* of the prior, so that between two neighbouring lines lies a
+# twentieth of its probability, and each of the 400 images stands for the same
+# share. So the picture is a fair survey of what the model generates.
 #
 # **Predict first:** the model got no labels. Will the images of one digit lie
 # together? And what is decoded *between* two digits, where there is no training
@@ -87,15 +87,15 @@ assert share_2 > 0.18, "by chance it would be 10 %"
 assert share_8 > 0.7, "nearby codes mostly belong to the same digit"
 
 # %% [markdown]
-# In the right picture one digit *turns into* the next, with a blur where several
-# digits share a place. Because of the KL divergence we know where to look: a mean
-# far from 0 is expensive, so the digits crowd around the origin. The
-# reconstruction term draws them apart into *clusters*, and the KL divergence
-# packs the clusters together (lesson 13). But the KL divergence is only a pull
-# towards the prior. In the left picture there are still gaps, and on MNIST the 1s
-# lie far outside, beyond the edge of the right picture. In two dimensions an
-# autoencoder leaves hardly more holes, as you saw in lesson 08. With eight the
-# difference shows.
+# In the right picture one digit *turns into* the next, with a blur where
+# several digits share a place. Because of the KL divergence we know where to
+# look: a mean far from 0 is expensive, so the digits crowd around the origin.
+# The reconstruction term draws them apart into *clusters*, and the KL
+# divergence packs the clusters together (lesson 13). But the KL divergence is
+# only a pull towards the prior. In the left picture there are still gaps, and
+# on MNIST the 1s lie far outside, beyond the edge of the right picture. In two
+# dimensions an autoencoder leaves hardly more holes, as you saw in lesson 08.
+# With eight the difference shows.
 #
 # Two numbers are too few to separate ten digits in all their slants and widths,
 # so the digits overlap. (npvae's glyphs differ more by slant and stroke than by
@@ -158,33 +158,33 @@ right.legend(loc="upper right", markerscale=5, frameon=True)
 show(figure, "14-posteriors")
 
 # %% [markdown]
-# Each posterior is narrow. Codes drawn from all of them together, the *aggregate
-# posterior*, have a mean near 0 and a standard deviation of 1.1 to 1.5, near that
-# of the prior (an autoencoder's codes: 6 or more). They reach further out than the
-# prior, since the reconstruction term pushes the means apart (lesson 13), and they
-# leave gaps. But they lie where the prior lies, and that is why one can draw from
-# it.
+# Each posterior is narrow. Codes drawn from all of them together, the
+# *aggregate posterior*, have a mean near 0 and a standard deviation of 1.1 to
+# 1.5, near that of the prior (an autoencoder's codes: 6 or more). They reach
+# further out than the prior, since the reconstruction term pushes the means
+# apart (lesson 13), and they leave gaps. But they lie where the prior lies, and
+# that is why one can draw from it.
 #
-# We drew 150 posteriors; in two dimensions all of them together overlap a lot. The
-# decoder cannot distinguish images whose posteriors overlap, so there it decodes
-# their mean. That is how the decoder is trained between the means of the training
-# images. It is also where the blur comes from (lesson 17). With eight latents
-# there is so much room that few posteriors overlap, as the printed distance shows,
-# and the decoder has to interpolate between them.
+# We drew 150 posteriors; in two dimensions all of them together overlap a lot.
+# The decoder cannot distinguish images whose posteriors overlap, so there it
+# decodes their mean. That is how the decoder is trained between the means of
+# the training images. It is also where the blur comes from (lesson 17). With
+# eight latents there is so much room that few posteriors overlap, as the
+# printed distance shows, and the decoder has to interpolate between them.
 #
-# ## The three wishes, measured
+# ## What the autoencoder lacked, measured
 #
-# Lesson 08 listed what an autoencoder lacks. **We should know where the codes
-# lie**: they lie roughly where the prior is, as you just saw. **Near codes, near
-# images**: we move each code by 0.3 times the standard deviation of all codes, and
-# measure how much the image changes. And **no holes**: we generate images and
-# measure how far each is from the nearest of 4,000 held-out digits. The
-# autoencoder's codes are drawn as in lesson 08, from a Gaussian fitted to its
-# codes. The VAE's are drawn from the prior and, to compare, once from its
-# posteriors.
+# Lesson 08 listed three things that an autoencoder lacks. **A known
+# distribution of codes**: they lie roughly where the prior is, as you just saw.
+# **Smoothness**, nearby codes giving similar images: we move each code by 0.3
+# times the standard deviation of all codes, and measure how much the image
+# changes. And **no holes**: we generate images and measure how far each is from
+# the nearest of 4,000 held-out digits. The autoencoder's codes are drawn as in
+# lesson 08, from a Gaussian fitted to its codes. The VAE's are drawn from the
+# prior and, to compare, once from its posteriors.
 #
-# **Predict first:** the autoencoder's draws were about half as far again from the
-# nearest digit as its reconstructions are. How far are the VAE's?
+# **Predict first:** the autoencoder's draws were about half as far again from
+# the nearest digit as its reconstructions are. How far are the VAE's?
 
 
 # %%
@@ -234,7 +234,7 @@ print(
     f"mean squared distance of two test images {2 * x_test.var(axis=0).sum():.0f}; "
     f"from a test image to the nearest held-out digit {nearest(x_test, held_out).mean():.1f}"
 )
-assert of_vae["change"] < 0.8 * of_autoencoder["change"], "near codes, near images"
+assert of_vae["change"] < 0.8 * of_autoencoder["change"], "nearby codes give similar images"
 assert of_vae["ratio"] < 0.95 * of_autoencoder["ratio"], "smaller holes"
 assert abs(of_vae["reconstruction"] / of_autoencoder["reconstruction"] - 1) < 0.1
 assert of_posteriors["ratio"] - 1 < 0.5 * (of_vae["ratio"] - 1), "the holes: no posterior is there"
@@ -246,22 +246,21 @@ assert of_posteriors["ratio"] - 1 < 0.5 * (of_vae["ratio"] - 1), "the holes: no 
 # less varied than its reconstructions, and on MNIST they are even nearer to a
 # digit than real digits are to each other. So compare only within a row.
 #
-# The last column shows what the holes are. For codes drawn from the *posteriors*
-# the ratio is only 1.0 to 1.1. So most of the excess comes from the difference
-# between the two sets of dots above: where the prior puts codes but no posterior
-# lies, the decoder has never been trained.
+# The last column shows what the holes are. For codes drawn from the
+# *posteriors* the ratio is only 1.0 to 1.1. So most of the excess comes from
+# the difference between the two sets of dots above: where the prior puts codes
+# but no posterior lies, the decoder has never been trained.
 #
-# The autoencoder nearly grants the wish *near codes, near images* as well, since
-# its decoder also changes slowly. The VAE's images change little more than half
-# as much.
+# As for *smoothness*, the autoencoder was not bad either, since its decoder
+# also changes slowly. The VAE's images change little more than half as much.
 #
 # ## Interpolation
 #
 # Now we walk in a straight line between the codes of two test images of
 # *different* digits, as in lesson 08, in both models.
 #
-# **Predict first:** in lesson 08 the middle of such a walk was a hole. Is it now
-# as near to a digit as its ends are?
+# **Predict first:** in lesson 08 the middle of such a walk was a hole. Is it
+# now as near to a digit as its ends are?
 
 # %%
 other = rng.permutation(len(x_test))
@@ -290,23 +289,24 @@ for ax, (name, images) in zip(axes[1:], walks.items(), strict=True):
 show(figure, "14-walks")
 
 # %% [markdown]
-# Better on average, but not good. On MNIST the excess of the middle over the ends
-# shrinks to less than half of the autoencoder's, on glyphs only by a little.
-# Halfway between a 0 and a 1 nothing in the data says what there should be. Look
-# at the walks (the first four pairs, not chosen; A and B are the test images
-# themselves): in *both* models many pass through a blend of two digits, and it
-# differs from walk to walk which model does better. A mean over hundreds of walks
-# shows a difference that four of them do not.
+# Better on average, but not good. On MNIST the excess of the middle over the
+# ends shrinks to less than half of the autoencoder's, on glyphs only by a
+# little. Halfway between a 0 and a 1 nothing in the data says what there should
+# be. Look at the walks (the first four pairs, not chosen; A and B are the test
+# images themselves): in *both* models many pass through a blend of two digits,
+# and it differs from walk to walk which model does better. A mean over hundreds
+# of walks shows a difference that four of them do not.
 #
-# So a distribution in place of a point, and a KL divergence that pulls it towards
-# the prior, come nearer to all three wishes, and nearest to the first. Lesson 15
-# makes use of that.
+# So a distribution in place of a point, and a KL divergence that pulls it
+# towards the prior, bring an improvement in all three, and the largest in the
+# first. Lesson 15 makes use of that.
 #
-# > **What you may have read:** "the latent space of a VAE is continuous, that of
-# > an autoencoder is not". Both are (lesson 08). The difference is *where the
-# > decoder was trained*: at points that may lie anywhere, or around means that lie
-# > where the prior is. With two latents the posteriors nearly fill the prior. With
-# > eight they do not, and the decoder has to interpolate between them.
+# > **What you may have read:** "the latent space of a VAE is continuous, that
+# > of an autoencoder is not". Both are (lesson 08). The difference is *where
+# > the decoder was trained*: at points that may lie anywhere, or around means
+# > that lie where the prior is. With two latents the posteriors nearly fill the
+# > prior. With eight they do not, and the decoder has to interpolate between
+# > them.
 #
 # ## Exercises
 #
@@ -316,16 +316,16 @@ show(figure, "14-walks")
 #    space, in 24 steps. Predict what you will meet, from the map. *Check:* two
 #    successive images, and also the last and the first, differ by less than a
 #    tenth of what two test images do.
-# 2. **Few labels.** You have 20,000 images (5,000 in quick mode), but labels for
-#    the first 100 only. Label 1,000 test images by the nearest of these 100, in
-#    pixels and in the codes of the eight-latent VAE. *Check:* with 8 numbers in
-#    place of 784, the codes are right at least nine tenths as often. What have
-#    the images without labels contributed?
-# 3. **Derive and implement.** Two independent draws from $\mathcal N(0, I)$ have
-#    the mean squared length $n_z$. Show that their midpoint has half of that, so
-#    that the midpoint of a straight walk is shorter than a draw usually is. Walk
-#    along an arc: with the angle $\theta$ between the two directions, take
-#    $\sin((1 - t)\theta) / \sin\theta$ of the first and
+# 2. **Few labels.** You have 20,000 images (5,000 in quick mode), but labels
+#    for the first 100 only. Label 1,000 test images by the nearest of these
+#    100, in pixels and in the codes of the eight-latent VAE. *Check:* with 8
+#    numbers in place of 784, the codes are right at least nine tenths as often.
+#    What have the images without labels contributed?
+# 3. **Derive and implement.** Two independent draws from $\mathcal N(0, I)$
+#    have the mean squared length $n_z$. Show that their midpoint has half of
+#    that, so that the midpoint of a straight walk is shorter than a draw
+#    usually is. Walk along an arc: with the angle $\theta$ between the two
+#    directions, take $\sin((1 - t)\theta) / \sin\theta$ of the first and
 #    $\sin(t\theta) / \sin\theta$ of the second, and change the length linearly.
-#    *Check:* the mean squared length at the midpoint is within 10 % of the ends',
-#    and each step turns by the same angle.
+#    *Check:* the mean squared length at the midpoint is within 10 % of the
+#    ends', and each step turns by the same angle.

@@ -46,11 +46,11 @@ show(figures.samples(circle, data.shape, across=12, told="around a circle"), "14
 # %% [markdown]
 # ## 2. Few labels
 #
-# The codes do about as well as the pixels or better (a little worse on glyphs in
-# quick mode), with a hundredth of the numbers. From the images without labels the
-# encoder has learned in which few ways digits differ. The labels then only have to
-# name the regions. This is *semi-supervised learning* in its simplest form, and
-# one of the first uses of VAEs.
+# The codes do about as well as the pixels or better (a little worse on glyphs
+# in quick mode), with a hundredth of the numbers. From the images without
+# labels the encoder has learned in which few ways digits differ. The labels
+# then only have to name the regions. This is *semi-supervised learning* in its
+# simplest form, and one of the first uses of VAEs.
 
 
 # %%
@@ -69,17 +69,18 @@ assert by_codes > 0.9 * by_pixels
 # ## 3. Along an arc
 #
 # For the midpoint,
-# $|\tfrac12(a + b)|^2 = \tfrac14(|a|^2 + |b|^2 + 2\, a \cdot b)$. For independent
-# draws the mean of $a \cdot b$ is 0, which leaves $\tfrac14 \cdot 2 n_z$.
-# In many dimensions nearly all draws of $\mathcal N(0, I)$ have a length close to
-# $\sqrt{n_z}$, and at $0.7$ of it there are hardly any. (With eight latents one
-# in seven is as short as that, and the prior is *densest* at the origin. Arcs
-# matter with hundreds of latents, if at all.)
+# $|\tfrac12(a + b)|^2 = \tfrac14(|a|^2 + |b|^2 + 2\, a \cdot b)$. For
+# independent draws the mean of $a \cdot b$ is 0, which leaves
+# $\tfrac14 \cdot 2 n_z$. In many dimensions nearly all draws of
+# $\mathcal N(0, I)$ have a length close to $\sqrt{n_z}$, and at $0.7$ of it
+# there are hardly any. (With eight latents one in seven is as short as that,
+# and the prior is *densest* at the origin. Arcs matter with hundreds of
+# latents, if at all.)
 #
 # With the angle $\theta$ between $a$ and $b$, the arc is
 # $\frac{\sin((1 - t)\theta)}{\sin\theta} a + \frac{\sin(t\theta)}{\sin\theta} b$
-# for directions of length one; then scale it to the wanted length. You can hardly
-# see a difference in the picture.
+# for directions of length one; then scale it to the wanted length. You can
+# hardly see a difference in the picture.
 
 
 # %%
