@@ -43,9 +43,10 @@ PRINTED = {
     "gpu": ["held out -"],
     "picture of a run": [],
     "asked for": ["0."],
+    "cancer": [],
 }
 AFTER = {"own network": "own layer", "own kink": "own layer"}  # whose names it uses
-NEEDS = {"dataframe": "pandas"}  # which npvae does not
+NEEDS = {"dataframe": "pandas", "cancer": "sklearn"}  # which npvae does not
 RUNS = {  # made of a few images before the code that reads them
     "picture of a run": "--latent 2 --out runs/mnist-001",
     "asked for": "--conditional --out runs/conditional",

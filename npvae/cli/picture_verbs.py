@@ -70,7 +70,8 @@ def out_file(
     out = Path(given) if given else folder / name
     if out.suffix.lower().lstrip(".") not in endings:
         *most, last = (f".{ending}" for ending in endings)
-        message = f"--out is {out}; choose a file name that ends in {', '.join(most)} or {last}"
+        known = f"{', '.join(most)} or {last}" if most else last
+        message = f"--out is {out}; choose a file name that ends in {known}"
         if out.suffix.lower() in (".csv", ".npy"):
             message += ". For numbers, use npvae encode, decode, score, sample or reconstruct"
         raise InputError(message)

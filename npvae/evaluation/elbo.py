@@ -221,6 +221,18 @@ def block_of(
     return x, *condition(model, split, chosen)
 
 
+def examples_at(
+    model: Measurable, split: Split, scaling: Scaling, seed: int, chosen: Array
+) -> tuple[Array, ...]:
+    """Return (x,) or (x, y), as in `block_of`, of the examples numbered `chosen` in the split."""
+    rows = block_rows(split)
+    found = [
+        [array[i % rows] for array in block_of(model, split, scaling, seed, i // rows)]
+        for i in chosen.tolist()
+    ]
+    return tuple(np.stack(arrays) for arrays in zip(*found, strict=True))
+
+
 def by_block(
     function: Callable[..., tuple[Array, ...]],
     model: Measurable,

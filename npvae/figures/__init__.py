@@ -20,6 +20,7 @@ from npvae.figures.paths import interpolation, traversals
 from npvae.figures.plane import manifold
 from npvae.figures.rates import kl_per_latent, rate_distortion
 from npvae.figures.scatter import latent_scatter
+from npvae.figures.scored import oddest
 from npvae.figures.style import STYLE, off_screen, panels
 from npvae.figures.tiles import tile
 from npvae.figures.writing import light_and_dark, picture_bytes, save
@@ -35,6 +36,7 @@ __all__ = [
     "latent_scatter",
     "light_and_dark",
     "manifold",
+    "oddest",
     "off_screen",
     "panels",
     "picture_bytes",

@@ -19,6 +19,7 @@ from npvae.runs.pictures.epochs import history, rate_distortion
 from npvae.runs.pictures.latents import interpolation, kl, manifold, scatter, traversals
 from npvae.runs.pictures.reconstructed import reconstructions
 from npvae.runs.pictures.sampled import draw_samples, draw_variations, samples, show_samples
+from npvae.runs.pictures.scored import oddest
 from npvae.runs.pictures.trained_run import Trained, form_of
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ __all__ = [
     "interpolation",
     "kl",
     "manifold",
+    "oddest",
     "rate_distortion",
     "reconstructions",
     "samples",

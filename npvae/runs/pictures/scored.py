@@ -1,0 +1,56 @@
+"""The oddest examples of a run, and what makes them odd."""
+
+from typing import TYPE_CHECKING
+
+from npvae import figures
+from npvae.evaluation.elbo import examples_at
+from npvae.evaluation.scores import nats_by_feature
+from npvae.figures.style import label_name, number, shortened
+from npvae.runs.model_file import SavedModel
+from npvae.runs.pictures.trained_run import as_shown, form_of
+from npvae.runs.scoring import Scored
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+
+
+def oddest(
+    saved: SavedModel,
+    scored: Scored,
+    n: int,
+    seed: int,
+    columns: "Sequence[str]" = (),
+    *,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw the n examples with the highest scores, and what their pixels or columns cost.
+
+    Parameters
+    ----------
+    saved : the model
+    scored : the examples
+    n : how many
+    seed : of the scores; it decides the pixels
+    columns : names of a table's columns
+    ax : where to draw; by default a new figure
+    """
+    model, scaling, split = saved.model, saved.scaling, scored.examples.split
+    chosen = scored.order[:n]
+    batch = examples_at(model, split, scaling, seed, chosen)
+    x_hat, nats = nats_by_feature(model, *batch)
+    form = form_of(scaling, saved.shape, columns)
+    to_host, decode = model.params.device.to_host, scaling.decode
+    x, x_hat = (as_shown(to_host(part), scaling, form) for part in (batch[0], x_hat))
+    if not form.is_image:  # a table is written in the units of the data
+        x, x_hat = decode(x), decode(x_hat)
+    names = []
+    for i in chosen.tolist():
+        name = f"row {split.rows[i]}\n{number(float(scored.scores.score[i]), 1)}"
+        if split.labels is not None:
+            label = label_name(scored.examples.classes, int(split.labels[i]))
+            name = f"{shortened(label, 10)}\n{name}"
+        names.append(name)
+    told = f"The {len(chosen)} oddest of {len(split):,} examples of {scored.examples.words}"
+    return figures.oddest(x, x_hat, to_host(nats), form, names, told=told, ax=ax)
