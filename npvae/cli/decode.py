@@ -1,6 +1,7 @@
-"""Decode codes to examples in the units of the data: the means of p(x | z).
+"""Decode codes to examples: the means of p(x | z).
 
-The codes are those that npvae encode wrote, or numbers of your own.
+The codes are those that npvae encode wrote, or numbers of your own. The examples are in the units
+of the data.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Write the codes of examples to a file: mu and, for a VAE, logvar of q(z | x).
+"""Write the codes of examples: mu and, for a VAE, logvar of q(z | x).
 
 The examples are the run's test part or new ones. Where the model was trained on binary pixels, the
 encoder gets binary pixels here as well, the same that npvae evaluate and npvae score see.

@@ -1,4 +1,4 @@
-"""Draw examples next to their reconstructions, or write these as numbers.
+"""Draw examples next to their reconstructions, or write the numbers.
 
 The examples are the run's test part or new ones. A picture shows a few of them, and a file of
 numbers has the reconstruction of each, decoded from mu.

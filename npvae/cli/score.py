@@ -203,9 +203,9 @@ def _say_summary(given: Given, scored: Scored, why: str, options: argparse.Names
     if scored.threshold is not None and scored.flagged is not None:
         flagged = int(scored.flagged.sum())
         _figure("threshold", scored.threshold, f"the {scored.quantile:g} quantile of validation")
-        say(f"  {'flagged':<15} {flagged:7,}      {100 * flagged / n:.2f} % of the examples")
+        say(f"  {'flagged':<15} {flagged:7,}      examples score above it: {100 * flagged / n:.2f} %")
         share = f"{100 * (scored.contamination or 0):.2f} %"
-        say(f"  {'contamination':<15} {share:>10}   of the validation part scores above, too")
+        say(f"  {'contamination':<15} {share:>10}   of the validation part scores above it")
     model, scaling = given.saved.model, given.saved.scaling
     say_notes(
         score_protocol(model, scaling, n, options.seed, given.examples.words, options.samples)

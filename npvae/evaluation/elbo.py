@@ -227,10 +227,10 @@ def examples_at(
     """Return (x,) or (x, y), as in `block_of`, of the examples numbered `chosen` in the split."""
     rows = block_rows(split)
     found = [
-        [array[i % rows] for array in block_of(model, split, scaling, seed, i // rows)]
+        [array[i % rows][None] for array in block_of(model, split, scaling, seed, i // rows)]
         for i in chosen.tolist()
     ]
-    return tuple(np.stack(arrays) for arrays in zip(*found, strict=True))
+    return tuple(np.concatenate(list(arrays)) for arrays in zip(*found, strict=True))
 
 
 def by_block(

@@ -24,7 +24,17 @@ from npvae import (
     trainer_for,
 )
 from npvae.devices import CPU
+from npvae.evaluation import (
+    decode_codes,
+    encode_split,
+    nats_by_feature,
+    principal_components,
+    reconstruct_split,
+    reconstruction_errors,
+    score_examples,
+)
 from npvae.evaluation import elbo as evaluation
+from npvae.evaluation.elbo import examples_at
 from npvae.layers import HIDDEN_LAYERS
 
 pytestmark = pytest.mark.gpu
@@ -195,6 +205,32 @@ def test_an_epoch_waits_as_often_as_it_reports_not_as_often_as_it_steps(model, m
     per_epoch = few[0]
     assert few == [per_epoch, 2 * per_epoch, 3 * per_epoch]
     assert per_epoch <= 6  # three averages of training; of validation one number, two vectors
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_codes_and_scores_are_those_of_the_cpu(model):
+    def found(device):
+        made, part = MODELS[model].dense(N_X, 9, 3, n_y=3, device=device), split(n=30)
+        how = part, SCALINGS["grey"]
+        with waiting_allowed():
+            codes = encode_split(made, *how)
+            x, y = examples_at(made, *how, 0, np.array([4, 2]))
+            results = [
+                codes.mu,
+                decode_codes(made, codes.mu, part.labels),
+                reconstruct_split(made, *how),
+                reconstruction_errors(made, *how),
+                principal_components(made, *how).errors(made, *how),
+                *map(device.to_host, nats_by_feature(made, x, y)),
+            ]
+            if made.draw_noise(device.generator(0), 1) is None:  # no noise, which would differ
+                results.append(score_examples(made, *how).score)
+            score_examples(made, *how)
+        return results
+
+    for there, here in zip(found(DEVICE), found(CPU), strict=True):
+        assert type(there) is np.ndarray
+        np.testing.assert_allclose(there, here, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
