@@ -203,9 +203,9 @@ def _say_summary(given: Given, scored: Scored, why: str, options: argparse.Names
     if scored.threshold is not None and scored.flagged is not None:
         flagged = int(scored.flagged.sum())
         _figure("threshold", scored.threshold, f"the {scored.quantile:g} quantile of validation")
-        say(f"  {'flagged':<15} {flagged:7,}      examples score above it: {100 * flagged / n:.2f} %")
-        share = f"{100 * (scored.contamination or 0):.2f} %"
-        say(f"  {'contamination':<15} {share:>10}   of the validation part scores above it")
+        _line("flagged", f"{flagged:,}   ", f"examples score above it: {100 * flagged / n:.2f} %")
+        share = 100 * (scored.contamination or 0)
+        _line("contamination", f"{share:.2f} %", "of the validation part scores above it")
     model, scaling = given.saved.model, given.saved.scaling
     say_notes(
         score_protocol(model, scaling, n, options.seed, given.examples.words, options.samples)
@@ -213,7 +213,11 @@ def _say_summary(given: Given, scored: Scored, why: str, options: argparse.Names
 
 
 def _figure(name: str, value: float, remark: str) -> None:
-    say(f"  {name:<15} {value:10.2f}   {remark}")
+    _line(name, f"{value:.2f}", remark)
+
+
+def _line(name: str, value: str, remark: str) -> None:
+    say(f"  {name:<15} {value:>10}   {remark}")
 
 
 def _say_aurocs(aurocs: dict[str, float], odd: Array, label: str) -> None:
