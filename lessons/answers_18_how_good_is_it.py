@@ -1,11 +1,11 @@
 # %% [markdown]
-# # 18 · How good is it?: answers
+# # 18 · Evaluating a VAE: log p(x): answers
 
 # %%
 import zlib
 
 import numpy as np
-from course import digits, sized
+from course import digits, run_epochs, sized
 
 from npvae import VAE, Adam, Cosine, Pixels, Trainer, log_likelihood
 from npvae.iwae import log_mean_exp_and_grad
@@ -18,8 +18,7 @@ model = VAE.dense(784, n_h, 20)
 model.start_at(train_part.take(slice(None)).mean(axis=0) / 255)
 lr = Cosine(2e-3, epochs=epochs)
 trainer = Trainer(model, train_part, black_or_white, Adam(), batch_size=batch_size, lr=lr)
-while trainer.goes_on(epochs):
-    trainer.step()
+run_epochs(trainer, epochs, "VAE, 20 latents")
 n_images, k = sized((200, 2048), quick=(100, 512))
 rng = np.random.default_rng(0)
 x = black_or_white.encode(data.test.take(slice(0, n_images)), rng, np.float32)
@@ -40,9 +39,10 @@ def estimates(mu, logvar):
 # %% [markdown]
 # ## 1. Without the encoder
 #
-# It is the class of twenty pupils again (lesson 09): hardly a draw of the prior
-# comes near this digit. The formula is right with any $q$, and the estimate would
-# get there in the end, but the end is far away. The encoder knows where to look.
+# This is the failure at the end of lesson 09 again: hardly any draw from the
+# prior explains this digit. The formula is right with any $q$, and the estimate
+# would reach $\log p(x)$ with enough draws, but that would take far too many.
+# The encoder outputs where to look.
 
 # %%
 log_px = estimates(mu, logvar)
@@ -53,36 +53,37 @@ assert from_prior.mean() < log_px.mean() - 20
 # %% [markdown]
 # ## 2. How many images?
 #
-# The error of a mean of $n$ is the spread over $\sqrt n$. Images differ a lot, so
-# that even the whole test set leaves an error, on MNIST at full size, of about a
-# quarter of a nat. Two rows of the table that differ by less than that could
-# change places on other test images of the same kind. But all were measured on
-# the *same* images, and there the error of a difference is much smaller; and the
-# last row was published with $\pm 0.12$.
+# The standard error of a mean of $n$ numbers is their standard deviation
+# divided by $\sqrt n$. Images differ a lot, so even the whole test set leaves a
+# standard error, on MNIST at full size, of about a quarter of a nat. Two rows
+# of the table that differ by less than that could change places on other test
+# images of the same kind. But all were measured on the *same* images, and there
+# the standard error of a difference is much smaller; and the last row was
+# published with $\pm 0.12$.
 
 # %%
-spread = log_px.std(ddof=1)
-needed = (spread / 0.1) ** 2
+sd = log_px.std(ddof=1)
+needed = (sd / 0.1) ** 2
 print(
-    f"spread over images {spread:.1f} nats: {needed:,.0f} images for an error of 0.1; "
-    f"with 10,000 it is {spread / 100:.2f}"
+    f"standard deviation over images {sd:.1f} nats: {needed:,.0f} images for a standard error of "
+    f"0.1; with 10,000 it is {sd / 100:.2f}"
 )
 assert needed > 10_000
 
 # %% [markdown]
 # ## 3. In bytes
 #
-# If $p(x)$ is known, one can number all images so that a probable one gets a
-# short number. An image of probability $2^{-b}$ gets $b$ bits, give or take one;
-# no code does better in the mean, if images do come from $p$. (The VAE's own
-# weights are not counted.) (To *use* a VAE as a code takes a trick, "bits back",
-# and costs $-$ELBO, a little more.)
+# If $p(x)$ is known, one can give each image a code word, the shorter the more
+# probable it is. An image of probability $2^{-b}$ gets about $b$ bits, and no
+# code does better on average if the images do come from $p$. (The weights of
+# the VAE are not counted. And to *use* a VAE as a code takes a method called
+# *bits back*, which costs $-$ELBO, a little more.)
 
 # %%
 bits = -log_px.mean() / np.log(2)
 packed = np.packbits(x.astype(bool), axis=1)
 zipped = np.mean([len(zlib.compress(row.tobytes(), 9)) for row in packed])
-print(f"98 bytes as it is, {zipped:.0f} zipped, {bits / 8:.1f} by the VAE, at best")
+print(f"98 bytes as it is, {zipped:.0f} with ZIP, at best {bits / 8:.1f} with the VAE")
 assert bits / 8 < 0.4 * zipped
 again = log_likelihood(model, data.test.only(slice(0, n_images)), black_or_white, k=64)
 assert abs(again.log_px - log_px.mean()) < 5
