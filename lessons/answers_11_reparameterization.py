@@ -24,16 +24,16 @@ def estimates(target, eps, baseline=0.0):
 # $f$, which is $z - 30$: it varies as $z$ does, however large $f$ itself is.
 
 # %%
-spread = {}
+variance = {}
 for target in (0, 30):
     score, path = estimates(target, rng.standard_normal((n, 1)))
-    spread[target] = score.var()
+    variance[target] = score.var()
     print(
         f"target {target:2d}: score function {score.mean():6.2f}, variance {score.var():9.1f}; "
         f"pathwise {path.mean():6.2f}, variance {path.var():.2f}"
     )
     assert abs(path.var() - 1) < 0.05
-assert spread[30] > 10_000 * spread[0]
+assert variance[30] > 10_000 * variance[0]
 
 # %% [markdown]
 # ## 2. A baseline
@@ -51,7 +51,7 @@ assert spread[30] > 10_000 * spread[0]
 eps = rng.standard_normal((n, 10))
 value = 0.5 * ((eps - 3) ** 2).sum(axis=1)
 plain, path = estimates(3, eps)
-better, _ = estimates(3, eps, baseline=value.mean())
+better = estimates(3, eps, baseline=value.mean())[0]
 for name, each in (("plain", plain), ("baseline", better), ("pathwise", path)):
     print(f"{name:<8} {each[:, 0].mean():6.2f}, variance {each[:, 0].var():7.1f}")
     assert abs(each[:, 0].mean() + 3) < 4 * each[:, 0].std() / np.sqrt(n)
