@@ -12,11 +12,13 @@ from npvae.cli.printing import say
 from npvae.datasets import NAMES
 from npvae.errors import InputError
 from npvae.figures.writing import FORMATS
+from npvae.runs.codes import named
 from npvae.runs.folder import RunFolder
 from npvae.runs.kinds import shown
 from npvae.runs.model_file import SavedModel
+from npvae.runs.numbers import write_numbers
 from npvae.runs.pictures import Trained, form_of, show_samples
-from npvae.runs.pictures.sampled import Names, Samples, write_numbers
+from npvae.runs.pictures.sampled import Samples
 from npvae.storage.reading import quote
 
 if TYPE_CHECKING:
@@ -138,7 +140,8 @@ def write_examples(
     what : the cause of the number of examples, for the error message, such as "-n 3000 gives"
     """
     if not is_picture(out):
-        write_numbers(made, saved, out, Names(folder.columns(), classes))
+        labels = None if made.labels is None else named(made.labels, classes)
+        write_numbers(out, made.x, saved, labels)
         return
     if len(made.x) > MOST_IN_A_PICTURE:
         raise InputError(

@@ -25,12 +25,15 @@ class Split:
     rows : (n,) int array, the rows of `x` that belong to this part
     labels : (n,) int array, or None
     factors : the known factors that generated each example, (n,) arrays by name; usually empty
+    missing : (n,) how many values of each example were missing and have been filled in; None if
+        nothing is filled in
     """
 
     x: Array
     rows: Array
     labels: Array | None = None
     factors: Mapping[str, Array] = field(default_factory=dict)
+    missing: Array | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -77,7 +80,10 @@ class Dataset:
     kind : "pixels" (uint8 as 0..255, or floats in [0, 1]) or "real" (any numbers)
     source : where the data came from, in words: a folder, a file, or how they were made
     classes : name of each label; empty without labels
-    columns : name of each column of a table; empty otherwise
+    columns : name of each number in a row of a table; empty otherwise
+    categories : the texts of each text column of a table, by its name. A column colour with the
+        texts blue and red has two one-hot numbers, whose names are colour=blue and colour=red
+    means : (n_x,) the numbers that missing values are filled in with, or None
     remark : what the user should know about how the data were interpreted, or ""
     """
 
@@ -90,6 +96,8 @@ class Dataset:
     source: str
     classes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    means: Array | None = None
     remark: str = ""
 
     @property
@@ -120,21 +128,26 @@ class Dataset:
         seed: int = 0,
         validation: int | None = None,
         name: str = "arrays",
+        missing: Literal["refuse", "drop", "mean"] = "refuse",
     ) -> "Dataset":
         """Return your own arrays as a dataset, split 80 / 10 / 10 by a seed.
 
         Parameters
         ----------
-        x : (N, n_x), (N, H, W) or (N, H, W, C) array, or a pandas DataFrame of numbers; it is
-            interpreted like an .npy file, see `user_arrays.understand_array`
+        x : (N, n_x), (N, H, W) or (N, H, W, C) array, interpreted like an .npy file, see
+            `user_arrays.understand_array`; or a DataFrame of pandas or polars, whose columns of
+            text, categories or booleans become one-hot, see `user_frames.understand_frame`
         labels : (N,) whole numbers or text; or the name of a column of the DataFrame
         seed, validation : as for `load_dataset`
         name : the name of the data in messages
+        missing : "refuse" missing values (NaN, None, pandas.NA), "drop" their rows, or fill in the
+            "mean" of the training part, which for a one-hot column is how often it is 1
 
         Raises
         ------
         InputError : x or labels is not an array, or an argument is out of range
-        DataError : x has fewer than 10 examples or another shape, or contains NaN or infinity
+        DataError : x has fewer than 10 examples or another shape, contains infinity or a missing
+            value that is refused, or has a column that npvae does not read, such as one of dates
 
         >>> x = np.random.default_rng(0).normal(size=(50, 3))
         >>> Dataset.from_arrays(x, labels=np.arange(50) % 2)
@@ -142,7 +155,7 @@ class Dataset:
         """
         from npvae.datasets.user_data import from_arrays
 
-        return from_arrays(x, labels, seed, validation, name)
+        return from_arrays(x, labels, seed, validation, name, missing)
 
 
 def require_dataset(data: Any) -> None:
@@ -223,7 +236,8 @@ def _part(split: Split, part: Any) -> Split:
     """Return some examples of a split with their labels and factors."""
     labels = None if split.labels is None else split.labels[part]
     factors = {name: values[part] for name, values in split.factors.items()}
-    return Split(split.x, split.rows[part], labels, factors)
+    missing = None if split.missing is None else split.missing[part]
+    return Split(split.x, split.rows[part], labels, factors, missing)
 
 
 def chunks(n: int, x: Array) -> Iterator[slice]:

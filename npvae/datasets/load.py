@@ -2,8 +2,10 @@
 
 import difflib
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import get_args
 
 from npvae.datasets import places
 from npvae.datasets.dataset import Dataset
@@ -11,6 +13,7 @@ from npvae.datasets.glyphs import N_TEST, N_TRAIN, SIDE, cache_file, load_glyphs
 from npvae.datasets.mnist import FASHION_MNIST, MNIST, load_idx_set
 from npvae.datasets.notebook import shows_progress
 from npvae.datasets.user_data import FORMS, load_own
+from npvae.datasets.user_examples import USUAL, Missing, ReadOptions
 from npvae.errors import DataError, DataUnavailableError, InputError
 
 IDX_SETS = {which.name: which for which in (MNIST, FASHION_MNIST)}
@@ -23,6 +26,8 @@ def load_dataset(
     seed: int = 0,
     validation: int | None = None,
     label_column: str | int | None = None,
+    drop: Sequence[str] = (),
+    missing: Missing = "refuse",
     n_train: int | None = None,
     n_test: int | None = None,
     progress: bool = True,
@@ -33,13 +38,17 @@ def load_dataset(
 
     Parameters
     ----------
-    name_or_path : "mnist", "fashion-mnist", "glyphs", or the path of an .npy, .npz or .csv file or
-        of a folder of images. If a folder is called mnist, write ./mnist for the folder
+    name_or_path : "mnist", "fashion-mnist", "glyphs", or the path of an array (.npy, .npz), a table
+        (.csv, .tsv, .csv.gz, .tsv.gz, .parquet) or a folder of images. If a folder is called
+        mnist, write ./mnist for the folder
     seed : seed of the glyphs, or of the split of your own data. The split of MNIST is fixed
     validation : number of training examples to hold out. By default the last 5,000 training images
         of MNIST and its variants, or a tenth of your own data
-    label_column : the column of a .csv file with the labels: its name, or its number counted from
-        0; "" for none
+    label_column : the column of a table with the labels: its name, or its number counted from 0;
+        "" for none
+    drop : the columns of a table to leave out, by name or by number, such as ["name", "0"]
+    missing : "refuse" missing values of your own data, "drop" their rows, or fill in the "mean" of
+        the training part, which for a one-hot column is how often it is 1
     n_train, n_test : number of glyphs to draw; n_train includes those held out
     progress : show a progress bar for long operations, on a terminal or in a notebook
 
@@ -52,6 +61,7 @@ def load_dataset(
     See Also
     --------
     npvae.datasets.user_table.read_table : how a .csv file is interpreted
+    npvae.datasets.user_frames.understand_frame : how a Parquet file is interpreted
     npvae.datasets.user_arrays.understand_array : how an array is interpreted
     npvae.datasets.user_images.read_image_folder : how a folder of images is interpreted
 
@@ -65,10 +75,16 @@ def load_dataset(
         raise InputError(
             f"n_train and n_test work with glyphs only, but the dataset is {name}; leave them out"
         )
-    if name in NAMES and label_column is not None:
+    if missing not in get_args(Missing):
+        raise InputError(f"missing is {missing!r:.60}; choose refuse, drop or mean")
+    options = ReadOptions(label_column, tuple(drop), missing)
+    if name in NAMES and options != USUAL:
+        given = next(
+            one.name for one in fields(options) if getattr(options, one.name) != one.default
+        )
         raise InputError(
-            f"label_column (--label-column) works with .csv files only, but the dataset is {name}; "
-            "leave it out"
+            f"{given} (--{given.replace('_', '-')}) works with your own data only, but the dataset "
+            f"is {name}; leave it out"
         )
     if name in IDX_SETS:
         return load_idx_set(IDX_SETS[name], validation=validation, progress=progress)
@@ -78,9 +94,7 @@ def load_dataset(
         )
     if not os.path.exists(os.path.expanduser(name)):
         raise InputError(_unknown(name))
-    return load_own(
-        name, seed=seed, validation=validation, label_column=label_column, progress=progress
-    )
+    return load_own(name, options, seed=seed, validation=validation, progress=progress)
 
 
 def _unknown(name: str) -> str:

@@ -2,36 +2,40 @@
 
 import math
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
 
+from npvae.datasets.missing import count_missing
 from npvae.datasets.user_examples import (
+    USUAL,
     Examples,
+    Missing,
+    ReadOptions,
     find_range,
     remark_on_counting,
     remark_on_dark_pixels,
 )
-from npvae.errors import DataError
+from npvae.errors import DataError, InputError
 from npvae.parameters import Array
 from npvae.storage.arrays import MappedArray, read_array, read_arrays
 from npvae.storage.reading import LIMIT, quote
 
 X_NAMES = ("x", "images", "data")
 LABEL_NAMES = ("labels", "y")
-Kind: TypeAlias = Literal["pixels", "real"]
+GONE = ("NAType", "NaTType")  # the classes of missing values in pandas
 SMALLEST_SQUARE = 8  # side in pixels; shorter flat rows are not interpreted as square images
 
 
-def read_npy(path: str | Path, *, kind: Kind | None = None, progress: bool = False) -> Examples:
+def read_npy(path: str | Path, options: ReadOptions = USUAL, *, progress: bool = False) -> Examples:
     """Return the examples in an .npy file, memory-mapped if they take more than `LIMIT` bytes.
 
     `understand_array` explains which arrays are accepted.
     """
-    return understand_array(read_array(path), path, kind=kind, progress=progress)
+    return understand_array(read_array(path), path, options, progress=progress)
 
 
-def read_npz(path: str | Path, *, kind: Kind | None = None, progress: bool = False) -> Examples:
+def read_npz(path: str | Path, options: ReadOptions = USUAL, *, progress: bool = False) -> Examples:
     """Return the examples in an .npz file, with their labels if there are any.
 
     The file contains a single array; or one named `x` (or `images` or `data`) and optionally one
@@ -49,7 +53,7 @@ def read_npz(path: str | Path, *, kind: Kind | None = None, progress: bool = Fal
             "array, or one named x (or images or data) and optionally one named labels (or y)"
         )
     label_name = None if len(arrays) == 1 else _choose(arrays, LABEL_NAMES, path)
-    examples = understand_array(arrays[x_name], path, kind=kind, progress=progress)
+    examples = understand_array(arrays[x_name], path, options, progress=progress)
     if label_name is not None:
         examples.labels = arrays[label_name]
     others = [name for name in arrays if name not in (x_name, label_name)]
@@ -72,9 +76,9 @@ def _choose(arrays: dict[str, Array], names: tuple[str, ...], path: str | Path) 
 def understand_array(
     array: Array,
     path: str | Path,
+    options: ReadOptions = USUAL,
     *,
     columns: tuple[str, ...] = (),
-    kind: Kind | None = None,
     progress: bool = False,
 ) -> Examples:
     """Return the interpretation of an array of examples.
@@ -100,13 +104,15 @@ def understand_array(
     ----------
     array : (N, n_x), (N, H, W) or (N, H, W, C) array, in memory or memory-mapped
     path : the file, for error messages
+    options : what to do about missing values, which are NaN; and what a model was trained on: if
+        that is real numbers, so are these floats and wide integers, even if they could be pixels
     columns : names of the columns of a table, if they have any
-    kind : "real" to take floats and wide integers as real numbers, even if they could be pixels
     progress : show a progress bar if the check takes more than a second
 
     Raises
     ------
-    DataError : the shape or the type is not supported, or a number is NaN or infinite
+    DataError : the shape or the type is not supported, a number is infinite, or it is NaN and
+        missing values are refused
     """
     if array.dtype.kind not in "buif":
         raise DataError(
@@ -125,12 +131,29 @@ def understand_array(
     if x.dtype == bool:
         _require_no_copy(False, array, path, "save it as uint8, with 0 and 255")
         return Examples(*_as_bytes(x, shape), remarks=("The pixels are black and white.",))
-    low, high = find_range(x, path, columns=columns, progress=progress)
+    low, high = find_range(x, path, columns=columns, missing=options.missing, progress=progress)
+    examples = _understand(x, path, shape, low, high, columns, options)
+    if options.missing != "refuse" and x.dtype.kind == "f":
+        examples.missing = count_missing(x)
+    return examples
+
+
+def _understand(
+    x: Array,
+    path: str | Path,
+    shape: tuple[int, ...],
+    low: float,
+    high: float,
+    columns: tuple[str, ...],
+    options: ReadOptions,
+) -> Examples:
+    """Return the interpretation of rows of numbers from low to high."""
     if x.dtype == np.uint8:
         return Examples(x, _picture(shape), "pixels", remarks=_remarks_on_bytes(shape, high))
-    if len(shape) > 1 and kind != "real":
+    known_as_real = options.trained_on is not None and options.trained_on.kind == "real"
+    if len(shape) > 1 and not known_as_real:
         if x.dtype.kind in "ui" and low >= 0 and high <= 255:
-            _require_no_copy(False, array, path, "save it as uint8")
+            _require_no_copy(False, x, path, "save it as uint8")
         return _understand_images(x, shape, low, high)
     remark = f"The {x.dtype} numbers are interpreted as real-valued (Gaussian likelihood)."
     if low >= 0 and high <= 255:
@@ -194,3 +217,67 @@ def _remarks_on_bytes(shape: tuple[int, ...], high: float) -> tuple[str, ...]:
             "if the channels come first, move them last with np.moveaxis(x, 1, -1)."
         )
     return tuple(remarks)
+
+
+def require_array(name: str, x: Any) -> Array:
+    """Return `x` if it is a plain NumPy array.
+
+    Raises
+    ------
+    InputError : it is a list, a matrix, a masked or structured array, or another object; the
+        message says how to convert it
+    """
+    advice = f"np.asarray({name})"
+    if isinstance(x, np.ma.MaskedArray):
+        what, advice = "a masked array", f"{name}.filled(value), or drop rows with masked values"
+    elif isinstance(x, np.matrix):
+        what = "a matrix"
+    elif not isinstance(x, np.ndarray):
+        what = f"a {type(x).__name__}"
+    elif x.dtype.names is not None:
+        what = "a structured array"
+        advice = f"numpy.lib.recfunctions.structured_to_unstructured({name})"
+    else:
+        return x
+    raise InputError(f"{name} is {what}; expected a NumPy array. Use {advice}")
+
+
+def labels_of(labels: Any, path: str, missing: Missing) -> tuple[Array, Array]:
+    """Return labels as an array, and which of them are missing.
+
+    Parameters
+    ----------
+    labels : an array, a list, or a column of a DataFrame
+    path : what to call the data in messages
+    missing : "drop" if rows without a label may be left out; a mean cannot replace a label
+
+    Raises
+    ------
+    InputError : labels is another object
+    DataError : a label is missing, and may not be
+    """
+    labels = labels.to_numpy() if hasattr(labels, "to_numpy") else labels
+    found = require_array("labels", np.asarray(labels) if type(labels) is list else labels)
+    gone = np.zeros(found.shape, bool)
+    if found.dtype.kind in "fO":
+        cells = found.ravel().tolist()
+        gone = np.array([is_missing(cell) for cell in cells], bool).reshape(found.shape)
+    if gone.any() and missing != "drop":
+        raise DataError(
+            f"{path}: {int(gone.sum())} labels are missing; the first is in row "
+            f"{np.argmax(gone)} (counted from 0). Fill in what is missing, or drop the rows "
+            '(missing="drop")'
+        )
+    if found.dtype.kind == "O":
+        found = np.where(gone, "", found).astype(np.str_)
+    return np.where(gone, 0, found) if found.dtype.kind == "f" else found, gone
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a value is None, NaN, or a missing value of pandas.
+
+    >>> [is_missing(value) for value in (None, float("nan"), 0.0, "")]
+    [True, True, False, False]
+    """
+    is_nan = isinstance(value, float) and value != value
+    return value is None or is_nan or type(value).__name__ in GONE

@@ -1,10 +1,10 @@
 """Examples as read from your own files, and the checks that all readers share."""
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -14,7 +14,54 @@ from npvae.errors import DataError
 from npvae.parameters import Array
 from npvae.storage.reading import LIMIT, printable, quote, reading
 
+Kind: TypeAlias = Literal["pixels", "real"]
+Missing: TypeAlias = Literal["refuse", "drop", "mean"]
+HOW_TO_ALLOW = (
+    "Fill in what is missing, or say what to do in missing (--missing drop leaves such rows out, "
+    "--missing mean fills in the means of the training part)"
+)
+REAL = "The columns are interpreted as real-valued (Gaussian likelihood)."
 FEWEST_COUNTED = 10  # rows that do not count 0, 1, 2, ... by accident
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """What a model was trained on, which new data for it have to match.
+
+    Attributes
+    ----------
+    n_x, kind : the number of numbers in an example, and "pixels" or "real"
+    columns : the names of the numbers, if the data were a table with names
+    categories : the texts of each text column of the table, by its name
+    """
+
+    n_x: int
+    kind: Kind
+    columns: tuple[str, ...] = ()
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How your own data are read.
+
+    Attributes
+    ----------
+    label_column : the column of a table with the labels: its name, or its number counted from 0;
+        "" for none; None for the one with a usual name, if there is one
+    drop : the columns of a table that are left out, by name or number
+    missing : "refuse" missing values, or read them as NaN, to "drop" their rows or fill in the
+        "mean" of the training part
+    trained_on : what a model was trained on, if these are new data for it
+    """
+
+    label_column: str | int | None = None
+    drop: tuple[str, ...] = ()
+    missing: Missing = "refuse"
+    trained_on: TrainedOn | None = None
+
+
+USUAL = ReadOptions()
 
 
 @dataclass
@@ -27,20 +74,30 @@ class Examples:
     shape : shape of one example
     kind : "pixels" or "real", as in `Dataset`
     labels : (N,) array of numbers or text, or None
-    columns : name of each column of a table with a header
+    columns : name of each number of a row of a table with a header
+    categories : the texts of each text column of a table, by its name
+    missing : (N,) number of missing values of each example, which are NaN in x; None if missing
+        values are refused
     remarks : sentences about how the data were interpreted
     """
 
     x: Array
     shape: tuple[int, ...]
-    kind: Literal["pixels", "real"]
+    kind: Kind
     labels: Array | None = None
     columns: tuple[str, ...] = ()
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    missing: Array | None = None
     remarks: tuple[str, ...] = ()
 
 
 def find_range(
-    x: Array, path: str | Path, *, columns: Sequence[str] = (), progress: bool = False
+    x: Array,
+    path: str | Path,
+    *,
+    columns: Sequence[str] = (),
+    missing: Missing = "refuse",
+    progress: bool = False,
 ) -> tuple[float, float]:
     """Return the smallest and the largest number of a table, reading a few megabytes at a time.
 
@@ -49,6 +106,7 @@ def find_range(
     x : (N, n_x) array of numbers, in memory or memory-mapped
     path : the file, for error messages
     columns : names of the columns, for error messages, if they have any
+    missing : unless it is "refuse", NaN is a missing value and does not count
     progress : show a progress bar if this takes more than a second
 
     Raises
@@ -66,27 +124,36 @@ def find_range(
     ):
         start, part = piece.start, np.asarray(x[piece])
         with np.errstate(invalid="ignore"):
-            lowest, highest = float(part.min()), float(part.max())
+            known = part
+            if missing != "refuse" and np.isnan(part).any():
+                known = part[~np.isnan(part)]
+                if known.size == 0:
+                    continue
+            lowest, highest = float(known.min()), float(known.max())
         # a NaN makes both of them NaN; a longdouble beyond float64 counts as infinite
         if not (np.isfinite(lowest) and np.isfinite(highest)):
             with np.errstate(over="ignore"):
-                row, column = np.argwhere(~np.isfinite(part.astype(np.float64)))[0]
-                n = sum(
-                    int((~np.isfinite(x[rest].astype(np.float64))).sum())
-                    for rest in pieces[pieces.index(piece) :]
-                )
+                row, column = np.argwhere(_odd(part, missing))[0]
+                n = sum(int(_odd(x[rest], missing).sum()) for rest in pieces[pieces.index(piece) :])
             where = f"row {start + row}, column {column} (both counted from 0)"
             if columns:
                 where = f"row {start + row} (counted from 0), column {columns[column]!r}"
+            infinite = not np.isnan(part[row, column])
+            advice = "Correct it or drop the row" if infinite else HOW_TO_ALLOW
             raise DataError(
-                f"{path}: {where} is {part[row, column]}; expected a finite number. Fill it in or "
-                "drop the row"
+                f"{path}: {where} is {part[row, column]}; expected a finite number. {advice}"
                 if n == 1
                 else f"{path}: {n} values are missing or infinite; the first is {where}, which is "
-                f"{part[row, column]}. Fill them in or drop the rows"
+                f"{part[row, column]}. {advice}"
             )
         low, high = min(low, lowest), max(high, highest)
     return low, high
+
+
+def _odd(part: Array, missing: Missing) -> Array:
+    """Return which numbers are infinite, or NaN if these are refused."""
+    numbers = part.astype(np.float64)
+    return ~np.isfinite(numbers) if missing == "refuse" else np.isinf(numbers)
 
 
 def counts_up(column: Array) -> bool:
@@ -117,6 +184,21 @@ def remark_on_dark_pixels(high: float) -> tuple[str, ...]:
     if high > 1:
         return ()
     return ("No pixel is above 1 of 255; if 1 means white, save them as bool, or as 0 and 255.",)
+
+
+def remark_on_labels(column: str | None, examples: Examples) -> tuple[str, ...]:
+    """Return a remark about the label column, or about text columns that could be it.
+
+    Parameters
+    ----------
+    column : the name of the label column, or None if there is none
+    examples : the examples of the table
+    """
+    if column is not None:
+        return (f"The column {quote(repr(column))} contains the labels.",)
+    if not examples.categories:
+        return ()
+    return ("If a text column contains the labels, name it in label_column (--label-column).",)
 
 
 def require_memory(n: int, width: int, path: str | Path) -> None:

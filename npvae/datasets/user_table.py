@@ -1,6 +1,7 @@
-"""Your own tables: read .csv files and interpret their columns."""
+"""Your own tables: read .csv and .tsv files and interpret their columns."""
 
 import csv
+import gzip
 import io
 import math
 import re
@@ -8,54 +9,82 @@ from array import array
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
+from npvae.datasets.missing import count_missing
+from npvae.datasets.one_hot import (
+    LONGEST_TEXT,
+    MOST_TEXTS,
+    expand,
+    remark_on_texts,
+    table_columns,
+    why_not_one_hot,
+)
+from npvae.datasets.user_columns import (
+    INDEX_NAME,
+    LABEL_NAMES,
+    NO_NAME,
+    Chosen,
+    choose_columns,
+    numbered,
+)
 from npvae.datasets.user_examples import (
+    HOW_TO_ALLOW,
+    REAL,
+    USUAL,
     Examples,
+    ReadOptions,
     counts_up,
     remark_on_counting,
     remark_on_dark_pixels,
+    remark_on_labels,
     require_memory,
 )
-from npvae.errors import DataError, InputError
+from npvae.errors import DataError
 from npvae.parameters import Array
 from npvae.storage.reading import LIMIT, open_regular, printable, quote, reading
 
-LABEL_NAMES = ("label", "labels", "class", "target", "y")
 MISSING = ("", "na", "n/a", "nan", "null", "none", "?")
 PIXEL_NAME = re.compile(r"pixel_?\d+|\d+x\d+", re.IGNORECASE)  # as in the MNIST files of Kaggle
-NO_NAME = re.compile(r"|unnamed: \d+", re.IGNORECASE)  # the names that pandas gives an index
-INDEX_NAME = re.compile(rf"{NO_NAME.pattern}|index|id", re.IGNORECASE)
 DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+(e[-+]?\d+)?", re.IGNORECASE)
 WHOLE = re.compile(r"[-+]?\d+")
 PADDED = re.compile(r",[-+]?0\d")  # a cell such as 05, which a decimal comma makes of 1,05
 LIKE_A_NUMBER = re.compile(r"[-+]?[.,]?\d")  # the beginning of a number, mistyped or not
+SEPARATORS = ",;\t|"
 SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # first line of some Excel files
 LARGEST = 4 * LIMIT  # bytes; an .npy file may have any size
+LARGEST_UNPACKED = LIMIT // 2  # characters of a packed file, whose numbers take four times as much
+LONGEST_ROW = 1 << 24  # characters
 FEWEST_NAMES = 3  # columns that do not count by accident
-LONGEST_LINE = 1 << 20  # characters of the first line in which the delimiter is searched
 
 
-def read_table(path: str | Path, *, label_column: str | int | None = None) -> Examples:
-    """Return the examples in a .csv file, one per line, and their labels.
+def read_table(path: str | Path, options: ReadOptions = USUAL) -> Examples:
+    """Return the examples in a .csv or .tsv file, one per line, and their labels.
 
-    - Cells are separated by commas, semicolons or tabs, whichever is most frequent in the first
-      line, or as a first line such as `sep=;` says. The text is UTF-8, and blank lines are skipped.
-      Numbers have a decimal point; decimal commas are refused.
-    - The first line is a header if none of its cells is a number, not counting a label column that
-      is given by its number. Column names 0, 1, 2, ... are accepted next to a label name. Any other
-      mixture of numbers and text is refused, because it may be a header or a mistyped row. So is a
-      line of whole numbers that counts 0, 1, 2, ... or 1, 2, 3, ..., or whose columns contain no
-      other whole number, because pandas writes such headers for columns without names.
+    - Cells are separated by commas, semicolons, tabs or vertical bars, whichever is most frequent
+      in the first line, or as a first line such as `sep=;` says; in a .tsv file by tabs. The text
+      is UTF-8, and blank lines are skipped. Numbers have a decimal point; decimal commas are
+      refused. A file whose name ends in .gz is unpacked.
+    - The first line is a header if none of its cells is a number, not counting columns that are
+      left out or contain the labels and are given by their number. Column names 0, 1, 2, ... are
+      accepted next to a label name. Any other mixture of numbers and text is refused, because it
+      may be a header or a mistyped row. So is a line of whole numbers that counts 0, 1, 2, ... or
+      1, 2, 3, ..., or whose columns contain no other whole number, because pandas writes such
+      headers for columns without names.
     - A column that counts upwards by one and has no name, or is called index or id, is an index as
       written by pandas, and is left out. Other columns that count are kept, with a remark.
-    - The label column is the one that `label_column` names or counts from 0 (-1 is the last); by
-      default the one called label, labels, class, target or y, if there is one. Labels may be text.
-      `label_column=""` means that there is none, and "4" means 4.
+    - The label column is the one that `options.label_column` names or counts from 0 (-1 is the
+      last); by default the one called label, labels, class, target or y, if there is one. Labels
+      may be text. "" means that there is none, and "4" means 4.
+    - A column none of whose cells is a number becomes one-hot: one number for each of its texts.
+      It may have at most 100 different texts, and at most half as many as there are rows.
     - A cell that is empty or contains NA, N/A, NaN, null, none or ? is a missing value, which is an
-      error; npvae does not guess values.
+      error unless `options.missing` says what to do.
     - The numbers are real-valued, unless all columns are called pixel0, pixel1, ... or 1x1, 1x2,
       ... and all numbers are whole and in 0..255; then they are pixels in this order.
 
@@ -63,22 +92,51 @@ def read_table(path: str | Path, *, label_column: str | int | None = None) -> Ex
     ------
     DataError : a cell is missing or not a number, a line has another number of cells, or the file
         is not a text table; the message names the line and the column
-    InputError : the label column does not exist
+    InputError : the label column, or a column to drop, does not exist
     """
-    if isinstance(label_column, str) and label_column.removeprefix("-").isdecimal():
-        label_column = int(label_column)
     with closing(_lines(path)) as lines:
-        return _Reader(path, label_column).read(lines)
+        return _Reader(path, options).read(lines)
+
+
+@dataclass
+class _Texts:
+    """The texts of one column.
+
+    Attributes
+    ----------
+    line, first : the first line that has a text, and this text
+    names : the texts, in the order in which they were found
+    places : the place of each text among them, as a cell
+    """
+
+    line: int
+    first: str
+    names: list[str]
+    places: dict[str, str]
 
 
 class _Reader:
-    """Reads one table; it keeps the column names for error messages."""
+    """Reads one table.
 
-    def __init__(self, path: str | Path, label_column: str | int | None) -> None:
-        self.path, self.label_column = path, label_column
+    Attributes
+    ----------
+    names : of all columns
+    chosen : the places of the columns that become numbers, and that of the labels
+    texts : what was found in each text column, by its place among the chosen columns
+    undecided : the chosen columns of which only missing values have been seen
+    """
+
+    def __init__(self, path: str | Path, options: ReadOptions) -> None:
+        self.path, self.options = path, options
         self.names: list[str] = []
+        self.chosen = Chosen([], None)
+        self.texts: dict[int, _Texts] = {}
+        self.undecided: set[int] = set()
+        self.unlabelled: list[int] = []  # rows without a label
         self.top = 1  # the number of the first line that is not blank
         self.lines: Iterator[tuple[int, list[str]]] = iter(())  # those that are not yet read
+        trained_on = options.trained_on
+        self.known = trained_on if trained_on is not None and trained_on.columns else None
 
     def read(self, lines: Iterator[tuple[int, list[str]]]) -> Examples:
         """Return the examples in numbered lines of cells."""
@@ -87,50 +145,90 @@ class _Reader:
             raise DataError(f"{self.path} is empty; expected a table of numbers")
         self.top, self.lines = number, lines
         header = self._has_header(first)
-        label = self._find_label(first, header)
         self.names = first if header else [str(column) for column in range(len(first))]
         for name in [name for name, n in Counter(self.names).items() if name and n > 1][:1]:
             raise DataError(
                 f"{self.path}, line {number}: several columns are called {quote(repr(name))}; give "
                 "each column a different name"
             )
-        if len(first) == (label is not None):
-            raise DataError(
-                f"{self.path} has only a label column; expected columns of numbers, too"
-            )
+        self.chosen = choose_columns(self.names, self.options, self.path, header=header)
+        self._prepare_texts()
         values = array("d")
         labels: list[str] = []
         if not header:
-            self._add(number, first, label, values, labels)
-        numbers = first if label is None else first[:label] + first[label + 1 :]
+            self._add(number, first, values, labels)
+        numbers = self._used(first)
         like_years = not header and all(map(WHOLE.fullmatch, numbers))
         for number, cells in lines:
-            self._add(number, cells, label, values, labels)
-            like_years = like_years and not any(map(WHOLE.fullmatch, cells))
+            self._add(number, cells, values, labels)
+            like_years = like_years and not any(map(WHOLE.fullmatch, self._used(cells)))
         if like_years and len(values) > len(numbers):
             raise self._header_or_row(
                 first.index(numbers[0]),
                 numbers[0],
                 "is a whole number, unlike all numbers below it",
             )
-        names = [printable(name) for column, name in enumerate(self.names) if column != label]
-        x = np.frombuffer(values, np.float64).reshape(-1, len(names))
+        return self._examples(np.frombuffer(values, np.float64), labels, header)
+
+    def _prepare_texts(self) -> None:
+        """Note which columns are known to contain text, or that this is not known yet."""
+        if self.known is None:
+            self.undecided = set(range(len(self.chosen.kept)))
+            return
+        columns = table_columns(self.known.columns, self.known.categories)
+        for column, (_, _, texts) in enumerate(columns):
+            if texts:
+                places = {text: str(place) for place, text in enumerate(texts)}
+                self.texts[column] = _Texts(0, "", list(texts), places)
+
+    def _used(self, cells: list[str]) -> list[str]:
+        """Return the cells that become numbers."""
+        kept = self.chosen.kept
+        return cells.copy() if len(kept) == len(cells) else [cells[column] for column in kept]
+
+    def _examples(self, values: Array, labels: list[str], header: bool) -> Examples:
+        """Return all rows as examples, with remarks."""
+        x = values.reshape(-1, len(self.chosen.kept))
+        names = [printable(self.names[column]) for column in self.chosen.kept]
+        missing = None
+        if self.options.missing != "refuse":
+            missing = count_missing(x)
+            missing[self.unlabelled] += 1
+        categories = {names[column]: self._finish(x, column) for column in sorted(self.texts)}
+        if len(x) and self.undecided:
+            raise DataError(
+                f"{self.path}, column {quote(repr(names[min(self.undecided)]))} has no values; "
+                "leave it out with drop (--drop)"
+            )
         remarks: tuple[str, ...] = ()
-        if len(x):
+        if len(x) and self.known is None:
             x, names, remarks = self._without_index(x, names)
-        examples = self._understand(x, names if header else [])
+        if categories:
+            x, columns = expand([*x.T], names, categories, self.path)
+            remark = remark_on_texts(categories)
+            examples = Examples(x, (x.shape[1],), "real", None, columns, categories)
+            examples.remarks = (REAL, remark)
+        else:
+            examples = self._understand(x, names if header else [])
+        examples.missing = missing
         examples.remarks += remarks
+        label = self.chosen.label
         if label is not None:
             require_memory(len(labels), 4 * max(map(len, labels), default=0), self.path)
             examples.labels = np.array(labels, dtype=np.str_)
-            examples.remarks += (
-                f"The column {quote(repr(self.names[label]))} contains the labels.",
-            )
+        examples.remarks += remark_on_labels(None if label is None else self.names[label], examples)
         return examples
 
     def _has_header(self, first: Sequence[str]) -> bool:
         """Return whether the first line contains column names; refuse an ambiguous line."""
-        aside = {self.label_column % len(first)} if isinstance(self.label_column, int) else set()
+        if self.known is not None:
+            columns = table_columns(self.known.columns, self.known.categories)
+            if {column.name for column in columns} & set(map(printable, first)):
+                return True
+        label_column = self.options.label_column
+        asked = [*self.options.drop, *([] if label_column is None else [label_column])]
+        by_number = {numbered(column) for column in asked}
+        aside = {column % len(first) for column in by_number if isinstance(column, int)}
         cells = [cell for column, cell in enumerate(first) if column not in aside]
         numbers = [cell for cell in cells if _is_number(cell)]
         texts = [cell for cell in cells if not _is_number(cell) and not _is_missing(cell)]
@@ -143,7 +241,7 @@ class _Reader:
                     first.index(numbers[0]), numbers[0], "and the cells after it count upwards"
                 )
             return counted and first[0] == ""  # written by pandas
-        labels = {name for name in texts if name.lower() in LABEL_NAMES} | {self.label_column}
+        labels = {name for name in texts if name.lower() in LABEL_NAMES} | {label_column}
         mistyped = all(
             LIKE_A_NUMBER.match(text) and not PIXEL_NAME.fullmatch(text) for text in texts
         )
@@ -189,43 +287,21 @@ class _Reader:
             names = [name for column, name in enumerate(names) if column not in left_out]
         return x, names, tuple(remarks)
 
-    def _find_label(self, first: Sequence[str], header: bool) -> int | None:
-        wanted = self.label_column
-        if isinstance(wanted, int):
-            if not -len(first) <= wanted < len(first):
-                raise InputError(
-                    f"label_column (--label-column) is {wanted}, but {self.path} has {len(first)} "
-                    f"columns; choose a number from 0 to {len(first) - 1}, or -1 for the last"
-                )
-            return wanted % len(first)
-        if wanted == "" or (wanted is None and not header):
-            return None
-        if wanted is None:
-            found = [i for i, name in enumerate(first) if name.lower() in LABEL_NAMES]
-        else:
-            found = [i for i, name in enumerate(first) if header and name == wanted]
-        if len(found) > 1:
-            names = quote(", ".join(first[i] for i in found))
-            raise DataError(
-                f"{self.path} has several columns that could be the labels: {names}; choose one by "
-                "its number, counted from 0, in label_column (--label-column)"
-            )
-        if wanted is not None and not found:
-            advice = f"choose one of {quote(', '.join(first))}"
-            if not header:
-                advice = "it has no header, so give the number of the column, counted from 0"
-            raise InputError(f"{self.path} has no column {wanted!r}; {advice}")
-        return found[0] if found else None
-
     def _understand(self, x: Array, names: Sequence[str]) -> Examples:
         """Return a table as real numbers, or as pixels if both names and numbers fit."""
-        remark = "The columns are interpreted as real-valued (Gaussian likelihood)."
+        remark = REAL
         n_pixels = sum(PIXEL_NAME.fullmatch(name) is not None for name in names)
         if 0 < n_pixels == len(names):
             shape = self._picture(names)
+            known = np.nan_to_num(x)
             with np.errstate(invalid="ignore"):
-                as_bytes = x.astype(np.uint8)
-            if np.array_equal(as_bytes, x):
+                as_bytes = known.astype(np.uint8)
+            if np.array_equal(as_bytes, known):
+                if self.options.missing == "mean" and np.isnan(x).any():
+                    raise DataError(
+                        f"{self.path} has missing pixels, which cannot be filled in with means; "
+                        "leave such rows out with missing (--missing drop)"
+                    )
                 size = " x ".join(map(str, shape))
                 remark = f"The {x.shape[1]} columns are interpreted as images of {size} pixels."
                 remarks = (remark, *remark_on_dark_pixels(float(as_bytes.max(initial=0))))
@@ -255,12 +331,7 @@ class _Reader:
         return shape
 
     def _add(
-        self,
-        number: int,
-        cells: list[str],
-        label: int | None,
-        values: "array[float]",
-        labels: list[str],
+        self, number: int, cells: list[str], values: "array[float]", labels: list[str]
     ) -> None:
         """Append the numbers and the label of a line."""
         if len(cells) != len(self.names):
@@ -268,7 +339,12 @@ class _Reader:
                 f"{self.path}, line {number} has {len(cells)} cells, but the first line has "
                 f"{len(self.names)}; correct or drop the line"
             )
-        numbers = cells if label is None else cells[:label] + cells[label + 1 :]
+        numbers, label = self._used(cells), self.chosen.label
+        if self.undecided:
+            self._decide(number, numbers)
+        for column, texts in self.texts.items():
+            cell = numbers[column]
+            numbers[column] = texts.places.get(cell) or self._place(number, column, cell)
         try:
             row = [float(cell) for cell in numbers]
         except ValueError:
@@ -278,82 +354,187 @@ class _Reader:
         padded = "." not in joined and PADDED.search(joined)
         suspicious = padded or not math.isfinite(sum(row)) or "_" in joined
         if suspicious or (label is not None and _is_missing(cells[label])):
-            self._refuse_if_bad(number, cells, label)
+            row = self._with_care(number, cells, numbers)
         values.extend(row)
         if label is not None:
+            if _is_missing(cells[label]):
+                self.unlabelled.append(len(labels))
             labels.append(cells[label])
 
-    def _refuse_if_bad(self, number: int, cells: Sequence[str], label: int | None) -> None:
-        """Raise the error about the first cell of a line that is not a finite number, if any."""
+    def _with_care(self, number: int, cells: list[str], numbers: list[str]) -> list[float]:
+        """Return the numbers of a line, with NaN for missing values, or raise its first error."""
+        label, how = self.chosen.label, self.options.missing
+        places = {column: place for place, column in enumerate(self.chosen.kept)}
         for column, cell in enumerate(cells):
-            place = f"line {number}, column {quote(repr(self.names[column]))}"
-            where = f"{self.path}, {place}"
-            if _is_missing(cell):
-                n = sum(map(_is_missing, cells))
-                n += sum(_is_missing(cell) for _, others in self.lines for cell in others)
-                raise DataError(
-                    f"{where}: the value is missing; fill it in or drop the row"
-                    if n == 1
-                    else f"{self.path}: {n} values are missing; the first is {place}. Fill them in "
-                    "or drop the rows"
-                )
-            if column == label:
+            if column not in places and column != label:
                 continue
-            if DECIMAL_COMMA.fullmatch(cell):
-                raise DataError(
-                    f"{where}: {quote(repr(cell))} has a comma; write numbers with a decimal point "
-                    "and without thousands separators"
-                )
-            if not _is_number(cell):
-                odd = quote(repr(self.names[column]))
-                advice = "correct it, drop the row or, if this column contains the labels, name it"
-                if label is not None:
-                    advice = (
-                        f"the label column is {quote(repr(self.names[label]))}, so {odd} was read "
-                        f"as numbers. Correct the cell, drop the row or, if {odd} contains the "
-                        "labels, name it instead"
-                    )
-                raise DataError(
-                    f"{where}: {quote(repr(cell))} is not a number; {advice} in label_column "
-                    "(--label-column)"
-                )
-            if PADDED.match(f",{cell}") and WHOLE.fullmatch(cell):
-                raise DataError(
-                    f"{where}: {quote(repr(cell))} begins with 0. If the comma before it is a "
-                    "decimal comma, write a point. If it is a number, write it without the 0. If "
-                    "it is a label, name this column in label_column (--label-column)"
-                )
-            if not math.isfinite(float(cell)):
-                raise DataError(
-                    f"{where}: {quote(repr(cell))} is not finite; correct it or drop the row"
-                )
+            if _is_missing(cell):
+                if how == "refuse" or (how == "mean" and column == label):
+                    raise self._missing(number, column, cells)
+            elif column != label and places[column] not in self.texts:
+                self._refuse_if_bad(number, column, cell)
+        return [math.nan if _is_missing(cell) else float(cell) for cell in numbers]
+
+    def _missing(self, number: int, column: int, cells: list[str]) -> DataError:
+        """Return the error about missing values, of which this one is the first."""
+        place = f"line {number}, column {quote(repr(self.names[column]))}"
+        used = {*self.chosen.kept, self.chosen.label}
+        if self.options.missing == "mean":
+            return DataError(
+                f"{self.path}, {place}: the label is missing, and a mean cannot replace it; fill "
+                "it in or drop the row"
+            )
+        rows = chain([cells], (others for _, others in self.lines))
+        n = sum(_is_missing(cell) for row in rows for i, cell in enumerate(row) if i in used)
+        if n == 1:
+            return DataError(f"{self.path}, {place}: the value is missing. {HOW_TO_ALLOW}")
+        return DataError(
+            f"{self.path}: {n} values are missing; the first is {place}. {HOW_TO_ALLOW}"
+        )
+
+    def _refuse_if_bad(self, number: int, column: int, cell: str) -> None:
+        """Raise the error about a cell that is not a finite number, if it is none."""
+        where = f"{self.path}, line {number}, column {quote(repr(self.names[column]))}"
+        if DECIMAL_COMMA.fullmatch(cell):
+            raise DataError(
+                f"{where}: {quote(repr(cell))} has a comma; write numbers with a decimal point "
+                "and without thousands separators"
+            )
+        if not _is_number(cell):
+            raise DataError(f"{where}: {quote(repr(cell))} is not a number; {self._advice(column)}")
+        if PADDED.match(f",{cell}") and WHOLE.fullmatch(cell):
+            raise DataError(
+                f"{where}: {quote(repr(cell))} begins with 0. If the comma before it is a "
+                "decimal comma, write a point. If it is a number, write it without the 0. If "
+                "it is a label, name this column in label_column (--label-column)"
+            )
+        if not math.isfinite(float(cell)):
+            raise DataError(
+                f"{where}: {quote(repr(cell))} is not finite; correct it or drop the row"
+            )
+
+    def _advice(self, column: int) -> str:
+        """Return what to do about a column that is neither numbers nor a few texts."""
+        odd, label = quote(repr(self.names[column])), self.chosen.label
+        fix = "correct the cell, or leave the column out with drop (--drop)"
+        if label is None:
+            return f"{fix}. If it contains the labels, name it in label_column (--label-column)"
+        return (
+            f"{fix}. The label column is {quote(repr(self.names[label]))}; if {odd} contains the "
+            "labels, name it instead in label_column (--label-column)"
+        )
+
+    # ---- text columns ----------------------------------------------------------------------------
+
+    def _decide(self, number: int, numbers: Sequence[str]) -> None:
+        """Decide by its first value whether a column contains numbers or text."""
+        for column in [i for i in self.undecided if not _is_missing(numbers[i])]:
+            self.undecided.remove(column)
+            if not _is_number(numbers[column]) and not DECIMAL_COMMA.fullmatch(numbers[column]):
+                self.texts[column] = _Texts(number, numbers[column], [], {})
+
+    def _place(self, number: int, column: int, cell: str) -> str:
+        """Return the place of a text that has not been seen before; a missing value as it is."""
+        if _is_missing(cell):
+            return cell
+        texts, original = self.texts[column], self.chosen.kept[column]
+        name = quote(repr(self.names[original]))
+        if self.known is not None:
+            raise DataError(
+                f"{self.path}, line {number}, column {name}: {quote(repr(cell))} is not one of the "
+                f"texts that the model was trained on: {quote(', '.join(texts.names))}"
+            )
+        if _is_number(cell) or DECIMAL_COMMA.fullmatch(cell):
+            raise DataError(
+                f"{self.path}, column {name} mixes numbers and text: {quote(repr(cell))} in line "
+                f"{number} is a number, but {quote(repr(texts.first))} in line {texts.line} not; "
+                f"{self._advice(original)}"
+            )
+        text = printable(cell)
+        if text not in texts.names:
+            texts.names.append(text)
+        texts.places[cell] = str(texts.names.index(text))
+        if len(text) > LONGEST_TEXT or len(texts.places) > MOST_TEXTS:
+            self._require_few(column, len(text), number)
+        return texts.places[cell]
+
+    def _require_few(self, column: int, longest: int, n: int) -> None:
+        """Refuse a text column that should not become one-hot; n is the number of its values."""
+        texts, original = self.texts[column], self.chosen.kept[column]
+        if reason := why_not_one_hot(len(texts.places), n, longest):
+            raise DataError(
+                f"{self.path}, line {texts.line}, column {quote(repr(self.names[original]))}: "
+                f"{quote(repr(texts.first))} is not a number, and the column cannot become "
+                f"one-hot because {reason}; {self._advice(original)}"
+            )
+
+    def _finish(self, x: Array, column: int) -> tuple[str, ...]:
+        """Return the texts of a column in their final order, and replace their places in x."""
+        names, values = self.texts[column].names, x[:, column]
+        if self.known is not None:
+            return tuple(names)
+        known = ~np.isnan(values)
+        self._require_few(column, 0, int(known.sum()))
+        order = sorted(range(len(names)), key=names.__getitem__)
+        values[known] = np.argsort(order)[values[known].astype(np.int64)]
+        return tuple(names[place] for place in order)
 
 
 def _lines(path: str | Path) -> Generator[tuple[int, list[str]], None, None]:
     """Yield the number of each line, counted from 1, and its cells without surrounding blanks."""
+    packed, tabs = (
+        Path(path).suffix.lower() == ".gz",
+        ".tsv" in "".join(Path(path).suffixes).lower(),
+    )
     with (
-        reading(path, "a .csv table in UTF-8", "save it as comma-separated text in UTF-8"),
+        reading(path, "a table of text in UTF-8", "save it as comma-separated text in UTF-8"),
         open_regular(path, LARGEST) as content,
-        io.TextIOWrapper(content, newline="", encoding="utf-8-sig") as file,
+        io.TextIOWrapper(
+            gzip.GzipFile(fileobj=content) if packed else content, "utf-8-sig", newline=""
+        ) as file,
     ):
-        first = file.readline(LONGEST_LINE)
-        while first and not first.strip():
-            first = file.readline(LONGEST_LINE)
+        most = LARGEST_UNPACKED if packed else LARGEST
+        first = next((line for line in _Bounded(file, most) if line.strip()), "")
         file.seek(0)
         named = SEPARATOR.fullmatch(first.strip("\r\n \ufeff"))
-        delimiter = named[1] if named else _delimiter(first, path)
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        delimiter = named[1] if named else "\t" if tabs else _delimiter(first, path)
+        bounded = _Bounded(file, most)
+        reader = csv.reader(bounded, delimiter=delimiter, strict=True)
         rows = (cells for cells in reader if cells and (len(cells) > 1 or cells[0].strip()))
         if named:
             next(rows)
         for cells in rows:
+            bounded.row = 0
             yield reader.line_num, [cell.strip() for cell in cells]
+
+
+class _Bounded:
+    """The lines of a text file, of which no row and not all together can fill the memory."""
+
+    def __init__(self, file: TextIO, most: int) -> None:
+        self.file, self.most = file, most
+        self.row, self.all = 0, 0  # characters since the last row, and since the beginning
+
+    def __iter__(self) -> "_Bounded":
+        return self
+
+    def __next__(self) -> str:
+        line = self.file.readline(LONGEST_ROW + 1)
+        self.row += len(line)
+        self.all += len(line)
+        if self.row > LONGEST_ROW:
+            raise ValueError(f"a row has more than {LONGEST_ROW} characters")
+        if self.all > self.most:
+            raise ValueError(f"it unpacks to more than {self.most} characters; unpack it yourself")
+        if not line:
+            raise StopIteration
+        return line
 
 
 def _delimiter(first: str, path: str | Path) -> str:
     """Return the character between cells; refuse a first line with decimal commas."""
     unquoted = re.sub(r'"[^"]*"', "", first)
-    for other in (delimiter for delimiter in ";\t" if delimiter in unquoted):
+    for other in (delimiter for delimiter in SEPARATORS[1:] if delimiter in unquoted):
         cells = [cell.strip() for cell in unquoted.split(other)]
         commas = [cell for cell in cells if DECIMAL_COMMA.fullmatch(cell)]
         if commas and all(cell in commas or _is_number(cell) or not cell for cell in cells):
@@ -361,7 +542,7 @@ def _delimiter(first: str, path: str | Path) -> str:
                 f"{path}, in the first line: {quote(repr(commas[0]))} has a comma; write numbers "
                 "with a decimal point"
             )
-    return max(",;\t", key=unquoted.count)
+    return max(SEPARATORS, key=unquoted.count)
 
 
 def _is_number(cell: str) -> bool:

@@ -37,6 +37,8 @@ def load_data(settings: Settings, *, progress: bool = True) -> Dataset:
         seed=settings.seed,
         validation=settings.validation,
         label_column=settings.label_column,
+        drop=settings.drop,
+        missing=settings.missing,
         progress=progress,
     )
 
@@ -62,7 +64,7 @@ def resolve(settings: Settings, dataset: Dataset) -> Settings:
     if settings.conditional and dataset.train.labels is None:
         raise InputError(
             f"--conditional needs labels, but {dataset.name} has none; use data with labels (an "
-            ".npz file with an array y, a .csv file and --label-column, or sub-folders of images), "
+            ".npz file with an array y, a table and --label-column, or sub-folders of images), "
             "or leave --conditional out"
         )
     if settings.patience is not None and len(dataset.validation) == 0:

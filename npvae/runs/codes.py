@@ -12,7 +12,7 @@ import numpy as np
 from npvae.errors import DataError, InputError
 from npvae.evaluation.latent_space import Codes
 from npvae.parameters import Array
-from npvae.runs.pictures.sampled import cell
+from npvae.runs.numbers import cell
 from npvae.storage.arrays import read_array, read_arrays, write_arrays
 from npvae.storage.atomic import atomic_write
 from npvae.storage.reading import LIMIT, quote, read_bytes, reading

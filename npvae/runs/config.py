@@ -27,6 +27,8 @@ def write_config(path: Path, settings: Settings, dataset: Dataset, n_parameters:
         "kind": dataset.kind,
         "shape": list(dataset.shape),
         "columns": list(dataset.columns),
+        "categories": {name: list(texts) for name, texts in dataset.categories.items()},
+        "means": [] if dataset.means is None else dataset.means.tolist(),
         "classes": list(dataset.classes),
         "train": len(dataset.train),
         "validation": len(dataset.validation),

@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cached_property
 from itertools import count
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from npvae.datasets import NAMES
 from npvae.datasets.dataset import Dataset
+from npvae.datasets.one_hot import fit_together
 from npvae.devices import CPU, Device
 from npvae.errors import DataError, InputError
 from npvae.runs.building import build_schedules
@@ -24,7 +26,7 @@ from npvae.runs.provenance import PARTS, load_same_data
 from npvae.runs.settings import Settings
 from npvae.storage.arrays import write_arrays
 from npvae.storage.atomic import atomic_write, is_part, remove_parts
-from npvae.storage.json_files import write_json
+from npvae.storage.json_files import as_categories, as_names, write_json
 from npvae.storage.lock import locked
 from npvae.storage.reading import quote
 from npvae.training import Trainer
@@ -129,21 +131,29 @@ class RunFolder:
         """Return the names of a table's columns."""
         return self._names("columns")
 
+    def categories(self) -> dict[str, tuple[str, ...]]:
+        """Return the texts of each text column of a table, by its name."""
+        found = as_categories(read_config(self / "config.json")["data"].get("categories"))
+        if not fit_together(self.columns(), found):
+            raise DataError(
+                f"{self / 'config.json'} lists texts of columns that it does not have; restore the "
+                "file"
+            )
+        return found
+
     def classes(self) -> list[str]:
         """Return the names of the labels."""
         return self._names("classes")
 
     def _names(self, what: str) -> list[str]:
-        stored = read_config(self / "config.json")["data"].get(what)
-        names = map(str, stored if isinstance(stored, list) else [])
-        return [name.encode(errors="replace").decode() for name in names]
+        return as_names(read_config(self / "config.json")["data"].get(what))
 
     def names(self) -> list[str]:
         """Return the names of the files, except the lock and unfinished files."""
         files = self.path.iterdir()
         return sorted(file.name for file in files if file.name != LOCK and not is_part(file))
 
-    def save(self, trainer: Trainer, shape: tuple[int, ...], settings: Settings) -> None:
+    def save(self, trainer: Trainer, dataset: Dataset, settings: Settings) -> None:
         """Write checkpoint.npz, then history.csv and model.npz.
 
         Raises
@@ -153,11 +163,17 @@ class RunFolder:
         """
         self.require_same()
         path = self / "checkpoint.npz"
-        save_checkpoint(path, trainer, shape, settings.as_json(), run_id=self.run_id)
+        save_checkpoint(path, trainer, dataset.shape, settings.as_json(), run_id=self.run_id)
         self._history.write(trainer.records)
         with trainer.best_parameters():
             save_model(
-                self / "model.npz", trainer.model, trainer.scaling, shape, run_id=self.run_id
+                self / "model.npz",
+                trainer.model,
+                trainer.scaling,
+                dataset.shape,
+                columns=dataset.columns,
+                categories=dataset.categories,
+                run_id=self.run_id,
             )
 
     def require_same(self) -> None:
@@ -245,7 +261,7 @@ class RunFolder:
             raise DataError(
                 f"{self.path} has no model yet; train it first: {resume_command(self.path)}"
             )
-        return saved
+        return replace(saved, columns=tuple(self.columns()), categories=self.categories())
 
     def metrics_of(self, model: Model) -> dict[str, Any]:
         """Return the metrics of exactly this model; an empty dictionary if they are of another."""

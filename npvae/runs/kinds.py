@@ -111,6 +111,19 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Texts:
+    """Several texts, such as names of columns: a tuple, which may be empty."""
+
+    expected: str = "texts separated by commas, or none"
+
+    def read(self, text: str) -> tuple[str, ...]:
+        return () if text in ("none", "") else tuple(text.split(","))
+
+    def fits(self, value: Any) -> bool:
+        return isinstance(value, tuple) and all(isinstance(one, str) for one in value)
+
+
+@dataclass(frozen=True)
 class YesNo:
     """True or false, on the command line --flag or --no-flag."""
 

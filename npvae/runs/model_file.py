@@ -2,9 +2,9 @@
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from math import prod
 from pathlib import Path
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from npvae.autoencoder import Autoencoder, DenoisingAutoencoder
+from npvae.datasets.one_hot import fit_together
 from npvae.datasets.preprocessing import Pixels, Scaling, Standardized
 from npvae.devices import CPU, Device, find_device
 from npvae.errors import DataError, InputError, NpvaeError, TrainingError
@@ -22,6 +23,7 @@ from npvae.iwae import IWAE
 from npvae.parameters import Array, Parameters, walk
 from npvae.storage.arrays import read_arrays, require_floats, write_arrays
 from npvae.storage.atomic import atomic_write
+from npvae.storage.json_files import as_categories, as_names
 from npvae.storage.reading import quote, reading
 from npvae.vae import VAE, require_beta
 
@@ -44,16 +46,27 @@ class SavedModel:
     scaling : converts stored data to the model's x, and back
     shape : shape of one example, such as (28, 28)
     run_id : identity of the run that the model belongs to, or ""
+    columns, categories : the names of the numbers in an example of a table, and the texts of each
+        text column, as in `Dataset`; empty if they are not known
     """
 
     model: Model
     scaling: Scaling
     shape: tuple[int, ...]
     run_id: str = ""
+    columns: tuple[str, ...] = ()
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def save_model(
-    path: str | Path, model: Model, scaling: Scaling, shape: tuple[int, ...], *, run_id: str = ""
+    path: str | Path,
+    model: Model,
+    scaling: Scaling,
+    shape: tuple[int, ...],
+    *,
+    columns: Sequence[str] = (),
+    categories: Mapping[str, Sequence[str]] | None = None,
+    run_id: str = "",
 ) -> None:
     """Write a model to a file; the same model gives the same bytes.
 
@@ -63,7 +76,7 @@ def save_model(
     Parameters
     ----------
     path : the file
-    model, scaling, shape : as in `SavedModel`
+    model, scaling, shape, columns, categories : as in `SavedModel`
     run_id : identity of the run that the model belongs to; see `runs.config.write_config`
 
     Raises
@@ -72,7 +85,12 @@ def save_model(
     InputError : if the scaling is of a class that a file cannot hold
     WriteError : if the file cannot be written, for example on a full disk; an old file is kept
     """
-    write_content(path, *model_content(model, scaling, shape, run_id=run_id))
+    header, arrays = model_content(model, scaling, shape, run_id=run_id)
+    if columns:
+        header["columns"] = list(columns)
+    if categories:
+        header["categories"] = {name: list(texts) for name, texts in categories.items()}
+    write_content(path, header, arrays)
 
 
 def load_model(
@@ -287,11 +305,12 @@ def restore_model(model: Model, header: dict[str, Any], arrays: dict[str, Array]
     ready = stored_parameters(model.params, arrays)
     shape = _shape(header, model.n_x)
     scaling = _scaling(header["scaling"], arrays, model.n_x)
+    columns, categories = _columns(header, model.n_x)
     if isinstance(model, VAE) and header.get("beta") is not None:
         model.beta = require_beta(header["beta"])
     for name, value in model.params.values.items():  # everything has been checked
         value[...] = model.params.device.asarray(ready[name])
-    return SavedModel(model, scaling, shape, str(header.get("run", "")))
+    return SavedModel(model, scaling, shape, str(header.get("run", "")), columns, categories)
 
 
 def require_same_model(model: Model, header: dict[str, Any]) -> None:
@@ -375,6 +394,17 @@ def _shape(header: dict[str, Any], n_x: int) -> tuple[int, ...]:
             f"its examples have the shape {shape!s:.60}, which does not make {n_x} numbers"
         )
     return shape
+
+
+def _columns(
+    header: dict[str, Any], n_x: int
+) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+    """Return the names of the numbers in an example, and the texts of each text column."""
+    columns = tuple(as_names(header.get("columns")))
+    categories = as_categories(header.get("categories"))
+    if len(columns) not in (0, n_x) or not fit_together(columns, categories):
+        raise DataError(f"its columns do not describe {n_x} numbers")
+    return columns, categories
 
 
 def _scaling(header: dict[str, Any], arrays: dict[str, Array], n_x: int) -> Scaling:

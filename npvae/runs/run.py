@@ -54,7 +54,7 @@ class Run:
 
     def save(self) -> None:
         """Write checkpoint.npz, history.csv and model.npz; call it between two updates only."""
-        self.folder.save(self.trainer, self.dataset.shape, self.settings)
+        self.folder.save(self.trainer, self.dataset, self.settings)
 
     @property
     def goes_on(self) -> bool:

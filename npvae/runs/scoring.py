@@ -10,7 +10,7 @@ import numpy as np
 from npvae.evaluation.scores import Scores, percentiles
 from npvae.parameters import Array
 from npvae.runs.codes import named
-from npvae.runs.pictures.sampled import cell
+from npvae.runs.numbers import cell
 from npvae.runs.selection import Selection
 from npvae.storage.atomic import atomic_write
 

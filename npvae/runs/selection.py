@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from npvae.datasets import NAMES, load_dataset
-from npvae.datasets.dataset import Dataset, Split, checksum, whole
+from npvae.datasets.dataset import Dataset, Split, checksum
+from npvae.datasets.missing import fill_in
 from npvae.datasets.preprocessing import Pixels
-from npvae.datasets.user_data import read_new_examples
-from npvae.datasets.user_examples import Examples, encode_labels, find_range
+from npvae.datasets.user_data import complete_rows, missing_in, numbered_labels, read_examples
+from npvae.datasets.user_examples import Examples, ReadOptions, TrainedOn, find_range
 from npvae.errors import DataError, InputError
+from npvae.evaluation.fine_print import counted
 from npvae.parameters import Array
 from npvae.runs.config import read_config
 from npvae.runs.folder import RunFolder
@@ -28,7 +30,8 @@ class Selection:
 
     Attributes
     ----------
-    split : the examples as they are stored, with labels as indices into `classes`, if there are any
+    split : the examples as they are stored, with labels as indices into `classes`, if there are
+        any; `split.rows` are the numbers of their rows in the file, counted from 0
     words : what they are, for a protocol: "the test part", "new.csv"
     is_own : whether they are a part of the data that the run was trained on
     classes : the names of the labels: those of the run, followed by those that only the new data
@@ -85,7 +88,8 @@ def select(
             f"there is no dataset and no file called {data!r:.200}; give the path of data like "
             "those of the run, or leave --data out"
         )
-    examples = _read(folder, data, stored, progress)
+    options = _options(folder, stored)
+    examples = _read(folder, data, options, stored, progress)
     if checksum(examples.x) == stored.get("crc32"):
         return _own(folder.load_data(data, progress=progress), part)
     if part != "test":
@@ -93,12 +97,21 @@ def select(
             f"--part {part} needs the data that the run was trained on, but {data} is another "
             "file; leave --part out to use all of its examples"
         )
-    return _all_of(folder, saved, data, examples)
+    return _all_of(folder, saved, data, examples, options)
+
+
+def _options(folder: RunFolder, stored: dict[str, Any]) -> ReadOptions:
+    """Return how new data are read: as the data of the run were."""
+    settings = folder.settings()
+    known = TrainedOn(
+        int(np.prod(stored["shape"])), stored["kind"], tuple(folder.columns()), folder.categories()
+    )
+    return ReadOptions(settings.label_column, settings.drop, settings.missing, known)
 
 
 def _own(dataset: Dataset, part: str) -> Selection:
-    split, words = getattr(dataset, part), f"the {part} part"
-    return Selection(split, words, True, dataset.classes, dataset=dataset)
+    split: Split = getattr(dataset, part)
+    return Selection(split, f"the {part} part", True, dataset.classes, split.missing, dataset)
 
 
 def _named(folder: RunFolder, saved: SavedModel, dataset: Dataset, part: str) -> Selection:
@@ -110,35 +123,49 @@ def _named(folder: RunFolder, saved: SavedModel, dataset: Dataset, part: str) ->
     return Selection(split, f"the {part} part of {dataset.name}", False, classes)
 
 
-def _all_of(folder: RunFolder, saved: SavedModel, data: str, examples: Examples) -> Selection:
-    """Return all examples of a file or a folder."""
+def _all_of(
+    folder: RunFolder, saved: SavedModel, data: str, examples: Examples, options: ReadOptions
+) -> Selection:
+    """Return all examples of a file or a folder, without those that the run would leave out."""
     _require_alike(folder, saved, data, examples.shape, examples.kind)
+    rows, n = complete_rows(examples, options), len(examples.x)
+    if len(rows) == 0:
+        without = " without missing values" if n else ""
+        raise DataError(f"{data} has no examples{without}; give at least one")
     if isinstance(saved.scaling, Pixels) and examples.kind == "real":
-        low, high = find_range(examples.x, data)
+        low, high = find_range(examples.x, data, missing=options.missing)
         if low < 0 or high > 1:
             raise DataError(
                 f"{data} has numbers from {low:g} to {high:g}, but the run in {folder.path} was "
                 "trained on numbers in [0, 1]; scale the new data like the training data"
             )
-    labels, names = examples.labels, tuple[str, ...]()
-    if labels is not None:
-        labels, names = encode_labels(labels, len(examples.x), data)
+    labels, names = numbered_labels(examples, rows, data)
+    labels = None if labels is None else labels[rows]
     labels, classes = _numbered(folder, saved, data, labels, names)
+    missing = missing_in(examples) if options.missing == "mean" else None
+    split = Split(examples.x, rows, labels, missing=missing)
     words = printable(Path(data).name or data)
-    return Selection(whole(examples.x, labels), words, False, classes)
+    if gone := n - len(rows):
+        words += f", without {counted(gone, 'row')} with missing values"
+    return Selection(split, words, False, classes, missing)
 
 
-def _read(folder: RunFolder, data: str, stored: dict[str, Any], progress: bool) -> Examples:
-    """Return the examples of a file or a folder, read as the data of the run were."""
-    settings = folder.settings()
-    return read_new_examples(
-        Path(os.path.expanduser(data)),
-        label_column=settings.label_column,
-        columns=tuple(folder.columns()),
-        n_x=int(np.prod(stored["shape"])),
-        kind=stored["kind"],
-        progress=progress,
-    )
+def _read(
+    folder: RunFolder, data: str, options: ReadOptions, stored: dict[str, Any], progress: bool
+) -> Examples:
+    """Return the examples of a file or a folder, read and completed as the data of the run were."""
+    path = Path(os.path.expanduser(data))
+    examples = read_examples(path, options, progress=progress)
+    if examples.missing is not None and examples.missing.any() and options.missing == "mean":
+        means = stored.get("means")
+        are_numbers = isinstance(means, list) and all(type(mean) is float for mean in means)
+        if means is None or not are_numbers or len(means) != examples.x.shape[1]:
+            raise DataError(
+                f"{folder / 'config.json'} does not hold the means of the training part; restore "
+                "the file"
+            )
+        examples.x = fill_in(examples.x, np.array(means), data)
+    return examples
 
 
 def _require_alike(

@@ -10,10 +10,11 @@ it. To add a setting, declare it here and use it where it has an effect.
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from npvae.autoencoder import CORRUPTIONS
 from npvae.datasets.preprocessing import Binarize
+from npvae.datasets.user_examples import Missing
 from npvae.devices import DEVICES
 from npvae.errors import InputError
 from npvae.iwae import OBJECTIVES
@@ -30,6 +31,7 @@ from npvae.runs.kinds import (
     Real,
     Sizes,
     Text,
+    Texts,
     Whole,
     YesNo,
     require,
@@ -111,7 +113,7 @@ class Settings:
     data: str = of_data(
         Text(),
         "train on this dataset: a name that npvae datasets lists, or the path of your own data, "
-        "an .npy, .npz or .csv file or a folder of images",
+        "an array (.npy, .npz), a table (.csv, .tsv, .parquet) or a folder of images",
         default=MISSING,
         common=True,
         metavar="DATA",
@@ -120,10 +122,25 @@ class Settings:
     )
     label_column: str | None = of_data(
         Text(),
-        "take the labels from this column of a .csv file, given by name or by number (0 is the "
-        "first, -1 the last)",
+        "take the labels from this column of a table, given by name or by number (0 is the first, "
+        "-1 the last)",
         metavar="COLUMN",
         unset="the column called label, labels, class, target or y, if any",
+        words="",
+    )
+    drop: tuple[str, ...] = of_data(
+        Texts("names or numbers of columns such as name,ticket"),
+        "leave these columns of a table out, given by name or by number (0 is the first, -1 the "
+        "last)",
+        default=(),
+        metavar="COLUMN[,COLUMN...]",
+        words="",
+    )
+    missing: Missing = of_data(
+        OneOf(get_args(Missing)),
+        "say what to do about missing values of your own data: refuse them, drop their rows, or "
+        "fill in the mean of the training part",
+        default="refuse",
         words="",
     )
     validation: int | None = of_data(

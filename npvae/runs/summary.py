@@ -5,6 +5,7 @@ from dataclasses import fields
 
 from npvae.datasets import NAMES
 from npvae.datasets.dataset import Dataset
+from npvae.datasets.one_hot import table_columns
 from npvae.datasets.preprocessing import Pixels
 from npvae.evaluation.fine_print import counted
 from npvae.runs.building import build_scaling
@@ -17,7 +18,10 @@ def data_words(dataset: Dataset, settings: Settings) -> Iterator[str]:
     shape = "x".join(map(str, dataset.shape))
     size = f"{shape} {'pixels' if dataset.kind == 'pixels' else 'numbers'}"
     if dataset.columns or len(dataset.shape) == 1:
-        size = f"{dataset.n_x} {'pixels' if dataset.kind == 'pixels' else 'columns'}"
+        n = len(list(table_columns(dataset.columns, dataset.categories))) or dataset.n_x
+        size = f"{n} {'pixels' if dataset.kind == 'pixels' else 'columns'}"
+        if dataset.categories:
+            size += f" that become {dataset.n_x} numbers"
     if settings.data in NAMES:
         yield f"{dataset.name}, {size}, {dataset.source}"
     else:

@@ -67,3 +67,24 @@ def finite(content: Any) -> Any:
     if isinstance(content, list | tuple):
         return [finite(value) for value in content]
     return None if isinstance(content, float) and not isfinite(content) else content
+
+
+def as_names(stored: Any) -> list[str]:
+    """Return names from a JSON file, without characters that cannot be written.
+
+    >>> as_names(["a", "b"]), as_names(None)
+    (['a', 'b'], [])
+    """
+    names = map(str, stored if isinstance(stored, list) else [])
+    return [name.encode(errors="replace").decode() for name in names]
+
+
+def as_categories(stored: Any) -> dict[str, tuple[str, ...]]:
+    """Return the texts of each text column of a table, from a JSON file.
+
+    >>> as_categories({"colour": ["blue", "red"]}), as_categories(3)
+    ({'colour': ('blue', 'red')}, {})
+    """
+    found = stored.items() if isinstance(stored, dict) else ()
+    texts = {as_names([name])[0]: tuple(as_names(names)) for name, names in found}
+    return {name: names for name, names in texts.items() if names}

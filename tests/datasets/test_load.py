@@ -69,7 +69,7 @@ def test_an_unknown_name_gets_the_list(name, hint):
 def test_arguments_that_do_not_fit():
     with pytest.raises(InputError, match=r"n_train and n_test .+ glyphs"):
         load_dataset("mnist", n_test=3)
-    with pytest.raises(InputError, match=r"label_column .+ \.csv"):
+    with pytest.raises(InputError, match=r"label_column .+ glyphs"):
         load_dataset("glyphs", label_column="y")
 
 

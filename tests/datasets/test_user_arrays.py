@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
+from npvae import Dataset
+from npvae.datasets import load_dataset
 from npvae.datasets.user_arrays import read_npy, read_npz, understand_array
-from npvae.errors import DataError
+from npvae.errors import DataError, InputError
 from npvae.storage.arrays import MappedArray
 
 RNG = np.random.default_rng(0)
@@ -162,3 +164,56 @@ def test_npz_whose_names_do_not_say_what_is_what(tmp_path, arrays, complaint):
     np.savez(tmp_path / "x.npz", **arrays)
     with pytest.raises(DataError, match=complaint):
         read_npz(tmp_path / "x.npz")
+
+
+# ---- missing values ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(20, 6), (20, 2, 3)])
+def test_rows_of_an_array_with_nan_are_left_out_or_filled_in(shape, rng):
+    x = rng.normal(size=shape)
+    x[3, ..., 1] = x[5, ..., 0] = np.nan
+    left_out = Dataset.from_arrays(x, missing="drop")
+    rows = np.concatenate([left_out.train.rows, left_out.validation.rows, left_out.test.rows])
+    assert sorted(rows) == [i for i in range(20) if i not in (3, 5)]
+    filled = Dataset.from_arrays(x, missing="mean")
+    flat = x.reshape(20, -1)
+    gaps = np.isnan(flat)
+    means = np.nanmean(flat[filled.train.rows], axis=0)
+    np.testing.assert_allclose(filled.train.x, np.where(gaps, means, flat))
+    np.testing.assert_array_equal(filled.train.missing, gaps.sum(axis=1)[filled.train.rows])
+    assert np.isnan(x).any()  # the user's own array is as it was
+    x[0] = np.inf
+    with pytest.raises(DataError, match=r"infinite|inf"):
+        Dataset.from_arrays(x, missing="mean")
+
+
+def test_what_is_missing_everywhere_cannot_be_filled_in(rng):
+    x = rng.normal(size=(20, 3))
+    x[:, 1] = np.nan
+    with pytest.raises(DataError, match="column 1"):
+        Dataset.from_arrays(x, missing="mean")
+    with pytest.raises(DataError, match="0 examples without missing values"):
+        Dataset.from_arrays(x, missing="drop")
+
+
+def test_a_mapped_array_is_not_filled_in(tmp_path, monkeypatch, rng):
+    monkeypatch.setattr("npvae.storage.arrays.LIMIT", 100)
+    x = rng.normal(size=(20, 3))
+    x[4, 1] = np.nan
+    np.save(tmp_path / "x.npy", x)
+    with pytest.raises(DataError, match=r"x\.npy.+--missing drop"):
+        load_dataset(tmp_path / "x.npy", missing="mean", progress=False)
+    data = load_dataset(tmp_path / "x.npy", missing="drop", progress=False)
+    assert isinstance(data.train.x, np.memmap)
+    assert len(data.train) + len(data.validation) + len(data.test) == 19
+
+
+def test_options_of_missing_values_are_checked(tmp_path):
+    with pytest.raises(InputError, match="refuse, drop or mean"):
+        load_dataset(tmp_path / "x.npy", missing="median")
+    np.save(tmp_path / "x.npy", np.eye(20))
+    with pytest.raises(InputError, match="--drop"):
+        load_dataset(tmp_path / "x.npy", drop=["0"])
+    with pytest.raises(InputError, match="--missing"):
+        load_dataset("glyphs", missing="mean")

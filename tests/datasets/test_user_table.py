@@ -1,6 +1,12 @@
+import gzip
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from npvae.datasets import user_table
+from npvae.datasets.user_data import read_examples
+from npvae.datasets.user_examples import ReadOptions
 from npvae.datasets.user_table import read_table
 from npvae.errors import DataError, InputError
 
@@ -10,7 +16,7 @@ def read(tmp_path):
     def write_and_read(text, **options):
         path = tmp_path / "table.csv"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return read_table(path, **options)
+        return read_table(path, ReadOptions(**options))
 
     return write_and_read
 
@@ -295,3 +301,158 @@ def test_a_message_does_not_repeat_a_long_text(read, text):
         read(text)
     assert len(str(caught.value)) < 800
     assert str(caught.value).isprintable()
+
+
+# ---- text columns --------------------------------------------------------------------------------
+
+
+def test_a_column_of_few_texts_becomes_one_hot(read):
+    examples = read("size,colour,y\n1,red,0\n2,blue,1\n3,red,0\n4,blue,1\n")
+    np.testing.assert_array_equal(examples.x, [[1, 0, 1], [2, 1, 0], [3, 0, 1], [4, 1, 0]])
+    assert examples.columns == ("size", "colour=blue", "colour=red")
+    assert examples.categories == {"colour": ("blue", "red")}
+    assert "one-hot" in " ".join(examples.remarks)
+    assert "--label-column" not in " ".join(examples.remarks)
+    assert "--label-column" in " ".join(read("a,b\n1,u\n2,u\n", label_column="").remarks)
+
+
+def test_true_and_false_are_texts(read):
+    assert read("a,b\n1,true\n2,false\n3,true\n4,true\n").categories == {"b": ("false", "true")}
+
+
+@pytest.mark.parametrize(
+    ("cells", "complaint"),
+    [
+        (["red", "blue", "3", "red"], r"'b' mixes.+'3' in line 4.+'red' in line 2"),
+        (["1", "2", "red", "4"], r"line 4, column 'b': 'red' is not a number"),
+        (["red", "1,5", "red", "red"], r"'b' mixes.+'1,5' in line 3"),
+        (["1,5", "1,5", "1,5", "1,5"], r"line 2, column 'b': '1,5' has a comma"),
+        (["red", "blue", "green", "red"], "3 different texts in 4 rows.+--drop"),
+        ([f"{'x' * 101}"] * 4, "100 characters"),
+    ],
+)
+def test_other_text_is_refused_with_advice(read, cells, complaint):
+    rows = "\n".join(f'{i},"{cell}"' for i, cell in enumerate(cells))
+    with pytest.raises(DataError, match=complaint) as refused:
+        read(f"a,b\n{rows}\n")
+    assert "--drop" in str(refused.value) or "decimal point" in str(refused.value)
+
+
+def test_many_texts_are_refused_at_once(read):
+    rows = "".join(f"{i},name {i % 101}\n" for i in range(10_000))
+    with pytest.raises(DataError, match="more than 100 different texts"):
+        read(f"a,b\n{rows}")
+    rows = "".join(f"{i},name {i % 100}\n" for i in range(10_000))
+    assert read(f"a,b\n{rows}").x.shape == (10_000, 101)
+
+
+# ---- columns that are left out -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("drop", [("name",), ("1",), ("-3",), ("name", "name", "1")])
+def test_columns_are_left_out_by_name_or_number(read, drop):
+    text = "a,name,b,y\n1,ann,3,u\n4,ben,6,v\n"
+    examples = read(text, drop=drop)
+    assert examples.columns == ("a", "b")
+    np.testing.assert_array_equal(examples.x, [[1, 3], [4, 6]])
+    assert list(examples.labels) == ["u", "v"]
+
+
+def test_what_is_left_out_may_contain_anything(read):
+    assert read("a,b,y\n1,,u\n2,x,v\n", drop=("b",)).x.shape == (2, 1)
+    assert read("a,b,y\n1,2,u\n2,3,v\n", drop=("y",)).labels is None
+    np.testing.assert_array_equal(read("ann,1.5\nben,2.5\n", drop=("0",)).x, [[1.5], [2.5]])
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"drop": ("c",)}, "no column 'c'.+a, b, y"),
+        ({"drop": ("3",)}, "drop.+is 3.+3 columns"),
+        ({"drop": ("y",), "label_column": "y"}, "'y'.+both"),
+        ({"drop": ("a", "b")}, "no column left"),
+    ],
+)
+def test_columns_that_cannot_be_left_out(read, options, complaint):
+    with pytest.raises((InputError, DataError), match=complaint):
+        read("a,b,y\n1,2,3\n4,5,6\n", **options)
+
+
+# ---- missing values ------------------------------------------------------------------------------
+
+GAPS = "a,b,y\n1,u,p\n,v,p\nNA,u,q\n4,?,q\n5,v,\n6,u,p\n"
+
+
+def test_missing_values_are_nan_where_they_are_allowed(read):
+    examples = read(GAPS, missing="drop")
+    np.testing.assert_array_equal(examples.missing, [0, 1, 1, 1, 1, 0])
+    np.testing.assert_array_equal(examples.x[[0, 5]], [[1, 1, 0], [6, 1, 0]])
+    np.testing.assert_array_equal(np.isnan(examples.x[3]), [False, True, True])
+    with pytest.raises(DataError, match=r"4 values are missing.+line 3, column 'a'.+--missing"):
+        read(GAPS)
+    with pytest.raises(DataError, match=r"line 6, column 'y'.+label"):
+        read(GAPS, missing="mean")
+    assert read("a,b\n1,2\n,3\n", missing="mean").missing.tolist() == [0, 1]
+
+
+def test_an_index_is_found_beside_missing_values_and_labels(read):
+    examples = read("id,a,y\n0,1,p\n1,,p\n2,3,\n", missing="drop")
+    assert examples.columns == ("a",)
+    assert examples.missing.tolist() == [0, 1, 1]
+
+
+def test_a_mistyped_number_stays_an_error_where_missing_values_are_allowed(read):
+    for cell in ("1,5", "x", "inf", "1_000", "05"):
+        with pytest.raises(DataError, match="line 3, column 'a'"):
+            read(f'a,b\n1,2\n"{cell}",?\n', missing="mean")
+    with pytest.raises(DataError, match="'b' has no values"):
+        read("a,b\n1,\n2,NA\n", missing="drop")
+
+
+def test_pixels_with_gaps_are_left_out_and_never_filled_in(read):
+    text = "pixel0,pixel1\n1,200\n,3\n"
+    examples = read(text, missing="drop")
+    assert (examples.kind, examples.missing.tolist()) == ("pixels", [0, 1])
+    with pytest.raises(DataError, match="--missing drop"):
+        read(text, missing="mean")
+
+
+# ---- other forms of text -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "separator"),
+    [("own.csv", "|"), ("own.tsv", "\t"), ("own.csv.gz", ";"), ("OWN.TSV.GZ", "\t")],
+)
+def test_other_separators_and_packed_files(tmp_path, name, separator):
+    first = "a, in m" if ".tsv" in name.lower() else "a"
+    text = f"{first}|b\n1|2\n3|4\n".replace("|", separator)
+    content = gzip.compress(text.encode()) if name.lower().endswith(".gz") else text.encode()
+    (tmp_path / name).write_bytes(content)
+    examples = read_examples(tmp_path / name)
+    assert examples.columns == (first, "b")
+    np.testing.assert_array_equal(examples.x, [[1, 2], [3, 4]])
+
+
+@pytest.mark.parametrize("cell", [b"0,", b"0\n", b'"a\n",', b"\n", b"x"])
+def test_a_packed_file_cannot_fill_the_memory(tmp_path, monkeypatch, cell):
+    monkeypatch.setattr(user_table, "LARGEST_UNPACKED", 1 << 22)
+    monkeypatch.setattr(user_table, "LONGEST_ROW", 1 << 20)
+    path = tmp_path / "bomb.csv.gz"
+    path.write_bytes(gzip.compress(b"0,1\n" + cell * ((1 << 24) // len(cell)), 1))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match=r"bomb\.csv\.gz"):
+            read_table(path)
+        assert tracemalloc.get_traced_memory()[1] < 1e8
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_damaged_packed_file_is_refused(tmp_path):
+    path = tmp_path / "own.csv.gz"
+    content = gzip.compress(b"a,b\n" + b"1,2\n" * 1000)
+    for damaged in (b"", b"a,b\n1,2\n", content[:-10], content[:20] + b"\0" + content[21:]):
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match=r"own\.csv\.gz"):
+            read_table(path)

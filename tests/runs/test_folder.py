@@ -198,7 +198,7 @@ def trained(folder, settings, dataset, epochs=2, **options):
     trainer = trainer_for(model, dataset, batch_size=16, **options)
     for _ in range(epochs):
         trainer.run_epoch()
-    folder.save(trainer, dataset.shape, settings)
+    folder.save(trainer, dataset, settings)
     return trainer
 
 
@@ -216,7 +216,7 @@ def test_what_is_no_longer_the_folder_of_the_run_is_not_written_into(change):
             other.write_config(replace(settings, seed=seed), dataset, 1)
         before = {path: path.read_bytes() for path in Path().rglob("*.*") if path.is_file()}
         with pytest.raises(InputError, match="run is no longer"):
-            folder.save(trainer, dataset.shape, settings)
+            folder.save(trainer, dataset, settings)
     assert {path: path.read_bytes() for path in Path().rglob("*.*") if path.is_file()} == before
 
 

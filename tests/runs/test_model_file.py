@@ -387,3 +387,19 @@ def test_a_part_that_was_changed_after_the_build_is_not_saved(tmp_path, options,
     setattr(part(model), key, 9.0)
     with pytest.raises(InputError, match=f"{key} of .+ 9.0"):
         save_model(tmp_path / "model.npz", model, Pixels("none"), (6,))
+
+
+def test_a_model_file_keeps_the_columns_of_a_table(tmp_path):
+    model = VAE.dense(4, (3,), 2, likelihood="gaussian")
+    scaling = Standardized(np.zeros(4), np.ones(4))
+    columns, categories = ("size", "a=x", "a=y", "b"), {"a": ("x", "y")}
+    path = tmp_path / "model.npz"
+    save_model(path, model, scaling, (4,), columns=columns, categories=categories)
+    saved = load_model(path)
+    assert (saved.columns, saved.categories) == (columns, categories)
+    save_model(path, model, scaling, (4,))
+    assert load_model(path).columns == ()
+    for odd in ({"columns": columns[:2]}, {"columns": columns, "categories": {"b": ("x", "y")}}):
+        save_model(path, model, scaling, (4,), **odd)
+        with pytest.raises(DataError, match=r"model\.npz.+columns"):
+            load_model(path)

@@ -8,6 +8,7 @@ import pytest
 
 from npvae import DataError, InputError
 from npvae.runs.building import build_model, build_scaling, load_data, resolve
+from npvae.runs.config import read_config
 from npvae.runs.folder import RunFolder
 from npvae.runs.model_file import SavedModel
 from npvae.runs.selection import select
@@ -146,6 +147,131 @@ def test_new_labels_are_welcome_unless_the_model_is_conditional():
     shutil.rmtree("run")
     folder, saved = flowers(conditional=True)
     with pytest.raises(DataError, match=r"odd.*a, b, c"):
+        select(folder, saved, "new.csv")
+
+
+# ---- tables with text, and with missing values ---------------------------------------------------
+
+PEOPLE = ["size", "colour", "age", "name"]
+
+
+def write_people(path="people.csv", n=40, start=0, gaps=(), colours=("red", "blue")):
+    """Write rows of numbers and texts with a name for each; in rows of `gaps` two are missing."""
+    rows = [
+        [*NUMBERS[i, :1], colours[i % len(colours)], NUMBERS[i, 1], f"person {i}"]
+        for i in range(start, start + n)
+    ]
+    for i in gaps:
+        rows[i][1:3] = "", "NA"
+    write_csv(path, PEOPLE, rows)
+
+
+def test_texts_of_new_data_have_the_places_of_the_training():
+    write_people()
+    folder, saved = run_of("people.csv", drop=("name",))
+    write_people("new.csv", 1, start=4)  # red alone
+    found = select(folder, saved, "new.csv")
+    expected = [[NUMBERS[4, 0], 0, 1, NUMBERS[4, 1]]]
+    np.testing.assert_array_equal(found.split.take(slice(None)), expected)
+    write_csv("new.csv", PEOPLE[:3], [[1, "blue", 2]])  # what was left out may be absent
+    np.testing.assert_array_equal(select(folder, saved, "new.csv").split.x, [[1, 1, 0, 2]])
+    write_people("new.csv", 3, colours=("red", "green"))
+    with pytest.raises(DataError, match=r"line 3, column 'colour'.+'green'.+blue, red"):
+        select(folder, saved, "new.csv")
+
+
+def test_missing_values_of_new_data_are_filled_in_with_the_means_of_the_training():
+    write_people(gaps=(3, 8))
+    folder, saved = run_of("people.csv", drop=("name",), missing="mean")
+    data = folder.load_data()
+    means = read_config(folder / "config.json")["data"]["means"]
+    assert means == data.means.tolist()
+    write_people("new.csv", 5, gaps=(2,))
+    found = select(folder, saved, "new.csv")
+    np.testing.assert_array_equal(found.split.x[2], [NUMBERS[2, 0], *means[1:]])
+    assert found.missing.tolist() == found.split.missing.tolist() == [0, 0, 2, 0, 0]
+    own = select(folder, saved, part="train")
+    np.testing.assert_array_equal(own.missing, 2 * np.isin(own.split.rows, [3, 8]))
+    shutil.copy("people.csv", "moved.csv")
+    assert select(folder, saved, "moved.csv").is_own
+
+
+def test_rows_of_new_data_keep_their_numbers_where_others_are_left_out():
+    write_people(gaps=(3, 8))
+    folder, saved = run_of("people.csv", drop=("name",), missing="drop")
+    write_people("new.csv", 5, gaps=(0, 2))
+    found = select(folder, saved, "new.csv")
+    assert found.split.rows.tolist() == [1, 3, 4]
+    np.testing.assert_array_equal(found.split.take(slice(None))[:, 0], NUMBERS[[1, 3, 4], 0])
+    assert "2 rows" in found.words
+    assert found.missing is None
+    shutil.copy("people.csv", "moved.csv")
+    assert select(folder, saved, "moved.csv").is_own
+    write_people("new.csv", 2, gaps=(0, 1))
+    with pytest.raises(DataError, match="no examples without missing values"):
+        select(folder, saved, "new.csv")
+
+
+def test_a_run_that_refuses_missing_values_refuses_them_in_new_data():
+    write_people()
+    folder, saved = run_of("people.csv", drop=("name",))
+    write_people("new.csv", 5, gaps=(2,))
+    with pytest.raises(DataError, match=r"new\.csv: 2 values.+line 4, column 'colour'"):
+        select(folder, saved, "new.csv")
+
+
+def test_a_table_of_the_run_may_come_as_another_kind_of_file():
+    polars = pytest.importorskip("polars")
+    write_people()
+    folder, saved = run_of("people.csv", drop=("name",))
+    frame = polars.read_csv("people.csv")
+    frame.write_parquet("same.parquet")
+    assert select(folder, saved, "same.parquet").is_own
+    frame[:3].write_parquet("new.parquet")
+    assert len(select(folder, saved, "new.parquet").split) == 3
+    odd = frame[:3].with_columns(polars.Series("colour", ["red", "pink", "red"]))
+    odd.write_parquet("new.parquet")
+    with pytest.raises(DataError, match=r"'colour'.+'pink' in row 1.+blue, red"):
+        select(folder, saved, "new.parquet")
+
+
+@pytest.mark.parametrize(
+    ("header", "complaint"),
+    [
+        (["size", "age"], "no column 'colour'"),
+        (["size", "colour", "age", "weight"], "column 'weight'.+leave it out"),
+        (["colour", "size", "age"], "colour, size, age.+order"),
+        (None, "header"),
+    ],
+)
+def test_other_columns_than_those_of_the_table_are_refused(header, complaint):
+    write_people()
+    folder, saved = run_of("people.csv", drop=("name",))
+    rows = [["red" if name == "colour" else 1.5 for name in header or PEOPLE[:3]]] * 2
+    write_csv("new.csv", header, rows)
+    with pytest.raises(DataError, match=complaint):
+        select(folder, saved, "new.csv")
+
+
+def test_a_filtered_index_of_pandas_is_no_column():
+    write_flowers()
+    folder, saved = run_of("flowers.csv", label_column="species")
+    rows = [[7 * i, *NUMBERS[i], "a"] for i in range(3)]
+    for name in ("", "id", "Unnamed: 0"):
+        write_csv("new.csv", [name, *HEADER, "species"], rows)
+        np.testing.assert_array_equal(select(folder, saved, "new.csv").split.x, NUMBERS[:3])
+
+
+def test_a_table_without_header_needs_as_many_columns():
+    rows = [[*NUMBERS[i], i % 3] for i in range(40)]
+    write_csv("own.csv", None, rows)
+    folder, saved = run_of("own.csv", label_column="3")
+    write_csv("new.csv", None, rows[:4])
+    assert select(folder, saved, "new.csv").split.labels.tolist() == [0, 1, 2, 0]
+    write_csv("new.csv", None, NUMBERS[:4])
+    assert select(folder, saved, "new.csv").split.labels is None
+    write_csv("new.csv", None, NUMBERS[:4, :2])
+    with pytest.raises(DataError, match=r"2 columns.+3 columns"):
         select(folder, saved, "new.csv")
 
 

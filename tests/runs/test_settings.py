@@ -20,6 +20,7 @@ from npvae.runs.kinds import (
     Real,
     Sizes,
     Text,
+    Texts,
     Whole,
     YesNo,
     written,
@@ -46,6 +47,8 @@ def good(kind):
             return kind.names
         case Text():
             return ["mine.csv", "with space", ""]
+        case Texts():
+            return [(), ("name",), ("0", "with space", "-1")]
         case YesNo():
             return [True, False]
         case Sizes():
@@ -70,6 +73,8 @@ def bad(kind):
             return ["gelu", kind.names[0].upper(), 1, True, *common]
         case Text():
             return [3, True, *common]
+        case Texts():
+            return ["name", 3, True, (3,), *common]
         case YesNo():
             return [1, 0, "yes", *common]
         case Sizes():
@@ -110,7 +115,9 @@ def test_a_value_that_is_not_of_its_kind_is_refused(name):
                 Settings.from_json({**Settings(data="x").as_json(), name: value})
 
 
-@pytest.mark.parametrize("name", [n for n, k in KINDS.items() if not isinstance(k, YesNo | Text)])
+@pytest.mark.parametrize(
+    "name", [n for n, k in KINDS.items() if not isinstance(k, YesNo | Text | Texts)]
+)
 def test_a_text_that_is_not_of_its_kind_is_refused_in_one_line(name, capsys):
     kind = KINDS[name]
     texts = ["two", "0x10", "1,2,3", "nan", "inf", "-inf", "9" * 400, "9" * 5000, "1e308"]

@@ -1,9 +1,6 @@
 """Samples from the prior of a run: as a picture, an array or a table."""
 
-import csv
-import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -20,16 +17,12 @@ from npvae.parameters import Array, Seed
 from npvae.runs.model_file import SavedModel
 from npvae.runs.pictures.trained_run import Trained, as_shown
 from npvae.runs.selection import Selection
-from npvae.storage.arrays import write_arrays
-from npvae.storage.atomic import atomic_write
 from npvae.vae import VAE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SAMPLES = 64
-FORMULA = re.compile(r"\s*[=+@-]")
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 MOST_COLUMNS = 16  # of more labels, each has no column of its own in the picture
 
 
@@ -41,13 +34,6 @@ def samples(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
     made = draw_samples(run.model, run.seed, names=classes)
     made = made._replace(told=made.told + run.told_greys)
     return show_samples(made, run.scaling, run.form, classes, ax=ax)
-
-
-class Names(NamedTuple):
-    """Names of the columns of a table and of the labels; either may be empty."""
-
-    columns: Sequence[str]
-    classes: Sequence[str]
 
 
 class Samples(NamedTuple):
@@ -140,44 +126,6 @@ def _told(n: int, draw: bool, given: str = "") -> str:
     codes = "a random code" if n == 1 else "random codes"
     how = "x drawn from" if draw else "means of"
     return f"{counted(n, 'new example')}: {codes} from the prior, decoded{given} ({how} p(x | z))"
-
-
-def write_numbers(made: Samples, saved: SavedModel, path: Path, names: Names) -> None:
-    """Write samples in the units of the data: as an array (.npy), arrays (.npz) or a table (.csv).
-
-    The last column of a table is the label that a sample was given, if any. It is the array y of an
-    .npz file, and x the samples.
-    """
-    x, labels = saved.scaling.decode(made.x), None
-    if made.labels is not None:
-        known = names.classes or [str(i) for i in range(saved.model.n_y)]
-        labels = [known[i] for i in made.labels]
-    if path.suffix.lower() in (".npy", ".npz"):
-        x = x.reshape(-1, *saved.shape)
-        with atomic_write(path) as file:
-            if path.suffix.lower() == ".npy":
-                np.save(file, x)
-            else:
-                write_arrays(file, {"x": x} | ({"y": np.array(labels)} if labels else {}))
-        return
-    rows, columns = x.tolist(), list(names.columns)
-    if labels is not None:
-        rows = [[*row, cell(label)] for row, label in zip(rows, labels, strict=True)]
-        columns = [*columns, "label"] if columns else []
-    with atomic_write(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerows([map(cell, columns)] if columns else [])
-        writer.writerows(rows)
-
-
-def cell(text: str) -> str:
-    """Return the text of a .csv cell; an apostrophe precedes what a spreadsheet would evaluate.
-
-    >>> cell("=1+1"), cell("-height"), cell("-1.5"), cell("a=b")
-    ("'=1+1", "'-height", '-1.5', 'a=b')
-    """
-    is_formula = FORMULA.match(text) and not NUMBER.fullmatch(text.strip())
-    return f"'{text}" if is_formula else text
 
 
 def show_samples(

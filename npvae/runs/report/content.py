@@ -41,6 +41,8 @@ DATA = {  # what the entries of the data in config.json are called in the table
     "kind": "kind of values",
     "shape": "shape of an example",
     "classes": "labels",
+    "categories": "texts of the text columns",
+    "means": "numbers that missing values are filled in with",
     "train": "training examples",
     "validation": "validation examples",
     "test": "test examples",
@@ -261,15 +263,28 @@ def _epochs(history: Mapping[str, Sequence[float]], bound: str) -> Element:
     return element("details", summary, table(rows, heads, class_="epochs"))
 
 
+def _in_words(value: Any) -> str:
+    """Return a value of config.json as the table shows it.
+
+    >>> _in_words({"colour": ["blue", "red"], "size": ["big"]}), _in_words(3)
+    ('colour: blue, red; size: big', '3')
+    """
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {_in_words(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_in_words, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
 def _listed(name: str, content: Any, names: Mapping[str, str] | None = None) -> Element:
     """Return a table of names and values, collapsed; `names` replace those of config.json."""
     names = names or {}
     rows = [
         [
             names.get(str(key), str(key)),
-            ", ".join(map(str, value)) if isinstance(value, list) else str(value),
+            _in_words(value),
         ]
         for key, value in (content.items() if isinstance(content, Mapping) else ())
-        if value not in (None, [], "")
+        if value not in (None, [], {}, "")
     ]
     return element("details", element("summary", name), table(rows))

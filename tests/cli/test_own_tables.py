@@ -1,0 +1,90 @@
+"""Your own table as it is, through training, resuming, sampling and evaluating."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import run_files
+from measured_runs import SMALL, refused, run
+
+N = 60
+COLOURS = ["red", "blue", "green"]
+HEADER = ["name", "size", "colour", "count", "species"]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """A folder of its own, with a table that has names, texts and gaps."""
+    monkeypatch.chdir(tmp_path)
+    run_files.draw_quickly(monkeypatch)
+    write("people.csv")
+
+
+def write(path, size=1.0):
+    rng = np.random.default_rng(0)
+    rows = [
+        [f"n{i}", round(size * rng.normal(), 3), COLOURS[i % 3], rng.integers(9), "uv"[i % 2]]
+        for i in range(N)
+    ]
+    rows[4][1], rows[5][2] = "", "NA"
+    with open(path, "w", newline="") as file:
+        csv.writer(file).writerows([HEADER, *rows])
+
+
+def train(*options, data="people.csv"):
+    given = ["--data", data, "--drop", "name", "--label-column", "species", *options]
+    return run("train", *given, *SMALL, "--out", "run")
+
+
+@pytest.mark.parametrize("missing", ["drop", "mean"])
+def test_a_table_is_trained_on_resumed_evaluated_and_sampled(missing, capsys):
+    assert train("--missing", missing) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "3 columns that become 5 numbers" in said
+    assert ("2 of 60 rows" if missing == "drop" else "2 missing values") in said
+    assert run("train", "--resume", "run", "--epochs", 2) == 0
+    assert run("evaluate", "run") == 0
+    assert run("evaluate", "run", "--data", "people.csv", "--part", "validation") == 0
+    for draw in ([], ["--draw"]):
+        assert run("sample", "run", "-n", 20, *draw, "--out", "new.csv") == 0
+        with open("new.csv", newline="") as file:
+            header, *rows = csv.reader(file)
+        assert header == ["size", "colour", "count"]
+        assert len(rows) == 20
+        assert {row[1] for row in rows} <= set(COLOURS)
+        assert np.isfinite([[float(row[0]), float(row[2])] for row in rows]).all()
+
+
+def test_the_config_knows_the_texts_and_the_means():
+    assert train("--missing", "mean") == 0
+    data = json.loads(Path("run/config.json").read_text())["data"]
+    assert data["columns"] == ["size", *(f"colour={c}" for c in sorted(COLOURS)), "count"]
+    assert data["categories"] == {"colour": sorted(COLOURS)}
+    assert len(data["means"]) == 5
+
+
+@pytest.mark.parametrize("missing", ["drop", "mean"])
+def test_changed_data_are_noticed_when_a_run_is_resumed(missing, capsys):
+    assert train("--missing", missing) == 0
+    capsys.readouterr()
+    write("people.csv", size=1.5)
+    assert "people.csv" in refused(capsys, "train", "--resume", "run", "--epochs", 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--missing", "median"], "--missing"),
+        (["--drop", "nobody", "--missing", "drop"], "'nobody'"),
+        (["--drop", "name"], "2 values"),
+        (["--drop", "name,species,size,colour,count"], "no column left"),
+        (["--drop", "9"], "9"),
+        (["--missing", "drop"], "60 different texts"),
+    ],
+)
+def test_what_does_not_fit_the_table_is_refused(options, words, capsys, tmp_path):
+    line = refused(capsys, "train", "--data", "people.csv", *options, "--out", "run")
+    assert words in line
+    assert not (tmp_path / "run").exists()
