@@ -1,9 +1,9 @@
 # %% [markdown]
-# # 17 · Why is it blurred?: answers
+# # 17 · Why VAE images are blurred: answers
 
 # %%
 import numpy as np
-from course import digits, show, sized
+from course import digits, run_epochs, show, sized
 
 from npvae import VAE, Adam, Cosine, Pixels, Trainer, figures
 
@@ -21,12 +21,11 @@ def build(sigma):
     return model
 
 
-def train(model):
+def train(model, name):
     epochs, batch_size = sized((6, 64), quick=(6, 32))
     lr = Cosine(2e-3, epochs=epochs)
     trainer = Trainer(model, train_part, Pixels("none"), Adam(), batch_size=batch_size, lr=lr)
-    while trainer.goes_on(epochs):
-        trainer.step()
+    run_epochs(trainer, epochs, name)
     return model
 
 
@@ -48,16 +47,16 @@ def edges(x):
 
 
 # %% [markdown]
-# ## 1. Far too narrow
+# ## 1. A σ far too small
 #
-# Now an error of 0.1 costs two nats, a pixel! The encoder spends a third to two
-# thirds more. But nearly all of it goes into narrower clouds, so that the draw of
-# $z$ does less harm. The reconstruction from $\mu$ gains nothing. And the samples
-# are worse, as with a small $\beta$: narrower clouds leave more room between
-# them.
+# Now an error of 0.1 costs two nats per pixel! The rate rises by a third to two
+# thirds. But nearly all of that makes the posteriors narrower, so that the draw
+# of $z$ does less harm. The reconstruction from $\mu$ gains nothing. And the
+# samples are worse, as with a small $\beta$: narrower posteriors leave more
+# room between them.
 
 # %%
-narrow, optimal = train(build(0.05)), train(build("optimal"))
+narrow, optimal = train(build(0.05), "σ = 0.05"), train(build("optimal"), "optimal σ")
 far = {}
 for name, model in (("σ = 0.05", narrow), ("optimal", optimal)):
     far[name] = nearest(model.sample(1000), held_out).mean()
@@ -76,17 +75,19 @@ show(figures.samples(np.clip(rows, 0, 1), data.shape, across=12, told=told), "17
 # %% [markdown]
 # ## 2. Learned
 #
-# From above. Its gradient by $\log\sigma^2$ is $\tfrac12(n_x - s / \sigma^2)$:
-# positive as long as $\sigma^2$ is above the mean squared error, so it sinks. But
-# Adam moves $\log\sigma^2$ by little more than its rate in a step, and the rate
-# falls to zero, so it stops short. That is why `"optimal"` exists: it is always
-# where the learned one wants to go.
+# From above. With $S$ the sum of the squared errors, the gradient with respect
+# to $\log\sigma^2$ is $\tfrac12(n_x - S / \sigma^2)$. It is positive as long as
+# $\sigma^2$ is above the mean squared error, so $\sigma^2$ falls. But Adam
+# moves $\log\sigma^2$ by little more than the learning rate in a step, and the
+# learning rate falls to zero, so $\sigma^2$ does not get all the way. That is
+# why `"optimal"` exists: it is always at the value that the learned one
+# approaches.
 
 # %%
 model = build("learned")
 began = float(x_train.var(axis=0).mean())
 model.likelihood.start_at_variance(began)
-train(model)
+train(model, "learned σ")
 eps = rng.standard_normal((len(x_train), 20)).astype(np.float32)
 error = float(((model.reconstruct(x_train, eps=eps) - x_train) ** 2).mean())
 ended = float(model.likelihood.sigma[0]) ** 2
@@ -97,14 +98,14 @@ assert ended > 0.9 * error
 # %% [markdown]
 # ## 3. The best answer
 #
-# With weights that sum to one and $m = \sum_i w_i x_i$, the loss is
-# $-m \log p - (1 - m) \log(1 - p)$. Its derivative is $-m/p + (1 - m)/(1 - p)$,
-# which is zero at $p = m$. Both losses of this course ask for the mean, so both
-# blur.
+# With weights that sum to one and the weighted mean $m = \sum_i w_i x_i$, the
+# loss is $-m \log p - (1 - m) \log(1 - p)$. Its derivative is
+# $-m/p + (1 - m)/(1 - p)$, which is zero at $p = m$. Both losses of this course
+# are smallest at the mean, so both blur.
 #
-# The absolute error asks for the median. That is one of the values, so it is
-# sharp, but it ignores whatever less than half of the weight votes for: thin
-# strokes vanish.
+# The absolute error is smallest at the weighted median. That is one of the
+# values, so it is sharp, but it ignores whatever has less than half of the
+# weight: thin strokes vanish.
 
 # %%
 x, w = rng.random(10), rng.random(10)
