@@ -28,7 +28,12 @@ def shows_progress() -> bool:
 
 
 def progress_bar(*arguments: Any, **options: Any) -> Any:
-    """Return a tqdm bar: a widget in a notebook that has ipywidgets, otherwise text."""
+    """Return a tqdm bar: a widget in a notebook that has ipywidgets, otherwise text.
+
+    `TQDM_DISABLE=1` in the environment turns it off.
+    """
+    if not options.get("disable"):
+        options.pop("disable", None)  # tqdm looks at the environment only for what is not given
     if has_widgets():
         from tqdm.auto import tqdm
     else:

@@ -97,9 +97,9 @@ class VAEOutlierDetector(OutlierMixin, VAEEstimator):
         """
         share = plain(self.contamination)
         require({"contamination": (share, Real(above=0, most=0.5))})
-        X = self._read(X, reset=True)
-        self._train(self._begin(X), self.settings_.epochs)
-        self.offset_ = float(np.percentile(self.score_samples(X), 100 * share))
+        dataset = self._begin(self._read(X, reset=True))
+        self._train(dataset, self.settings_.epochs)
+        self.offset_ = float(np.percentile(self._scores(dataset.train.x), 100 * share))
         return self
 
     def decision_function(self, X: Any) -> Array:

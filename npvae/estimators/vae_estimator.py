@@ -174,7 +174,10 @@ class VAEEstimator(BaseEstimator):
             `np.log(vae.scaling_.std).sum()`. A row that is so far from the training data that its
             ELBO overflows gets -1e300.
         """
-        rows = self._stored(X)
+        return self._scores(self._stored(X))
+
+    def _scores(self, rows: Array) -> Array:
+        """Return the scores of rows in the form in which those of the training were stored."""
         model, scaling, seed = self.model_, self.scaling_, self.settings_.seed
         k = self._draws()
         found = []

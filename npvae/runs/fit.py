@@ -156,7 +156,8 @@ def fit(
                 bar.update()
                 if trainer.epoch_is_over:
                     record = trainer.end_epoch()
-                    bar.set_postfix_str(f"epoch {record.epoch}, loss {record.train_loss:.1f}")
+                    words = f"epoch {record.epoch}, loss {record.train_loss:.1f}"
+                    bar.set_postfix_str(words, refresh=False)  # with the bar's next step
     if trainer.best is not None:
         model.params.flat = trainer.best
     return Records(trainer.records)

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import os
 import re
 import subprocess
 import sys
@@ -34,6 +35,14 @@ def test_a_notebook_without_widgets_gets_a_bar_of_text_and_no_warning():
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert "3/3" in done.stderr
     assert "Warning" not in done.stderr
+
+
+def test_a_variable_of_tqdm_turns_every_bar_off():
+    code = "from npvae.datasets.notebook import progress_bar as bar; list(bar([1], disable=False))"
+    environment = os.environ | {"TQDM_DISABLE": "1"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(("modules", "widgets"), [((), False), (("ipykernel.zmqshell",), True)])

@@ -1,6 +1,7 @@
 """`VAEOutlierDetector`: a share of the training rows, and rows unlike them, are outliers."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
@@ -15,6 +16,13 @@ def test_a_share_of_the_training_rows_are_outliers(detector, X):
     np.testing.assert_array_equal(found == -1, detector.decision_function(X) < 0)
     scores = detector.score_samples(X)
     np.testing.assert_allclose(detector.decision_function(X), scores - detector.offset_)
+
+
+@pytest.mark.parametrize("kind", ["bool", "DataFrame"])
+def test_the_threshold_is_that_of_the_scores_of_the_training_rows(kind, detector, X, pixels):
+    rows = pixels > 100 if kind == "bool" else pd.DataFrame(X, columns=list("abcdef"))
+    scores = detector.fit(rows).score_samples(rows)
+    assert detector.offset_ == np.percentile(scores, 10)
 
 
 def test_rows_off_the_line_are_odd(X, rng):
