@@ -17,7 +17,8 @@ from npvae.cli import build_parser
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "lessons/book/guide").glob("*.md"))]
-LINKED = [*PAGES, ROOT / "lessons/README.md", *(ROOT / "lessons/book").glob("*.md")]
+NOTEBOOKS = sorted((ROOT / "lessons/book/guide").glob("*.py"))
+LINKED = [*PAGES, *NOTEBOOKS, ROOT / "lessons/README.md", *(ROOT / "lessons/book").glob("*.md")]
 TEXTS = {path: path.read_text(encoding="utf-8") for path in PAGES}
 README, EVERYTHING = TEXTS[ROOT / "README.md"], "\n".join(TEXTS.values())
 PYTHON = re.compile(r"(?:<!-- ([\w ]+) -->\n)?```python\n(.*?)```", re.DOTALL)
@@ -95,6 +96,19 @@ def test_the_python_runs(name, tmp_path, monkeypatch, capsys, rng, request):
     exec(few(CODE.get(AFTER.get(name), "") + CODE[name]), {"__name__": "__main__"})
     printed = capsys.readouterr().out
     assert all(text in printed for text in PRINTED[name]), printed
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.usefixtures("no_figure_is_left")
+def test_a_page_that_is_a_notebook_runs(path, monkeypatch):
+    """With few updates, and with two turns of each loop."""
+    monkeypatch.setattr("npvae.runs.building.LEAST_UPDATES", 20)
+    shown = []
+    monkeypatch.setattr("matplotlib.pyplot.show", lambda: shown.append(plt.gcf()))
+    code = re.sub(r"epochs(\W+)\d+", r"epochs\g<1>2", path.read_text(encoding="utf-8"))
+    code = re.sub(r"in range\(\d+\)", "in range(2)", code)
+    exec(code, {"__name__": "__main__"})
+    assert len(shown) == code.count("plt.show()")
 
 
 @pytest.mark.skipif(COMPILER is None, reason="no C++ compiler for the kernels of the stand-in")

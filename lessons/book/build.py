@@ -1,4 +1,4 @@
-"""Build the book: the lessons as pages, with what they print and draw.
+"""Build the book: lessons and guide as pages, with what their code prints and draws.
 
     pip install -e '.[book]'
     python lessons/book/build.py
@@ -59,6 +59,7 @@ def main():
     begun = perf_counter()
     work = ROOT / "build/book" / ("quick" if args.quick else "full")
     source = gather(work / "source")
+    offer_downloads(source)
     shutil.copy2(mathjax(work.parent), source / "_static")
     forget_if_they_would_differ(work)
     profile = work / "ipython/profile_default"
@@ -93,6 +94,23 @@ def gather(source):
     (source / "_static").mkdir()
     shutil.copy2(BOOK / "style.css", source / "_static")
     return source
+
+
+def offer_downloads(source):
+    """Offer each page of the guide that is a script as that script and as a notebook."""
+    import jupytext
+
+    folder = source / "downloads"
+    folder.mkdir()
+    for page in (source / "guide").glob("*.py"):
+        script, notebook = folder / page.name, folder / f"{page.stem}.ipynb"
+        shutil.copy2(page, script)
+        jupytext.write(jupytext.read(page, fmt="py:percent"), notebook)
+        names = notebook.name, script.name
+        links = [f"{{download}}`{name} </downloads/{name}>`" for name in names]
+        text, line = page.read_text("utf-8"), f"# Download this page: {' or '.join(links)}."
+        page.write_text(text.replace("\n#\n", f"\n#\n{line}\n#\n", 1), "utf-8")
+        shutil.copystat(script, page)
 
 
 def mathjax(folder):

@@ -24,6 +24,7 @@ extensions = [
 exclude_patterns = [
     *("conf.py", "build.py", "commands.py", "docstrings.py", "formulas.py", "pages.py"),
     *("progress.py", "course.py", "diagrams.py"),
+    "downloads",  # what pages offer
 ]
 
 # ---- the lessons: percent scripts, run as notebooks ----------------------------------------------

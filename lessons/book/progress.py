@@ -1,21 +1,20 @@
-"""What a builder sees while the book is built: each lesson as it is done, and how long it took."""
+"""What a builder sees while the book is built: each script as it is done, and how long it took."""
 
-import re
+from pathlib import Path
 from time import perf_counter
 
-LESSON = re.compile(r"(answers_)?\d\d_\w+")
 begun = {}
 
 
 def begin(app, page, source):
-    """Note when the reading of a page begins, in which a lesson is run."""
+    """Note when the reading of a page begins, in which a script is run."""
     begun[page] = perf_counter()
 
 
 def end(app, doctree):
-    """Print a line for a lesson that was run."""
+    """Print a line for a lesson, or another script, that was run."""
     page = app.env.docname
-    if LESSON.fullmatch(page):
+    if Path(app.env.doc2path(page)).suffix == ".py":
         print(f"{perf_counter() - begun.pop(page):6.1f} s  {page}", flush=True)
 
 

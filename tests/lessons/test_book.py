@@ -19,6 +19,7 @@ pytestmark = pytest.mark.book
 LESSONS = Path(__file__).parents[2] / "lessons"
 NAMES = sorted(path.stem for path in LESSONS.glob("[0-9]*.py"))
 ANSWERS = sorted(path.stem for path in LESSONS.glob("answers_*.py"))
+GUIDE = [f"guide/{path.stem}" for path in sorted((LESSONS / "book/guide").glob("*.py"))]
 LOADS = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src"}
 VERBATIM = {"pre", "code", "script", "style", "title"}  # what stands in it is no prose
 VOID = browser.VOID | {"col", "wbr", "path"}
@@ -144,12 +145,22 @@ def test_where_a_lesson_speaks_of_another_it_leads_there(pages, book):
     assert spoken_of & set(known)
 
 
-@pytest.mark.parametrize("name", [*NAMES, *ANSWERS])
+@pytest.mark.parametrize("name", [*NAMES, *ANSWERS, *GUIDE])
 def test_every_cell_ran_without_a_word_of_complaint(pages, book, name):
     classes = pages[book / f"{name}.html"].classes
-    cells = re.findall(r"^# %%(?! \[markdown\])", (LESSONS / f"{name}.py").read_text("utf-8"), re.M)
+    script = (LESSONS / "book" if name in GUIDE else LESSONS) / f"{name}.py"
+    cells = re.findall(r"^# %%(?! \[markdown\])", script.read_text("utf-8"), re.M)
     assert classes.count("cell_input") == len(cells)
     assert not {"traceback", "stderr"} & set(classes)
+
+
+@pytest.mark.parametrize("name", GUIDE)
+def test_a_page_that_was_run_can_be_downloaded_as_a_script_and_as_a_notebook(pages, book, name):
+    page = book / f"{name}.html"
+    files = [page.parent / link for link in pages[page].links if "_downloads" in link]
+    script, notebook = sorted(files, key=lambda file: file.suffix != ".py")
+    assert script.read_bytes() == (LESSONS / "book" / f"{name}.py").read_bytes()
+    assert notebook.suffix == ".ipynb"
 
 
 def test_every_public_name_is_in_the_reference(pages, book):
