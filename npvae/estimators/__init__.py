@@ -1,9 +1,8 @@
 """VAEs as scikit-learn estimators, for pipelines, grid searches and DataFrames.
 
-transformer        `VAETransformer`: rows to codes and back, scores and new rows
-outlier_detector   `VAEOutlierDetector`: which rows are unlike the others
-vae_estimator      what the two share: parameters, training, and the score of a row
-rows               random numbers that belong to a row, wherever it stands
+`VAETransformer` turns rows into codes and back, scores them and draws new ones.
+`VAEOutlierDetector` finds rows that are unlike the others. The file `vae_estimator.py` holds what
+the two share, and `rows.py` the random numbers that belong to a row, wherever it stands.
 """
 
 try:
