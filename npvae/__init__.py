@@ -28,6 +28,7 @@ storage          atomic writes, safe reads, locks
 figures          plots of arrays
 runs             training with a run folder: settings, checkpoints, pictures, report
 estimators       VAEs as scikit-learn estimators, if it is installed
+explorer         the page in which to play with a trained model
 cli              the command line
 """
 

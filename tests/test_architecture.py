@@ -18,7 +18,7 @@ HEART = """
     optimizers schedules training gradreport gradcheck selfcheck
 """.split()  # noqa: SIM905
 DOORS_BELOW = ["storage", "devices", "parallel"]
-DOORS_ABOVE = ["datasets", "evaluation", "figures", "runs", "estimators", "cli"]
+DOORS_ABOVE = ["datasets", "evaluation", "figures", "runs", "estimators", "explorer", "cli"]
 ORDER = ["errors", *DOORS_BELOW, *HEART[1:], *DOORS_ABOVE, "__main__"]
 KNOWS = {  # the files of the heart that know a door
     "devices": {"parameters", "encoder_decoder", "training"},  # and put arrays where they belong

@@ -24,7 +24,7 @@ from npvae.parallel.mpi import Machines, started_by_mpi
 GROUPS = {
     "Train and measure": ("train", "evaluate", "compare"),
     "Use a trained run": ("encode", "decode", "score", "sample", "reconstruct"),
-    "Look at a trained run": ("report", "plot", "interpolate", "traverse", "manifold"),
+    "Look at a trained run": ("report", "explore", "plot", "interpolate", "traverse", "manifold"),
     "Set up and look things up": ("recipes", "datasets", "gradcheck", "completion"),
 }
 VERBS = tuple(name for names in GROUPS.values() for name in names)

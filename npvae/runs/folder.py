@@ -32,6 +32,7 @@ from npvae.storage.reading import quote
 from npvae.training import Trainer
 
 LOCK = ".lock"
+EXPLORER = "explorer.html"  # the page of npvae explore; the report links to it
 
 
 class RunFolder:

@@ -125,12 +125,15 @@ class Trained:
         return isinstance(self.model, VAE)
 
     @cached_property
+    def encoded(self) -> Split:
+        """The test part, or 10,000 examples of a larger one: those that `codes` encodes."""
+        part = self.test
+        return part.only(np.sort(self.chosen(MOST_CODES))) if len(part) > MOST_CODES else part
+
+    @cached_property
     def codes(self) -> Codes:
         """The codes of the test part, or of 10,000 examples of a larger one."""
-        part = self.test
-        if len(part) > MOST_CODES:
-            part = part.only(np.sort(self.chosen(MOST_CODES)))
-        return encode_split(self.model, part, self.scaling, seed=self.seed)
+        return encode_split(self.model, self.encoded, self.scaling, seed=self.seed)
 
     @property
     def counted_codes(self) -> str:

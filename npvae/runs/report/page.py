@@ -86,16 +86,30 @@ def _inline(png: bytes) -> str:
 
 
 def page(title: str, *content: Content) -> str:
-    """Return a complete page in npvae's style."""
+    """Return a complete page in npvae's style, without any script."""
     style = files("npvae.runs.report").joinpath("style.css").read_text(encoding="utf-8")
+    body = tostring(element("body", *content), "unicode", method="html")
+    return document(title, body, style, POLICY)
+
+
+def document(title: str, body: str, style: str, policy: str) -> str:
+    """Return a complete page.
+
+    Parameters
+    ----------
+    title : text
+    body : the body element, as HTML
+    style : CSS
+    policy : what the page may load and run, as a Content-Security-Policy
+    """
     head = element(
         "head",
         element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        element("meta", http_equiv="Content-Security-Policy", content=policy),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
         element("title", title),
         element("style", style),
     )
-    html = element("html", head, element("body", *content), lang="en")
-    return f"<!doctype html>\n{tostring(html, 'unicode', method='html')}\n"
+    html = tostring(head, "unicode", method="html")
+    return f'<!doctype html>\n<html lang="en">{html}{body}</html>\n'
