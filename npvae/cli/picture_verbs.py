@@ -13,7 +13,7 @@ from npvae.datasets import NAMES
 from npvae.errors import InputError
 from npvae.figures.writing import FORMATS
 from npvae.runs.codes import named
-from npvae.runs.folder import RunFolder
+from npvae.runs.folder import EPOCHS, KEPT, RunFolder
 from npvae.runs.kinds import shown
 from npvae.runs.model_file import SavedModel
 from npvae.runs.numbers import write_numbers
@@ -88,7 +88,9 @@ def require_free(out: Path, folder: RunFolder, data: str | None = None) -> None:
     ------
     InputError : the file is one of these; the message names it
     """
-    if out.name.lower() in OWN_FILES and (out.parent / "config.json").exists():
+    run = out.parent.parent if out.parent.name == EPOCHS else out.parent
+    own = out.name.lower() in OWN_FILES or KEPT.fullmatch(out.name.lower())
+    if own and (run / "config.json").exists():
         raise InputError(
             f"--out {out} would overwrite a file that the run needs; choose another name"
         )

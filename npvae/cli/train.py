@@ -21,9 +21,11 @@ from npvae.cli.around_training import SIGNALS, Bar, Clock, Signals, Stopped, Tab
 from npvae.cli.evaluate import print_metrics
 from npvae.cli.printing import beside, say, silent
 from npvae.errors import InputError, TrainingError
-from npvae.runs.finish import DRAWN, write_metrics, write_pictures
-from npvae.runs.folder import resume_command, shell_path
+from npvae.explorer import write_explorer
+from npvae.runs.finish import DRAWN, trained_by, write_metrics, write_pictures
+from npvae.runs.folder import EXPLORER, resume_command, shell_path
 from npvae.runs.metrics import estimated
+from npvae.runs.pictures import Trained
 from npvae.runs.run import SETTINGS, Run, adding_resume_advice, begin, resume
 from npvae.runs.settings import Settings
 from npvae.runs.summary import data_words, model_words, training_words
@@ -78,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     saving.add_argument(
         "--no-report",
         action="store_true",
-        help="skip the pictures and the report at the end (default: draw them)",
+        help="skip the pictures, the report and the explorer at the end (default: make them)",
     )
     saving.add_argument(
         "--quiet", action="store_true", help="print errors only (default: print progress)"
@@ -165,6 +167,7 @@ def _train(run: Run, options: argparse.Namespace, start: float) -> int:
                     bar.update(trainer.step())
                     if trainer.epoch_is_over:
                         bar.say(table.line(trainer.end_epoch()))
+                        run.keep_epoch()
                     if clock.is_due(trainer) or not run.goes_on or signals.heard is not None:
                         run.save()
                         saved = f"Saved at {trainer.place}"
@@ -203,7 +206,9 @@ def _finish(run: Run, start: float, *, report: bool, trained: bool) -> None:
         )
     if report:
         say("\nDrawing the pictures and the report (skip them with --no-report) ...")
-        write_pictures(run, metrics)
+        trained_run = trained_by(run, metrics)
+        _write_explorer(run, trained_run, metrics)  # first, because the report links to it
+        write_pictures(run, trained_run, metrics)
     memory = metrics["peak_memory_mb"]
     took = (
         f"{perf_counter() - start:.1f} s, of which training took {metrics['train_seconds']:.1f} s"
@@ -219,6 +224,15 @@ def _finish(run: Run, start: float, *, report: bool, trained: bool) -> None:
             "then,\nand keeps that epoch."
         )
     _say_what_next(run, rising=gain is not None, outdated=trained and not report)
+
+
+def _write_explorer(run: Run, trained: Trained, metrics: dict[str, Any]) -> None:
+    """Write the explorer, or say why this model has none."""
+    run.folder.require_same()
+    try:
+        write_explorer(run.folder / EXPLORER, run.folder, trained, metrics)
+    except InputError as error:
+        say(f"The explorer is not written: {error}.")
 
 
 def _say_what_next(run: Run, *, rising: bool, outdated: bool) -> None:
@@ -238,6 +252,8 @@ def _say_what_next(run: Run, *, rising: bool, outdated: bool) -> None:
     steps = {f"npvae report {place}": "put all numbers and pictures on one page"}
     if "report.html" in names:
         steps = {f"{place}/report.html": "open this page in a browser"}
+    if EXPLORER in names:
+        steps[f"{place}/{EXPLORER}"] = "play with the model in a browser"
     if isinstance(run.trainer.model, VAE):
         steps[f"npvae sample {place}"] = "draw new examples"
         steps[f"npvae evaluate {place} --samples 100"] = "estimate log p(x)"

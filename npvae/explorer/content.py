@@ -36,6 +36,7 @@ Lists hold numbers in full; "base64 f16" is `numbers.base64_of` of float16, row 
                 factor's z is the change of the code for one standard deviation of the factor
     epoch       the number of epochs that the model has been trained for
     epochs      models of other epochs, if they were kept: {"epoch", "weights", "mu" of the points}
+    kept        how many models of other epochs were kept; `epochs` has at most ten of them
     lessons     address of the folder of the lessons' pages, or ""
 """
 
@@ -61,6 +62,7 @@ from npvae.storage.json_files import finite
 
 MOST_POINTS, FEWEST_POINTS, POINTS_BYTES = 3000, 200, 120_000  # of the codes, before base64
 FEWEST_IMAGES, IMAGES_BYTES = 16, 300_000
+MOST_EPOCHS, EPOCHS_BYTES = 10, 12_000_000  # of the models of other epochs
 LESSONS = ""  # the book has no public address yet
 
 
@@ -78,6 +80,7 @@ def explorer_content(folder: RunFolder, run: Trained, metrics: Mapping[str, Any]
     """
     model, part = run.model, run.dataset.test.only(run.chosen(_n_points(run)))
     epoch = run.best or folder.epochs()[0]
+    kept = [number for number in folder.kept_epochs() if number != epoch]
     return {
         "format": 1,
         "name": one_line(folder.path.resolve().name),
@@ -99,7 +102,8 @@ def explorer_content(folder: RunFolder, run: Trained, metrics: Mapping[str, Any]
         "axes": _axes(run),
         "directions": list(_directions(run)),
         "epoch": epoch,
-        "epochs": [],
+        "epochs": [_epoch(folder, run, part, number) for number in _shown(kept, run, len(part))],
+        "kept": len(kept),
         "lessons": LESSONS,
     }
 
@@ -216,6 +220,25 @@ def _directions(run: Trained) -> Iterator[dict[str, Any]]:
         if values.dtype.kind == "f" and values.std() > 0:
             z = (mu - mean).T @ (values - values.mean()) / (len(values) * values.std())
             yield {"kind": "factor", "name": one_line(name), "z": rounded(z)}
+
+
+# ---- other epochs --------------------------------------------------------------------------------
+
+
+def _shown(kept: list[int], run: Trained, n_points: int) -> list[int]:
+    """Return the kept epochs that the page has room for, evenly spaced, with both ends."""
+    each = (run.model.params.size + n_points * run.model.n_z) * 2  # bytes
+    n = min(len(kept), MOST_EPOCHS, EPOCHS_BYTES // each)
+    if n == 1:
+        return kept[:1]
+    return [kept[i] for i in np.linspace(0, len(kept) - 1, n).round().astype(int)]
+
+
+def _epoch(folder: RunFolder, run: Trained, part: Split, number: int) -> dict[str, Any]:
+    """Return the model after an epoch, and the codes that it gave the points."""
+    model = folder.load_epoch(number, run.device).model
+    codes = encode_split(model, part, run.scaling, seed=run.seed)
+    return {"epoch": number, "weights": weights(model), "mu": half(codes.mu, "a code")}
 
 
 def as_json(content: Mapping[str, Any]) -> str:

@@ -17,7 +17,8 @@ from npvae.storage.json_files import read_json, write_json
 from npvae.storage.reading import quote, reading
 
 FORMAT = 1
-CHANGEABLE = ("epochs", "patience", "data", "workers", "device")  # when a run is resumed
+# when a run is resumed
+CHANGEABLE = ("epochs", "patience", "data", "keep_epochs", "workers", "device")
 
 
 def write_config(path: Path, settings: Settings, dataset: Dataset, n_parameters: int) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from npvae.errors import DataError, require_finite
 from npvae.runs import pictures
 from npvae.runs.environment import peak_memory_mb
+from npvae.runs.folder import EXPLORER
 from npvae.runs.history import history_columns
 from npvae.runs.metrics import measure, not_finite
 from npvae.runs.model_file import SavedModel, model_checksum
@@ -16,7 +17,7 @@ from npvae.runs.run import Run
 from npvae.storage.json_files import write_json
 
 OWN_PICTURES = ("reconstructions", "samples", "history")  # get a file; the report has all pictures
-DRAWN = ("report.html", *(f"{name}.png" for name in OWN_PICTURES))  # what `write_pictures` writes
+DRAWN = (EXPLORER, "report.html", *(f"{name}.png" for name in OWN_PICTURES))  # made at the end
 
 
 def write_metrics(run: Run, start: float) -> dict[str, Any]:
@@ -68,22 +69,33 @@ def _with_earlier_figures(run: Run, metrics: dict[str, Any]) -> dict[str, Any]:
     return finished | before | metrics | {"test": test}
 
 
-def write_pictures(run: Run, metrics: dict[str, Any]) -> None:
+def trained_by(run: Run, metrics: dict[str, Any]) -> pictures.Trained:
+    """Return the model of a run whose training has ended, as pictures and pages need it.
+
+    Parameters
+    ----------
+    run : a run whose training has ended
+    metrics : what `write_metrics` returned
+    """
+    saved = SavedModel(run.trainer.model, run.trainer.scaling, run.dataset.shape)
+    history = history_columns(run.folder / "history.csv")
+    return pictures.Trained(saved, run.dataset, history, best=metrics.get("best_epoch"))
+
+
+def write_pictures(run: Run, trained: pictures.Trained, metrics: dict[str, Any]) -> None:
     """Write report.html, and `OWN_PICTURES` as files of their own.
 
     Parameters
     ----------
     run : a run whose training has ended
+    trained : what `trained_by` returned
     metrics : what `write_metrics` returned
 
     Raises
     ------
     InputError : if the folder has been moved, deleted or replaced since it was locked
     """
-    folder, trainer = run.folder, run.trainer
-    saved = SavedModel(trainer.model, trainer.scaling, run.dataset.shape)
-    history = history_columns(folder / "history.csv")
-    trained = pictures.Trained(saved, run.dataset, history, best=metrics.get("best_epoch"))
+    folder = run.folder
     drawn = pictures.draw_all(trained)
     folder.require_same()
     for name in OWN_PICTURES:

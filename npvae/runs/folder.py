@@ -32,6 +32,8 @@ from npvae.storage.reading import quote
 from npvae.training import Trainer
 
 LOCK = ".lock"
+KEPT = re.compile(r"epoch-(\d{4,})\.npz")
+EPOCHS = "epochs"  # the folder in a run that holds the models of earlier epochs
 EXPLORER = "explorer.html"  # the page of npvae explore; the report links to it
 
 
@@ -98,6 +100,8 @@ class RunFolder:
         """
         with locked(self / LOCK, str(self.path)):
             remove_parts(self.path)
+            if (self / EPOCHS).is_dir():
+                remove_parts(self / EPOCHS)
             self._locked = self.path.stat()
             if (self / "config.json").exists():
                 self._config = read_config(self / "config.json")
@@ -176,6 +180,39 @@ class RunFolder:
                 categories=dataset.categories,
                 run_id=self.run_id,
             )
+
+    def keep_epoch(self, trainer: Trainer, shape: tuple[int, ...]) -> None:
+        """Write the model as it is after the epoch that has just ended.
+
+        Call it before `save`: a process that is killed between the two trains the epoch, and writes
+        its model, again.
+
+        Raises
+        ------
+        InputError : if the folder has been moved, deleted or replaced since it was locked
+        WriteError : if the file cannot be written
+        """
+        self.require_same()
+        path = self / EPOCHS / f"epoch-{trainer.records[-1].epoch:04d}.npz"
+        save_model(path, trainer.model, trainer.scaling, shape, run_id=self.run_id)
+
+    def kept_epochs(self) -> dict[int, Path]:
+        """Return the files of `keep_epoch` by epoch, in the order of the training."""
+        files = (self / EPOCHS).glob("*.npz")
+        found = {int(match[1]): path for path in files if (match := KEPT.fullmatch(path.name))}
+        return dict(sorted(found.items()))
+
+    def load_epoch(self, epoch: int, device: Device | str = CPU) -> SavedModel:
+        """Return the model that `keep_epoch` wrote after this epoch.
+
+        Raises
+        ------
+        DataError : if the file is missing, damaged or from another run
+        """
+        path = self.kept_epochs()[epoch]
+        saved = load_model(path, device=device)
+        self._require_this_run(path, saved.run_id)
+        return saved
 
     def require_same(self) -> None:
         """Check, before something is written, that this is still the locked folder of this run.

@@ -56,6 +56,12 @@ class Run:
         """Write checkpoint.npz, history.csv and model.npz; call it between two updates only."""
         self.folder.save(self.trainer, self.dataset, self.settings)
 
+    def keep_epoch(self) -> None:
+        """Keep the model of the epoch that has just ended, if the settings ask for it."""
+        every = self.settings.keep_epochs
+        if every is not None and self.trainer.records[-1].epoch % every == 0:
+            self.folder.keep_epoch(self.trainer, self.dataset.shape)
+
     @property
     def goes_on(self) -> bool:
         """Whether the training has another update to make."""

@@ -355,6 +355,14 @@ class Settings:
         common=True,
         words="",
     )
+    keep_epochs: int | None = of_training(
+        Whole(1),
+        "keep the model of every Nth epoch in the folder epochs of the run, for the epoch slider "
+        "of npvae explore",
+        metavar="N",
+        unset="keep the last model only",
+        words="",
+    )
     workers: int | None = of_training(
         Whole(1, MOST_WORKERS),
         "train in N processes that share each batch, with one thread each",

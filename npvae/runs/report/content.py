@@ -15,7 +15,7 @@ from npvae.evaluation.elbo import ACTIVE_VARIANCE
 from npvae.evaluation.fine_print import counted
 from npvae.figures.style import LARGEST, number
 from npvae.runs.config import read_config
-from npvae.runs.folder import RunFolder
+from npvae.runs.folder import EXPLORER, RunFolder
 from npvae.runs.pictures import PICTURES, Drawn, Trained
 from npvae.runs.pictures.trained_run import FEW
 from npvae.runs.recipes import RECIPES
@@ -87,6 +87,7 @@ def write_report(
                 element("span", _when(metrics), class_="time"),
                 class_="faint",
             ),
+            *_explorer(path, folder),
         ),
         element("h2", "Results, in nats per example"),
         *_explained(metrics, config["data"].get("test")),
@@ -120,6 +121,14 @@ def command(settings: Settings) -> str:
         if value != one.default or one.default is MISSING or one.name in of_recipe:
             words += flag(one.name, value).split(" ", 1)
     return shlex.join(words)
+
+
+def _explorer(path: Path, folder: RunFolder) -> Iterator[Element]:
+    """Yield a link to the explorer, if it is beside the report."""
+    if path.resolve().parent == folder.path.resolve() and (folder / EXPLORER).exists():
+        link = element("a", "Explore this model in the browser", href=EXPLORER)
+        what = ": move through its latent space, encode an example of your own, mix two examples."
+        yield element("p", link, what)
 
 
 def _when(metrics: Mapping[str, Any]) -> str:

@@ -1,0 +1,85 @@
+"""What the tests of the explorer share: runs of any kind, and their content computed in NumPy."""
+
+import base64
+
+import numpy as np
+
+from npvae.explorer.content import as_json, explorer_content
+from npvae.runs.pictures import Trained
+from npvae.runs.run import begin
+
+SMALL = {"latent": 3, "hidden": (8,), "batch_size": 16, "workers": 1}
+
+
+def save_data(folder, n=60):
+    """Write images of bytes with and without labels, images of colours, and a table."""
+    rng = np.random.default_rng(0)
+    x, labels = rng.integers(0, 256, (n, 4, 5), dtype=np.uint8), np.arange(n) % 3
+    np.savez(folder / "images.npz", x=x, y=np.array(["cat", "dog", "emu"])[labels])
+    np.save(folder / "plain.npy", x)
+    np.save(folder / "colours.npy", rng.integers(0, 256, (n, 4, 5, 3), dtype=np.uint8))
+    np.save(folder / "table.npy", rng.normal(100, [1, 5, 20, 3, 2], (n, 5)))
+
+
+def save_run(folder, data="images.npz", **settings):
+    """Save a run that has been trained for no epoch, and return its folder.
+
+    Its weights are larger than initial ones, so that they have an effect.
+    """
+    out = folder / "run"
+    with begin({"data": str(folder / data), **SMALL, **settings}, out, progress=False) as run:
+        run.trainer.model.params.flat *= 2
+        run.save()
+        return run.folder
+
+
+def content_of(folder, metrics=None):
+    """Return a run as it is opened, and its content."""
+    run = Trained.open(folder)
+    return run, explorer_content(folder, run, metrics or {})
+
+
+def numbers(text, dtype="<f2"):
+    """Return the numbers that base64 stands for, as float64, or as bytes."""
+    found = np.frombuffer(base64.b64decode(text), dtype)
+    return found if dtype == "u1" else found.astype(np.float64)
+
+
+def forward(layers, weights, x):
+    """Return what a network of the page computes, (B, n_out), for x, (B, n_in)."""
+    for layer in layers:
+        x = _layer(layer, weights, x)
+    return x
+
+
+def _layer(layer, weights, x):
+    name = layer["name"]
+    if name in ("dense", "gated"):
+        n_in, n = layer["in"], layer["out"] * (1 if name == "dense" else 2)
+        W = weights[layer["W"] : layer["W"] + n_in * n].reshape(n_in, n)
+        y = x @ W + weights[layer["b"] : layer["b"] + n]
+        return y if name == "dense" else y[:, : n // 2] / (1 + np.exp(-y[:, n // 2 :]))
+    if name == "clip-logvar":
+        mu, logvar = np.split(x, 2, axis=1)
+        return np.concatenate([mu, logvar.clip(layer["low"], layer["high"])], axis=1)
+    return {
+        "relu": lambda: x.clip(0, None),
+        "leaky-relu": lambda: np.where(x > 0, x, layer["slope"] * x),
+        "tanh": lambda: np.tanh(x),
+        "sigmoid": lambda: 1 / (1 + np.exp(-x)),
+        "softplus": lambda: np.log1p(np.exp(x)),
+    }[name]()
+
+
+def decode(content, z):
+    """Return the means of p(x | z), (B, n_x), for z and y side by side, (B, n_z + n_y)."""
+    outputs = forward(content["decoder"], numbers(content["weights"]), z)
+    return 1 / (1 + np.exp(-outputs)) if content["likelihood"]["name"] == "bernoulli" else outputs
+
+
+def encode(content, x):
+    """Return what the encoder returns, (B, n_z) or (B, 2 n_z), for x and y side by side."""
+    return forward(content["encoder"], numbers(content["weights"]), x)
+
+
+__all__ = ["as_json", "content_of", "decode", "encode", "numbers", "save_data", "save_run"]
