@@ -23,7 +23,8 @@ Lists hold numbers in full; "base64 f16" is `numbers.base64_of` of float16, row 
                 rows         (n,) their numbers in that part
                 labels       (n,) numbers of classes, or null
                 mu           base64 f16 (n, n_z), their codes
-                scores       (n,) -ELBO in nats; of an autoencoder -log p(x | z)
+                scores       (n,) -ELBO in nats; of an autoencoder -log p(x | z), where a denoising
+                             one encodes the corrupted x
                 k, images    the first k of them, (k, n_x): base64 uint8, grey as they are stored,
                              if the scaling is "pixels"; otherwise base64 f16, standardised
     kl          (n_z,) KL of each latent, in nats per example; null for an autoencoder
@@ -49,8 +50,8 @@ import numpy as np
 from npvae.datasets.dataset import Split
 from npvae.datasets.preprocessing import Pixels, Standardized
 from npvae.errors import InputError
-from npvae.evaluation.elbo import NOISE, block_of, blocks_of, generator_of
 from npvae.evaluation.latent_space import encode_split
+from npvae.evaluation.scores import score_examples
 from npvae.explorer.network import networks, weights
 from npvae.explorer.numbers import base64_of, half, rounded
 from npvae.figures.style import one_line
@@ -147,6 +148,7 @@ def _n_points(run: Trained) -> int:
 def _points(run: Trained, part: Split) -> dict[str, Any]:
     """Return test examples with their codes and scores, and the first of them as images."""
     codes = encode_split(run.model, part, run.scaling, seed=run.seed)
+    scores = score_examples(run.model, part, run.scaling, seed=run.seed).score
     of_pixels = isinstance(run.scaling, Pixels)
     fitting = IMAGES_BYTES // (run.model.n_x * (1 if of_pixels else 2))
     k = min(len(part), max(FEWEST_IMAGES, fitting))
@@ -158,7 +160,7 @@ def _points(run: Trained, part: Split) -> dict[str, Any]:
         "rows": run.chosen(len(part)).tolist(),
         "labels": None if codes.labels is None else codes.labels.tolist(),
         "mu": half(codes.mu, "a code"),
-        "scores": [round(float(nats), 2) for nats in _scores(run, part)],
+        "scores": [round(float(nats), 2) for nats in scores],
         "k": k,
         "images": base64_of(_bytes(images))
         if of_pixels
@@ -169,18 +171,6 @@ def _points(run: Trained, part: Split) -> dict[str, Any]:
 def _bytes(images: Array) -> Array:
     """Return stored pixels, which are bytes or floats from 0 to 1, as bytes."""
     return images if images.dtype == np.uint8 else np.rint(images * 255).astype(np.uint8)
-
-
-def _scores(run: Trained, part: Split) -> Array:
-    """Return -ELBO of each example in nats, (n,); of an autoencoder -log p(x | z)."""
-    model: Any = run.model
-    found = []
-    for block in range(blocks_of(part)):
-        x, *y = block_of(model, part, run.scaling, run.seed, block)
-        noise = generator_of(model, run.seed, NOISE, block)
-        terms = model.terms(x, model.draw_noise(noise, len(x)), *y)
-        found.append(run.device.to_host(terms.kl.sum(axis=1) - terms.log_px))
-    return np.concatenate(found)
 
 
 # ---- the latent space ----------------------------------------------------------------------------
