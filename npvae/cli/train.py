@@ -1,8 +1,8 @@
 """Train a model, or resume an earlier run.
 
 Everything is kept in one folder, the run: settings, checkpoint, model, history, measured numbers,
-pictures and a report. Ctrl-C saves the training, and --resume continues it exactly where it
-stopped.
+pictures, a report and a page to explore the model. Ctrl-C saves the training, and --resume
+continues it exactly where it stopped.
 """
 
 import argparse
@@ -57,9 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume",
         metavar="RUN",
         help="continue the run in this folder; the result is bit-identical to a run that was never "
-        "stopped. Of the settings only --epochs, --patience, --data (if you have moved your data), "
-        "--workers (which changes the last digits) and --device (which draws other noise) can be "
-        "given (default: start a new run)",
+        "stopped. Of the settings only --epochs, --patience, --keep-epochs, --data (if you have "
+        "moved your data), --workers (which changes the last digits) and --device (which draws "
+        "other noise) can be given (default: start a new run)",
     )
     saving = parser.add_argument_group("saving and output")
     saving.add_argument(

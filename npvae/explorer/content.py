@@ -34,7 +34,8 @@ Lists hold numbers in full; "base64 f16" is `numbers.base64_of` of float16, row 
                 single latent; share, [2], of the variance of the codes along u and v
     directions  {"kind": "label" or "factor", "name": "7" or "slant", "z": (n_z,)}
                 a label's z leads from the mean of all codes to the mean code of the label, and a
-                factor's z is the change of the code for one standard deviation of the factor
+                factor's z is the change of the code for one standard deviation of the factor; of
+                the factors there are those that a linear function of the code can tell
     epoch       the number of epochs that the model has been trained for
     epochs      models of other epochs, if they were kept: {"epoch", "weights", "mu" of the points}
     kept        how many models of other epochs were kept; `epochs` has at most ten of them
@@ -63,6 +64,7 @@ from npvae.storage.json_files import finite
 
 MOST_POINTS, FEWEST_POINTS, POINTS_BYTES = 3000, 200, 120_000  # of the codes, before base64
 FEWEST_IMAGES, IMAGES_BYTES = 16, 300_000
+LEAST_SHARE = 0.1  # of the variance of a factor that codes explain, if they have a direction for it
 MOST_EPOCHS, EPOCHS_BYTES = 10, 12_000_000  # of the models of other epochs
 LESSONS = ""  # the book has no public address yet
 
@@ -206,10 +208,19 @@ def _directions(run: Trained) -> Iterator[dict[str, Any]]:
         for label in np.unique(labels):
             z = mu[labels == label].mean(axis=0) - mean
             yield {"kind": "label", "name": run.label_name(int(label)), "z": rounded(z)}
-    for name, values in run.encoded.factors.items():
-        if values.dtype.kind == "f" and values.std() > 0:
-            z = (mu - mean).T @ (values - values.mean()) / (len(values) * values.std())
+    for name, factor in run.encoded.factors.items():
+        if factor.dtype.kind == "f" and _share_explained(factor, mu - mean) >= LEAST_SHARE:
+            z = (mu - mean).T @ (factor - factor.mean()) / (len(factor) * factor.std())
             yield {"kind": "factor", "name": one_line(name), "z": rounded(z)}
+
+
+def _share_explained(factor: Array, codes: Array) -> float:
+    """Return the share of a factor's variance that a linear function of the codes explains."""
+    away = factor - factor.mean()
+    if not away.any():
+        return 0.0
+    fitted = codes @ np.linalg.lstsq(codes, away, rcond=None)[0]
+    return float((fitted @ fitted) / (away @ away))
 
 
 # ---- other epochs --------------------------------------------------------------------------------

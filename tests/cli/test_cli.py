@@ -66,6 +66,7 @@ def test_the_run_folder(files):
     assert folder.names() == [
         "checkpoint.npz",
         "config.json",
+        "explorer.html",
         "history.csv",
         "history.png",
         "metrics.json",

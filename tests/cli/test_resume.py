@@ -91,17 +91,19 @@ def saved_list(text):
 
 
 def test_a_report_of_an_earlier_epoch_is_listed_apart(capsys):
-    drawn = "report.html", "samples.png", "history.png", "reconstructions.png"
+    drawn = "report.html", "explorer.html", "samples.png", "history.png", "reconstructions.png"
     assert begin("run", epochs=1) == 0
     saved, following = saved_list(capsys.readouterr().out)
     assert all(name in saved for name in drawn)
     assert "earlier" not in saved
     assert "run/report.html" in following
+    assert "run/explorer.html" in following
     assert train("--resume", "run", "--no-report") == 0  # nothing is trained
     assert "run/report.html" in saved_list(capsys.readouterr().out)[1]
     assert train("--resume", "run", "--epochs", 2, "--no-report") == 0
     saved, following = saved_list(capsys.readouterr().out)
     assert "report.html" not in following
+    assert "explorer.html" not in following
     assert "npvae report run" in following
     current, old = " ".join(saved.split()).split("earlier epoch")
     assert not any(name in current for name in drawn)

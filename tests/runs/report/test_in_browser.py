@@ -36,6 +36,7 @@ OURS = {
         "section",
         "small",
         "pre",
+        "a",
         "dl",
         "dt",
         "dd",
@@ -198,6 +199,7 @@ def test_no_element_is_there_that_npvae_does_not_make(look, name):
     assert set(seen.ask(names)) - {"open"} <= {
         *("lang", "charset", "http-equiv", "content", "name", "class", "scope", "id"),
         *("srcset", "media", "type", "src", "alt", "width", "height"),
+        "href",
     }
 
 

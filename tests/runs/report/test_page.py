@@ -143,8 +143,8 @@ def test_a_run_of_markup_has_the_elements_of_a_plain_one(tmp_path, monkeypatch):
     """None of another kind, none with other attributes; and the text is all there."""
     run_files.draw_quickly(monkeypatch)
     marked = marked_run.save(tmp_path)
-    assert run("report", marked, "--out", tmp_path / "marked.html") == 0
-    root = browser.read((tmp_path / "marked.html").read_text(encoding="utf-8"))
+    assert run("report", marked) == 0
+    root = browser.read((marked / "report.html").read_text(encoding="utf-8"))
     for tag, text in marked_run.texts(tmp_path):
         assert text in root.texts(tag)
     numbers = np.zeros((100, 9, 9), np.uint8)
