@@ -108,32 +108,11 @@ function figures(className, pictures) {
 
 /** A table: what was entered, what comes back, some draws, and what each column costs. */
 function comparedRows(model) {
-  const fields = tableFields(model);
   const draws = model.is_vae ? [0, 1, 2] : [];
-  const head = [say("column"), say("seen", {}, "Table"), say("reconstruction", {}, "Table"),
-    ...draws.map((i) => say("draw", { i: i + 1 })), say("natsPerColumn")];
-  const body = h("tbody");
-  const table = h("table", {}, h("thead", {}, h("tr", {}, ...head.map((name) =>
-    h("th", { scope: "col" }, name)))), body);
-  const show = (found) => {
-    const rows = [found.x, found.decoded, ...draws.map((i) => found.draws[i])].map(
-      (x) => model.inUnits(x));
-    const costs = fields.map(({ columns }) => total(columns.map((i) => found.nats[i])));
-    const least = Math.min(0, ...costs);
-    const most = Math.max(...costs, least + 1e-9);
-    body.replaceChildren(...fields.map((field, i) => h("tr", {},
-      h("th", { scope: "row" }, field.name), ...rows.map((values) => h("td", {}, inWords(field, values))),
-      barCell(costs[i], (costs[i] - least) / (most - least)))));
-  };
-  return { element: h("div", { className: "compared", tabIndex: 0, role: "group",
-    "aria-label": say("compared") }, table), show };
-}
-
-/** Return a cell with a number on a bar. */
-function barCell(value, share) {
-  const bar = h("span", { className: "bar" });
-  stretch(bar, 0, share);
-  return h("td", { className: "track" }, bar, h("span", { className: "over" }, fixed(value, 2)));
+  const { element, show } = comparison(model, [say("seen", {}, "Table"),
+    say("reconstruction", {}, "Table"), ...draws.map((i) => say("draw", { i: i + 1 }))], true);
+  return { element, show: (found) =>
+    show([found.x, found.decoded, ...draws.map((i) => found.draws[i])], found.nats) };
 }
 
 function klRows({ mu, sigma, kl }, model) {
@@ -210,8 +189,14 @@ class Sheet {
 
   paint(strokes) {
     this.paintClean(strokes);
-    if (!this.pen) return;
-    const { context } = this; // a cross where the pen of the keyboard is
+    const { canvas, context } = this;
+    if (!strokes.length && !this.dropped && !this.pen) {
+      context.fillStyle = "#8a8a8a";
+      context.font = `${canvas.width / 14}px system-ui, sans-serif`;
+      context.textAlign = "center";
+      context.fillText(say("drawHere"), canvas.width / 2, canvas.height / 2);
+    }
+    if (!this.pen) return; // a frame where the pen of the keyboard is
     context.strokeStyle = "#ff3020";
     context.lineWidth = 2;
     const [x, y] = this.toPixels(this.pen.at);

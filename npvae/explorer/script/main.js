@@ -146,7 +146,7 @@ function planePart(explorer) {
   const lines = [
     model.n_z === 1 ? "planeLine" : model.axes.kind === "latents" ? "planeLatents" : "planePrincipal",
     model.n_z > 2 ? "planeDotsSlice" : "planeDots",
-    ...(model.is_vae ? [model.n_z === 1 ? "planePriorLine" : "planePrior"] : []),
+    model.is_vae ? (model.n_z === 1 ? "planePriorLine" : "planePrior") : "fromGaussianWhy",
   ];
   document.getElementById("axes").textContent =
     lines.map((key) => say(key, { n: model.n_z })).join(" ");

@@ -6,88 +6,106 @@ const GALLERY = 24; // examples to choose from
 function mixPart(explorer) {
   const { model } = explorer;
   const panel = document.getElementById("mix");
-  const ends = { a: endPicker("a", explorer), b: endPicker("b", explorer) };
-  const t = slider(say("mixSlider"), { min: 0, max: 1, step: 0.01 }, (value) => explorer.mix({ t: value }));
+  const [a, b] = ["a", "b"].map((end) => endField(end, explorer));
+  const t = slider(say("mixSlider"), { min: 0, max: 1 }, (value) => explorer.mix({ t: value }));
   const swap = h("button", { type: "button" }, say("swap"));
-  swap.addEventListener("click", () => {
-    const { a, b } = explorer.state;
-    explorer.mix({ a: b, b: a });
-  });
-  const inLatents = new Picture(model, say("mixLatent"));
-  const inPixels = new Picture(model, say(model.isImage ? "mixPixels" : "mixColumns"));
-  panel.append(
-    h("p", {}, say("mixIntro")),
-    h("div", { className: "pictures" }, ends.a.picture.element, inLatents.element, inPixels.element,
-      ends.b.picture.element),
-    t.label);
-  const strips = model.isImage ? mixStrips(panel, model) : null;
+  swap.addEventListener("click", () => explorer.mix({ a: explorer.state.b, b: explorer.state.a }));
+  const four = model.isImage ? fourPictures(model) : fourRows(model);
+  const strips = model.isImage ? mixStrips(model) : null;
   const chooser = endChooser(explorer);
-  panel.append(h("div", { className: "buttons" }, ends.a.label, ends.b.label, swap), chooser);
-  if (model.isImage) panel.append(gallery(explorer));
-  const showEnds = onChange(({ a, b, label, epoch }) => [a, b, label, epoch], ({ a, b, label }) => {
-    const [codeA, codeB] = [a, b].map((i) => model.points.code(i));
-    const [xA, xB] = [a, b].map((i) => model.points.example(i));
-    ends.a.show(a, xA);
-    ends.b.show(b, xB);
-    strips?.(codeA, codeB, xA, xB, label);
-  });
+  panel.append(h("p", {}, say("mixIntro")), t.label, four.element,
+    ...(strips ? [strips.element] : []),
+    h("div", { className: "buttons" }, a.label, b.label, swap), chooser.element,
+    ...(model.isImage ? [gallery(explorer)] : []));
+  const ends = (state) => [state.a, state.b];
+  const showStrips = onChange(({ label, epoch, ...state }) => [...ends(state), label, epoch],
+    (state) => strips?.show(...ends(state), state.label));
   return (state) => {
     if (state.view !== "mix") return;
-    showEnds(state);
-    const { a, b, label } = state;
     t.show(state.t);
-    chooser.querySelectorAll("input").forEach((input) => (input.checked = input.value === state.end));
-    const [codeA, codeB] = [a, b].map((i) => model.points.code(i));
-    const [xA, xB] = [a, b].map((i) => model.points.example(i));
-    inLatents.show(model.decode(blend(codeA, codeB, state.t), label));
-    inPixels.show(blend(xA, xB, state.t));
+    a.show(state.a);
+    b.show(state.b);
+    chooser.show(state.end);
+    const codes = ends(state).map((i) => model.points.code(i));
+    const [xA, xB] = ends(state).map((i) => model.points.example(i));
+    const decoded = Array.from(model.decode(blend(...codes, state.t), state.label));
+    four.show([xA, decoded, blend(xA, xB, state.t), xB], endNames(state, model));
+    showStrips(state);
   };
 }
 
-/** A number field that chooses example A or B, and its picture. */
-function endPicker(end, explorer) {
-  const { points } = explorer.model;
-  const name = end.toUpperCase();
-  const input = h("input", { type: "number", min: 0, max: points.k - 1, step: 1 });
-  input.addEventListener("change", () => {
-    const i = Math.round(clamp(Number(input.value) || 0, 0, points.k - 1));
-    explorer.mix({ [end]: i });
-  });
-  const picture = new Picture(explorer.model, name);
-  const show = (i, x) => {
-    input.value = i;
-    picture.show(x, `${name}: ${exampleName(i, explorer.model)}`);
+function endNames({ a, b }, model) {
+  return [`A: ${exampleName(a, model)}`, `B: ${exampleName(b, model)}`];
+}
+
+/** A, both blends and B, as pictures. */
+function fourPictures(model) {
+  const pictures = ["A", say("mixLatent"), say("mixPixels"), "B"].map((name) => new Picture(model, name));
+  const show = ([xA, decoded, blended, xB], [nameA, nameB]) => {
+    pictures[0].show(xA, nameA);
+    pictures[1].show(decoded);
+    pictures[2].show(blended);
+    pictures[3].show(xB, nameB);
   };
-  return { label: h("label", {}, say("exampleNumber", { name }), " ", input), picture, show };
+  return { element: figures("pictures four", pictures), show };
+}
+
+/** The same as the columns of a table. */
+function fourRows(model) {
+  const { element, show, name } = comparison(model, ["A", say("mixLatent"), say("mixColumns"), "B"]);
+  return { element, show: (rows, [nameA, nameB]) => {
+    name(0, nameA);
+    name(3, nameB);
+    show(rows);
+  } };
+}
+
+/** A number field that chooses example A or B. */
+function endField(end, explorer) {
+  const last = explorer.model.points.k - 1;
+  const input = h("input", { type: "number", min: 0, max: last, step: 1 });
+  input.addEventListener("change", () => {
+    explorer.mix({ [end]: Math.round(clamp(Number(input.value) || 0, 0, last)) });
+  });
+  const label = h("label", {}, say("exampleNumber", { name: end.toUpperCase() }), " ", input);
+  return { label, show: (i) => (input.value = i) };
 }
 
 /** Radio buttons: whether the next click on a point or a picture chooses A or B. */
 function endChooser(explorer) {
-  const choices = ["a", "b"].map((end) => {
+  const inputs = ["a", "b"].map((end) => {
     const input = h("input", { type: "radio", name: "end", value: end });
     input.addEventListener("change", () => explorer.set({ end }));
-    return h("label", {}, input, " ", end.toUpperCase());
+    return input;
   });
-  return h("fieldset", { className: "choices" }, h("legend", {}, say("clickChooses")), ...choices);
+  const labels = inputs.map((input) => h("label", {}, input, " ", input.value.toUpperCase()));
+  return {
+    element: h("fieldset", { className: "choices" }, h("legend", {}, say("clickChooses")), ...labels),
+    show: (end) => inputs.forEach((input) => (input.checked = input.value === end)),
+  };
 }
 
-/** Two rows of blends; returns the function that draws them. */
-function mixStrips(panel, model) {
-  const rows = ["mixLatent", "mixPixels"].map((key) => {
-    const pictures = Array.from({ length: STRIP }, () => new Pixels(model, ""));
-    pictures.forEach(({ element }) => element.setAttribute("aria-hidden", "true"));
-    const row = h("div", { className: "strip", role: "img", "aria-label": say("strip", { how: say(key) }) },
-      ...pictures.map(({ element }) => element));
-    panel.append(h("p", { className: "faint" }, say(key)), row);
-    return pictures;
+/** Two rows of blends. */
+function mixStrips(model) {
+  const element = h("div", {});
+  const [latent, pixels] = ["mixLatent", "mixPixels"].map((key) => {
+    const row = Array.from({ length: STRIP }, () => new Pixels(model, ""));
+    row.forEach((picture) => picture.element.setAttribute("aria-hidden", "true"));
+    element.append(h("p", { className: "faint" }, say(key)),
+      h("div", { className: "strip", role: "img", "aria-label": say("strip", { how: say(key) }) },
+        ...row.map((picture) => picture.element)));
+    return row;
   });
-  return (codeA, codeB, xA, xB, label) => {
+  const show = (a, b, label) => {
+    const [codeA, codeB] = [a, b].map((i) => model.points.code(i));
+    const [xA, xB] = [a, b].map((i) => model.points.example(i));
     for (let i = 0; i < STRIP; i++) {
       const t = i / (STRIP - 1);
-      rows[0][i].show(model.decode(blend(codeA, codeB, t), label));
-      rows[1][i].show(blend(xA, xB, t));
+      latent[i].show(model.decode(blend(codeA, codeB, t), label));
+      pixels[i].show(blend(xA, xB, t));
     }
   };
+  return { element, show };
 }
 
 /** The first test examples as buttons: a click chooses A or B. */

@@ -203,6 +203,10 @@ class Points {
     return Array.from(this.mu.subarray(i * this.n_z, (i + 1) * this.n_z));
   }
 
+  codes() {
+    return Array.from({ length: this.n }, (_, i) => this.code(i));
+  }
+
   mean() {
     return Array.from({ length: this.n_z }, (_, j) => {
       let sum = 0;

@@ -132,3 +132,31 @@ function tableFields(model) {
   const plain = names.map((name, i) => ({ name, columns: [i] }));
   return [...plain.filter((_, i) => !grouped.has(i)), ...groups];
 }
+
+/** A table with several x side by side and, with `costs`, what each column costs in nats. */
+function comparison(model, names, costs = false) {
+  const fields = tableFields(model);
+  const cells = names.map((name) => h("th", { scope: "col" }, name));
+  const head = [h("th", { scope: "col" }, say("column")), ...cells,
+    ...(costs ? [h("th", { scope: "col" }, say("natsPerColumn"))] : [])];
+  const body = h("tbody");
+  const element = h("div", { className: "compared", tabIndex: 0, role: "group",
+    "aria-label": say("compared") }, h("table", {}, h("thead", {}, h("tr", {}, ...head)), body));
+  const show = (rows, nats = null) => {
+    const values = rows.map((x) => model.inUnits(x));
+    const prices = nats && fields.map(({ columns }) => total(columns.map((i) => nats[i])));
+    const least = nats && Math.min(0, ...prices);
+    const most = nats && Math.max(...prices, least + 1e-9);
+    body.replaceChildren(...fields.map((field, i) => h("tr", {},
+      h("th", { scope: "row" }, field.name), ...values.map((row) => h("td", {}, inWords(field, row))),
+      ...(nats ? [barCell(prices[i], (prices[i] - least) / (most - least))] : []))));
+  };
+  return { element, show, name: (i, text) => (cells[i].textContent = text) };
+}
+
+/** Return a cell with a number on a bar. */
+function barCell(value, share) {
+  const bar = h("span", { className: "bar" });
+  stretch(bar, 0, share);
+  return h("td", { className: "track" }, bar, h("span", { className: "over" }, fixed(value, 2)));
+}

@@ -46,7 +46,6 @@ class Plane {
     const to = high.map((value) => Math.max(value, edge));
     this.centre = [0, 1].map((axis) => (from[axis] + to[axis]) / 2);
     this.half = 0.54 * Math.max(to[0] - from[0], to[1] - from[1], 1e-6);
-    this.n = points.n;
   }
 
   // -- between codes, coordinates in the plane and pixels --
@@ -65,8 +64,8 @@ class Plane {
   }
 
   projected() {
-    return Array.from({ length: this.model.points.n }, (_, i) => {
-      const [across, up] = this.project(this.model.points.code(i));
+    return this.model.points.codes().map((code, i) => {
+      const [across, up] = this.project(code);
       return [across, this.flat ? ((i * 0.618) % 1) - 0.5 : up];
     });
   }
@@ -164,8 +163,7 @@ class Plane {
 
   /** Return each code as its coordinates in the plane, and what it is apart from them. */
   split() {
-    return Array.from({ length: this.model.points.n }, (_, i) => {
-      const code = this.model.points.code(i);
+    return this.model.points.codes().map((code) => {
       const [u, v] = this.project(code);
       return { u, v, apart: this.at([0, 0], code) };
     });

@@ -69,7 +69,9 @@ function directionsPart(explorer) {
     }
   }
   const made = known.map(({ kind, name, z: d }) => {
-    const { label, show } = slider(say(DIRECTIONS[kind].name, { name }), { min: -3, max: 3 }, (value) => {
+    const reach = Math.ceil(Math.max(2, ...model.points.codes().map((z) => Math.abs(along(z, d)))));
+    const range = { min: -reach, max: reach };
+    const { label, show } = slider(say(DIRECTIONS[kind].name, { name }), range, (value) => {
       const { z } = explorer.state;
       const missing = value - along(z, d);
       explorer.move(z.map((old, i) => old + missing * d[i]));

@@ -5,8 +5,8 @@
 
 const STRINGS = {
   title: "Explore {name}",
-  intro: "A decoder turns a code z, a short list of numbers, into an image. Choose a code, and see what this decoder makes of it.",
-  introTable: "A decoder turns a code z, a short list of numbers, into a row of the table. Choose a code, and see what this decoder makes of it.",
+  intro: "A decoder turns a code z, a short list of numbers, into an image. Choose a code, and see what it becomes.",
+  introTable: "A decoder turns a code z, a short list of numbers, into a row of the table. Choose a code, and see what it becomes.",
   noPrior: "This model is an autoencoder: it has no prior. Nothing in its training says where codes should be, so there are holes between them, and what the decoder makes of a code in a hole is an accident. That is why drawing codes at random rarely gives new examples.",
 
   // the plane
@@ -32,7 +32,7 @@ const STRINGS = {
   label: "Label y",
   labelWhy: "This model is conditional: encoder and decoder are given the label, so that z only has to describe the rest.",
   epoch: "Epoch",
-  epochs: "Epoch {epoch} of {last}",
+  epochs: "{epoch} of {last}",
   playEpochs: "Play the epochs",
   someEpochs: "The page holds {n} of {kept} kept epochs.",
 
@@ -71,8 +71,8 @@ const STRINGS = {
   inactiveWhy: "For these the encoder returns nearly the same for every example, and the decoder has learned to ignore them. Try it.",
   directionsTitle: "Directions",
   directionLabel: "More like {name}",
-  directionFactor: "More {name}",
-  directionFactorWhy: "A factor of the drawing: 1 is the change of the code for one standard deviation of the factor.",
+  directionFactor: "{name}",
+  directionFactorWhy: "Factors are known from how the examples were drawn. 1 is the mean change of the code for one standard deviation of the factor.",
   directionsWhy: "A direction leads from the mean of all codes to the mean of those of one kind. At 0 the code is level with the mean of all, at 1 with the mean of that kind.",
   nats: "{nats} nats",
 
@@ -81,6 +81,7 @@ const STRINGS = {
   enterIntro: "Enter a row of your own. The model encodes it and decodes it again.",
   pad: "Pad to draw on. The arrow keys move the pen, the space bar lowers and lifts it.",
   padKeys: "With the keyboard: arrows move the pen, the space bar lowers and lifts it.",
+  drawHere: "Draw here",
   clear: "Clear",
   colour: "Colour",
   fit: "Centre and scale it as MNIST’s digits are",
@@ -95,7 +96,7 @@ const STRINGS = {
   natsPerPixel: "Cost of each pixel in nats (bright: expensive)",
   natsPerColumn: "Cost in nats",
   column: "Column",
-  compared: "What was entered and what comes back",
+  compared: "Rows side by side",
   score: "−ELBO = {score} nats: {reconstruction} for the example given its code (reconstruction), {kl} for the code (KL).",
   scoreWithoutKl: "−log p(x | z) = {reconstruction} nats. There is no KL, because there is no prior.",
   scorePercent: "{percent} % of the test examples cost less.",
