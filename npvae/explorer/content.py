@@ -37,7 +37,8 @@ Lists hold numbers in full; "base64 f16" is `numbers.base64_of` of float16, row 
                 factor's z is the change of the code for one standard deviation of the factor; of
                 the factors there are those that a linear function of the code can tell
     epoch       the number of epochs that the model has been trained for
-    epochs      models of other epochs, if they were kept: {"epoch", "weights", "mu" of the points}
+    epochs      models of other epochs, if they were kept: {"epoch", "weights", "mu", "sigma"}, mu
+                of the points, and sigma of the likelihood or null
     kept        how many models of other epochs were kept; `epochs` has at most ten of them
     lessons     address of the folder of the lessons' pages, or ""
 """
@@ -51,11 +52,12 @@ import numpy as np
 from npvae.datasets.dataset import Split
 from npvae.datasets.preprocessing import Pixels, Standardized
 from npvae.errors import InputError
+from npvae.evaluation.fine_print import counted
 from npvae.evaluation.latent_space import encode_split
 from npvae.evaluation.scores import score_examples
 from npvae.explorer.network import networks, weights
 from npvae.explorer.numbers import base64_of, half, rounded
-from npvae.figures.style import one_line
+from npvae.figures.style import number, one_line
 from npvae.parameters import Array
 from npvae.runs.folder import RunFolder
 from npvae.runs.pictures import Trained
@@ -83,7 +85,7 @@ def explorer_content(folder: RunFolder, run: Trained, metrics: Mapping[str, Any]
     """
     model, part = run.model, run.dataset.test.only(run.chosen(_n_points(run)))
     epoch = run.best or folder.epochs()[0]
-    kept = [number for number in folder.kept_epochs() if number != epoch]
+    kept = [each for each in folder.kept_epochs() if each != epoch]
     return {
         "format": 1,
         "name": one_line(folder.path.resolve().name),
@@ -105,7 +107,7 @@ def explorer_content(folder: RunFolder, run: Trained, metrics: Mapping[str, Any]
         "axes": _axes(run),
         "directions": list(_directions(run)),
         "epoch": epoch,
-        "epochs": [_epoch(folder, run, part, number) for number in _shown(kept, run, len(part))],
+        "epochs": [_epoch(folder, run, part, each) for each in _shown(kept, run, len(part))],
         "kept": len(kept),
         "lessons": LESSONS,
     }
@@ -114,12 +116,13 @@ def explorer_content(folder: RunFolder, run: Trained, metrics: Mapping[str, Any]
 def _trained(folder: RunFolder, run: Trained, metrics: Mapping[str, Any]) -> str:
     """Return how the model was trained, and how well it does on the test part."""
     settings, done = folder.settings(), folder.epochs()[0]
-    words = f"{model_words(run.dataset, settings, run.model)}. {training_words(settings)}"
+    sentences = [model_words(run.dataset, settings, run.model), training_words(settings)]
     if done != settings.epochs:
-        words += f", of which {done} are done"
+        sentences.append(f"Trained for {counted(done, 'epoch')} so far")
     test = metrics.get("test")
-    elbo = test.get("elbo") if isinstance(test, Mapping) else None
-    return f"{words}." + (f" ELBO of the test part: {elbo:.2f} nats per example." if elbo else "")
+    if isinstance(test, Mapping) and isinstance(test.get("elbo"), float):
+        sentences.append(f"ELBO of the test part: {number(test['elbo'], 2)} nats per example")
+    return "".join(f"{sentence}. " for sentence in sentences).rstrip()
 
 
 def _scaling(run: Trained) -> dict[str, Any]:
@@ -235,11 +238,16 @@ def _shown(kept: list[int], run: Trained, n_points: int) -> list[int]:
     return [kept[i] for i in np.linspace(0, len(kept) - 1, n).round().astype(int)]
 
 
-def _epoch(folder: RunFolder, run: Trained, part: Split, number: int) -> dict[str, Any]:
+def _epoch(folder: RunFolder, run: Trained, part: Split, epoch: int) -> dict[str, Any]:
     """Return the model after an epoch, and the codes that it gave the points."""
-    model = folder.load_epoch(number, run.device).model
+    model = folder.load_epoch(epoch, run.device).model
     codes = encode_split(model, part, run.scaling, seed=run.seed)
-    return {"epoch": number, "weights": weights(model), "mu": half(codes.mu, "a code")}
+    return {
+        "epoch": epoch,
+        "weights": weights(model),
+        "mu": half(codes.mu, "a code"),
+        "sigma": networks(model)["likelihood"]["sigma"],
+    }
 
 
 def as_json(content: Mapping[str, Any]) -> str:

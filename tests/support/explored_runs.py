@@ -4,10 +4,30 @@ import base64
 
 import numpy as np
 
-from npvae.explorer.content import as_json, explorer_content
+from npvae.explorer.content import explorer_content
+from npvae.layers import HIDDEN_LAYERS
 from npvae.runs.pictures import Trained
 from npvae.runs.run import begin
 
+MODELS = {  # settings of a model of each kind, by a name
+    **{name: {"activation": name} for name in HIDDEN_LAYERS},
+    "two hidden layers": {"hidden": (7, 6)},
+    "no hidden layer": {"hidden": ()},
+    "clipped": {"logvar_range": (-0.1, 0.1)},
+    "one latent": {"latent": 1},
+    "two latents": {"latent": 2},
+    "conditional": {"conditional": True},
+    "iwae": {"objective": "iwae", "k": 3},
+    "autoencoder": {"model": "autoencoder"},
+    "denoising": {"model": "denoising"},
+    "grey": {"binarize": "none"},
+    "gaussian": {"likelihood": "gaussian"},
+    "laplace": {"likelihood": "laplace", "sigma": 0.3},
+    "learned": {"likelihood": "gaussian", "sigma": "learned"},
+    "colours": {"data": "colours.npy"},
+    "no labels": {"data": "plain.npy"},
+    "table": {"data": "table.npy"},
+}
 SMALL = {"latent": 3, "hidden": (8,), "batch_size": 16, "workers": 1}
 
 
@@ -80,6 +100,3 @@ def decode(content, z):
 def encode(content, x):
     """Return what the encoder returns, (B, n_z) or (B, 2 n_z), for x and y side by side."""
     return forward(content["encoder"], numbers(content["weights"]), x)
-
-
-__all__ = ["as_json", "content_of", "decode", "encode", "numbers", "save_data", "save_run"]
