@@ -83,7 +83,7 @@ def explorer_content(folder: RunFolder, run: Trained, metrics: Mapping[str, Any]
     ------
     InputError : if the page cannot compute the model, or a number is too large for float16
     """
-    model, part = run.model, run.dataset.test.only(run.chosen(_n_points(run)))
+    model, part = run.model, run.test.only(run.chosen(_n_points(run)))
     epoch = run.best or folder.epochs()[0]
     kept = [each for each in folder.kept_epochs() if each != epoch]
     return {
@@ -147,7 +147,7 @@ def _scaling(run: Trained) -> dict[str, Any]:
 
 def _n_points(run: Trained) -> int:
     fitting = max(FEWEST_POINTS, POINTS_BYTES // (2 * run.model.n_z))
-    return min(MOST_POINTS, fitting, len(run.dataset.test))
+    return min(MOST_POINTS, fitting, len(run.test))
 
 
 def _points(run: Trained, part: Split) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def _points(run: Trained, part: Split) -> dict[str, Any]:
     return {
         "part": "test",
         "n": len(part),
-        "of": len(run.dataset.test),
+        "of": len(run.test),
         "rows": run.chosen(len(part)).tolist(),
         "labels": None if codes.labels is None else codes.labels.tolist(),
         "mu": half(codes.mu, "a code"),
