@@ -172,7 +172,7 @@ class Seen:
         dialog.dismiss()
 
     def judge(self, url, own):
-        if url != own and not url.startswith("data:"):
+        if url != own.partition("#")[0] and not url.startswith("data:"):
             self.note("request", url)
 
     def ask(self, script, given=None):

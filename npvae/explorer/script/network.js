@@ -121,10 +121,10 @@ class Model {
   /** Use the weights and codes of a kept epoch or, with null, those of the trained model. */
   useEpoch(index) {
     const kept = this.epochs[index];
-    const { weights, mu } = kept?.weights ? unpacked(kept)
-      : { weights: this.weights, mu: this.points.trained };
+    const { weights, mu, sigma } = kept?.weights ? unpacked(kept)
+      : { weights: this.weights, mu: this.points.trained, sigma: this.likelihood.sigma };
     this.points.mu = mu;
-    this.sigma = this.likelihood.sigma;
+    this.sigma = sigma;
     this.encoder = new Network(this.layers.encoder, weights, this.n_x + this.n_y);
     this.decoder = new Network(this.layers.decoder, weights, this.n_z + this.n_y);
     this.decoded = new Float64Array(this.n_x);
@@ -179,7 +179,8 @@ class Model {
 
 /** Return the weights and codes of a kept epoch, unpacked once. */
 function unpacked(kept) {
-  return (kept.unpacked ??= { weights: float16s(kept.weights), mu: float16s(kept.mu) });
+  return (kept.unpacked ??= { weights: float16s(kept.weights), mu: float16s(kept.mu),
+    sigma: kept.sigma });
 }
 
 /** KL(N(mu, sigma²) ‖ N(0, 1)) of each latent, in nats. */

@@ -77,14 +77,17 @@ function writeFragment(state, model) {
   add("t", Number(state.t.toFixed(3)), 0.5);
   add("highlight", state.highlight, null);
   if (state.epoch !== null) said.push(["epoch", model.epochs[state.epoch].epoch]);
-  if (state.values) said.push(["x", Array.from(model.inUnits(state.values), round).join(",")]);
+  if (state.values) said.push(["x", roundedRow(state.values, model).join(",")]);
   add("ink", writeInk(state.ink), "");
   add("hide", [...state.hide].join(","), "");
   return `#${said.map(([name, value]) => `${name}=${value}`).join("&")}`;
 }
 
-function round(value) {
-  return Number(value.toPrecision(5));
+/** Return numbers in the user's units, to about a thousandth of the standard deviation. */
+function roundedRow(x, model) {
+  const { std } = model.scaling;
+  return Array.from(model.inUnits(x), (value, i) =>
+    Number(value.toFixed(clamp(Math.ceil(3 - Math.log10(std[i])), 0, 100))));
 }
 
 // a stroke is "colour:x,y;x,y;..." in percent of the pad, without the colour for grey images
@@ -95,12 +98,8 @@ function writeInk(strokes) {
 
 function readInk(text) {
   return text.split("_").map((stroke) => {
-    const [, colour, points] = stroke.match(/^(?:([0-9a-f]{6}):)?(.*)$/);
-    const pairs = points.split(";").map((pair) => pair.split(",").map(Number));
-    return { colour, points: pairs.filter((pair) => pair.length === 2 && pair.every(isPercent)) };
+    const [, colour, points] = stroke.match(/^(?:([0-9a-f]{6}):)?(.*)$/s);
+    const pairs = points.split(";").filter((pair) => /^\d+,\d+$/.test(pair));
+    return { colour, points: pairs.map((pair) => pair.split(",").map((value) => clamp(value, 0, 100))) };
   }).filter(({ points }) => points.length);
-}
-
-function isPercent(value) {
-  return value >= 0 && value <= 100;
 }

@@ -44,7 +44,6 @@ const STRINGS = {
   example: "example {i}",
   exampleLabelled: "example {i}, label {label}",
   distance: "Distance to the nearest code",
-  distanceHere: "{distance}",
   distanceCrowd: "as near as codes usually are to each other (half of them within {half})",
   distanceEdge: "farther than nearly all codes are from each other (95 of 100 within {most})",
   distanceEmpty: "nobody lives here: 95 of 100 codes have a neighbour within {most}",
