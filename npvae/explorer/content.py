@@ -94,7 +94,10 @@ def explorer_content(folder: RunFolder, run: Trained, metrics: Mapping[str, Any]
         "is_vae": run.has_prior,
         "shape": list(run.shape),
         "columns": [one_line(name) for name in run.columns],
-        "categories": {},
+        "categories": {
+            one_line(name): [one_line(text) for text in texts]
+            for name, texts in run.dataset.categories.items()
+        },
         "classes": [one_line(name) for name in run.classes],
         "n_x": model.n_x,
         "n_z": model.n_z,

@@ -171,17 +171,21 @@ class RunFolder:
         save_checkpoint(path, trainer, dataset.shape, settings.as_json(), run_id=self.run_id)
         self._history.write(trainer.records)
         with trainer.best_parameters():
-            save_model(
-                self / "model.npz",
-                trainer.model,
-                trainer.scaling,
-                dataset.shape,
-                columns=dataset.columns,
-                categories=dataset.categories,
-                run_id=self.run_id,
-            )
+            self._save_model(self / "model.npz", trainer, dataset)
 
-    def keep_epoch(self, trainer: Trainer, shape: tuple[int, ...]) -> None:
+    def _save_model(self, path: Path, trainer: Trainer, dataset: Dataset) -> None:
+        """Write the model of a trainer as it is now."""
+        save_model(
+            path,
+            trainer.model,
+            trainer.scaling,
+            dataset.shape,
+            columns=dataset.columns,
+            categories=dataset.categories,
+            run_id=self.run_id,
+        )
+
+    def keep_epoch(self, trainer: Trainer, dataset: Dataset) -> None:
         """Write the model as it is after the epoch that has just ended.
 
         Call it before `save`: a process that is killed between the two trains the epoch, and writes
@@ -194,7 +198,7 @@ class RunFolder:
         """
         self.require_same()
         path = self / EPOCHS / f"epoch-{trainer.records[-1].epoch:04d}.npz"
-        save_model(path, trainer.model, trainer.scaling, shape, run_id=self.run_id)
+        self._save_model(path, trainer, dataset)
 
     def kept_epochs(self) -> dict[int, Path]:
         """Return the files of `keep_epoch` by epoch, in the order of the training."""

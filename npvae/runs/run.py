@@ -60,7 +60,7 @@ class Run:
         """Keep the model of the epoch that has just ended, if the settings ask for it."""
         every = self.settings.keep_epochs
         if every is not None and self.trainer.records[-1].epoch % every == 0:
-            self.folder.keep_epoch(self.trainer, self.dataset.shape)
+            self.folder.keep_epoch(self.trainer, self.dataset)
 
     @property
     def goes_on(self) -> bool:

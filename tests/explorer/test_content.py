@@ -150,6 +150,16 @@ def test_a_table_keeps_its_units(runs):
     assert content["scaling"]["constant"] == []
 
 
+def test_a_table_with_texts_says_which_columns_belong_together(tmp_path):
+    colours = ["red", "green", "blue"] * 20
+    rows = [f"{i % 7},{colour},{i % 5}" for i, colour in enumerate(colours)]
+    (tmp_path / "own.csv").write_text("\n".join(["size,colour,weight", *rows]) + "\n")
+    _, content = content_of(save_run(tmp_path, "own.csv"))
+    (texts,) = content["categories"].values()
+    assert set(texts) == set(colours)
+    assert [f"colour={text}" for text in texts] == content["columns"][1:4]
+
+
 def test_a_large_part_is_thinned_by_the_seed(runs, monkeypatch):
     folder, run, before = runs("two latents")
     monkeypatch.setattr(made, "MOST_POINTS", 4)
