@@ -220,7 +220,7 @@ logits = np.log(p / (1 - p))  # the inverse of the sigmoid
 nats = softplus(logits) - test * logits  # (1000, 784)
 uniform = 784 * np.log(2)
 print(f"p = 1/2 for every pixel:     {uniform:.0f} nats per image")
-print(f"p = frequency of each pixel:  {nats.sum(axis=1).mean():.0f} nats per image")
+print(f"p = frequency of each pixel: {nats.sum(axis=1).mean():.0f} nats per image")
 assert nats.sum(axis=1).mean() < 0.5 * uniform, "knowing the frequencies saves more than half"
 
 # %%

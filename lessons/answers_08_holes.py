@@ -3,7 +3,7 @@
 
 # %%
 import numpy as np
-from course import digits, show, sized
+from course import digits, run_epochs, show, sized
 
 from npvae import Adam, Autoencoder, Cosine, Pixels, Trainer, figures
 
@@ -19,8 +19,7 @@ model = Autoencoder.dense(784, n_h, 16)
 model.start_at(x_train.mean(axis=0))
 lr = Cosine(2e-3, epochs=epochs)
 trainer = Trainer(model, train_part, Pixels("none"), Adam(), batch_size=batch_size, lr=lr)
-while trainer.goes_on(epochs):
-    trainer.step()
+run_epochs(trainer, epochs, "an autoencoder with a code of 16 numbers")
 z_train, reconstructed = model.encode(x_train), model.reconstruct(x_test)
 
 
@@ -39,11 +38,11 @@ def gaussian(z, n):
 # %% [markdown]
 # ## 1. N(0, I)
 #
-# The codes are spread over several units, and $\mathcal N(0, I)$ over one. All
-# its draws fall into one small spot in the middle, so what is decoded is nearly
-# the same image each time. `nearest` may even praise it (on MNIST as much as
-# reconstructions, since it is smooth), for a measure that looks at one image at a
-# time cannot see that there is no variety.
+# The codes have standard deviations of several units, and $\mathcal N(0, I)$ has
+# one. So all its draws lie in a small region in the middle, and the decoded images
+# are nearly the same. For `nearest` they may even be good (on MNIST as good as
+# reconstructions, since they are smooth). It looks at one image at a time, and
+# cannot measure that there is no variety.
 
 
 # %%
@@ -68,11 +67,12 @@ show(ax, "08-answer-standard-normal")
 # %% [markdown]
 # ## 2. Ten Gaussians
 #
-# Better: there is less emptiness within the codes of one digit than between those
-# of ten. But the codes of a single digit are bent, too. With more and more
-# Gaussians you would come nearer and nearer, and end with one around each
-# training image, which makes up nothing new. A VAE goes the other way: it does
-# not fit a distribution to the codes, but makes the codes fit a distribution.
+# The samples become better, because there are fewer holes among the codes of one
+# digit than among those of all ten. But the codes of a single digit do not follow
+# a Gaussian either. With more and more Gaussians the samples would come nearer and
+# nearer to digits. In the end there would be one around each training image, which
+# makes nothing new. A VAE does the opposite: it does not fit a distribution to the
+# codes, but trains the codes to fit a distribution.
 
 # %%
 by_digit = [gaussian(z_train[train_part.labels == digit], 100) for digit in range(10)]
@@ -86,7 +86,7 @@ for name, distance in distances.items():
 assert list(distances.values()) == sorted(distances.values())
 
 rows = np.stack([model.decode(z[:6]) for z in by_digit], axis=1)  # (6, 10, 784)
-told = "made up: a Gaussian for each digit"
+told = "samples from a Gaussian for each digit"
 ax = figures.samples(rows.reshape(60, -1), data.shape, across=10, told=told)
 show(ax, "08-answer-ten-gaussians")
 
@@ -94,17 +94,17 @@ show(ax, "08-answer-ten-gaussians")
 # ## 3. PCA has no holes
 #
 # Let $P$ hold $n_z$ orthonormal eigenvectors of the covariance $S$ of the images,
-# and $\Lambda$ their eigenvalues. The codes $z = (x - m) P$ have mean $0$ and
-# covariance $P^\top S P = \Lambda$. Decoding is linear, $\hat x = m + z P^\top$.
-# So for draws with the same mean and covariance the images have mean $m$ and
+# and $\Lambda$ their eigenvalues. The codes $z = (x - \bar x) P$ have mean $0$ and
+# covariance $P^\top S P = \Lambda$. Decoding is linear, $\hat x = \bar x + z P^\top$.
+# So for draws with the same mean and covariance the images have mean $\bar x$ and
 # covariance $P \Lambda P^\top$, which within the $n_z$ directions is
 # $P^\top P \Lambda P^\top P = \Lambda$, that of the data.
 #
-# Nothing bends, so there is nowhere to fall into. But mean and covariance are
-# *all* that a Gaussian can copy. Digits are not Gaussian: a pixel is nearly black
-# or nearly white, and a stroke is a relation between many pixels at once. A
-# linear decoder cannot make a Gaussian into strokes. A network can, if its codes
-# lie where it was trained.
+# A linear decoder is the same everywhere, so no code is worse than others. But the
+# images share *only* mean and covariance with digits, and digits do not follow a
+# Gaussian: a pixel is nearly black or nearly white, and a stroke is a relation
+# between many pixels at once. A linear decoder turns a Gaussian into a Gaussian. A
+# deep network can turn it into strokes, if it was trained on codes from there.
 
 # %%
 mean, n_z = x_train.mean(axis=0), 16
