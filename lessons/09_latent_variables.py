@@ -1,13 +1,14 @@
 # %% [markdown]
-# # 09 · What you cannot see
+# # 09 · Latent variables and Bayes' rule
 #
-# *Nobody has ever measured how able a pupil is. What do test scores tell you
-# about it, and how sure may you be?*
+# *Nobody can measure the ability of a pupil directly. What do test scores tell you
+# about it, and how certain can you be?*
 #
-# - **You need:** lessons 01 to 08; what a probability is, and a bell curve.
-# - **You get:** prior, likelihood, posterior and evidence, each as a curve that
-#   you can look at; Bayes' rule, checked by simulation; and the reason why a VAE
-#   needs an encoder.
+# - **You need:** lessons 01 to 08; what a probability and a normal distribution
+#   are.
+# - **You get:** prior, likelihood, posterior and evidence, each as a curve to look
+#   at; Bayes' rule, checked by simulation; a model in which all of them have a
+#   formula; and the reason why a VAE needs an encoder.
 # - **Run time:** 2 seconds.
 
 # %%
@@ -21,45 +22,46 @@ from npvae.layers import sigmoid
 rng = np.random.default_rng(0)
 
 # %% [markdown]
-# ## A story of how data come about
+# ## A model with a latent variable
 #
-# Lesson 08 ended with a wish: codes that follow a distribution which *we* choose.
-# Part III builds what we need for that, and it leaves digits for a while. This
-# lesson has the smallest case in which everything can be seen: one hidden number
-# $z$, two observed numbers $x$.
+# Lesson 08 ended with the wish for codes that follow a distribution which *we*
+# choose. Part III builds what we need for that, and leaves images for a while. In
+# this lesson we take the smallest possible case: one hidden number $z$, and two
+# observed numbers $x$.
 #
-# A *latent* variable is one that nobody observes. A famous old example is
-# intelligence. In 1904 Spearman saw that pupils who did well in one subject
-# tended to do well in others, and explained it by one number behind all scores,
-# which no test shows directly. Let $z$ be how able a pupil is. We tell a story in
-# two steps.
+# A variable that is not observed is called *latent*. A well-known example is
+# intelligence. In 1904 Spearman noticed that pupils who did well in one subject
+# tended to do well in others, and explained that by a single number behind all
+# scores, which no test shows directly. Let $z$ be the ability of a pupil. We
+# describe in two steps how the observed numbers come about.
 #
-# 1. **The prior.** Before we see anything of a pupil we believe
-#    $z \sim \mathcal N(0, 1)$: most are near the middle, 0. ($\mathcal N(m, v)$
-#    is the bell of mean $m$ and variance $v = \sigma^2$.)
-# 2. **The likelihood.** The hidden number decides, up to chance, two things that
-#    we can see: the score in a test of ten points, and the minutes spent on the
-#    homework. The weak soon give up, the able are soon done, and those in the
-#    middle sit over it for an hour.
+# 1. **The prior.** Before we know anything about a pupil, we assume
+#    $z \sim \mathcal N(0, 1)$: most pupils are near the average, 0.
+#    ($\mathcal N(\mu, \sigma^2)$ is the Gaussian with mean $\mu$ and variance
+#    $\sigma^2$.)
+# 2. **The likelihood.** The ability determines, up to chance, two numbers that we
+#    observe: the score in a test of ten points, and the minutes spent on the
+#    homework. Pupils with a low ability soon give up, those with a high ability
+#    finish early, and those in the middle need about an hour.
 #
-# $$ m(z) = \left(10\,\text{sigmoid}(1.5 z),\; 60\,e^{-z^2 / 2}\right) $$
+# $$ \hat x(z) = \left(10\,\text{sigmoid}(1.5 z),\; 60\,e^{-z^2 / 2}\right) $$
 #
-# $$ x = m(z) + \text{noise}, \qquad \sigma = (1 \text{ point},\; 6 \text{ minutes}) $$
+# $$ x = \hat x(z) + \text{noise}, \qquad \sigma = (1 \text{ point},\; 6 \text{ minutes}) $$
 #
-# The function $m$ takes a code and says what to expect. You know such a thing: it
-# is a *decoder*, and its network is a formula here. $p(x \mid z)$, read "the
-# probability of $x$ given $z$", is the bell of lesson 03 around $m(z)$, one for
-# each of the two numbers. Given $z$ the two know nothing of each other, so their
-# probabilities multiply. We say "probability" and mean the density, since $x$ and
-# $z$ are real numbers. (A bell has no end, so a few pupils get less than no
-# minutes, or more than ten points. No matter.)
+# The function $\hat x(z)$ turns a code into the expected observation. So it is a
+# *decoder*, given by a formula in place of a network. The likelihood
+# $p(x \mid z)$, read "the probability of $x$ given $z$", is a Gaussian around
+# $\hat x(z)$ for each of the two numbers. Given $z$, the two are independent, so
+# their densities are multiplied. (We say "probability" and mean a density, since
+# $x$ and $z$ are real numbers. A Gaussian has no bounds, so a few pupils get more
+# than ten points or need less than zero minutes. This does not matter here.)
 
 # %%
 SIGMA = np.array([1.0, 6.0])  # of the score, in points; of the homework, in minutes
 
 
 def decode(z, longest=60.0):
-    """What to expect of pupils: score and minutes, (..., 2)."""
+    """The expected score and minutes of pupils with ability z, (..., 2)."""
     return np.stack([10 * sigmoid(1.5 * z), longest * np.exp(-(z**2) / 2)], axis=-1)
 
 
@@ -73,55 +75,55 @@ x_drawn = decode(z_drawn) + SIGMA * rng.standard_normal((1_000_000, 2))
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.2))
 zs = np.linspace(-4, 4, 400)
 axes[0].plot(zs, np.exp(log_prior(zs)), color=BLUE)
-axes[0].set(title="the prior p(z)", xlabel="z: how able", ylim=0)
+axes[0].set(title="the prior p(z)", xlabel="ability z", ylim=0)
 axes[1].plot(*x_drawn[:1500].T, ".", color="#b5b5b5", markersize=3, label="1,500 pupils")
-axes[1].plot(*decode(zs).T, color=ORANGE, linewidth=2, label="m(z)")
+axes[1].plot(*decode(zs).T, color=ORANGE, linewidth=2, label="expected, x̂(z)")
 for z in (-1.0, 0.0, 1.0):
     at = decode(np.array(z))
     axes[1].plot(*at, "o", color=ORANGE)
     axes[1].annotate(f"z = {z:.0f}", at, (at[0] + 2 * z, at[1] + 20), ha="center")
-axes[1].set(title="what we see of them", xlabel="score", ylabel="minutes", ylim=(-20, 115))
+axes[1].set(title="the observed numbers", xlabel="score", ylabel="minutes", ylim=(-20, 115))
 axes[1].legend(loc="upper right")
 axes[2].hist(x_drawn[:, 1], bins=80, density=True, color=GREEN)
-axes[2].set(title="the minutes alone: no bell", xlabel="minutes", ylim=0)
-show(figure, "09-the-story")
+axes[2].set(title="the minutes alone: not Gaussian", xlabel="minutes", ylim=0)
+show(figure, "09-the-model")
 
-mean, spread = x_drawn[:, 1].mean(), x_drawn[:, 1].std()
+mean, std = x_drawn[:, 1].mean(), x_drawn[:, 1].std()
 above = (x_drawn[:, 1] > mean).mean()
-print(f"minutes: mean {mean:.1f}, spread {spread:.1f}; {above:.0%} lie above the mean")
-assert above > 0.54, "of a bell it would be half"
+print(f"minutes: mean {mean:.1f}, standard deviation {std:.1f}; {above:.0%} are above the mean")
+assert above > 0.54, "of a Gaussian it would be half"
 
 # %% [markdown]
-# > **What you may have read:** "a VAE learns its prior". The plain VAE does not.
-# > (Some later models do.) Its prior stays $\mathcal N(0, 1)$ for ever. What is
-# > learned is the decoder, and it bends the bell into whatever shape the data
-# > have. The right panel is such a shape (58 % lie above the mean; of a bell,
-# > half would), and a network can make far stranger ones.
+# > **What you may have read:** "a VAE learns its prior". The plain VAE does not
+# > (some later models do). Its prior is always $\mathcal N(0, 1)$. What is learned
+# > is the decoder, which transforms this Gaussian into the distribution of the
+# > data. The right panel shows such a distribution: 58 % of the pupils lie above
+# > the mean, and it would be half if it were Gaussian. A network can produce far
+# > more complicated ones.
 #
-# ## Looking back: Bayes' rule
+# ## Bayes' rule
 #
-# The story runs from $z$ to $x$. We stand at the other end: we see $x$ and ask
-# for $z$. What we then believe of $z$ is called the **posterior** $p(z \mid x)$.
-# The probability of *both* can be written in two ways, $z$ first or $x$ first.
-# (If one pupil in ten is able, and half of the able are quick, then one in twenty
-# is able *and* quick: $0.1 \cdot 0.5$.)
+# The model goes from $z$ to $x$. We are interested in the other direction: we
+# observe $x$ and ask for $z$. The distribution of $z$ given $x$ is called the
+# **posterior**, $p(z \mid x)$. The joint probability of both can be written in two
+# ways. (If one pupil in ten has a high ability, and half of those are fast, then
+# one in twenty has a high ability *and* is fast: $0.1 \cdot 0.5$.)
 #
 # $$ p(z)\, p(x \mid z) = p(x)\, p(z \mid x) $$
 #
-# Divide, and you have Bayes' rule:
+# Divide by $p(x)$, and you have Bayes' rule:
 #
 # $$ p(z \mid x) = \frac{p(z)\, p(x \mid z)}{p(x)}, \qquad
 # p(x) = \int p(z)\, p(x \mid z)\, dz $$
 #
-# The bottom, $p(x)$, is how probable this pupil is *whatever* $z$ may be: add up
-# all the ways in which $x$ can come about. It is called the **evidence**. (Lesson
-# 03 called $p(x)$ the likelihood. Now that there is a $z$, that word goes to
-# $p(x \mid z)$, and $p(x)$ gets a name of its own.) In one dimension we can
-# simply do that on a grid: many values of $z$, each standing for a strip of width
-# $dz$.
+# The denominator $p(x)$ is the probability of this $x$ whatever $z$ may be: the sum
+# over all values of $z$ from which $x$ can come. It is called the **evidence**.
+# (Lesson 03 called $p(x)$ the likelihood. In a model with a latent variable that
+# word is used for $p(x \mid z)$.) In one dimension we can compute the integral on
+# a grid: many values of $z$, each of which stands for an interval of width $dz$.
 #
-# **Predict first:** a pupil worked for 20 minutes. That is all you know. What do
-# you believe of $z$? And then you hear that the score was 8?
+# **Predict first:** a pupil worked for 20 minutes, and that is all you know. What
+# does the posterior of $z$ look like? And after you learn that the score was 8?
 
 # %%
 grid = np.linspace(-6, 6, 1201)
@@ -129,10 +131,10 @@ dz = grid[1] - grid[0]
 
 
 def log_likelihood_of(x, z):
-    """Log p(x | z) of what is known of x, (2,); NaN where a number is not known."""
+    """Log p(x | z) of an x, (2,), in which NaN stands for a number that is not known."""
     known = ~np.isnan(x)
     at = decode(z)[..., known]
-    return log_density(x[known], at, 2 * np.log(SIGMA[known]))  # of log σ²; summed
+    return log_density(x[known], at, 2 * np.log(SIGMA[known]))  # it takes log σ², and sums
 
 
 def bayes(x):
@@ -153,53 +155,53 @@ for ax, (name, posterior) in zip(axes, posteriors.items(), strict=True):
         likelihood / likelihood.max(),
         ":",
         color=GREEN,
-        label="likelihood p(x | z), its top at 1",
+        label="likelihood p(x | z), scaled to a maximum of 1",
     )
     ax.plot(grid, posterior, color=ORANGE, label="posterior p(z | x)")
-    ax.set(title=f"seen: {name}", xlabel="z: how able", xlim=(-4, 4), ylim=(0, 2.2))
+    ax.set(title=f"observed: {name}", xlabel="ability z", xlim=(-4, 4), ylim=(0, 2.2))
 axes[0].legend(loc="upper left")
 show(figure, "09-prior-likelihood-posterior")
 
 for name, posterior in posteriors.items():
     able = posterior[grid > 0].sum() * dz
     mean = (posterior * grid).sum() * dz
-    spread = np.sqrt((posterior * (grid - mean) ** 2).sum() * dz)
+    std = np.sqrt((posterior * (grid - mean) ** 2).sum() * dz)
     tops = np.flatnonzero(np.diff(np.sign(np.diff(posterior))) < 0) + 1
-    peaks = (posterior[tops] > 0.01 * posterior.max()).sum()  # that can be seen
-    print(f"{name:<21} P(z > 0) = {able:.3f}, spread {spread:.2f}, peaks: {peaks}")
+    peaks = (posterior[tops] > 0.01 * posterior.max()).sum()
+    print(f"{name:<21} P(z > 0) = {able:.3f}, standard deviation {std:.2f}, peaks: {peaks}")
     assert np.isclose(posterior.sum() * dz, 1)
     assert peaks == (2 if name == "20 minutes" else 1)
-assert spread < 0.25, "both numbers known: narrow"
+assert std < 0.25, "with both numbers known it is narrow"
 
 # %% [markdown]
-# Twenty minutes alone leave *two* answers: quick or discouraged. (Did you expect
-# one?) A posterior can have any shape, and with a network for a decoder you
-# cannot know which. The score then rules out one of them, and what is left is
-# narrow: a spread of 0.20, where the prior had 1. That is what learning something
-# means here: **values of $z$ are ruled out.** (The spread alone does not always
-# show it. After "20 minutes" it is 1.49, more than the prior's, since the two
-# peaks are far apart.)
+# Twenty minutes alone leave *two* possibilities: a high ability or a low one. So
+# the posterior has two peaks. In general a posterior can have any shape, and if the
+# decoder is a network nobody knows which. The score rules out one of the two, and
+# what is left is narrow: a standard deviation of 0.20, where the prior had 1. To
+# learn something about $z$ means that **values of $z$ are ruled out.** (The
+# standard deviation does not always show this. After "20 minutes" it is 1.49, more
+# than that of the prior, because the two peaks are far apart.)
 #
-# Look at the likelihood, too. As a function of $z$ it is no distribution: the
-# area below it need not be 1 (it is drawn with its top at 1). It says how well
-# each $z$ would explain what was seen, and the prior weighs that.
+# Look at the likelihood, too. As a function of $z$ it is not a distribution: the
+# area below it need not be 1. (It is drawn with a maximum of 1.) It says how well
+# each $z$ explains the observation; the prior gives these values their weights.
 #
-# ## Is it true?
+# ## A check by simulation
 #
-# Bayes' rule is three lines of algebra. But here is a way to believe it without
-# any. We have a million pupils whose $z$ we know, since we made them up. Keep
-# those who worked for about 20 minutes, and look at *their* $z$.
+# Here is a way to check Bayes' rule without any algebra. We have a million pupils
+# whose $z$ we know, because we have drawn it. Keep those who worked for about 20
+# minutes, and look at *their* $z$.
 
 # %%
-x_seen = known["20 minutes"]
-kept = np.abs(x_drawn[:, 1] - 20) < 0.5  # a window one minute wide
-posterior, evidence = bayes(x_seen)
+x_observed = known["20 minutes"]
+kept = np.abs(x_drawn[:, 1] - 20) < 0.5  # an interval of one minute
+posterior, evidence = bayes(x_observed)
 beyond = 1.25
 share, able = (z_drawn[kept] > beyond).mean(), posterior[grid > beyond].sum() * dz
 print(f"{kept.sum()} pupils kept")
 print(f"z > {beyond}: {(z_drawn > beyond).mean():.3f} of all pupils")
 print(f"          {share:.3f} of those kept, {able:.3f} by Bayes' rule")
-print(f"p(20 minutes): {kept.mean():.5f} of all pupils in that minute, {evidence:.5f} by the sum")
+print(f"p(20 minutes): {kept.mean():.5f} by counting, {evidence:.5f} by the sum")
 assert abs(share - able) < 0.02
 assert abs(kept.mean() / evidence - 1) < 0.05
 assert abs(np.abs(z_drawn[kept]).mean() - (posterior * np.abs(grid)).sum() * dz) < 0.02
@@ -207,19 +209,19 @@ assert abs(np.abs(z_drawn[kept]).mean() - (posterior * np.abs(grid)).sum() * dz)
 figure, ax = plt.subplots(figsize=(6, 3))
 ax.hist(z_drawn[kept], bins=100, density=True, color="#b5b5b5", label="z of the pupils kept")
 ax.plot(grid, posterior, color=ORANGE, label="posterior by Bayes' rule")
-ax.set(xlabel="z: how able", xlim=(-4, 4), ylim=(0, 1.5))
+ax.set(xlabel="ability z", xlim=(-4, 4), ylim=(0, 1.5))
 ax.legend(loc="upper center")
-show(ax, "09-is-it-true")
+show(ax, "09-simulation")
 
 # %% [markdown]
-# And you see what the evidence is: the share of all pupils who are like this one,
-# for each minute of width.
+# The histogram agrees with the posterior. And the evidence turns out to be the
+# fraction of all pupils who are like this one, per minute of width.
 #
 # ## How fine must the grid be?
 #
 # **Predict first:** we sum over a grid from $-6$ to $6$, for a pupil of whom both
-# numbers are known. How many points does it take to get $\log p(x)$ right to six
-# decimals? Ten, a hundred, a thousand?
+# numbers are known. How many points are needed for six correct decimals of
+# $\log p(x)$: ten, a hundred, or a thousand?
 
 
 # %%
@@ -229,39 +231,92 @@ def log_evidence(x, n_points):
     return np.log(joint.sum() * (z[1] - z[0]))
 
 
-x_seen = known["20 minutes, 8 points"]
-exact = log_evidence(x_seen, 100_001)
+x_observed = known["20 minutes, 8 points"]
+exact = log_evidence(x_observed, 100_001)
 sizes = [5, 10, 15, 20, 30, 40, 60, 80, 120]
-errors = [abs(log_evidence(x_seen, n) - exact) for n in sizes]
+errors = [abs(log_evidence(x_observed, n) - exact) for n in sizes]
 print(f"log p(x) = {exact:.6f}")
 for n, error in zip(sizes, errors, strict=True):
-    print(f"{n:4d} points: wrong by {error:.1e} nats")
+    print(f"{n:4d} points: error {error:.1e} nats")
 assert errors[1] > 0.01
-assert errors[sizes.index(80)] < 1e-6, "the sum converges, and fast"
+assert errors[sizes.index(80)] < 1e-6, "the sum converges quickly"
 
 figure, ax = plt.subplots(figsize=(6, 3))
 ax.semilogy(sizes, errors, "o-", color=BLUE)
-ax.set(xlabel="points of the grid", ylabel="error of log p(x), in nats")
+ax.set(xlabel="number of grid points", ylabel="error of log p(x), in nats")
 show(ax, "09-the-sum")
 
 # %% [markdown]
-# Sixty are nearly enough, and eighty are. Sixty points from $-6$ to $6$ make
-# strips of 0.2, just as wide as the posterior. From there on the error vanishes.
-# (For smooth curves that fade out at both ends a plain sum is astonishingly
-# good.)
+# Sixty are nearly enough, and eighty are. With sixty points the grid has intervals
+# of 0.2, which is just the standard deviation of the posterior. With finer grids
+# the error vanishes quickly. (For smooth functions that go to zero at both ends a
+# plain sum is surprisingly accurate.)
 #
-# ## What it is good for: learning without seeing z
+# ## A model in which the posterior has a formula
 #
-# Now suppose that we do not know the decoder. How long do those in the middle sit
-# over their homework? Call it $\theta$; the truth, which made our pupils, is 60.
-# We have 500 pupils and nobody's $z$. Lesson 03 said how to learn: make what you
-# have seen as probable as you can. That is $p(x)$, the evidence, with every $z$
-# summed out, worked out with this $\theta$:
+# For most models the posterior has no formula, and we need the grid. There is one
+# important exception: a Gaussian prior and a *linear* decoder with Gaussian noise.
+# Lesson 12 builds on it, so let us derive it. Take one observed number,
+#
+# $$ z \sim \mathcal N(0, 1), \qquad x = a z + \sigma\varepsilon, \qquad
+# \varepsilon \sim \mathcal N(0, 1) $$
+#
+# By Bayes' rule the posterior is proportional to $p(z)\, p(x \mid z)$. We take the
+# logarithm, and collect what multiplies $z^2$ and what multiplies $z$. All other
+# terms do not depend on $z$, and are written as a constant:
+#
+# $$ -\frac{z^2}{2} - \frac{(x - a z)^2}{2 \sigma^2}
+# = -\frac12 \cdot \frac{a^2 + \sigma^2}{\sigma^2}\, z^2
+# + \frac{a x}{\sigma^2}\, z + \text{const} $$
+#
+# The logarithm of a Gaussian density with mean $m$ and variance $s^2$ is
+#
+# $$ -\frac{(z - m)^2}{2 s^2} + \text{const}
+# = -\frac12 \cdot \frac{1}{s^2}\, z^2 + \frac{m}{s^2}\, z + \text{const} $$
+#
+# Both have a term in $z^2$ and a term in $z$, and no other. So the posterior is
+# Gaussian, and comparing the factors gives $1 / s^2 = (a^2 + \sigma^2) / \sigma^2$
+# and $m / s^2 = a x / \sigma^2$, that is,
+#
+# $$ p(z \mid x) = \mathcal N(m, s^2), \qquad m = \frac{a x}{a^2 + \sigma^2}, \qquad
+# s^2 = \frac{\sigma^2}{a^2 + \sigma^2} $$
+#
+# The evidence has a formula, too. $x$ is the sum of the independent Gaussian
+# numbers $az$ and $\sigma\varepsilon$. Such a sum is Gaussian (we do not prove
+# that), and variances add up, so $p(x) = \mathcal N(0, a^2 + \sigma^2)$.
+#
+# **Predict first:** what does the formula for $s^2$ say if the noise is very small?
+# And if it is very large?
+
+# %%
+a, sigma, x_one = 1.7, 0.6, 2.0
+joint = np.exp(log_prior(grid) - 0.5 * ((x_one - a * grid) / sigma) ** 2)
+joint /= np.sqrt(2 * np.pi) * sigma
+by_grid = joint / (joint.sum() * dz)
+m, s2 = a * x_one / (a**2 + sigma**2), sigma**2 / (a**2 + sigma**2)
+formula = np.exp(-0.5 * (grid - m) ** 2 / s2) / np.sqrt(2 * np.pi * s2)
+assert np.allclose(by_grid, formula, atol=1e-6), "the posterior is N(m, s²)"
+total = a**2 + sigma**2
+assert np.isclose(joint.sum() * dz, np.exp(-0.5 * x_one**2 / total) / np.sqrt(2 * np.pi * total))
+print(f"posterior: mean {m:.3f}, standard deviation {np.sqrt(s2):.3f}; the grid agrees")
+
+# %% [markdown]
+# With very little noise $s^2$ is close to 0: $x$ determines $z$, and the mean is
+# close to $x / a$. With very much noise $s^2$ is close to 1 and the mean close to 0:
+# $x$ tells nothing, and the posterior is the prior.
+#
+# ## Maximum likelihood without observing z
+#
+# Now suppose that we do not know the decoder completely: the longest time of the
+# homework, called $\theta$, is unknown. (The pupils were drawn with
+# $\theta = 60$.) We have 500 pupils, and for none of them do we know $z$. As in
+# lesson 03 we look for the $\theta$ that makes the observations most probable. The
+# probability of an observation is the evidence, in which $z$ is summed out:
 #
 # $$ \max_\theta\; \sum_{\text{pupils}} \log p_\theta(x) $$
 #
-# This is **maximum likelihood** for a model with latent variables, and it is what
-# we would like to do with digits.
+# This is **maximum likelihood** for a model with latent variables. It is what we
+# would like to do with images.
 
 # %%
 pupils = x_drawn[:500]
@@ -274,100 +329,103 @@ for longest in lengths:
     joint = np.exp(log_prior(z) + log_likelihood)
     log_px.append(np.log(joint.sum(axis=1) * (z[1] - z[0])).mean())
 best = lengths[np.argmax(log_px)]
-print(f"best: {best:.1f} minutes, which make the pupils most probable; the truth is 60")
+print(f"best: {best:.1f} minutes; the true value is 60")
 assert abs(best - 60) <= 1.5
 
 figure, ax = plt.subplots(figsize=(6, 3))
 ax.plot(lengths, log_px, color=ORANGE)
-ax.axvline(60, color="grey", linestyle=":", label="the truth")
-ax.set(xlabel="longest homework, in minutes", ylabel="mean log p(x) of 500 pupils")
+ax.axvline(60, color="grey", linestyle=":", label="the true value")
+ax.set(xlabel="θ: longest homework, in minutes", ylabel="mean log p(x) of 500 pupils")
 ax.legend()
-show(ax, "09-what-the-sum-learns")
+show(ax, "09-maximum-likelihood")
 
 # %% [markdown]
-# Nobody told us who was able, and still we found how long the homework is. (The
-# rest of the story we knew. A VAE has to find all of its decoder.)
+# We have found the length of the homework although we do not know the ability of
+# any pupil. (The rest of the decoder was known. A VAE has to learn all of it.)
 #
-# ## Why that does not work for digits
+# ## Why this does not work for images
 #
-# Take a whole class: 20 pupils at once, as *one* example. Its $x$ has 40 numbers,
-# its $z$ has 20. A small VAE has as many latents. A grid with 60 points in each
-# direction has $60^{20}$ places, more than $10^{35}$. No computer will ever visit
-# them.
+# Take a whole class of 20 pupils as *one* example. Its $x$ has 40 numbers and its
+# $z$ has 20, as many as the latent vector of a small VAE. A grid with 60 points in
+# each direction has $60^{20}$ points, more than $10^{35}$. No computer can visit
+# them all.
 #
-# One can estimate the sum with random draws. The evidence is a mean over the
-# prior, $p(x) = \mathbb E_{p(z)}[p(x \mid z)]$, where $\mathbb E$ is the
-# *expected value*, the mean over infinitely many draws. So draw 10,000 codes from
-# the prior and average $p(x \mid z)$. The pupils of a class do not influence each
-# other, so we know the truth beside it: the sum of 20 single grids. (With a digit
-# there is no such way out. Every pixel depends on all the latents at once, so its
-# sum does not fall into small ones.)
+# One can try to estimate the sum with random draws. The evidence is a mean over the
+# prior, $p(x) = \mathbb E_{p(z)}[p(x \mid z)]$, where $\mathbb E$ denotes the
+# *expected value*, the mean over infinitely many draws. So we draw 10,000 codes
+# from the prior and take the mean of $p(x \mid z)$. To judge the result we need the
+# exact value. The pupils of a class are independent of each other, so it is the
+# sum of 20 logarithms, each from a grid of its own. (For an image this is not
+# possible. Every pixel depends on all latents at once, so the integral cannot be
+# split.)
 #
-# **Predict first:** 10,000 draws for one pupil, and 10,000 for a class of 20. How
-# good are the two estimates?
+# **Predict first:** 10,000 draws for one pupil, and 10,000 draws for a class of 20.
+# How good are the two estimates?
 
 # %%
 print("log p(x) of a class, in nats")
-print(f"{'pupils':>6} {'truth':>8} {'estimate':>9}   draws that matter")
-off, matter = {}, {}
+print(f"{'pupils':>6} {'exact':>8} {'estimate':>9}   effective number of draws")
+error, effective = {}, {}
 for n in (1, 2, 5, 10, 20):
-    truth = sum(log_evidence(x, 1001) for x in pupils[:n])
+    exact = sum(log_evidence(x, 1001) for x in pupils[:n])
     z = rng.standard_normal((10_000, n))  # each row a class
     log_w = sum(log_likelihood_of(pupils[i], z[:, i]) for i in range(n))  # log p(x | z)
     w = np.exp(log_w - log_w.max())  # relative to the largest, so that not all of them are 0
-    off[n] = np.log(w.mean()) + log_w.max() - truth
-    matter[n] = w.sum() ** 2 / (w**2).sum()
-    print(f"{n:6d} {truth:8.1f} {truth + off[n]:9.1f}   {matter[n]:.0f} of 10,000")
-assert abs(off[1]) < 0.1
-assert off[20] < -5, "far too low: not one draw came near"
-assert matter[1] > 50
-assert matter[20] < 5
+    error[n] = np.log(w.mean()) + log_w.max() - exact
+    effective[n] = w.sum() ** 2 / (w**2).sum()
+    print(f"{n:6d} {exact:8.1f} {exact + error[n]:9.1f}   {effective[n]:.0f} of 10,000")
+assert abs(error[1]) < 0.1
+assert error[20] < -5, "far too low: no draw comes near"
+assert effective[1] > 50
+assert effective[20] < 5
 
 # %% [markdown]
-# One pupil: fine. Twenty: wrong by some fifty nats, and one draw of 10,000
-# decides it alone. (Too low, as nearly always: the rare draws that would lift the
-# mean did not come.) (The last column is $(\sum w)^2 / \sum w^2$ with
-# $w = p(x \mid z)$. It is $k$ if $k$ draws weigh the same and all others
-# nothing.) A draw helps only if *all* twenty numbers happen to lie where this
-# class has them, and chance hardly ever does that.
+# For one pupil the estimate is good. For twenty it is wrong by about fifty nats, and
+# is dominated by a single draw of the 10,000. A draw contributes only if *all*
+# twenty numbers happen to be close to those of this class, which hardly ever
+# happens. The estimate is too low, as it nearly always is, because the rare draws
+# with large contributions did not occur.
 #
-# So we are at the point from which the VAE sets out:
+# (The last column is $(\sum w)^2 / \sum w^2$ with $w = p(x \mid z)$, the *effective
+# sample size*. It is $k$ if $k$ draws have equal weights and all others zero.)
+#
+# This is the starting point of the VAE:
 #
 # - we want to make $\log p(x)$ large;
-# - we cannot compute it, since $p(x)$ sums over all codes, and almost none of
-#   them explains this $x$;
-# - so we need somebody who looks at $x$ and says *where the codes are* that
-#   explain it. The posterior knows, but to get it we would have to divide by
-#   $p(x)$.
+# - we cannot compute it, because $p(x)$ is a sum over all codes, and almost none of
+#   them contributes;
+# - so we need to find out, for a given $x$, *which codes contribute*. The posterior
+#   says that, but to compute it we would have to divide by $p(x)$.
 #
-# The way out is to *learn* a guess at the posterior: a network that takes $x$ and
-# returns a distribution over $z$. It is called $q(z \mid x)$, and it is the
-# **encoder**. In these words the three parts of a VAE are:
+# The solution is to *learn an approximation* of the posterior: a network that takes
+# $x$ and returns a distribution over $z$. This distribution is called
+# $q(z \mid x)$, and the network is the **encoder**. So the parts of this lesson
+# are those of a VAE:
 #
-# | here | there |
+# | in this lesson | in a VAE |
 # |---|---|
-# | how able a pupil is, $z$ | the *latent vector*: 20 numbers behind a digit |
-# | $m(z)$, score and minutes to expect | the *decoder*: the image to expect |
-# | the posterior curve | what the *encoder* tries to say of an image |
+# | the ability $z$ of a pupil | the *latent vector*: 20 numbers behind an image |
+# | $\hat x(z)$, the expected score and minutes | the *decoder*: the expected image |
+# | the posterior $p(z \mid x)$ | what the *encoder* approximates by $q(z \mid x)$ |
 #
-# Three things are missing. How do we measure how wrong such a guess is (lesson
-# 10)? How do we train a network that draws at random (11)? And how can we make
-# $\log p(x)$ large without ever computing it (12)?
+# Three things are missing. How do we measure how wrong such an approximation is
+# (lesson 10)? How do we train a network that draws random numbers (11)? And how can
+# we make $\log p(x)$ large without computing it (12)?
 #
 # ## Exercises
 #
 # Answers are in `answers_09_latent_variables.py`.
 #
-# 1. **Change a number.** In another school pupils are all much alike: the prior
-#    is $\mathcal N(0, 0.5^2)$. Predict what happens to the two peaks after "20
-#    minutes". *Check:* the probability of $z > 0$ is one half again, and the mean
-#    of $|z|$ falls from 1.47 to 1.32.
-# 2. **A second test.** The same pupil takes another test like the first, with
-#    noise of its own, and scores 8 again. Multiply the likelihoods. *Check:* the
-#    posterior gets narrower by a factor of 1.07. Why by so much less than
-#    $\sqrt 2$?
-# 3. **Derive and implement.** Take a straight decoder, $m(z) = a z$, one observed
-#    number, and $x = m(z) + \sigma\varepsilon$. Show that the posterior is a
-#    bell, with mean $\frac{a x}{a^2 + \sigma^2}$ and variance
-#    $\frac{\sigma^2}{a^2 + \sigma^2}$, and that
-#    $p(x) = \mathcal N(0, a^2 + \sigma^2)$. *Check:* on the grid, to six digits.
+# 1. **Change a number.** In another school the pupils have similar abilities: the
+#    prior is $\mathcal N(0, 0.5^2)$. Predict what happens to the two peaks after
+#    "20 minutes". *Check:* the probability of $z > 0$ is one half again, and the
+#    mean of $|z|$ falls from 1.47 to 1.32.
+# 2. **A second test.** The pupil with 20 minutes and 8 points takes another test of
+#    the same kind, with independent noise, and scores 8 again. Multiply the
+#    likelihoods. *Check:* the standard deviation of the posterior is divided by
+#    1.07. Why by so much less than $\sqrt 2$?
+# 3. **Derive and implement.** Take the linear model with *two* observed numbers,
+#    $x = a z + \sigma\varepsilon$, where $a$ and $x$ have two components and
+#    $|a|^2 = a_1^2 + a_2^2$. Show that the posterior is Gaussian, with mean
+#    $\frac{a \cdot x}{|a|^2 + \sigma^2}$ and variance
+#    $\frac{\sigma^2}{|a|^2 + \sigma^2}$. *Check:* on the grid, to six digits.

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 09 · What you cannot see: answers
+# # 09 · Latent variables and Bayes' rule: answers
 
 # %%
 import matplotlib.pyplot as plt
@@ -13,7 +13,7 @@ grid = np.linspace(-6, 6, 1201)
 dz = grid[1] - grid[0]
 
 
-def log_bell(v, mean, sigma):
+def log_gaussian(v, mean, sigma):
     """Log N(v; mean, sigma²) of each number."""
     return log_density(np.reshape(v, (-1, 1)), np.reshape(mean, (-1, 1)), 2 * np.log(sigma))
 
@@ -26,97 +26,94 @@ def minutes(z):
     return 60 * np.exp(-(z**2) / 2)
 
 
-def normalized(log_joint):
+def posterior_and_evidence(log_joint):
     """Return the posterior on the grid, and the evidence."""
     joint = np.exp(log_joint)
     return joint / (joint.sum() * dz), joint.sum() * dz
 
 
-def mean_and_spread(posterior):
+def mean_and_std(posterior):
     mean = (posterior * grid).sum() * dz
     return mean, np.sqrt((posterior * (grid - mean) ** 2).sum() * dz)
 
 
 # %% [markdown]
-# ## 1. Pupils much alike
+# ## 1. A narrow prior
 #
-# The likelihood says that $z$ is near $-1.5$ or near $1.5$, and both are far out
-# for this prior. So both peaks move towards the middle: the prior pulls. They
-# stay equally high, because neither prior nor minutes know left from right.
+# The likelihood is large near $z = -1.5$ and $z = 1.5$, and both are improbable
+# under this prior. So the prior moves both peaks towards the middle. They remain
+# equally high, because both prior and likelihood are symmetric.
 
 # %%
-likelihood = log_bell(np.full(1201, 20.0), minutes(grid), 6)
+likelihood = log_gaussian(np.full(1201, 20.0), minutes(grid), 6)
 figure, ax = plt.subplots(figsize=(6, 3))
 away = {}
 for sigma, colour in ((1.0, BLUE), (0.5, ORANGE)):
-    posterior, _ = normalized(log_bell(grid, np.zeros(1201), sigma) + likelihood)
+    posterior, _ = posterior_and_evidence(log_gaussian(grid, np.zeros(1201), sigma) + likelihood)
     away[sigma] = (posterior * np.abs(grid)).sum() * dz
     able = posterior[grid > 0].sum() * dz
-    print(f"prior of width {sigma}: P(z > 0) = {able:.3f}, mean of |z| {away[sigma]:.2f}")
+    print(f"prior N(0, {sigma}²): P(z > 0) = {able:.3f}, mean of |z| {away[sigma]:.2f}")
     assert abs(able - 0.5) < 0.01
-    ax.plot(grid, posterior, color=colour, label=f"prior of width {sigma}")
+    ax.plot(grid, posterior, color=colour, label=f"prior N(0, {sigma}²)")
 assert abs(away[1.0] - 1.47) < 0.01
 assert abs(away[0.5] - 1.32) < 0.01
-ax.set(xlabel="z: how able", ylabel="p(z | 20 minutes)", xlim=(-3, 3), ylim=0)
+ax.set(xlabel="ability z", ylabel="p(z | 20 minutes)", xlim=(-3, 3), ylim=0)
 ax.legend()
 show(ax, "09-answer-alike")
 
 # %% [markdown]
 # ## 2. A second test
 #
-# Given $z$ the two tests know nothing of each other, so their likelihoods
-# multiply (their logarithms add). If the test were *all* we knew, and the score
-# rose in a straight line, two tests would have the width of one divided by
-# $\sqrt 2$, as the mean of two measurements has. But the minutes had already told
-# nearly all of it. Where the score curve is as flat as here, a test adds little,
-# and a second one as little again.
+# Given $z$ the two tests are independent, so their likelihoods are multiplied, and
+# the logarithms added. If the tests were *all* that is known, and the expected
+# score were linear in $z$, two tests would divide the standard deviation of one by
+# $\sqrt 2$, as with the mean of two measurements. But here the minutes alone have
+# already determined $|z|$ well. The score curve is flat at this $z$, so a test adds
+# little information, and a second test adds as little again.
 
 # %%
-log_prior = log_bell(grid, np.zeros(1201), 1)
-test = log_bell(np.full(1201, 8.0), score(grid), 1)
+log_prior = log_gaussian(grid, np.zeros(1201), 1)
+test = log_gaussian(np.full(1201, 8.0), score(grid), 1)
 known = log_prior + likelihood
-widths = [mean_and_spread(normalized(known + n * test)[0])[1] for n in (1, 2)]
+stds = [mean_and_std(posterior_and_evidence(known + n * test)[0])[1] for n in (1, 2)]
 print(
-    f"one test: width {widths[0]:.3f}; two: {widths[1]:.3f}, by a factor of "
-    f"{widths[0] / widths[1]:.2f}"
+    f"standard deviation with one test {stds[0]:.3f}, with two {stds[1]:.3f}: a factor of "
+    f"{stds[0] / stds[1]:.2f}"
 )
-assert abs(widths[0] / widths[1] - 1.07) < 0.01
+assert abs(stds[0] / stds[1] - 1.07) < 0.01
 
 # %% [markdown]
-# ## 3. A straight decoder
+# ## 3. Two observed numbers
 #
-# The logarithm of $p(z)\,p(x \mid z)$ is, up to what does not depend on $z$,
+# The logarithm of $p(z)\,p(x \mid z)$ now has a term for each observed number:
 #
-# $$ -\frac{z^2}{2} - \frac{(x - a z)^2}{2 \sigma^2}
-# = -\frac12 \cdot \frac{a^2 + \sigma^2}{\sigma^2} z^2 + \frac{a x}{\sigma^2} z + \dots $$
+# $$ -\frac{z^2}{2} - \sum_i \frac{(x_i - a_i z)^2}{2 \sigma^2}
+# = -\frac12 \cdot \frac{|a|^2 + \sigma^2}{\sigma^2}\, z^2
+# + \frac{a \cdot x}{\sigma^2}\, z + \text{const} $$
 #
-# A bell of mean $m$ and variance $v$ has $-\frac{1}{2v} z^2 + \frac{m}{v} z$
-# there. Compare: $v = \sigma^2 / (a^2 + \sigma^2)$, and
-# $m = v\, a x / \sigma^2 = a x / (a^2 + \sigma^2)$. So the posterior is a bell.
-# And $x = a z + \sigma \varepsilon$ is a sum of two independent bells. Such a sum
-# is a bell itself (take that on trust), and variances add: $a^2 + \sigma^2$.
+# It is the formula of the lesson with $|a|^2$ in place of $a^2$, and $a \cdot x$ in
+# place of $a x$. The comparison with $-\frac{1}{2 s^2} z^2 + \frac{m}{s^2} z$ gives
+# $s^2 = \sigma^2 / (|a|^2 + \sigma^2)$ and
+# $m = s^2\, a \cdot x / \sigma^2 = a \cdot x / (|a|^2 + \sigma^2)$.
 #
-# Lesson 12 needs this: it is the one model of this kind in which everything is
-# known.
+# Lesson 12 uses this model.
 
 # %%
-a, sigma, x = 1.7, 0.6, 2.0
-likelihood = log_bell(np.full(1201, x), a * grid, sigma)
-posterior, evidence = normalized(log_prior + likelihood)
-mean, spread = mean_and_spread(posterior)
-total = a**2 + sigma**2
-print(f"mean {mean:.6f}, on paper {a * x / total:.6f}")
-print(f"variance {spread**2:.6f}, on paper {sigma**2 / total:.6f}")
-print(f"log p(x) {np.log(evidence):.6f}, on paper {log_bell(x, 0, np.sqrt(total))[0]:.6f}")
-assert np.isclose(mean, a * x / total, rtol=0, atol=1e-6)
-assert np.isclose(spread**2, sigma**2 / total, rtol=0, atol=1e-6)
-assert np.isclose(np.log(evidence), log_bell(x, 0, np.sqrt(total))[0], rtol=0, atol=1e-6)
-bell = np.exp(log_bell(grid, a * x / total, np.sqrt(sigma**2 / total)))
-assert np.allclose(posterior, bell, atol=1e-6)
+a, sigma, x = np.array([1.5, 0.8]), 0.6, np.array([2.0, -0.5])
+log_likelihood = sum(log_gaussian(np.full(1201, x[i]), a[i] * grid, sigma) for i in range(2))
+posterior, _ = posterior_and_evidence(log_prior + log_likelihood)
+mean, std = mean_and_std(posterior)
+total = a @ a + sigma**2
+print(f"mean {mean:.6f}, by the formula {a @ x / total:.6f}")
+print(f"variance {std**2:.6f}, by the formula {sigma**2 / total:.6f}")
+assert np.isclose(mean, a @ x / total, rtol=0, atol=1e-6)
+assert np.isclose(std**2, sigma**2 / total, rtol=0, atol=1e-6)
+formula = np.exp(log_gaussian(grid, np.full(1201, a @ x / total), sigma / np.sqrt(total)))
+assert np.allclose(posterior, formula, atol=1e-6)
 
 figure, ax = plt.subplots(figsize=(6, 3))
-ax.plot(grid, posterior, color=BLUE, linewidth=4, alpha=0.4, label="by the grid")
-ax.plot(grid, bell, "--", color=GREEN, label="on paper")
+ax.plot(grid, posterior, color=BLUE, linewidth=4, alpha=0.4, label="on the grid")
+ax.plot(grid, formula, "--", color=GREEN, label="by the formula")
 ax.set(xlabel="z", ylabel="p(z | x)", xlim=(-1, 3), ylim=0)
 ax.legend()
-show(ax, "09-answer-straight")
+show(ax, "09-answer-two-numbers")
