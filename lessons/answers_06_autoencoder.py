@@ -1,10 +1,10 @@
 # %% [markdown]
-# # 06 · Squeezing a digit through a bottleneck: answers
+# # 06 · Autoencoders and PCA: answers
 
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from course import digits, show, sized
+from course import digits, run_epochs, show, sized
 
 from npvae import Adam, Autoencoder, Cosine, Pixels, Trainer, check, figures
 
@@ -19,8 +19,7 @@ def train(model, epochs, batch_size):
     model.start_at(mean)
     lr = Cosine(2e-3, epochs=epochs)
     trainer = Trainer(model, train_part, Pixels("none"), Adam(), batch_size=batch_size, lr=lr)
-    while trainer.goes_on(epochs):
-        trainer.step()
+    run_epochs(trainer, epochs, f"a code of {model.n_z} numbers")
     return model
 
 
@@ -31,9 +30,9 @@ def error(x_hat, x):
 # %% [markdown]
 # ## 1. A single number
 #
-# It orders all digits along one line. Along a line each digit has two neighbours
-# only, so the network chooses who may stand beside whom, and most digits have to
-# be drawn as a mean of several.
+# The code orders all digits along a line. On a line each digit has only two
+# neighbours, and the network chooses which. Different digits with nearly the same
+# code are decoded to nearly the same image, a mean of them.
 
 # %%
 n_h, epochs, batch_size = sized((400, 6, 64), quick=(200, 5, 32))
@@ -45,16 +44,18 @@ for n_z, value in errors.items():
 assert errors[2] < errors[1] < errors[0]
 
 z = one.encode(x_train)
-walk = np.linspace(*np.percentile(z, [1, 99]), 20, dtype=np.float32)[:, None]
-ax = figures.samples(one.decode(walk), data.shape, across=10, told="along the one number of z")
+path = np.linspace(*np.percentile(z, [1, 99]), 20, dtype=np.float32)[:, None]
+ax = figures.samples(
+    one.decode(path), data.shape, across=10, told="decoded codes, from the smallest to the largest"
+)
 show(ax, "06-answer-one-number")
 
 # %% [markdown]
-# ## 2. PCA out of the linear autoencoder
+# ## 2. PCA from the linear autoencoder
 #
-# What it decodes lies in PCA's space. Within that space the data's own variance
-# singles out the directions: the eigenvectors of the covariance of the
-# reconstructions.
+# All reconstructions lie in the space of PCA. Within this space the directions of
+# PCA are the axes of the data, and so the eigenvectors of the covariance matrix of
+# the reconstructions.
 
 # %%
 linear = train(Autoencoder.dense(784, (), 8, likelihood="gaussian"), sized(15, quick=30), 128)
@@ -77,9 +78,10 @@ show(figure, "06-answer-the-same-directions")
 # %% [markdown]
 # ## 3. Tied weights
 #
-# $W$ is used twice. As the decoder's matrix in $\hat x = z W^\top$ it gets
-# $(d\hat x)^\top z$, and that sends $dz = d\hat x\, W$ back. As the encoder's in
-# $z = x W$ it gets $x^\top dz$. Both uses change the loss, so the two add up:
+# $W$ is used twice. As the matrix of the decoder, $\hat x = z W^\top$, its gradient
+# is $(d\hat x)^\top z$, and $dz = d\hat x\, W$ goes back to the encoder. As the
+# matrix of the encoder, $z = x W$, its gradient is $x^\top dz$. The loss depends on
+# $W$ in both ways, so the two are added:
 #
 # $$ dW = x^\top\, d\hat x\; W + d\hat x^\top\, x\; W $$
 
