@@ -1,10 +1,10 @@
 # %% [markdown]
-# # 07 · Noise in, digits out: answers
+# # 07 · Denoising autoencoders: answers
 
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from course import digits, show, sized
+from course import digits, run_epochs, show, sized
 
 from npvae import Adam, Cosine, DenoisingAutoencoder, Pixels, Trainer, check, figures
 
@@ -13,14 +13,12 @@ train_part = data.train.only(slice(0, sized(20_000, quick=4000)))
 x_test = (data.test.take(slice(0, 1000)) / 255).astype(np.float32)
 
 
-def train(model):
+def train(model, name):
     epochs, batch_size = sized((6, 64), quick=(4, 32))
     model.start_at((train_part.take(slice(None)) / 255).mean(axis=0))
     lr = Cosine(1e-3, epochs=epochs)
     trainer = Trainer(model, train_part, Pixels("none"), Adam(), batch_size=batch_size, lr=lr)
-    while trainer.goes_on(epochs):
-        trainer.step()
-    return model
+    run_epochs(trainer, epochs, name)
 
 
 def error(x_hat, x):
@@ -28,36 +26,38 @@ def error(x_hat, x):
 
 
 n_h = sized(400, quick=200)
-masker = train(DenoisingAutoencoder.dense(784, n_h, 784, corruption="mask", amount=0.5))
+masker = DenoisingAutoencoder.dense(784, n_h, 784, corruption="mask", amount=0.5)
+train(masker, "mask")
 
 # %% [markdown]
-# ## 1. Twice clean
+# ## 1. Denoising twice
 #
-# Worse. The masker expects half of the ink to be missing. What it made of the
-# image has all its ink again, so the second time it adds ink where none is
-# missing, as it did with the whole images at the left end of the curve.
+# It is worse. The masker was trained with half of the ink missing. Its first
+# output has all its ink, so the second time it adds ink where none is missing, as
+# it did with the uncorrupted images at the left end of the curve.
 
 # %%
-spoiled = masker.corrupt(x_test, masker.draw_noise(np.random.default_rng(0), len(x_test)))
-once = masker.reconstruct(spoiled)
+corrupted = masker.corrupt(x_test, masker.draw_noise(np.random.default_rng(0), len(x_test)))
+once = masker.reconstruct(corrupted)
 twice = masker.reconstruct(once)
 print(
-    f"error: spoiled {error(spoiled, x_test):.1f}, cleaned {error(once, x_test):.1f}, "
-    f"cleaned twice {error(twice, x_test):.1f}"
+    f"error: corrupted {error(corrupted, x_test):.1f}, denoised {error(once, x_test):.1f}, "
+    f"denoised twice {error(twice, x_test):.1f}"
 )
 assert error(twice, x_test) > error(once, x_test)
 
 # %% [markdown]
-# ## 2. A filter that knows nothing
+# ## 2. A filter without training
 #
-# Averaging nine pixels divides the variance of the noise by nine, from
-# $784 \cdot 0.25 = 196$ to about 22. But it averages the strokes as well, and a
-# stroke is two or three pixels wide. A wider filter leaves less noise and less
-# digit. The filter treats every place alike; the network knows that here a stroke
-# goes on, and there is paper.
+# The mean of nine pixels divides the variance of the noise by nine, from
+# $784 \cdot 0.25 = 196$ to about 22. But it also blurs the strokes, which are two
+# or three pixels wide. A wider filter leaves less noise, and blurs more. The filter
+# does the same everywhere, whereas the network has learned where a stroke
+# continues and where there is none.
 
 # %%
-gaussian = train(DenoisingAutoencoder.dense(784, n_h, 784, corruption="gaussian", amount=0.5))
+gaussian = DenoisingAutoencoder.dense(784, n_h, 784, corruption="gaussian", amount=0.5)
+train(gaussian, "gaussian")
 noisy = gaussian.corrupt(x_test, gaussian.draw_noise(np.random.default_rng(0), len(x_test)))
 padded = np.pad(noisy.reshape(-1, *data.shape), ((0, 0), (1, 1), (1, 1)))
 height, width = data.shape
@@ -73,16 +73,16 @@ assert error(filtered, x_test) > 1.25 * error(by_network, x_test)
 
 figure, ax = plt.subplots(figsize=(6, 3.2))
 rows = x_test[:8], noisy[:8], filtered[:8], by_network[:8]
-told = "clean, noisy, by the mean of 3 by 3 pixels, by the network"
+told = "clean, noisy, mean of 3 by 3 pixels, denoised by the network"
 figures.samples(np.concatenate(rows), data.shape, across=8, told=told, ax=ax)
 show(figure, "07-answer-filter")
 
 # %% [markdown]
 # ## 3. Salt and pepper
 #
-# One uniform number decides: below 0.1 the pixel becomes black, above 0.9 white.
-# The noise is an argument as before, so the gradient check works without another
-# line.
+# One uniform number per pixel decides: below 0.1 the pixel becomes black, above 0.9
+# white. The noise is an argument as before, so the gradient check needs no other
+# code.
 
 
 # %%
@@ -96,8 +96,8 @@ class SaltAndPepper(DenoisingAutoencoder):
 tiny = SaltAndPepper.dense(784, 50, 20, dtype=np.float64)
 rng = np.random.default_rng(0)
 grey = np.full((200, 784), 0.5)
-spoiled = tiny.corrupt(grey, tiny.draw_noise(rng, 200))
-white, black = (spoiled == 1).mean(), (spoiled == 0).mean()
+corrupted = tiny.corrupt(grey, tiny.draw_noise(rng, 200))
+white, black = (corrupted == 1).mean(), (corrupted == 0).mean()
 print(f"of pixels of 0.5 {white:.1%} became white and {black:.1%} black")
 assert abs(white - 0.1) < 0.01
 assert abs(black - 0.1) < 0.01
