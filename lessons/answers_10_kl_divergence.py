@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 10 · What it costs to believe the wrong thing: answers
+# # 10 · The KL divergence: answers
 
 # %%
 import matplotlib.pyplot as plt
@@ -9,7 +9,7 @@ from course import BLUE, ORANGE, show
 rng = np.random.default_rng(0)
 
 
-def log_bell(z, mu, sigma):
+def log_gaussian(z, mu, sigma):
     """Log N(z; mu, sigma²) of each number in z."""
     return -((z - mu) ** 2) / (2 * sigma**2) - np.log(sigma) - 0.5 * np.log(2 * np.pi)
 
@@ -22,9 +22,9 @@ def kl(mu, sigma):
 # %% [markdown]
 # ## 1. Wider or narrower
 #
-# Not the same factor. $\sigma^2$ rises fast and $-\log\sigma^2$ slowly: the cloud
-# may get 2.5 times as narrow, but only 1.8 times as wide. It is cheaper to be
-# sure than to be all over the place.
+# The factors differ. For large $\sigma$ the term $\sigma^2$ grows fast, and for small
+# $\sigma$ the term $-\log\sigma^2$ grows slowly. So the Gaussian can be 2.5 times as
+# narrow as the prior, but only 1.8 times as wide.
 
 # %%
 narrow, wide = np.linspace(0.1, 1, 100_001), np.linspace(1, 3, 100_001)
@@ -46,25 +46,25 @@ show(ax, "10-answer-half-a-nat")
 # %% [markdown]
 # ## 2. Another unit
 #
-# Nothing happens to it. Every density gets lower by the same factor, $q$'s and
-# $p$'s, and in $\log q - \log p$ the factor cancels. So the KL, unlike the losses
-# of real numbers, means something by itself.
+# The KL does not change. Both densities are divided by the same factor, which
+# cancels in $\log q - \log p$. So, unlike the loss of a real number, the KL has a
+# meaning that does not depend on the unit.
 
 # %%
 z = 1 + 0.5 * rng.standard_normal(1000)
-before = log_bell(z, 1, 0.5) - log_bell(z, 0, 1)
-after = log_bell(1000 * z, 1000, 500) - log_bell(1000 * z, 0, 1000)
+before = log_gaussian(z, 1, 0.5) - log_gaussian(z, 0, 1)
+after = log_gaussian(1000 * z, 1000, 500) - log_gaussian(1000 * z, 0, 1000)
 print(
-    f"log q: {log_bell(z, 1, 0.5).mean():.3f}, in the new unit "
-    f"{log_bell(1000 * z, 1000, 500).mean():.3f}"
+    f"log q: {log_gaussian(z, 1, 0.5).mean():.3f}, in the new unit "
+    f"{log_gaussian(1000 * z, 1000, 500).mean():.3f}"
 )
 print(f"log q - log p: {before.mean():.6f} and {after.mean():.6f}")
 assert np.allclose(before, after, rtol=0, atol=1e-9)
 
 # %% [markdown]
-# ## 3. Any two bells
+# ## 3. Any two Gaussians
 #
-# As before, $\mathbb E_q[(z - \mu_1)^2] = \sigma_1^2$. What is new is
+# As before, $\mathbb E_q[(z - \mu_1)^2] = \sigma_1^2$. The other term is
 # $\mathbb E_q[(z - \mu_2)^2] = (\mu_1 - \mu_2)^2 + \sigma_1^2$, the square of the
 # mean plus the variance. So
 #
@@ -74,15 +74,15 @@ assert np.allclose(before, after, rtol=0, atol=1e-9)
 
 # %%
 def kl_of_two(mu1, sigma1, mu2, sigma2):
-    away = (mu1 - mu2) ** 2 + sigma1**2
-    return np.log(sigma2 / sigma1) + away / (2 * sigma2**2) - 0.5
+    square = (mu1 - mu2) ** 2 + sigma1**2
+    return np.log(sigma2 / sigma1) + square / (2 * sigma2**2) - 0.5
 
 
 for _ in range(5):
     mu1, mu2 = rng.normal(0, 2, 2)
     sigma1, sigma2 = np.exp(rng.normal(0, 0.5, 2))
     z = mu1 + sigma1 * rng.standard_normal(100_000)
-    nats = log_bell(z, mu1, sigma1) - log_bell(z, mu2, sigma2)
+    nats = log_gaussian(z, mu1, sigma1) - log_gaussian(z, mu2, sigma2)
     error, value = nats.std() / np.sqrt(len(z)), kl_of_two(mu1, sigma1, mu2, sigma2)
     print(f"draws {nats.mean():7.3f} ± {error:.3f}, formula {value:7.3f}")
     assert abs(nats.mean() - value) < 4 * error
