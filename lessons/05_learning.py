@@ -1,12 +1,13 @@
 # %% [markdown]
-# # 05 · Learning
+# # 05 · Gradient descent, momentum and Adam
 #
-# *You know which way is down. How far do you go, and what do you remember?*
+# *You know in which direction the loss falls. How far do you go, and what do you
+# remember from earlier steps?*
 #
 # - **You need:** lessons 01 to 04.
-# - **You get:** gradient descent, momentum and Adam by hand; a race between them;
-#   your first network that learns something; and a test that every network must
-#   pass.
+# - **You get:** gradient descent, momentum and Adam by hand; a comparison of the
+#   three; your first network that learns something; and a test that every network
+#   must pass.
 # - **Run time:** 4 seconds.
 
 # %%
@@ -18,100 +19,90 @@ from npvae import SGD, Adam, Bernoulli, Dense, Momentum, Sequential, Tanh, figur
 from npvae.parameters import Parameters
 
 # %% [markdown]
-# ## Three ways down
+# ## Three optimisers
 #
-# Let $p$ be all the numbers of a network in one long vector, and $g = dL/dp$
-# their gradient. The gradient points uphill, so we go the other way. The
-# *learning rate* $\text{lr}$ says how far. All that follows is done for each
-# number on its own.
+# Let $\theta$ be the vector of all *parameters* of a network, that is, of all its
+# weights and biases, and let $g = dL/d\theta$ be the gradient. The gradient points
+# in the direction in which the loss grows fastest, so we go the opposite way. The
+# *learning rate* $\text{lr}$ says how far. All formulas below hold for each number
+# separately.
 #
-# **SGD** (*stochastic gradient descent*; stochastic, since in a real training
-# every step sees another batch, as from lesson 06 on) remembers nothing:
+# **SGD** (*stochastic gradient descent*) remembers nothing. It is called stochastic
+# because in practice each step uses another random batch of examples, as from
+# lesson 06 on.
 #
-# $$ p \leftarrow p - \text{lr}\; g $$
+# $$ \theta \leftarrow \theta - \text{lr}\; g $$
 #
-# **Momentum** is a ball that rolls. It keeps its speed $v$, of which a tenth is
-# lost at each step:
+# **Momentum** keeps a velocity $v$, like a ball that rolls downhill. At each step
+# it loses a tenth of its velocity and gains the gradient:
 #
-# $$ v \leftarrow 0.9\, v + g, \qquad p \leftarrow p - \text{lr}\; v $$
+# $$ v \leftarrow 0.9\, v + g, \qquad \theta \leftarrow \theta - \text{lr}\; v $$
 #
-# **Adam** (Kingma & Ba, 2015) keeps two running averages, of the gradient and of
-# its square, and goes by their ratio. (Its $v$ is another one than momentum's;
-# the names are theirs.)
+# **Adam** (Kingma & Ba, 2015) keeps two running averages: $m$ of the gradient, and
+# $v$ of its square. (The letters are those of the paper. This $v$ is not the
+# velocity above.)
 #
 # $$ m \leftarrow 0.9\, m + 0.1\, g, \qquad v \leftarrow 0.999\, v + 0.001\, g^2 $$
 #
-# Both begin at zero, so at first they are too small. Were all gradients equal to
-# $g$, each step would close a tenth of the gap between $m$ and $g$. After $t$
-# steps $0.9^t$ of the gap is left, so we divide by $1 - 0.9^t$. The same for $v$.
-# In the last formula the root gives $\hat v$ the unit of $g$, and $10^{-8}$ keeps
-# us from dividing by zero:
+# Both averages begin at zero, so at first they are too small. Suppose that all
+# gradients were equal to $g$. Then each step reduces the difference between $m$ and
+# $g$ by a tenth, so after $t$ steps the difference is $0.9^t g$, and
+# $m = (1 - 0.9^t)\, g$. Therefore Adam divides $m$ by $1 - 0.9^t$, and likewise $v$
+# by $1 - 0.999^t$:
 #
 # $$ \hat m = \frac{m}{1 - 0.9^t}, \qquad \hat v = \frac{v}{1 - 0.999^t} $$
 #
-# $$ p \leftarrow p - \text{lr}\, \frac{\hat m}{\sqrt{\hat v} + 10^{-8}} $$
+# $$ \theta \leftarrow \theta - \text{lr}\, \frac{\hat m}{\sqrt{\hat v} + 10^{-8}} $$
 #
-# **Predict first:** Adam's first step. How far does it go if the gradient is
-# 1000? And if it is 0.001?
+# (The square root gives $\hat v$ the unit of the gradient, and $10^{-8}$ prevents a
+# division by zero.)
+#
+# **Predict first:** how far does Adam go in its first step if the gradient is 1000?
+# And if it is 0.001?
 
 
 # %%
-def adam_by_hand(p, gradients, lr):
-    """Return p after Adam's steps down the given gradients."""
-    p, m, v = p.copy(), np.zeros_like(p), np.zeros_like(p)
+def adam_by_hand(theta, gradients, lr):
+    """Return theta after one step of Adam for each of the given gradients."""
+    theta, m, v = theta.copy(), np.zeros_like(theta), np.zeros_like(theta)
     for t, g in enumerate(gradients, start=1):
         m = 0.9 * m + 0.1 * g
         v = 0.999 * v + 0.001 * g**2
         m_hat, v_hat = m / (1 - 0.9**t), v / (1 - 0.999**t)
-        p -= lr * m_hat / (np.sqrt(v_hat) + 1e-8)
-    return p
+        theta -= lr * m_hat / (np.sqrt(v_hat) + 1e-8)
+    return theta
 
 
 start = np.zeros(2)
 first = adam_by_hand(start, [np.array([1000.0, 0.001])], lr=0.1)
 print("after Adam's first step:", first)
-assert np.allclose(first, -0.1), "one step of length lr, whatever the gradient"
+assert np.allclose(first, -0.1), "the step has length lr, whatever the gradient"
 
 # %% [markdown]
-# The same for both! At $t = 1$ the ratio is $g / \sqrt{g^2}$, which is just the
-# sign of $g$. In its first step Adam takes only the sign of each number of the
-# gradient, not its size. (The last digit is the $10^{-8}$.) Later steps are
-# shorter where the signs change or the gradients shrink.
+# It goes equally far in both cases. At $t = 1$ the ratio is $g / \sqrt{g^2}$, which
+# is the sign of $g$. So the first step depends on the sign of each number of the
+# gradient and not on its size. (The last digit comes from the $10^{-8}$.) Later
+# steps are shorter where gradients change their sign or become smaller.
 #
-# npvae's optimisers do the same to *one flat vector* that holds all numbers of a
-# model, `params.flat`, with their gradient in `params.grad`. `Parameters` lends
-# each layer its piece of it: change the one and you change the other. So a step
-# is one line, whatever the network looks like.
+# The optimisers of npvae do the same with *one flat vector*, `params.flat`, that
+# holds all parameters of a model; the gradient is in `params.grad`. `Parameters`
+# gives each layer a view of its part of the vector, so that a change of one is a
+# change of the other. An optimiser need not know what the network looks like.
 
 
 # %%
 class Valley:
-    """L = (p1² + k p2²) / 2: k times as steep across as along."""
+    """L = (theta1² + k theta2²) / 2: its curvature is k times larger across than along."""
 
     def __init__(self, k):
-        self.p, self.dp, self.curvature = np.zeros(2), np.zeros(2), np.array([1.0, k])
+        self.theta, self.dtheta = np.zeros(2), np.zeros(2)
+        self.curvature = np.array([1.0, k])
 
-    def loss(self, p):
-        return 0.5 * p**2 @ self.curvature
+    def loss(self, theta):
+        return 0.5 * theta**2 @ self.curvature
 
     def backward(self):
-        self.dp[...] = self.p * self.curvature
-
-
-def descend(optimizer, k, steps=400):
-    """Return all points, and from which step on the loss is below 0.01 (or infinity)."""
-    valley = Valley(k)
-    params = Parameters({"valley": valley}, dtype=np.float64)
-    params.flat[:] = -4, 1
-    path = [params.flat.copy()]
-    for _ in range(steps):
-        if valley.loss(path[-1]) > 1e6:
-            return np.array(path), np.inf  # it flew off
-        valley.backward()
-        optimizer.step(params)
-        path.append(params.flat.copy())
-    last = np.flatnonzero(valley.loss(np.array(path)) > 0.01)[-1]  # still above
-    return np.array(path), last + 1 if last < steps else np.inf
+        self.dtheta[...] = self.theta * self.curvature
 
 
 rng = np.random.default_rng(0)
@@ -121,30 +112,56 @@ for g in gradients:
     params.grad[:] = g
     adam.step(params)
 assert np.allclose(params.flat, adam_by_hand(np.zeros(2), gradients, lr=0.1), rtol=1e-9)
-print("npvae's Adam is Adam by hand")
+print("npvae's Adam agrees with Adam by hand")
 
 # %% [markdown]
-# ## The race
+# ## A comparison
 #
-# Two valleys. One is 20 times as steep across as along, the other 100 times. All
-# start at $(-4, 1)$. Each racer may try forty learning rates and keep the best.
-# Whoever gets to the bottom, a loss below 0.01, and stays there, in the fewest
-# steps wins.
+# We minimise the loss of two valleys. The curvature across the valley is 20 times
+# that along the valley in the first one, and 100 times in the second. All descents
+# start at $(-4, 1)$. Each optimiser is tried with forty learning rates, and the best
+# of them counts. The result is the number of steps after which the loss stays below
+# 0.01.
 #
-# **Predict first:** who wins, in the gentle valley and in the steep one?
+# **Predict first:** which optimiser needs the fewest steps in the first valley, and
+# which in the second?
+
 
 # %%
-racers = {"SGD": (SGD, BLUE), "momentum": (Momentum, ORANGE), "Adam": (Adam, GREEN)}
-rates, gentle, steep = np.geomspace(1e-3, 3, 40), 20, 100
-best = {}
-for k in (gentle, steep):
-    for name, (optimizer, _) in racers.items():
-        path, n = min((descend(optimizer(lr), k) for lr in rates), key=lambda found: found[1])
-        best[k, name] = path, n
-        print(f"{k:3d} times as steep: {name:<9} {n:4.0f} steps")
+def descend(optimizer, k, steps=400):
+    """Return all points of a descent, (steps + 1, 2)."""
+    valley = Valley(k)
+    params = Parameters({"valley": valley}, dtype=np.float64)
+    params.flat[:] = -4, 1
+    path = [params.flat.copy()]
+    with np.errstate(over="ignore", invalid="ignore"):  # steps that are too long diverge
+        for _ in range(steps):
+            valley.backward()
+            optimizer.step(params)
+            path.append(params.flat.copy())
+    return np.array(path)
 
-assert best[gentle, "SGD"][1] < min(best[gentle, "momentum"][1], best[gentle, "Adam"][1])
-assert best[steep, "SGD"][1] > 2 * max(best[steep, "momentum"][1], best[steep, "Adam"][1])
+
+def steps_needed(path, k):
+    """Return after how many steps the loss stays below 0.01; infinity if it does not."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        above = ~(Valley(k).loss(path) < 0.01)
+    return np.inf if above[-1] else np.flatnonzero(above)[-1] + 1
+
+
+optimizers = {"SGD": SGD, "momentum": Momentum, "Adam": Adam}
+colours = {"SGD": BLUE, "momentum": ORANGE, "Adam": GREEN}
+rates, gentle, steep = np.geomspace(1e-3, 3, 40), 20, 100
+best_path, fewest = {}, {}
+for k in (gentle, steep):
+    for name, optimizer in optimizers.items():
+        paths = [descend(optimizer(lr), k) for lr in rates]
+        counts = [steps_needed(path, k) for path in paths]
+        best_path[k, name], fewest[k, name] = paths[np.argmin(counts)], min(counts)
+        print(f"{k:3d} times the curvature: {name:<9} {min(counts):4.0f} steps")
+
+assert fewest[gentle, "SGD"] < min(fewest[gentle, "momentum"], fewest[gentle, "Adam"])
+assert fewest[steep, "SGD"] > 2 * max(fewest[steep, "momentum"], fewest[steep, "Adam"])
 
 # %%
 figure, axes = plt.subplots(2, 1, figsize=(8, 5.2))
@@ -152,35 +169,35 @@ across, along = np.linspace(-1.4, 1.4, 200), np.linspace(-4.5, 2.5, 300)
 grid = np.stack(np.meshgrid(along, across), axis=-1)  # (200, 300, 2)
 for ax, k in zip(axes, (gentle, steep), strict=True):
     ax.contour(along, across, Valley(k).loss(grid), np.geomspace(0.1, 100, 8), colors="#bbbbbb")
-    for name, (_, colour) in racers.items():
-        path, n = best[k, name]
-        ax.plot(*path.T, ".-", color=colour, label=f"{name}: {n:.0f} steps", linewidth=1)
+    for name, colour in colours.items():
+        label = f"{name}: {fewest[k, name]:.0f} steps"
+        ax.plot(*best_path[k, name].T, ".-", color=colour, label=label, linewidth=1)
     ax.plot(0, 0, "k*", markersize=10)
-    ax.set(title=f"{k} times as steep across as along", ylabel="across")
+    ax.set(title=f"curvature {k} times larger across than along", ylabel="across")
     ax.legend(loc="upper right", frameon=True, edgecolor="none", framealpha=0.9)
 axes[1].set_xlabel("along the valley")
-show(figure, "05-race")
+show(figure, "05-three-optimisers")
 
 # %% [markdown]
-# (Grey: lines of equal loss. The star is the bottom.) The simplest wins the
-# gentle race, and is far behind in the steep one. SGD is caught between two
-# walls. A step across must not throw it further up the other side than it came
-# from. So the steeper the walls, the smaller the step, and with small steps it
-# crawls along the flat floor: a valley five times as steep takes five times as
-# long.
+# (The grey lines connect points of equal loss. The star is the minimum.) SGD is the
+# fastest in the first valley and by far the slowest in the second. Across the
+# valley a step must not end higher up than it began, so a larger curvature requires
+# a smaller learning rate. With a small learning rate the progress *along* the valley
+# is slow: five times the curvature takes about five times as many steps.
 #
-# Momentum swings, too, and wider. But along the valley all gradients agree, and
-# there its speed adds up, to ten times a single step. Adam gives each number a
-# step length of its own. Both need only about a quarter more steps in the steep
-# valley. The loss of a deep network is steep in some of its many directions and
-# nearly flat in others, which is why few people train one by SGD alone.
+# Momentum oscillates across the valley, too, and for longer. But along the valley
+# the gradients have the same sign for many steps, and the velocity grows to up to
+# ten times a single gradient. Adam gives each number a step length of its own. Both need only
+# about a quarter more steps in the second valley. The loss of a deep network has a
+# large curvature in some of its many directions and hardly any in others. This is
+# why few people train deep networks by plain SGD.
 #
-# ## Ten images by heart
+# ## A first network
 #
-# Now a real network, and it learns something you can see. It is told a number
-# from 0 to 9 as ten zeros with a single one (*one-hot*), and has to draw an image
-# of our choice. That is a *decoder*: few numbers in, an image out. You will meet
-# it again in nearly every lesson from here on.
+# Now we train a network whose result you can see. Its input is a digit from 0 to 9,
+# given as ten numbers of which one is 1 and the others 0 (*one-hot*). Its output
+# should be a certain image of that digit. Such a network, which turns a few numbers
+# into an image, is called a *decoder*. Nearly every lesson from here on has one.
 
 # %%
 data = digits()
@@ -189,104 +206,103 @@ x = (data.train.take(chosen) >= 128).astype(np.float64)  # (10, 784), the first 
 one_hot = np.eye(10)
 
 
-def memorise(optimizer, steps=300, weight=1.0):  # the weight: for the end of this lesson
-    """Train a decoder; return its losses, in nats an image, and its drawings."""
+def memorise(optimizer, steps=300, weight=1.0):  # weight: see the end of the lesson
+    """Train a decoder; return its losses, in nats per image, and its images."""
     decoder = Sequential(Dense(10, 100, rng=0), Tanh(), Dense(100, 784, rng=1))
-    likelihood, losses, drawings = Bernoulli(), [], {}
+    likelihood, losses, images = Bernoulli(), [], {}
     params = Parameters({"decoder": decoder}, dtype=np.float64)
     for t in range(steps + 1):
         logits = decoder.forward(one_hot)
         loss, dlogits = likelihood.loss_and_grad(logits, x)
         losses.append(float(loss))
-        drawings[t] = likelihood.mean(logits)  # the probabilities
+        images[t] = likelihood.mean(logits)  # probabilities of the pixels
         decoder.backward(weight * dlogits)
         optimizer.step(params)
-    return losses, drawings
+    return losses, images
 
 
 # %% [markdown]
-# Two lines of the loop keep a record. The other four are the lessons so far:
-# forward, loss, backward, step. This is all that training is.
+# Two lines of the loop only keep a record. The other four are the contents of the
+# lessons so far: forward pass, loss, backward pass, step. All training consists of
+# these.
 #
-# **Predict first:** the ten images have 7,840 pixels. The decoder has 80,284
-# numbers to learn. How low can the loss get?
+# **Predict first:** the ten images have 7,840 pixels, and the decoder has 80,284
+# parameters. How small can the loss become?
 
 # %%
-trainings = {
-    "SGD": memorise(SGD(lr=0.3)),
-    "momentum": memorise(Momentum(lr=0.1)),
-    "Adam": memorise(Adam(lr=0.03)),
-}
-for name, (losses, _) in trainings.items():
-    print(
-        f"{name:<9} {losses[0]:.0f} nats at first, {losses[30]:.1f} after 30 steps, "
-        f"{losses[-1]:.3f} after {len(losses) - 1}"
-    )
-    assert abs(losses[0] - 784 * np.log(2)) < 5, "it starts by tossing coins"
-assert trainings["Adam"][0][-1] < 0.1, "near zero: it knows the images by heart"
+losses, images = {}, {}
+for name, optimizer in (("SGD", SGD(0.3)), ("momentum", Momentum(0.1)), ("Adam", Adam(0.03))):
+    losses[name], images[name] = memorise(optimizer)
+    first, early, last = losses[name][0], losses[name][30], losses[name][-1]
+    print(f"{name:<9} {first:.0f} nats at first, {early:.1f} after 30 steps, {last:.3f} after 300")
+    assert abs(first - 784 * np.log(2)) < 5, "at first each pixel has a probability near 1/2"
+assert losses["Adam"][-1] < 0.1, "close to zero: it reproduces the images"
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), width_ratios=(3, 4))
-for name, (losses, _) in trainings.items():
-    left.semilogy(losses, color=racers[name][1], label=name)
-left.set(xlabel="steps", ylabel="loss, in nats an image")
+for name, colour in colours.items():
+    left.semilogy(losses[name], color=colour, label=name)
+left.set(xlabel="steps", ylabel="loss, in nats per image")
 left.legend()
-drawings = trainings["Adam"][1]
 shown = [0, 5, 10, 20, 40, 300]
 figures.samples(
-    np.concatenate([drawings[t] for t in shown]),
+    np.concatenate([images["Adam"][t] for t in shown]),
     data.shape,
     across=10,
-    told=f"what Adam's decoder draws after {', '.join(map(str, shown))} steps",
+    told=f"output of the decoder after {', '.join(map(str, shown))} steps of Adam",
     ax=right,
 )
 show(figure, "05-ten-images")
 
 # %% [markdown]
-# To zero, or as near as you have patience for. That is *overfitting*, and here it
-# is what we want: **a network that cannot learn ten images by heart has a bug.**
-# Do this first, always. It takes seconds, and it finds what no gradient check
-# can: two images with the same label, a learning rate of the wrong size, inputs
-# that never arrive. (Labels that are merely swapped it learns by heart, too.)
+# The loss goes to zero, as closely as you have patience for. The network has
+# memorised its training data, which is called *overfitting*. In this test it is what
+# we want: **a network that cannot memorise ten images has a bug.** Always make this
+# test first. It takes seconds, and finds what no gradient check can find: two images
+# with the same label, a learning rate of the wrong size, inputs that do not reach
+# the network. (It does not find labels that are merely exchanged: the network
+# memorises those as well.)
 #
-# ## Add or average, once more
+# ## Sum or mean, once more
 #
-# In lesson 03 averaging over pixels made the gradient 784 times smaller.
+# In lesson 03 taking the mean over pixels made the gradient 784 times smaller.
 #
-# **Predict first:** we do that now, with the same learning rates. Which of the
-# three does not notice?
+# **Predict first:** we do so here, with the same learning rates. Which of the three
+# optimisers is not affected?
 
 # %%
 for name, optimizer in (("SGD", SGD(0.3)), ("momentum", Momentum(0.1)), ("Adam", Adam(0.03))):
-    summed, averaged = trainings[name][0][-1], memorise(optimizer, weight=1 / 784)[0][-1]
-    print(f"{name:<9} summed {summed:.3f}, averaged {averaged:.3f}")
+    losses_of_mean, _ = memorise(optimizer, weight=1 / 784)
+    summed, averaged = losses[name][-1], losses_of_mean[-1]
+    print(f"{name:<9} loss at the end: sum {summed:.3f}, mean {averaged:.3f}")
     if name == "Adam":
         assert abs(averaged / summed - 1) < 0.05
     else:
-        assert averaged > 100, "it is far from done"
+        assert averaged > 100, "still far from the minimum"
 
 # %% [markdown]
-# Adam divides $\hat m$ by $\sqrt{\hat v}$. Make all gradients 784 times smaller,
-# and both shrink alike, so that the step stays the same. Adam hides the mistake.
-# That is comfortable, and dangerous: the weight *between two terms* of a loss
-# still changes by 784, and Adam will not tell you.
+# Adam divides $\hat m$ by $\sqrt{\hat v}$. If all gradients become 784 times
+# smaller, so do both of these, and the step stays the same. So Adam hides the
+# mistake. That is convenient, and dangerous: the ratio of *two terms* of a loss
+# would still change by a factor of 784, and with Adam nothing tells you.
 #
-# This decoder was given ten labels by us. In lesson 06 a second network has to
-# find the codes.
+# In this lesson we gave the decoder its input, the ten labels. In lesson 06 a second
+# network finds the inputs of the decoder by itself.
 #
 # ## Exercises
 #
 # Answers are in `answers_05_learning.py`.
 #
 # 1. **Change a number.** What is the largest learning rate with which SGD still
-#    comes down the valley with $k = 100$? Predict it from the step across,
-#    $p_2 \leftarrow p_2 - \text{lr} \cdot k\, p_2$. *Check:* a fortieth below it
-#    `descend` arrives, a fortieth above it flies off.
-# 2. **A bug no gradient check sees.** Train the decoder with labels that do not
-#    fit: for the images 0 and 1 both, the one-hot vector of 0. Predict the loss
-#    that remains. *Check:* it is between 15 and 30 nats an image, and no more
-#    steps help. Draw what the decoder draws for 0.
+#    converges in the valley with $k = 100$? Predict it from the step across,
+#    $\theta_2 \leftarrow \theta_2 - \text{lr} \cdot k\, \theta_2$. *Check:* with a
+#    learning rate smaller by a fortieth `descend` converges, and with one larger by
+#    a fortieth it diverges.
+# 2. **A bug that no gradient check finds.** Train the decoder with wrong labels: use
+#    the one-hot vector of 0 for both images, 0 and 1. Predict the loss that remains.
+#    *Check:* it is between 15 and 30 nats per image, however many steps you make.
+#    Look at the image that the decoder outputs for 0.
 # 3. **Derive and implement.** *Nesterov's* momentum looks ahead: it steps by
 #    $\text{lr}\,(g + 0.9\, v)$ with the new $v$. Write it as a class with
-#    `step(params)`. *Check:* at its own best learning rate it arrives in the
-#    steep valley in fewer steps than `Momentum` at its best.
+#    `step(params)`. *Check:* at its own best learning rate it needs fewer steps in
+#    the steep valley than `Momentum` at its best.

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 05 · Learning: answers
+# # 05 · Gradient descent, momentum and Adam: answers
 
 # %%
 import matplotlib.pyplot as plt
@@ -11,20 +11,21 @@ from npvae.parameters import Parameters
 
 
 class Valley:
-    """L = (p1² + k p2²) / 2"""
+    """L = (theta1² + k theta2²) / 2"""
 
     def __init__(self, k):
-        self.p, self.dp, self.curvature = np.zeros(2), np.zeros(2), np.array([1.0, k])
+        self.theta, self.dtheta = np.zeros(2), np.zeros(2)
+        self.curvature = np.array([1.0, k])
 
-    def loss(self, p):
-        return 0.5 * p**2 @ self.curvature
+    def loss(self, theta):
+        return 0.5 * theta**2 @ self.curvature
 
     def backward(self):
-        self.dp[...] = self.p * self.curvature
+        self.dtheta[...] = self.theta * self.curvature
 
 
 def descend(optimizer, k, steps=400):
-    """Return the losses on the way down."""
+    """Return the losses of a descent, which ends early if they exceed a million."""
     valley = Valley(k)
     params = Parameters({"valley": valley}, dtype=np.float64)
     params.flat[:] = -4, 1
@@ -39,7 +40,7 @@ def descend(optimizer, k, steps=400):
 # %% [markdown]
 # ## 1. The largest learning rate
 #
-# Across the valley $p_2$ is multiplied by $1 - \text{lr} \cdot k$ at each step.
+# Across the valley $\theta_2$ is multiplied by $1 - \text{lr} \cdot k$ at each step.
 # It grows as soon as that is below $-1$, so $\text{lr}$ must be smaller than
 # $2/k = 0.02$.
 
@@ -51,54 +52,55 @@ assert descend(SGD(0.0195), k=100)[-1] < 0.01
 assert descend(SGD(0.0205), k=100)[-1] > 1e6
 
 # %% [markdown]
-# ## 2. Two images, one name
+# ## 2. Two images with one label
 #
-# Asked for 0, the decoder must draw two images at once. Where both agree it can
-# be sure. Where they differ the best it can say is $p = \tfrac12$, which costs
-# $\log 2$ nats for each of these pixels, twice in ten images. No number of steps
-# helps, since the right answer is not in what it is told. Its drawing is the
-# *mean* of both images: grey where it cannot know. Keep that picture in mind. It
-# is why a VAE is blurry.
+# For the input 0 the decoder should output two different images at once. Where both
+# agree, its probabilities can be 0 or 1. Where they differ, the best probability is
+# $p = \tfrac12$, which costs $\log 2$ nats for each of these pixels, in two of the ten
+# images. More steps do not help, because the input does not contain the information
+# which image is wanted. The output is the *mean* of the two images, with grey pixels
+# where they differ. Remember it: for the same reason the images of a VAE are blurred.
 
 # %%
 data = digits()
 chosen = np.array([np.flatnonzero(data.train.labels == digit)[0] for digit in range(10)])
 x = (data.train.take(chosen) >= 128).astype(np.float64)
-told = np.eye(10)
-told[1] = told[0]
+labels = np.eye(10)
+labels[1] = labels[0]
 
 decoder = Sequential(Dense(10, 100, rng=0), Tanh(), Dense(100, 784, rng=1))
 likelihood, adam = Bernoulli(), Adam(0.03)
 params = Parameters({"decoder": decoder}, dtype=np.float64)
 for _ in range(600):
-    logits = decoder.forward(told)
+    logits = decoder.forward(labels)
     loss, dlogits = likelihood.loss_and_grad(logits, x)
     decoder.backward(dlogits)
     adam.step(params)
 differ = np.count_nonzero(x[0] != x[1])
-floor = 2 * differ * np.log(2) / 10
-print(f"{differ} pixels differ: at least {floor:.2f} nats an image remain; it has {loss:.2f}")
-assert 0 < loss - floor < 0.1
+minimum = 2 * differ * np.log(2) / 10
+print(
+    f"{differ} pixels differ: at least {minimum:.2f} nats per image remain; the loss is {loss:.2f}"
+)
+assert 0 < loss - minimum < 0.1
 
 figure, axes = plt.subplots(1, 3, figsize=(6, 2.3))
-pictures = {"0": x[0], "1": x[1], "drawn for both": likelihood.mean(logits)[0]}
+pictures = {"0": x[0], "1": x[1], "output for both": likelihood.mean(logits)[0]}
 for ax, (name, image) in zip(axes, pictures.items(), strict=True):
     ax.imshow(image.reshape(data.shape), cmap="gray", vmin=0, vmax=1)
     ax.set_title(name)
     ax.set_axis_off()
-show(figure, "05-answer-two-images-one-name")
+show(figure, "05-answer-two-images-one-label")
 
 # %% [markdown]
 # ## 3. Nesterov
 #
-# Plain momentum steps by $v$, Nesterov's by $g + 0.9\,v$. Against the wall the
-# fresh gradient counts at once, and not only at the next step, so that it swings
-# less.
+# Plain momentum steps by $v$, and Nesterov's by $g + 0.9\,v$. So the newest gradient
+# has more weight in the step. Across the valley this reduces the oscillation.
 
 
 # %%
 class Nesterov:
-    """v <- 0.9 v + g,  p <- p - lr (g + 0.9 v)"""
+    """v <- 0.9 v + g,  theta <- theta - lr (g + 0.9 v)"""
 
     def __init__(self, lr):
         self.lr, self.v = lr, 0.0
