@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 04 · A museum of bugs: answers
+# # 04 · Gradient checking, and what it cannot find: answers
 
 # %%
 import numpy as np
@@ -11,9 +11,9 @@ x = np.random.default_rng(0).standard_normal((6, 4))
 # %% [markdown]
 # ## 1. How small a bug?
 #
-# A gradient that is too large by a factor $1 + d$ has a relative error of $d$.
-# The checker asks for $10^{-6}$, so that is the border. It could not ask for much
-# less: the numeric gradient itself is only good to about ten digits.
+# A gradient that is too large by a factor $1 + d$ has a relative error of about $d$.
+# The tolerance of the checker is $10^{-6}$. It could not be much smaller, because the
+# numeric gradient itself is accurate to about ten digits only.
 
 
 # %%
@@ -33,16 +33,16 @@ class Scale:
 
 
 for d in (1e-4, 1e-5, 1e-7):
-    print(f"d = {d:.0e}: {'not seen' if check(Scale(4, d), x).ok else 'seen'}")
+    print(f"d = {d:.0e}: {'not noticed' if check(Scale(4, d), x).ok else 'noticed'}")
 assert not check(Scale(4, 1e-5), x).ok
 assert check(Scale(4, 1e-7), x).ok
 
 # %% [markdown]
-# ## 2. An exhibit of our own
+# ## 2. Another exhibit
 #
-# A tanh that somebody made twice as steep, in forward and backward. The
-# derivative of $\tanh 2x$ is $2\,(1 - y^2)$, so the gradient check is content.
-# Only a value by hand tells: $\tanh 1 = 0.7616$.
+# This tanh is twice as steep as it should be, in both passes. The derivative of
+# $\tanh 2x$ is $2\,(1 - y^2)$, so the gradient check passes. Only a value computed by
+# hand finds the bug: $\tanh 1 = 0.7616$.
 
 
 # %%
@@ -59,19 +59,19 @@ class SteepTanh:
 
 assert check(SteepTanh(), x).ok
 assert not np.isclose(SteepTanh().forward(np.array([[1.0]]))[0, 0], 0.7616, atol=1e-4)
-print("SteepTanh passes the gradient check; a value by hand catches it")
+print("SteepTanh passes the gradient check; a value computed by hand finds the bug")
 
 # %% [markdown]
 # ## 3. Divided by the root mean square
 #
-# $r$ depends on every $x_i$: $\;dr / dx_i = x_i / (n r) = y_i / n$. Each
-# $y_j = x_j / r$ therefore changes in two ways, by $1/r$ if $i = j$, and by
-# $-x_j / r^2 \cdot y_i / n$ through $r$. Summed over $j$:
+# $r$ depends on every $x_i$: $\;dr / dx_i = x_i / (n r) = y_i / n$. So $y_j = x_j / r$
+# depends on $x_i$ in two ways. Its derivative is $1/r$ if $i = j$, plus
+# $-x_j / r^2 \cdot y_i / n$ through $r$. Multiply by $dy_j$ and sum over $j$:
 #
 # $$ dx_i = \frac{1}{r} \left( dy_i - y_i \cdot \frac1n \sum_j y_j\, dy_j \right) $$
 #
-# In words: take out of $dy$ the part that points along $y$. A longer $x$ gives
-# the same $y$.
+# In words: the component of $dy$ in the direction of $y$ is removed. This must be so,
+# because a longer $x$ of the same direction gives the same $y$.
 
 
 # %%
