@@ -186,6 +186,18 @@ def test_many_codes_are_decoded_in_blocks(tmp_path):
     np.testing.assert_allclose(np.load(tmp_path / "x.npy").reshape(450, 20), expected, rtol=1e-5)
 
 
+def test_many_codes_are_decoded_each_with_its_label(tmp_path):
+    z, labels = RNG.standard_normal((450, 2)).astype(np.float32), RNG.integers(0, 3, 450)
+    classes = np.array(["cat", "dog", "emu"])
+    np.savez(tmp_path / "z.npz", mu=z, labels=labels, classes=classes)
+    assert run("decode", "animals", tmp_path / "z.npz", "--out", tmp_path / "x.npz") == 0
+    model = RunFolder.open("animals").load_model().model
+    with np.load(tmp_path / "x.npz") as found:
+        expected = model.decode(z, model.one_hot(labels))
+        np.testing.assert_allclose(found["x"].reshape(450, 20), expected, rtol=1e-5)
+        np.testing.assert_array_equal(found["y"], classes[labels])
+
+
 def test_codes_are_decoded_to_a_picture(tmp_path):
     np.save(tmp_path / "z.npy", RNG.standard_normal((5, 2)))
     assert run("decode", "vae", tmp_path / "z.npy", "--out", tmp_path / "x.png") == 0

@@ -127,10 +127,11 @@ def test_what_scores_above_the_quantile_of_the_validation_part_is_flagged(
     assert f"{100 * found['flagged'].mean():.2f} %" in said
 
 
-def test_the_own_validation_part_is_flagged_by_its_own_contamination(tmp_path):
-    asked = ["--part", "validation", "--threshold", 0.8, "--out", tmp_path / "a.csv"]
+@pytest.mark.parametrize(("quantile", "flagged"), [(0, 9), (0.8, 2), (1, 0)])
+def test_the_own_validation_part_is_flagged_by_its_own_contamination(tmp_path, quantile, flagged):
+    asked = ["--part", "validation", "--threshold", quantile, "--out", tmp_path / "a.csv"]
     assert run("score", "vae", *asked) == 0
-    assert columns(tmp_path / "a.csv")["flagged"].sum() == 2  # of ten
+    assert columns(tmp_path / "a.csv")["flagged"].sum() == flagged  # of ten
 
 
 # ---- without a validation part, or without the run's data ------------------------------------

@@ -68,6 +68,16 @@ def test_each_row_belongs_to_its_example():
     np.testing.assert_allclose(shuffled, found[order], rtol=1e-12)
 
 
+def test_examples_are_taken_with_the_pixels_that_are_scored():
+    model, split = MODELS["conditional"](), examples()
+    blocks = [evaluation.block_of(model, split, DYNAMIC, 3, block) for block in range(3)]
+    x, y = (np.concatenate(arrays) for arrays in zip(*blocks, strict=True))
+    chosen = np.array([22, 3, 11, 10])
+    found = evaluation.examples_at(model, split, DYNAMIC, 3, chosen)
+    for array, expected in zip(found, (x, y), strict=True):
+        np.testing.assert_array_equal(array, expected[chosen])
+
+
 @pytest.mark.parametrize(
     ("model", "split", "scaling", "k", "words"),
     [
