@@ -109,6 +109,20 @@ def test_several_processes_write_the_same_table(tmp_path):
     np.testing.assert_allclose(one["score"], two["score"], rtol=1e-6)
 
 
+def test_a_table_with_text_and_missing_values(tmp_path, trained, monkeypatch, capsys):
+    """How much of a row was missing stands beside its score."""
+    rows = [f"{x:.2f},{'ab'[i % 2]}" for i, x in enumerate(RNG.normal(5, 2, 30))]
+    (tmp_path / "own.csv").write_text("\n".join(["size,kind", *rows]))
+    (tmp_path / "new.csv").write_text("size,kind\n5.0,a\n,b\n60.0,a\n")
+    monkeypatch.chdir(tmp_path)
+    options = [*measured_runs.SMALL, "--missing", "mean", "--no-report", "--out", "run"]
+    assert run("train", "--data", "own.csv", *options) == 0
+    assert run("score", "run", "--data", "new.csv", "--top", 3) == 0
+    found = columns("run/scores.csv")
+    np.testing.assert_array_equal(found["missing"], [0, 1, 0])
+    assert found["score"].argmax() == 2
+
+
 # ---- thresholds ------------------------------------------------------------------------------
 
 

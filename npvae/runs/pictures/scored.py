@@ -2,7 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from npvae import figures
+from npvae.datasets.preprocessing import Standardized
 from npvae.evaluation.elbo import examples_at
 from npvae.evaluation.scores import nats_by_feature
 from npvae.figures.style import label_name, number, shortened
@@ -41,10 +44,10 @@ def oddest(
     batch = examples_at(model, split, scaling, seed, chosen)
     x_hat, nats = nats_by_feature(model, *batch)
     form = form_of(scaling, saved.shape, columns)
-    to_host, decode = model.params.device.to_host, scaling.decode
+    to_host = model.params.device.to_host
     x, x_hat = (as_shown(to_host(part), scaling, form) for part in (batch[0], x_hat))
-    if not form.is_image:  # a table is written in the units of the data
-        x, x_hat = decode(x), decode(x_hat)
+    if isinstance(scaling, Standardized) and not form.is_image:  # written in the user's units
+        x, x_hat = split.take(chosen).astype(np.float64), scaling.decode(x_hat)
     names = []
     for i in chosen.tolist():
         name = f"row {split.rows[i]}\n{number(float(scored.scores.score[i]), 1)}"
