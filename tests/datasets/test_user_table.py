@@ -434,17 +434,17 @@ def test_other_separators_and_packed_files(tmp_path, name, separator):
     np.testing.assert_array_equal(examples.x, [[1, 2], [3, 4]])
 
 
-@pytest.mark.parametrize("cell", [b"0,", b"0\n", b'"a\n",', b"\n", b"x"])
+@pytest.mark.parametrize("cell", [b"0,", b"0,1\n", b'"a\n",', b"\n", b"x"])
 def test_a_packed_file_cannot_fill_the_memory(tmp_path, monkeypatch, cell):
-    monkeypatch.setattr(user_table, "LARGEST_UNPACKED", 1 << 22)
-    monkeypatch.setattr(user_table, "LONGEST_ROW", 1 << 20)
+    monkeypatch.setattr(user_table, "LARGEST_UNPACKED", 1 << 18)
+    monkeypatch.setattr(user_table, "LONGEST_ROW", 1 << 16)
     path = tmp_path / "bomb.csv.gz"
-    path.write_bytes(gzip.compress(b"0,1\n" + cell * ((1 << 24) // len(cell)), 1))
+    path.write_bytes(gzip.compress(b"a,b\n" + cell * ((1 << 20) // len(cell)), 1))
     tracemalloc.start()
     try:
-        with pytest.raises(DataError, match=r"bomb\.csv\.gz"):
+        with pytest.raises(DataError, match=r"bomb\.csv\.gz.+more than \d+ characters"):
             read_table(path)
-        assert tracemalloc.get_traced_memory()[1] < 1e8
+        assert tracemalloc.get_traced_memory()[1] < 1e7
     finally:
         tracemalloc.stop()
 
