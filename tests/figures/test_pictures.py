@@ -392,6 +392,7 @@ def of_names(name):
         "models": partial(figures.rate_distortion, [1.0, 2.0], [3.0, 2.0], [name] * 2),
         "what and how": partial(figures.reconstructions, X, X, IMAGES, what=name, how=name),
         "bound": partial(figures.history, HISTORY, name),
+        "runs": partial(figures.comparison, {name: HISTORY}, {}, told=name),
         "titles": partial(figures.samples, X, IMAGES, told=name),
     }
 
