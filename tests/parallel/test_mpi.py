@@ -129,7 +129,7 @@ def test_rank_0_alone_prints_and_writes(trained, alone):
     assert json.loads((folder / "config.json").read_text())["settings"]["workers"] == 2
 
 
-@pytest.mark.parametrize("n", [2, 4])
+@pytest.mark.parametrize("n", [2, 3])
 def test_the_results_are_those_of_workers(data, trained, alone, tmp_path, n):
     folder = trained[0]
     if n != 2:
@@ -156,10 +156,10 @@ def test_a_resume_by_as_many_makes_the_same_bits(data, trained, tmp_path):
 def test_a_resume_by_another_number_says_so(trained, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(trained[0], folder)
-    status, out, err = npvae(4, "train", "--resume", folder, "--epochs", 3)
+    status, out, err = npvae(3, "train", "--resume", folder, "--epochs", 3)
     assert (status, err) == (0, "")
-    assert re.search(r"processes was\s+2\s+and\s+is\s+now\s+4", out)
-    assert json.loads((folder / "config.json").read_text())["settings"]["workers"] == 4
+    assert re.search(r"processes was\s+2\s+and\s+is\s+now\s+3", out)
+    assert json.loads((folder / "config.json").read_text())["settings"]["workers"] == 3
 
 
 def test_evaluate_shares_out_with_the_same_result(trained, capsys):
@@ -290,14 +290,10 @@ def test_a_killed_process_ends_all(data, tmp_path):
 # ---- other commands ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("given", "status", "words"),
-    [(["datasets"], 0, "glyphs\n"), (["train", "--help"], 0, "usage:")],
-)
-def test_other_commands_run_once(given, status, words):
-    found, out, err = npvae(2, *given)
-    assert found == status
-    assert (out + err).count(words) == 1
+def test_other_commands_run_once():
+    status, out, err = npvae(2, "datasets")
+    assert (status, err) == (0, "")
+    assert out.count("glyphs\n") == 1
 
 
 def test_mpi4py_that_is_missing_is_one_message(monkeypatch, capsys):
