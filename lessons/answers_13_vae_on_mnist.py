@@ -3,7 +3,7 @@
 
 # %%
 import numpy as np
-from course import digits, show, sized
+from course import digits, run_epochs, show, sized
 
 from npvae import VAE, Adam, Cosine, Loss, Pixels, Trainer, check, figures
 from npvae.layers import sigmoid, softplus
@@ -14,12 +14,13 @@ rng = np.random.default_rng(0)
 # %% [markdown]
 # ## 1. A narrower and a wider draw
 #
-# In 20 dimensions nearly all codes lie in a shell, about $\sqrt{20}$ from the
-# middle. With $c = 0.5$ the draws fall inside that shell, where hardly any image
-# lives, and the decoder blends those around it: soft digits that resemble each
-# other. With $c = 2$ they fall far outside of it. The strokes are strong and the
-# shapes strange. People call $c$ the *temperature*, turn it down, and show the
-# pretty ones. It hides nothing as long as you say so.
+# In 20 dimensions nearly all codes lie in a shell, at a distance of about
+# $\sqrt{20}$ from the origin. With $c = 0.5$ the draws fall inside that shell,
+# where there are hardly any codes of images, and the decoder blends those
+# around it: soft digits that resemble each other. With $c = 2$ they fall far
+# outside of it. The strokes are strong and the shapes strange. People call $c$
+# the *temperature*, and show samples at a low one because they are prettier.
+# That is fine as long as you say so.
 
 # %%
 part = data.train.only(slice(0, sized(20_000, quick=5000)))
@@ -28,14 +29,13 @@ model = VAE.dense(784, n_h, 20)
 model.start_at(part.take(slice(None)).mean(axis=0) / 255)
 lr = Cosine(2e-3, epochs=epochs)
 trainer = Trainer(model, part, Pixels("dynamic"), Adam(), batch_size=batch_size, lr=lr)
-while trainer.goes_on(epochs):
-    trainer.step()
+run_epochs(trainer, epochs, "VAE, 20 latents")
 
 z = rng.standard_normal((1000, 20)).astype(np.float32)
 samples = {c: model.decode(z * np.float32(c)) for c in (0.5, 1, 2)}
 variety = {c: 2 * x.var(axis=0).sum() for c, x in samples.items()}
 for c, differ in variety.items():
-    print(f"c = {c}: two samples differ by {differ:.1f} in the mean")
+    print(f"c = {c}: mean squared distance of two samples {differ:.1f}")
 assert variety[0.5] < 2 / 3 * variety[1]
 assert variety[2] > variety[1]
 rows = np.concatenate([x[:12] for x in samples.values()])
@@ -46,16 +46,16 @@ show(figures.samples(rows, data.shape, across=12, told=told), "13-answer-tempera
 # %% [markdown]
 # ## 2. An exhibit of your own
 #
-# A sign: the encoder of this one is *paid* for its clouds, in forward and
-# backward alike. The value on paper sees it. (If you trained it, the codes would
-# probably fly apart until something overflows.)
+# A wrong sign: this model is *rewarded* for a large KL divergence, in forward
+# and backward alike. The value worked out by hand finds it. (If you trained it,
+# the codes would probably move apart until something overflows.)
 
 
 # %%
 class ByHand(VAE):
     """The model of the lesson."""
 
-    def price(self, mu, logvar):
+    def kl_and_grad(self, mu, logvar):
         kl = 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum() / len(mu)
         return kl, mu / len(mu), 0.5 * (np.exp(logvar) - 1) / len(mu)
 
@@ -64,18 +64,19 @@ class ByHand(VAE):
         mu, logvar = h[:, : self.n_z], h[:, self.n_z :]
         logits = self.decoder.forward(mu + np.exp(logvar / 2) * eps)
         reconstruction = (softplus(logits) - x * logits).sum() / len(x)
-        kl, dmu_kl, dlogvar_kl = self.price(mu, logvar)
+        kl, dmu_kl, dlogvar_kl = self.kl_and_grad(mu, logvar)
         dz = self.decoder.backward((sigmoid(logits) - x) / len(x))
         dlogvar = dz * 0.5 * np.exp(logvar / 2) * eps + dlogvar_kl
         self.encoder.backward(np.concatenate([dz + dmu_kl, dlogvar], axis=1))
         return Loss(reconstruction + kl, reconstruction, kl)
 
 
-class Paid(ByHand):
-    """Exhibit 11: the price with the wrong sign."""
+class WrongSign(ByHand):
+    """Exhibit 11: the KL divergence with the wrong sign."""
 
-    def price(self, mu, logvar):
-        return tuple(-part for part in super().price(mu, logvar))
+    def kl_and_grad(self, mu, logvar):
+        kl, dmu, dlogvar = super().kl_and_grad(mu, logvar)
+        return -kl, -dmu, -dlogvar
 
 
 small = {"n_x": 30, "n_h": 12, "n_z": 3, "activation": "tanh", "dtype": np.float64}
@@ -90,20 +91,21 @@ def value(kind):
 
 
 assert value(ByHand)
-assert check(Paid.dense(**small), x, eps).ok
-assert not value(Paid)
-print("Paid: passes the gradient check, caught by: value")
+assert check(WrongSign.dense(**small), x, eps).ok
+assert not value(WrongSign)
+print("WrongSign: passes the gradient check, found by: value")
 
 
 # %% [markdown]
 # ## 3. Two draws
 #
-# The reconstruction is the mean of two, so each draw's gradient counts half. Both
-# draws come from the same $\mu$ and $\log\sigma^2$, so their gradients add up
-# there. The price does not change, for it has no chance in it. The decoder takes
-# both draws as one batch of twice the size. (A second draw makes the gradient
-# less noisy. But it costs the decoder as much as a second image would, and a
-# second image also brings something new. That is why most programs draw once.)
+# The reconstruction term is the mean of two, so the gradient of each draw
+# counts half. Both draws come from the same $\mu$ and $\log\sigma^2$, so their
+# gradients add up there. The KL divergence does not change, for nothing in it
+# is random. The decoder takes both draws as one batch of twice the size. (A
+# second draw makes the gradient less noisy. But it takes the decoder as much
+# time as a second image would, and a second image also brings new information.
+# That is why most programs draw once.)
 
 
 # %%
@@ -119,7 +121,7 @@ class TwoDraws(ByHand):
         reconstruction = (softplus(logits) - twice * logits).sum() / (2 * len(x))
         dlogits = (sigmoid(logits) - twice) / (2 * len(x))
         dz = self.decoder.backward(dlogits).reshape(eps.shape)
-        kl, dmu_kl, dlogvar_kl = self.price(mu[:, 0], logvar[:, 0])
+        kl, dmu_kl, dlogvar_kl = self.kl_and_grad(mu[:, 0], logvar[:, 0])
         dmu, dlogvar = dz.sum(axis=1), (dz * 0.5 * sigma * eps).sum(axis=1)
         self.encoder.backward(np.concatenate([dmu + dmu_kl, dlogvar + dlogvar_kl], axis=1))
         return Loss(reconstruction + kl, reconstruction, kl)
