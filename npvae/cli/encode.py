@@ -1,7 +1,8 @@
-"""Write the codes of examples: mu and, for a VAE, logvar of q(z | x).
+"""Write the codes of examples: mu and logvar of q(z | x).
 
-The examples are the run's test part or new ones. Where the model was trained on binary pixels, the
-encoder gets binary pixels here as well, the same that npvae evaluate and npvae score see.
+The examples are the run's test part or new ones. An autoencoder has codes without a variance. Where
+the model was trained on binary pixels, the encoder gets binary pixels here as well, the same that
+npvae evaluate and npvae score see.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Draw examples next to their reconstructions, or write the numbers.
+"""Reconstruct examples, as a picture or as numbers.
 
 The examples are the run's test part or new ones. A picture shows a few of them, and a file of
 numbers has the reconstruction of each, decoded from mu.
