@@ -15,8 +15,8 @@ from npvae.runs.report.page import document
 from npvae.storage.atomic import atomic_write
 
 SCRIPTS = (  # in this order, all in one scope
-    *("strings", "numbers", "network", "pictures", "plane", "state", "sliders", "drawing"),
-    *("mixing", "tasks", "main"),
+    *("strings", "numbers", "network", "pictures", "plane", "state", "controls", "sliders"),
+    *("analysis", "drawing", "entering", "mixing", "tasks", "layout", "main"),
 )
 LARGEST = 32_000_000  # bytes of a page; browsers slow down beyond
 
