@@ -90,7 +90,7 @@ def texts(folder):
     cells = [
         *(path, f"{path}, split by seed 0", ", ".join(LABELS), SETTINGS["recipe"], remark),
         *(", ".join(STORED[list(STORED)[1]]), VERSIONS["npvae"], "<link rel=stylesheet href=x>"),
-        "['<input autofocus onfocus=alert(12)>'], {'&lt;b&gt;': None}",
+        "<input autofocus onfocus=alert(12)>, &lt;b&gt;: None",
     ]
     figures = ["−1.25 nats", "−1.50 nats", "−2.00 nats", "<meter> "]
     names = [list(STORED)[1], list(VERSIONS)[1]]
