@@ -327,6 +327,10 @@ def test_draws_and_walks(visit):
     until(seen, f"{EXPLORER}.state.z.join() != '{','.join(map(str, drawn))}'")
     walk.click()
     assert seen.ask(f"{EXPLORER}.walking") is None
+    walk.click()
+    assert seen.ask(f"{EXPLORER}.walking") is not None
+    seen.page.locator("#plane").click()
+    assert seen.ask(f"{EXPLORER}.walking") is None, "who takes hold of the code stops the walk"
 
 
 # ---- drawing -------------------------------------------------------------------------------------

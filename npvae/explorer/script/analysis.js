@@ -8,12 +8,16 @@ function drawPart(explorer) {
   const panel = document.getElementById("draw");
   const input = model.isImage ? pad(explorer) : form(explorer);
   const results = analysisView(model);
-  panel.append(h("p", {}, say(model.isImage ? "drawIntro" : "enterIntro")),
-    h("div", { className: model.isImage ? "drawing" : "entering" }, input.element, results.element));
+  panel.append(
+    h("p", {}, say(model.isImage ? "drawIntro" : "enterIntro")),
+    h("div", { className: model.isImage ? "drawing" : "entering" }, input.element, results.element),
+  );
   let key = null;
   explorer.encoded = () => {
     const { label, epoch, example, values, ink } = explorer.state;
-    const now = [label, epoch, example, values?.join(), writeInk(ink), input.revision?.()].join("|");
+    const now = [label, epoch, example, values?.join(), writeInk(ink), input.revision?.()].join(
+      "|",
+    );
     if (now !== key) {
       key = now;
       const x = example === null ? input.read() : binarized(model.points.example(example), model);
@@ -33,14 +37,27 @@ function drawPart(explorer) {
 /** A number field: encode a test example instead. */
 function exampleField(explorer) {
   const { points } = explorer.model;
-  const input = h("input", { type: "number", min: 0, max: points.k - 1, step: 1, placeholder: "0" });
+  const input = h("input", {
+    type: "number",
+    min: 0,
+    max: points.k - 1,
+    step: 1,
+    placeholder: "0",
+  });
   input.addEventListener("change", () => {
-    if (input.value !== "") explorer.useExample(Math.round(clamp(Number(input.value), 0, points.k - 1)));
+    if (input.value !== "")
+      explorer.useExample(Math.round(clamp(Number(input.value), 0, points.k - 1)));
   });
   explorer.showExample = (example) => {
     if (document.activeElement !== input) input.value = example ?? "";
   };
-  return h("label", { className: "stacked" }, say("useExample", { last: points.k - 1 }), " ", input);
+  return h(
+    "label",
+    { className: "stacked" },
+    say("useExample", { last: points.k - 1 }),
+    " ",
+    input,
+  );
 }
 
 // -- the numbers --
@@ -50,7 +67,9 @@ function analyse(model, x, label) {
   const { mu, sigma, logvar } = model.encode(x, label);
   const random = generator(1); // the same noise for every drawing
   const count = sigma ? AVERAGED : 1;
-  const codes = Array.from({ length: count }, () => (sigma ? reparameterize(mu, sigma, random) : mu));
+  const codes = Array.from({ length: count }, () =>
+    sigma ? reparameterize(mu, sigma, random) : mu,
+  );
   const nats = new Float64Array(model.n_x);
   for (const z of codes) {
     model.nats(x, z, label).forEach((cost, i) => (nats[i] += cost / count));
@@ -59,7 +78,14 @@ function analyse(model, x, label) {
   const reconstruction = total(nats);
   const score = reconstruction + (kl ? total(kl) : 0);
   return {
-    x, mu, sigma, codes, nats, kl, reconstruction, score,
+    x,
+    mu,
+    sigma,
+    codes,
+    nats,
+    kl,
+    reconstruction,
+    score,
     percent: percentBelow(model.points.scores, score),
     decoded: Array.from(model.decode(mu, label)),
     draws: codes.slice(0, DRAWS).map((z) => Array.from(model.decode(z, label))),
@@ -92,12 +118,16 @@ function analysisView(model) {
   const show = (found) => {
     [empty.hidden, full.hidden] = [found !== null, found === null];
     if (!found) return;
-    const numbers = { score: fixed(found.score, 1), reconstruction: fixed(found.reconstruction, 1),
-      kl: found.kl && fixed(total(found.kl), 1), percent: found.percent };
+    const numbers = {
+      score: fixed(found.score, 1),
+      reconstruction: fixed(found.reconstruction, 1),
+      kl: found.kl && fixed(total(found.kl), 1),
+      percent: found.percent,
+    };
     verdict.textContent = say(model.is_vae ? "score" : "scoreWithoutKl", numbers);
     percent.textContent = say("scorePercent", numbers);
     examples.show(found);
-    if (found.kl) kl.replaceChildren(...klRows(found, model));
+    if (found.kl) kl.replaceChildren(...klRows(found));
   };
   return { element: h("div", { className: "analysis" }, empty, full), show };
 }
@@ -107,12 +137,17 @@ function comparedPictures(model) {
   const seen = new Picture(model, say("seen"));
   const decoded = new Picture(model, say(model.is_vae ? "reconstruction" : "reconstructionOfCode"));
   const costs = new Picture(model, say("natsPerPixel"));
-  const draws = Array.from({ length: model.is_vae ? DRAWS : 0 }, (_, i) =>
-    new Picture(model, say("draw", { i: i + 1 })));
+  const draws = Array.from(
+    { length: model.is_vae ? DRAWS : 0 },
+    (_, i) => new Picture(model, say("draw", { i: i + 1 })),
+  );
   const element = h("div", {}, figures("pictures", [seen, decoded, costs]));
   if (model.is_vae) {
-    element.append(h("h3", {}, say("drawsTitle")), h("p", { className: "faint" }, say("drawsWhy")),
-      figures("pictures small", draws));
+    element.append(
+      h("h3", {}, say("drawsTitle")),
+      h("p", { className: "faint" }, say("drawsWhy")),
+      figures("pictures small", draws),
+    );
   }
   const show = (found) => {
     seen.show(found.x);
@@ -130,18 +165,44 @@ function figures(className, pictures) {
 /** A table: what was entered, what comes back, some draws, and what each column costs. */
 function comparedRows(model) {
   const draws = model.is_vae ? [0, 1, 2] : [];
-  const { element, show } = comparison(model, [say("seen", {}, "Table"),
-    say("reconstruction", {}, "Table"), ...draws.map((i) => say("draw", { i: i + 1 }))], true);
-  return { element, show: (found) =>
-    show([found.x, found.decoded, ...draws.map((i) => found.draws[i])], found.nats) };
+  const { element, show } = comparison(
+    model,
+    [
+      say("seen", {}, "Table"),
+      say("reconstruction", {}, "Table"),
+      ...draws.map((i) => say("draw", { i: i + 1 })),
+    ],
+    true,
+  );
+  return {
+    element,
+    show: (found) =>
+      show([found.x, found.decoded, ...draws.map((i) => found.draws[i])], found.nats),
+  };
 }
 
-function klRows({ mu, sigma, kl }, model) {
+function klRows({ mu, sigma, kl }) {
   const order = Array.from(kl.keys()).sort((i, j) => kl[j] - kl[i]);
   const most = kl[order[0]] || 1;
-  const head = h("tr", {}, ...["klLatent", "klCost", "klCode"].map(
-    (key) => h("th", { scope: "col" }, say(key))));
-  return [h("thead", {}, head), h("tbody", {}, ...order.map((i) => h("tr", {},
-    h("th", { scope: "row" }, `z ${i}`), barCell(kl[i], kl[i] / most),
-    h("td", {}, `${fixed(mu[i], 2)} ± ${fixed(sigma[i], 2)}`))))];
+  const head = h(
+    "tr",
+    {},
+    ...["klLatent", "klCost", "klCode"].map((key) => h("th", { scope: "col" }, say(key))),
+  );
+  return [
+    h("thead", {}, head),
+    h(
+      "tbody",
+      {},
+      ...order.map((i) =>
+        h(
+          "tr",
+          {},
+          h("th", { scope: "row" }, `z ${i}`),
+          barCell(kl[i], kl[i] / most),
+          h("td", {}, `${fixed(mu[i], 2)} ± ${fixed(sigma[i], 2)}`),
+        ),
+      ),
+    ),
+  ];
 }

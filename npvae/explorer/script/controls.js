@@ -11,14 +11,22 @@ function controlsPart(explorer) {
     made.addEventListener("click", act);
     return made;
   };
-  const walk = button(say("walk"), () => toggleWalk(explorer, walk));
+  const walk = button(say("walk"), () => {
+    if (explorer.walking) explorer.stopWalk();
+    else startWalk(explorer);
+  });
   document.getElementById("moves").append(
     button(say("reset"), () => explorer.move(model.middle)),
     button(say(model.is_vae ? "fromPrior" : "fromGaussian"), () =>
-      explorer.move(randomCode(model, explorer.random))),
-    walk);
+      explorer.move(randomCode(model, explorer.random)),
+    ),
+    walk,
+  );
   const shows = [labelControl(explorer), epochControl(explorer)];
-  return (state) => shows.forEach((show) => show?.(state));
+  return (state) => {
+    walk.textContent = say(explorer.walking ? "stop" : "walk");
+    shows.forEach((show) => show?.(state));
+  };
 }
 
 function labelControl(explorer) {
@@ -26,10 +34,15 @@ function labelControl(explorer) {
   const part = document.getElementById("label");
   part.hidden = !model.conditional;
   if (!model.conditional) return null;
-  const names = Array.from({ length: model.n_y }, (_, i) => h("option", { value: i }, className(i, model)));
+  const names = Array.from({ length: model.n_y }, (_, i) =>
+    h("option", { value: i }, className(i, model)),
+  );
   const select = h("select", {}, ...names);
   select.addEventListener("change", () => explorer.set({ label: Number(select.value) }));
-  part.append(h("label", {}, say("label"), " ", select), h("p", { className: "faint" }, say("labelWhy")));
+  part.append(
+    h("label", {}, say("label"), " ", select),
+    h("p", { className: "faint" }, say("labelWhy")),
+  );
   return ({ label }) => (select.value = label);
 }
 
@@ -42,7 +55,8 @@ function epochControl(explorer) {
   const trained = epochs.findIndex(({ weights }) => !weights);
   const write = (i) => say("epochs", { epoch: epochs[i].epoch, last: epochs[last].epoch });
   const { label, show } = slider(say("epoch"), { min: 0, max: last, step: 1, write }, (epoch) =>
-    explorer.set({ epoch }));
+    explorer.set({ epoch }),
+  );
   const play = h("button", { type: "button" }, say("playEpochs"));
   play.addEventListener("click", () => {
     let i = 0;
@@ -60,17 +74,12 @@ function epochControl(explorer) {
 }
 
 /** Walk from code to code until it is stopped; in steps where motion should be reduced. */
-function toggleWalk(explorer, button) {
-  if (explorer.walking) {
-    clearTimeout(explorer.walking);
-    explorer.walking = null;
-    button.textContent = say("walk");
-    return;
-  }
-  button.textContent = say("stop");
+function startWalk(explorer) {
   const { model, random } = explorer;
-  const next = () => (model.is_vae ? randomCode(model, random)
-    : model.points.code(Math.floor(random() * model.points.n)));
+  const next = () =>
+    model.is_vae
+      ? randomCode(model, random)
+      : model.points.code(Math.floor(random() * model.points.n));
   let [from, to, start] = [explorer.state.z, next(), performance.now()];
   const step = () => {
     const now = performance.now();
@@ -82,7 +91,7 @@ function toggleWalk(explorer, button) {
   step();
 }
 
-/** Return a new code: a draw from the prior or, without one, from a Gaussian fitted to the codes. */
+/** Return a draw from the prior or, without one, from a Gaussian fitted to the codes. */
 function randomCode(model, random = Math.random) {
   const eps = normals(model.n_z, random);
   if (model.is_vae) return eps;
@@ -93,19 +102,24 @@ function legend(explorer) {
   const { model } = explorer;
   if (!model.points.labels) return () => {};
   const present = Array.from(new Set(model.points.labels)).sort((a, b) => a - b);
-  const buttons = new Map(present.map((label) => {
-    const swatch = h("span", { className: label < COLOURS.length ? "dot" : "dot square" });
-    swatch.style.background = colourOf(label);
-    const button = h("button", { type: "button" }, swatch, className(label, model));
-    button.addEventListener("click", () => {
-      explorer.set({ highlight: explorer.state.highlight === label ? null : label });
-    });
-    return [label, button];
-  }));
+  const buttons = new Map(
+    present.map((label) => {
+      const swatch = h("span", { className: label < COLOURS.length ? "dot" : "dot square" });
+      swatch.style.background = colourOf(label);
+      const button = h("button", { type: "button" }, swatch, className(label, model));
+      button.addEventListener("click", () => {
+        explorer.set({ highlight: explorer.state.highlight === label ? null : label });
+      });
+      return [label, button];
+    }),
+  );
   const part = document.getElementById("legend");
   part.setAttribute("aria-label", say("legend"));
   part.append(...buttons.values());
-  return onChange(({ highlight }) => highlight, ({ highlight }) => {
-    buttons.forEach((button, label) => button.setAttribute("aria-pressed", highlight === label));
-  });
+  return onChange(
+    ({ highlight }) => highlight,
+    ({ highlight }) => {
+      buttons.forEach((button, label) => button.setAttribute("aria-pressed", highlight === label));
+    },
+  );
 }

@@ -7,8 +7,14 @@ const INK = 0.15; // brightness from which a pixel counts as drawn
 function pad(explorer) {
   const { model } = explorer;
   const scale = Math.max(1, Math.round(PAD / Math.max(model.width, model.height)));
-  const canvas = h("canvas", { className: "pad", width: model.width * scale, height: model.height * scale,
-    tabIndex: 0, role: "application", "aria-label": say("pad") });
+  const canvas = h("canvas", {
+    className: "pad",
+    width: model.width * scale,
+    height: model.height * scale,
+    tabIndex: 0,
+    role: "application",
+    "aria-label": say("pad"),
+  });
   const sheet = new Sheet(canvas, model, scale);
   const clear = h("button", { type: "button" }, say("clear"));
   clear.addEventListener("click", () => {
@@ -39,13 +45,22 @@ function pad(explorer) {
   });
   sheet.fit = fit.checked;
   const colour = model.channels === 3 ? h("input", { type: "color", value: "#ff3020" }) : null;
-  const element = h("div", {}, canvas,
+  const element = h(
+    "div",
+    {},
+    canvas,
     h("p", { className: "faint" }, say("padKeys")),
-    h("div", { className: "buttons" }, clear,
-      ...(colour ? [h("label", {}, say("colour"), " ", colour)] : [])),
+    h(
+      "div",
+      { className: "buttons" },
+      clear,
+      ...(colour ? [h("label", {}, say("colour"), " ", colour)] : []),
+    ),
     ...(model.channels === 1 ? [h("label", { className: "check" }, fit, " ", say("fit"))] : []),
-    h("label", { className: "stacked" }, say("file"), " ", file), message,
-    exampleField(explorer));
+    h("label", { className: "stacked" }, say("file"), " ", file),
+    message,
+    exampleField(explorer),
+  );
   acceptDrops(canvas, use);
   steerPen(sheet, explorer, () => colour?.value.slice(1));
   return {
@@ -59,7 +74,15 @@ function pad(explorer) {
 /** The sheet: strokes, a dropped image, and how they become an x. */
 class Sheet {
   constructor(canvas, model, scale) {
-    Object.assign(this, { canvas, model, scale, dropped: null, fit: false, revision: 0, pen: null });
+    Object.assign(this, {
+      canvas,
+      model,
+      scale,
+      dropped: null,
+      fit: false,
+      revision: 0,
+      pen: null,
+    });
     this.context = canvas.getContext("2d", { willReadFrequently: true });
     [this.paper, this.ink] = lightPaper(model) ? ["#ffffff", "#000000"] : ["#000000", "#ffffff"];
   }
@@ -104,8 +127,12 @@ class Sheet {
     const place = [(canvas.width - wide) / 2, (canvas.height - high) / 2, wide, high];
     context.drawImage(dropped, ...place);
     if (this.model.channels === 3) return;
-    const corners = [[0, 0], [wide - 1, 0], [0, high - 1], [wide - 1, high - 1]].map(([x, y]) =>
-      context.getImageData(place[0] + x, place[1] + y, 1, 1).data[0]);
+    const corners = [
+      [0, 0],
+      [wide - 1, 0],
+      [0, high - 1],
+      [wide - 1, high - 1],
+    ].map(([x, y]) => context.getImageData(place[0] + x, place[1] + y, 1, 1).data[0]);
     if (total(corners) / 4 > 127 === (this.paper === "#ffffff")) return;
     context.globalCompositeOperation = "difference";
     context.fillStyle = "#ffffff";
@@ -120,7 +147,8 @@ class Sheet {
   toPercent(event) {
     const box = this.canvas.getBoundingClientRect();
     return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height].map(
-      (share) => Math.round(100 * clamp(share, 0, 1)));
+      (share) => Math.round(100 * clamp(share, 0, 1)),
+    );
   }
 
   /** Return the drawing as an x, or null while there is none. */
@@ -137,7 +165,8 @@ function lightPaper({ points, width, height, channels }) {
   let [sum, n] = [0, 0];
   for (let i = 0; i < Math.min(points.k, 50); i++) {
     const x = points.example(i);
-    for (let c = 0; c < width * channels; c++, n += 2) sum += x[c] + x[(height - 1) * width * channels + c];
+    for (let c = 0; c < width * channels; c++, n += 2)
+      sum += x[c] + x[(height - 1) * width * channels + c];
   }
   return sum / n > 0.5;
 }
@@ -164,9 +193,17 @@ function fittedLikeDigits(sheet) {
   const paper = fitted.getContext("2d");
   paper.fillStyle = sheet.paper;
   paper.fillRect(0, 0, width, height);
-  paper.drawImage(canvas, left, top, right - left, bottom - top,
-    width / 2 - (x / mass - left) * scale, height / 2 - (y / mass - top) * scale,
-    (right - left) * scale, (bottom - top) * scale);
+  paper.drawImage(
+    canvas,
+    left,
+    top,
+    right - left,
+    bottom - top,
+    width / 2 - (x / mass - left) * scale,
+    height / 2 - (y / mass - top) * scale,
+    (right - left) * scale,
+    (bottom - top) * scale,
+  );
   return fitted;
 }
 
@@ -221,7 +258,9 @@ function steerPen(sheet, explorer, colour) {
     if (points[points.length - 1].join() !== point.join()) extend(point, false);
   });
   canvas.addEventListener("keydown", (event) => {
-    const way = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    const way = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[
+      event.key
+    ];
     if (!way && event.key !== " ") return;
     event.preventDefault();
     sheet.pen ??= { at: [50, 50], down: false };

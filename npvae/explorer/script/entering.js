@@ -3,10 +3,15 @@
 function form(explorer) {
   const { model } = explorer;
   const fields = tableFields(model).map((field) =>
-    field.categories ? categoryField(field, explorer) : numberField(field, explorer));
+    field.categories ? categoryField(field, explorer) : numberField(field, explorer),
+  );
   return {
-    element: h("div", {}, exampleField(explorer),
-      h("div", { className: "sliders" }, ...fields.map(({ element }) => element))),
+    element: h(
+      "div",
+      {},
+      exampleField(explorer),
+      h("div", { className: "sliders" }, ...fields.map(({ element }) => element)),
+    ),
     read: () => explorer.state.values,
     show: (state) => {
       const x = currentRow(state, model);

@@ -1,6 +1,6 @@
 // ---- the page: its parts, and the state that they share -----------------------------------------
 
-const QUIET = 700; // milliseconds without a change until numbers are read out, and the address changes
+const QUIET = 700; // milliseconds at rest until numbers are read out, and the address is written
 const darkness = matchMedia("(prefers-color-scheme: dark)");
 
 class Explorer {
@@ -13,8 +13,18 @@ class Explorer {
   }
 
   build() {
-    const parts = [headPart, tabsPart, planePart, controlsPart, picturesPart, slidersPart,
-      directionsPart, drawPart, mixPart, tasksPart];
+    const parts = [
+      headPart,
+      tabsPart,
+      planePart,
+      controlsPart,
+      picturesPart,
+      slidersPart,
+      directionsPart,
+      drawPart,
+      mixPart,
+      tasksPart,
+    ];
     this.render = parts.map((part) => part(this));
     addEventListener("hashchange", () => this.read());
     const measure = () => {
@@ -64,6 +74,12 @@ class Explorer {
 
   move(z) {
     this.set({ z });
+  }
+
+  stopWalk() {
+    clearTimeout(this.walking);
+    this.walking = null;
+    this.set({});
   }
 
   /** Open a tab. In the one for mixing, z is the blend. */

@@ -13,13 +13,20 @@ function mixPart(explorer) {
   const four = model.isImage ? fourPictures(model) : fourRows(model);
   const strips = model.isImage ? mixStrips(model) : null;
   const chooser = endChooser(explorer);
-  panel.append(h("p", {}, say("mixIntro")), t.label, four.element,
+  panel.append(
+    h("p", {}, say("mixIntro")),
+    t.label,
+    four.element,
     ...(strips ? [strips.element] : []),
-    h("div", { className: "buttons" }, a.label, b.label, swap), chooser.element,
-    ...(model.isImage ? [gallery(explorer)] : []));
+    h("div", { className: "buttons" }, a.label, b.label, swap),
+    chooser.element,
+    ...(model.isImage ? [gallery(explorer)] : []),
+  );
   const ends = (state) => [state.a, state.b];
-  const showStrips = onChange(({ label, epoch, ...state }) => [...ends(state), label, epoch],
-    (state) => strips?.show(...ends(state), state.label));
+  const showStrips = onChange(
+    ({ label, epoch, ...state }) => [...ends(state), label, epoch],
+    (state) => strips?.show(...ends(state), state.label),
+  );
   return (state) => {
     if (state.view !== "mix") return;
     t.show(state.t);
@@ -40,7 +47,9 @@ function endNames({ a, b }, model) {
 
 /** A, both blends and B, as pictures. */
 function fourPictures(model) {
-  const pictures = ["A", say("mixLatent"), say("mixPixels"), "B"].map((name) => new Picture(model, name));
+  const pictures = ["A", say("mixLatent"), say("mixPixels"), "B"].map(
+    (name) => new Picture(model, name),
+  );
   const show = ([xA, decoded, blended, xB], [nameA, nameB]) => {
     pictures[0].show(xA, nameA);
     pictures[1].show(decoded);
@@ -52,12 +61,20 @@ function fourPictures(model) {
 
 /** The same as the columns of a table. */
 function fourRows(model) {
-  const { element, show, name } = comparison(model, ["A", say("mixLatent"), say("mixColumns"), "B"]);
-  return { element, show: (rows, [nameA, nameB]) => {
-    name(0, nameA);
-    name(3, nameB);
-    show(rows);
-  } };
+  const { element, show, name } = comparison(model, [
+    "A",
+    say("mixLatent"),
+    say("mixColumns"),
+    "B",
+  ]);
+  return {
+    element,
+    show: (rows, [nameA, nameB]) => {
+      name(0, nameA);
+      name(3, nameB);
+      show(rows);
+    },
+  };
 }
 
 /** A number field that chooses example A or B. */
@@ -80,7 +97,12 @@ function endChooser(explorer) {
   });
   const labels = inputs.map((input) => h("label", {}, input, " ", input.value.toUpperCase()));
   return {
-    element: h("fieldset", { className: "choices" }, h("legend", {}, say("clickChooses")), ...labels),
+    element: h(
+      "fieldset",
+      { className: "choices" },
+      h("legend", {}, say("clickChooses")),
+      ...labels,
+    ),
     show: (end) => inputs.forEach((input) => (input.checked = input.value === end)),
   };
 }
@@ -91,9 +113,14 @@ function mixStrips(model) {
   const [latent, pixels] = ["mixLatent", "mixPixels"].map((key) => {
     const row = Array.from({ length: STRIP }, () => new Pixels(model, ""));
     row.forEach((picture) => picture.element.setAttribute("aria-hidden", "true"));
-    element.append(h("p", { className: "faint" }, say(key)),
-      h("div", { className: "strip", role: "img", "aria-label": say("strip", { how: say(key) }) },
-        ...row.map((picture) => picture.element)));
+    element.append(
+      h("p", { className: "faint" }, say(key)),
+      h(
+        "div",
+        { className: "strip", role: "img", "aria-label": say("strip", { how: say(key) }) },
+        ...row.map((picture) => picture.element),
+      ),
+    );
     return row;
   });
   const show = (a, b, label) => {
@@ -116,16 +143,25 @@ function gallery(explorer) {
     const pixels = new Pixels(model, "");
     pixels.element.setAttribute("aria-hidden", "true");
     pixels.show(model.points.example(i));
-    const button = h("button", { type: "button", "aria-label": exampleName(i, model) }, pixels.element);
+    const button = h(
+      "button",
+      { type: "button", "aria-label": exampleName(i, model) },
+      pixels.element,
+    );
     button.addEventListener("click", () => explorer.choose(i));
     return button;
   });
-  return h("div", { className: "gallery", role: "group", "aria-label": say("gallery") }, ...buttons);
+  return h(
+    "div",
+    { className: "gallery", role: "group", "aria-label": say("gallery") },
+    ...buttons,
+  );
 }
 
 function exampleName(i, model) {
   const { labels } = model.points;
-  return labels ? say("exampleLabelled", { i, label: className(labels[i], model) })
+  return labels
+    ? say("exampleLabelled", { i, label: className(labels[i], model) })
     : say("example", { i });
 }
 

@@ -29,8 +29,14 @@ function dense(x, W, b, y) {
   for (let k = 0; k < rows.length; k += 4) {
     const [i0, i1 = 0, i2 = 0, i3 = 0] = rows.slice(k, k + 4);
     const left = rows.length - k; // fewer than four at the end: the others count zero times
-    const x0 = x[i0], x1 = left > 1 ? x[i1] : 0, x2 = left > 2 ? x[i2] : 0, x3 = left > 3 ? x[i3] : 0;
-    const at0 = i0 * n_out, at1 = i1 * n_out, at2 = i2 * n_out, at3 = i3 * n_out;
+    const x0 = x[i0],
+      x1 = left > 1 ? x[i1] : 0,
+      x2 = left > 2 ? x[i2] : 0,
+      x3 = left > 3 ? x[i3] : 0;
+    const at0 = i0 * n_out,
+      at1 = i1 * n_out,
+      at2 = i2 * n_out,
+      at3 = i3 * n_out;
     for (let j = 0; j < n_out; j++) {
       y[j] += x0 * W[at0 + j] + x1 * W[at1 + j] + x2 * W[at2 + j] + x3 * W[at3 + j];
     }
@@ -95,8 +101,22 @@ const LIKELIHOODS = {
 /** All that the page knows: what the JSON holds, with its numbers unpacked. */
 class Model {
   constructor(json) {
-    for (const name of ["name", "trained", "kind", "is_vae", "shape", "columns", "n_x", "n_z", "n_y",
-      "likelihood", "axes", "lessons", "kept"]) this[name] = json[name];
+    for (const name of [
+      "name",
+      "trained",
+      "kind",
+      "is_vae",
+      "shape",
+      "columns",
+      "n_x",
+      "n_z",
+      "n_y",
+      "likelihood",
+      "axes",
+      "lessons",
+      "kept",
+    ])
+      this[name] = json[name];
     this.layers = { encoder: json.encoder, decoder: json.decoder };
     this.classes = json.classes;
     this.categories = json.categories;
@@ -121,7 +141,8 @@ class Model {
   /** Use the weights and codes of a kept epoch or, with null, those of the trained model. */
   useEpoch(index) {
     const kept = this.epochs[index];
-    const { weights, mu, sigma } = kept?.weights ? unpacked(kept)
+    const { weights, mu, sigma } = kept?.weights
+      ? unpacked(kept)
       : { weights: this.weights, mu: this.points.trained, sigma: this.likelihood.sigma };
     this.points.mu = mu;
     this.sigma = sigma;
@@ -167,7 +188,10 @@ class Model {
   inUnits(x) {
     if (!this.standardized) return x;
     const { mean, std } = this.scaling;
-    return Float64Array.from(x, (value, i) => mean[i] + (this.constant.has(i) ? 0 : value * std[i]));
+    return Float64Array.from(
+      x,
+      (value, i) => mean[i] + (this.constant.has(i) ? 0 : value * std[i]),
+    );
   }
 
   /** Return numbers in the user's units as those of x. */
@@ -179,8 +203,11 @@ class Model {
 
 /** Return the weights and codes of a kept epoch, unpacked once. */
 function unpacked(kept) {
-  return (kept.unpacked ??= { weights: float16s(kept.weights), mu: float16s(kept.mu),
-    sigma: kept.sigma });
+  return (kept.unpacked ??= {
+    weights: float16s(kept.weights),
+    mu: float16s(kept.mu),
+    sigma: kept.sigma,
+  });
 }
 
 /** KL(N(mu, sigma²) ‖ N(0, 1)) of each latent, in nats. */
@@ -235,7 +262,8 @@ class Points {
 
   /** Return the nearest of the first n codes, and its distance; `not` is left out. */
   nearest(z, n = this.n, not = -1) {
-    let best = Infinity, index = 0;
+    let best = Infinity,
+      index = 0;
     for (let i = 0, at = 0; i < n; i++) {
       let square = 0;
       for (let j = 0; j < this.n_z; j++, at++) square += (this.mu[at] - z[j]) ** 2;
@@ -247,7 +275,8 @@ class Points {
   /** Return which of the first n codes is farthest from code i. */
   farthest(i, n) {
     const distances = Array.from({ length: n }, (_, j) =>
-      Math.hypot(...this.code(j).map((value, l) => value - this.mu[i * this.n_z + l])));
+      Math.hypot(...this.code(j).map((value, l) => value - this.mu[i * this.n_z + l])),
+    );
     return largest(distances);
   }
 

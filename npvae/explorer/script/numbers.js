@@ -32,8 +32,10 @@ function generator(seed) {
 
 /** Return n draws of N(0, 1), by the method of Box and Muller. */
 function normals(n, random) {
-  return Array.from({ length: n }, () =>
-    Math.sqrt(-2 * Math.log(random())) * Math.cos(2 * Math.PI * random()));
+  return Array.from(
+    { length: n },
+    () => Math.sqrt(-2 * Math.log(random())) * Math.cos(2 * Math.PI * random()),
+  );
 }
 
 /** Return the share of draws from N(0, I) in n dimensions with a squared length below `square`.
@@ -41,12 +43,14 @@ function normals(n, random) {
  * The series of the incomplete gamma function P(n / 2, square / 2).
  */
 function shareWithin(n, square) {
-  const a = n / 2, x = square / 2;
+  const a = n / 2,
+    x = square / 2;
   if (x <= 0) return 0;
   let logFirst = a * Math.log(x) - x; // minus log gamma(a + 1)
   for (let k = a; k > 0; k--) logFirst -= Math.log(k);
   if (n % 2) logFirst -= Math.log(Math.PI) / 2; // gamma(1/2) = sqrt(pi)
-  let term = 1, sum = 1;
+  let term = 1,
+    sum = 1;
   for (let k = 1; k < 2000 && term > 1e-12 * sum; k++) sum += term *= x / (a + k);
   return Math.min(1, Math.exp(logFirst + Math.log(sum)));
 }

@@ -13,12 +13,11 @@ function h(tag, properties = {}, ...content) {
 
 /** A figure that shows one x after the other, under a caption. */
 class Picture {
-  constructor(model, caption, { wide = false } = {}) {
+  constructor(model, caption) {
     this.model = model;
     this.caption = h("figcaption", {}, caption);
     this.body = model.isImage ? new Pixels(model, caption) : new Bars(model, caption);
-    this.element = h("figure", { className: wide ? "picture wide" : "picture" }, this.caption,
-      this.body.element);
+    this.element = h("figure", {}, this.caption, this.body.element);
   }
 
   /** Show an x; its caption may change with it. */
@@ -37,8 +36,12 @@ class Picture {
 class Pixels {
   constructor(model, name) {
     this.model = model;
-    this.element = h("canvas", { width: model.width, height: model.height, role: "img",
-      "aria-label": name });
+    this.element = h("canvas", {
+      width: model.width,
+      height: model.height,
+      role: "img",
+      "aria-label": name,
+    });
     this.context = this.element.getContext("2d");
     this.image = this.context.createImageData(model.width, model.height);
     [this.low, this.high] = model.standardized ? model.points.range(model) : [0, 1];
@@ -58,7 +61,8 @@ class Pixels {
     const pixels = Array.from({ length: nats.length / channels }, (_, i) => of(i));
     const least = Math.min(0, ...pixels);
     const most = Math.max(...pixels, least + 1e-9);
-    const steep = [2, 1.3, 2], start = [0, 0.15, 1.4]; // red first, then yellow, then white
+    const steep = [2, 1.3, 2],
+      start = [0, 0.15, 1.4]; // red first, then yellow, then white
     this.fill((i, c) => 255 * (steep[c] * ((pixels[i] - least) / (most - least)) - start[c]));
   }
 
@@ -80,14 +84,21 @@ class Bars {
     this.rows = tableFields(model).map((field) => {
       const bar = h("span", { className: "bar" });
       const value = h("td");
-      const row = h("tr", {}, h("th", { scope: "row" }, field.name),
-        h("td", { className: "track", "aria-hidden": "true" }, bar), value);
+      const row = h(
+        "tr",
+        {},
+        h("th", { scope: "row" }, field.name),
+        h("td", { className: "track", "aria-hidden": "true" }, bar),
+        value,
+      );
       return { field, row, bar, value };
     });
     const body = h("tbody", {}, ...this.rows.map(({ row }) => row));
-    this.element = h("div", { className: "bars", tabIndex: 0, role: "group",
-      "aria-label": name },
-      h("table", {}, body));
+    this.element = h(
+      "div",
+      { className: "bars", tabIndex: 0, role: "group", "aria-label": name },
+      h("table", {}, body),
+    );
   }
 
   /** Show numbers in the user's units; a bar reaches from the mean to 3 standard deviations. */
@@ -137,19 +148,33 @@ function tableFields(model) {
 function comparison(model, names, costs = false) {
   const fields = tableFields(model);
   const cells = names.map((name) => h("th", { scope: "col" }, name));
-  const head = [h("th", { scope: "col" }, say("column")), ...cells,
-    ...(costs ? [h("th", { scope: "col" }, say("natsPerColumn"))] : [])];
+  const head = [
+    h("th", { scope: "col" }, say("column")),
+    ...cells,
+    ...(costs ? [h("th", { scope: "col" }, say("natsPerColumn"))] : []),
+  ];
   const body = h("tbody");
-  const element = h("div", { className: "compared", tabIndex: 0, role: "group",
-    "aria-label": say("compared") }, h("table", {}, h("thead", {}, h("tr", {}, ...head)), body));
+  const element = h(
+    "div",
+    { className: "compared", tabIndex: 0, role: "group", "aria-label": say("compared") },
+    h("table", {}, h("thead", {}, h("tr", {}, ...head)), body),
+  );
   const show = (rows, nats = null) => {
     const values = rows.map((x) => model.inUnits(x));
     const prices = nats && fields.map(({ columns }) => total(columns.map((i) => nats[i])));
     const least = nats && Math.min(0, ...prices);
     const most = nats && Math.max(...prices, least + 1e-9);
-    body.replaceChildren(...fields.map((field, i) => h("tr", {},
-      h("th", { scope: "row" }, field.name), ...values.map((row) => h("td", {}, inWords(field, row))),
-      ...(nats ? [barCell(prices[i], (prices[i] - least) / (most - least))] : []))));
+    body.replaceChildren(
+      ...fields.map((field, i) =>
+        h(
+          "tr",
+          {},
+          h("th", { scope: "row" }, field.name),
+          ...values.map((row) => h("td", {}, inWords(field, row))),
+          ...(nats ? [barCell(prices[i], (prices[i] - least) / (most - least))] : []),
+        ),
+      ),
+    );
   };
   return { element, show, name: (i, text) => (cells[i].textContent = text) };
 }

@@ -1,11 +1,12 @@
 // ---- the plane: where codes are, where the prior expects them, and where nobody lives -----------
 
 // as in npvae's figures: told apart by colour-blind readers, and visible on light and dark paper
-const COLOURS = ["#0fd2ff", "#b4000f", "#4b00ff", "#c3c32d", "#9600a5", "#00a500", "#f096a5",
-  "#9678ff", "#ff0fb4", "#697878"];
+const COLOURS =
+  "#0fd2ff #b4000f #4b00ff #c3c32d #9600a5 #00a500 #f096a5 #9678ff #ff0fb4 #697878".split(" ");
 const SHARES = [0.5, 0.9, 0.99]; // of the prior's draws, within a ring each
 const REACH = 14; // CSS pixels from which a point is hit
-const STEP = 0.1, LONG_STEP = 0.5; // of an arrow key
+const STEP = 0.1; // of an arrow key
+const LONG_STEP = 0.5; // with Shift
 
 function colourOf(label) {
   return COLOURS[label % COLOURS.length];
@@ -39,8 +40,9 @@ class Plane {
   frame() {
     const { points, is_vae } = this.model;
     const at = this.projected();
-    const low = [0, 1].map((axis) => quantile(at.map((p) => p[axis]), 0.002));
-    const high = [0, 1].map((axis) => quantile(at.map((p) => p[axis]), 0.998));
+    const along = [0, 1].map((axis) => at.map((p) => p[axis]));
+    const low = along.map((values) => quantile(values, 0.002));
+    const high = along.map((values) => quantile(values, 0.998));
     const edge = is_vae ? 3.3 : -Infinity;
     const from = low.map((value) => Math.min(value, -edge));
     const to = high.map((value) => Math.max(value, edge));
@@ -138,11 +140,17 @@ class Plane {
 
   /** Return the squared distance to the nearest code for each cell of the shade. */
   distances(rest, epoch) {
-    if (this.partsOf !== epoch) [this.partsOf, this.parts] = [epoch, this.split()];
+    if (this.partsOf !== epoch) {
+      [this.partsOf, this.parts] = [epoch, this.split()];
+      this.usual = usualGaps(this.model);
+    }
     const n = this.shade.width;
     const squares = new Float32Array(n * n).fill(Infinity);
     const cell = (2 * this.half) / n;
-    const across = Float64Array.from({ length: n }, (_, i) => this.centre[0] - this.half + (i + 0.5) * cell);
+    const across = Float64Array.from(
+      { length: n },
+      (_, i) => this.centre[0] - this.half + (i + 0.5) * cell,
+    );
     const step = this.model.n_z > 2 ? Math.ceil(this.model.points.n / 1000) : 1; // enough to see it
     for (let k = 0; k < this.parts.length; k += step) {
       const { apart, u, v } = this.parts[k];
@@ -194,7 +202,8 @@ class Plane {
     this.pixels = this.projected().map((p) => this.toPixels(p));
     const context = this.dots.getContext("2d");
     const { labels, k } = this.model.points;
-    for (let i = this.pixels.length - 1; i >= 0; i--) { // those with pictures come last, on top
+    // backwards, so that those with pictures come last, on top
+    for (let i = this.pixels.length - 1; i >= 0; i--) {
       const label = labels ? labels[i] : 0;
       context.globalAlpha = highlight === null || highlight === label ? 0.9 : 0.12;
       context.fillStyle = colourOf(label);
@@ -215,20 +224,24 @@ class Plane {
     context.textAlign = "center";
     const middle = this.toPixels(this.project(this.model.axes.origin.map(() => 0)));
     for (const share of SHARES) {
-      const length = this.flat ? { 0.5: 0.674, 0.9: 1.645, 0.99: 2.576 }[share]
+      const length = this.flat
+        ? { 0.5: 0.674, 0.9: 1.645, 0.99: 2.576 }[share]
         : Math.sqrt(-2 * Math.log(1 - share));
       const radius = (length * this.size) / (2 * this.half);
       context.globalAlpha = 0.6;
       context.lineWidth = this.unit;
       context.setLineDash([4 * this.unit, 4 * this.unit]);
       context.beginPath();
-      if (this.flat) for (const side of [-1, 1]) {
-        context.moveTo(middle[0] + side * radius, 0);
-        context.lineTo(middle[0] + side * radius, this.size);
-      } else context.arc(...middle, radius, 0, 2 * Math.PI);
+      if (this.flat)
+        for (const side of [-1, 1]) {
+          context.moveTo(middle[0] + side * radius, 0);
+          context.lineTo(middle[0] + side * radius, this.size);
+        }
+      else context.arc(...middle, radius, 0, 2 * Math.PI);
       context.stroke();
       context.globalAlpha = 1;
-      const [x, y] = this.flat ? [middle[0] + radius, 14 * this.unit]
+      const [x, y] = this.flat
+        ? [middle[0] + radius, 14 * this.unit]
         : [middle[0], middle[1] - radius - 3 * this.unit];
       this.write(context, say("percent", { percent: 100 * share }), x, y);
     }
@@ -260,9 +273,10 @@ class Plane {
     }
     if (posterior) this.drawEllipse(posterior);
     for (const draw of draws ?? []) this.ring(draw, 3, 1.5);
-    if (shown !== null) this.outlined(2, () => {
-      context.arc(...this.pixels[shown], 7 * unit, 0, 2 * Math.PI);
-    });
+    if (shown !== null)
+      this.outlined(2, () => {
+        context.arc(...this.pixels[shown], 7 * unit, 0, 2 * Math.PI);
+      });
     this.ring(z, 8, 3);
   }
 
@@ -279,16 +293,21 @@ class Plane {
     const [a, c] = [covariance(u, u), this.flat ? 1e-9 : covariance(v, v)];
     const b = this.flat ? 0 : covariance(u, v);
     const spread = Math.hypot((a - c) / 2, b);
-    const axes = [(a + c) / 2 + spread, (a + c) / 2 - spread].map((variance) =>
-      (2 * Math.sqrt(Math.max(variance, 0)) * this.size) / (2 * this.half));
-    this.outlined(2, () => this.context.ellipse(
-      x, y, ...axes, -Math.atan2(2 * b, a - c) / 2, 0, 2 * Math.PI));
+    const axes = [(a + c) / 2 + spread, (a + c) / 2 - spread].map(
+      (variance) => (2 * Math.sqrt(Math.max(variance, 0)) * this.size) / (2 * this.half),
+    );
+    this.outlined(2, () =>
+      this.context.ellipse(x, y, ...axes, -Math.atan2(2 * b, a - c) / 2, 0, 2 * Math.PI),
+    );
   }
 
   /** Stroke a path in ink, on a broader one in paper. */
   outlined(width, path) {
     const { context, unit } = this;
-    for (const [colour, more] of [[this.colours.paper, 3], [this.colours.ink, 0]]) {
+    for (const [colour, more] of [
+      [this.colours.paper, 3],
+      [this.colours.ink, 0],
+    ]) {
       context.strokeStyle = colour;
       context.lineWidth = (width + more) * unit;
       context.beginPath();
@@ -314,6 +333,7 @@ function steerPlane(plane, explorer) {
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
     canvas.focus({ preventScroll: true });
+    explorer.stopWalk();
     const found = plane.exampleAt(event);
     explorer.set({ shown: found });
     dragged = found === null || explorer.state.view !== "mix";
@@ -322,8 +342,12 @@ function steerPlane(plane, explorer) {
     event.preventDefault();
   });
   canvas.addEventListener("pointermove", (event) => {
-    if (!canvas.hasPointerCapture(event.pointerId)) explorer.set({ shown: plane.exampleAt(event) });
-    else if (dragged) follow(event);
+    if (!canvas.hasPointerCapture(event.pointerId)) {
+      explorer.set({ shown: plane.exampleAt(event) });
+    } else if (dragged) {
+      explorer.set({ shown: null });
+      follow(event);
+    }
   });
   canvas.addEventListener("pointerleave", () => explorer.set({ shown: null }));
   canvas.addEventListener("keydown", (event) => {
@@ -334,7 +358,12 @@ function steerPlane(plane, explorer) {
 
 function keyInPlane({ key, shiftKey }, plane, explorer) {
   const { state, model } = explorer;
-  const directions = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+  const directions = {
+    ArrowRight: [1, 0],
+    ArrowLeft: [-1, 0],
+    ArrowUp: [0, 1],
+    ArrowDown: [0, -1],
+  };
   const scale = model.is_vae ? 1 : plane.half / 3;
   if (directions[key]) {
     const length = scale * (shiftKey ? LONG_STEP : STEP);

@@ -1,11 +1,21 @@
 // ---- moving z: a slider for each latent, and one for each direction -----------------------------
 
 /** Return a labelled range input with its value beside it, and a function that sets both. */
-function slider(name, { min, max, step = 0.01, note = "", write = (value) => fixed(value, 2) }, act) {
+function slider(
+  name,
+  { min, max, step = 0.01, note = "", write = (value) => fixed(value, 2) },
+  act,
+) {
   const input = h("input", { type: "range", min, max, step });
   const output = h("output", {});
   const small = note ? [h("small", {}, note)] : [];
-  const label = h("label", { className: "slider" }, h("span", {}, name, " ", ...small), input, output);
+  const label = h(
+    "label",
+    { className: "slider" },
+    h("span", {}, name, " ", ...small),
+    input,
+    output,
+  );
   let shown = null;
   const show = (value) => {
     if (value === shown) return;
@@ -21,7 +31,8 @@ function slider(name, { min, max, step = 0.01, note = "", write = (value) => fix
 function slidersPart(explorer) {
   const { model } = explorer;
   const order = Array.from(model.importance.keys()).sort(
-    (i, j) => model.importance[j] - model.importance[i]);
+    (i, j) => model.importance[j] - model.importance[i],
+  );
   const made = order.map((i) => {
     const reach = latentRange(model, i);
     const note = model.is_vae ? say("nats", { nats: fixed(model.importance[i], 2) }) : "";
@@ -31,13 +42,23 @@ function slidersPart(explorer) {
     return { i, label, show };
   });
   const [on, off] = [true, false].map((active) =>
-    made.filter(({ i }) => model.active[i] === active).map(({ label }) => label));
+    made.filter(({ i }) => model.active[i] === active).map(({ label }) => label),
+  );
   const part = document.getElementById("sliders");
-  part.append(h("p", { className: "faint" }, say(model.is_vae ? "slidersByKl" : "slidersByVariance")),
-    h("div", { className: "sliders" }, ...on));
+  part.append(
+    h("p", { className: "faint" }, say(model.is_vae ? "slidersByKl" : "slidersByVariance")),
+    h("div", { className: "sliders" }, ...on),
+  );
   if (off.length) {
-    part.append(h("details", {}, h("summary", {}, say("inactive", { n: off.length })),
-      h("p", { className: "faint" }, say("inactiveWhy")), h("div", { className: "sliders" }, ...off)));
+    part.append(
+      h(
+        "details",
+        {},
+        h("summary", {}, say("inactive", { n: off.length })),
+        h("p", { className: "faint" }, say("inactiveWhy")),
+        h("div", { className: "sliders" }, ...off),
+      ),
+    );
   }
   return ({ z, view }) => view === "move" && made.forEach(({ i, show }) => show(z[i]));
 }
@@ -56,11 +77,15 @@ const DIRECTIONS = {
   factor: { name: "directionFactor", why: "directionFactorWhy" },
 };
 
-/** A direction's slider shows how far z is along it: 1 is the mean of the examples it is named for. */
+/** A direction's slider shows how far z is along it; 0 is level with the mean of all codes. */
 function directionsPart(explorer) {
   const { model } = explorer;
   const part = document.getElementById("directions");
-  const along = (z, d) => dot(z.map((value, i) => value - model.mean[i]), d) / dot(d, d);
+  const along = (z, d) =>
+    dot(
+      z.map((value, i) => value - model.mean[i]),
+      d,
+    ) / dot(d, d);
   const known = model.directions.filter(({ z }) => dot(z, z) > 0);
   part.hidden = known.length === 0;
   for (const kind of ["label", "factor"]) {

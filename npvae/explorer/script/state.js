@@ -1,25 +1,55 @@
 // ---- the state, and how it is written in the address: #z=0.1,-2&view=mix&a=3&b=7&hide=draw ------
 
 const VIEWS = ["move", "draw", "mix", "tasks"];
-const PARTS = ["plane", "pictures", "numbers", "label", "epochs", "sliders", "directions",
-  ...VIEWS.slice(1)]; // what `hide` can name
+const PARTS = [
+  "plane",
+  "pictures",
+  "numbers",
+  "label",
+  "epochs",
+  "sliders",
+  "directions",
+  ...VIEWS.slice(1),
+]; // what `hide` can name
 
 /** Return the state in which a page opens.
  *
- * z: the code, at first that of an example which costs less than half of all others; label: the condition; view: the open tab; example: the test example that is encoded,
- * ink: else the strokes of a drawing, values: else the x of a table's row; a, b, t, end: the
- * examples to mix, how far from A to B, and which a click chooses next; epoch: the index of a kept
- * epoch; shown: the example that is pointed at; highlight: the label whose points stand out.
+ * z          the code; at first that of an example which costs less than half of all others
+ * label      the condition of a conditional model
+ * view       the open tab
+ * example    the test example that is encoded; null for what was drawn or entered:
+ * ink        the strokes of a drawing
+ * values     the x of a table's row, or null
+ * a, b, t    the examples that are mixed, and how far from A to B
+ * end        which of them a click chooses next
+ * epoch      the index of a kept epoch; null for the trained model
+ * shown      the example that is pointed at, or null
+ * highlight  the label whose dots stand out, or null
+ * hide       the parts of the page that are left out
  */
 function firstState(model) {
   const { points } = model;
   const usual = quantile(points.scores, 0.5);
-  const a = Math.max(0, points.scores.findIndex((score, i) => i < points.k && score < usual));
+  const a = Math.max(
+    0,
+    points.scores.findIndex((score, i) => i < points.k && score < usual),
+  );
   const apart = points.farthest(a, Math.min(GALLERY, points.k));
   return {
-    z: points.code(a), label: model.conditional ? points.labels[a] : 0,
-    view: "move", example: null, ink: [], values: null, a, b: apart, t: 0.5,
-    end: "a", epoch: null, shown: null, highlight: null, hide: new Set(),
+    z: points.code(a),
+    label: model.conditional ? points.labels[a] : 0,
+    view: "move",
+    example: null,
+    ink: [],
+    values: null,
+    a,
+    b: apart,
+    t: 0.5,
+    end: "a",
+    epoch: null,
+    shown: null,
+    highlight: null,
+    hide: new Set(),
   };
 }
 
@@ -42,8 +72,11 @@ function readFragment(fragment, model) {
   };
   const whole = (name, n) => {
     const value = Number(said.get(name));
-    keep(name === "y" ? "label" : name, value,
-      said.has(name) && Number.isInteger(value) && value >= 0 && value < n);
+    keep(
+      name === "y" ? "label" : name,
+      value,
+      said.has(name) && Number.isInteger(value) && value >= 0 && value < n,
+    );
   };
   const list = (name) => (said.get(name) ?? "").split(",").map(Number);
   const finite = (numbers, n) => numbers.length === n && numbers.every(Number.isFinite);
@@ -55,8 +88,11 @@ function readFragment(fragment, model) {
   whole("highlight", model.classes.length);
   const epoch = model.epochs.findIndex((kept) => String(kept.epoch) === said.get("epoch"));
   keep("epoch", epoch, epoch >= 0);
-  keep("hide", new Set((said.get("hide") ?? "").split(",").filter((name) => PARTS.includes(name))),
-    said.has("hide"));
+  keep(
+    "hide",
+    new Set((said.get("hide") ?? "").split(",").filter((name) => PARTS.includes(name))),
+    said.has("hide"),
+  );
   keep("ink", readInk(said.get("ink") ?? ""), model.isImage && said.has("ink"));
   if (!model.isImage && finite(list("x"), model.n_x)) read.values = model.fromUnits(list("x"));
   return read;
@@ -87,19 +123,30 @@ function writeFragment(state, model) {
 function roundedRow(x, model) {
   const { std } = model.scaling;
   return Array.from(model.inUnits(x), (value, i) =>
-    Number(value.toFixed(clamp(Math.ceil(3 - Math.log10(std[i])), 0, 100))));
+    Number(value.toFixed(clamp(Math.ceil(3 - Math.log10(std[i])), 0, 100))),
+  );
 }
 
 // a stroke is "colour:x,y;x,y;..." in percent of the pad, without the colour for grey images
 function writeInk(strokes) {
-  return strokes.map(({ colour, points }) =>
-    (colour ? `${colour}:` : "") + points.map((point) => point.join(",")).join(";")).join("_");
+  return strokes
+    .map(
+      ({ colour, points }) =>
+        (colour ? `${colour}:` : "") + points.map((point) => point.join(",")).join(";"),
+    )
+    .join("_");
 }
 
 function readInk(text) {
-  return text.split("_").map((stroke) => {
-    const [, colour, points] = stroke.match(/^(?:([0-9a-f]{6}):)?(.*)$/s);
-    const pairs = points.split(";").filter((pair) => /^\d+,\d+$/.test(pair));
-    return { colour, points: pairs.map((pair) => pair.split(",").map((value) => clamp(value, 0, 100))) };
-  }).filter(({ points }) => points.length);
+  return text
+    .split("_")
+    .map((stroke) => {
+      const [, colour, points] = stroke.match(/^(?:([0-9a-f]{6}):)?(.*)$/s);
+      const pairs = points.split(";").filter((pair) => /^\d+,\d+$/.test(pair));
+      return {
+        colour,
+        points: pairs.map((pair) => pair.split(",").map((value) => clamp(value, 0, 100))),
+      };
+    })
+    .filter(({ points }) => points.length);
 }
