@@ -23,8 +23,9 @@ from npvae.layers import dense_network, softplus
 
 data = digits()
 train_part = data.train.only(slice(0, sized(20_000, quick=5000)))
-x_train = (train_part.take(slice(None)) / 255).astype(np.float32)  # (N, 784), grey
-x_test = (data.test.take(slice(0, 2000)) / 255).astype(np.float32)
+grey = Pixels("none")  # divides the bytes of an image by 255
+x_train = grey.encode(train_part.take(slice(None)))  # (N, 784), float32
+x_test = grey.encode(data.test.take(slice(0, 2000)))
 labels = data.test.labels[:2000]
 
 # %% [markdown]
@@ -83,7 +84,7 @@ for ours, theirs in ((encoder, tiny.encoder), (decoder, tiny.decoder)):
 assert np.isclose(loss_and_grad(encoder, decoder, x), tiny.loss_and_grad(x).loss)
 assert np.allclose(encoder.layers[0].dW, tiny.encoder.layers[0].dW)
 assert check(tiny, x).ok
-print("npvae's Autoencoder is these five lines")
+print("npvae's Autoencoder agrees with this function")
 
 
 # %% [markdown]
@@ -92,22 +93,21 @@ print("npvae's Autoencoder is these five lines")
 # In lesson 05 each step used all ten images. With thousands of images a step uses
 # only some of them, a *mini-batch*. When every image has been used once, an
 # *epoch* is over; the next epoch takes the images in another random order. Here is
-# the complete loop, and the same with npvae's `Trainer`. (`Pixels("none")` divides
-# the bytes of an image by 255 and leaves it grey. The printed losses contain the
-# constant of the Gaussian, 720 nats for 784 pixels.)
+# the complete loop, and the same with npvae's `Trainer`. (The printed losses contain
+# the constant of the Gaussian, 720 nats for 784 pixels.)
 
 # %%
 small, same = (Autoencoder.dense(784, 20, 2, likelihood="gaussian") for _ in range(2))
 adam, rng, batch_size = Adam(lr=1e-3), np.random.default_rng(0), 128
 for epoch in range(2):
-    order = rng.permutation(len(x_train))
+    order, losses = rng.permutation(len(x_train)), []
     for start in range(0, len(x_train), batch_size):
         x = x_train[order[start : start + batch_size]]  # (128, 784); the last one is smaller
-        loss = small.loss_and_grad(x).loss
+        losses.append(small.loss_and_grad(x).loss)
         adam.step(small.params)
-    print(f"epoch {epoch + 1}: loss {loss:.1f} on its last batch")
+    print(f"epoch {epoch + 1}: mean loss {np.mean(losses):.1f}")
 
-trainer = Trainer(same, train_part, Pixels("none"), Adam(lr=1e-3), batch_size=128, rng=0)
+trainer = Trainer(same, train_part, grey, Adam(lr=1e-3), batch_size=128, rng=0)
 while trainer.goes_on(epochs=2):
     trainer.step()  # one turn of the inner loop above
 assert np.allclose(small.params.flat, same.params.flat, atol=1e-5), "the trainer is this loop"
@@ -117,7 +117,7 @@ def train(model, epochs, batch_size, name):
     """Train a model to reproduce the training images; print the loss of each epoch."""
     model.start_at(x_train.mean(axis=0))  # the decoder's last bias: begin with the mean image
     lr = Cosine(2e-3, epochs=epochs)  # steps get shorter towards the end
-    trainer = Trainer(model, train_part, Pixels("none"), Adam(), batch_size=batch_size, lr=lr)
+    trainer = Trainer(model, train_part, grey, Adam(), batch_size=batch_size, lr=lr)
     run_epochs(trainer, epochs, name)
 
 
