@@ -149,7 +149,7 @@ figure, axes = plt.subplots(1, 2, figsize=(10, 2.9))
 for ax, (kind, x_corrupted) in zip(axes, corrupted.items(), strict=True):
     rows = x_test[:8], x_corrupted[:8], models[kind].reconstruct(x_corrupted[:8])
     rows = [*rows, models["plain"].reconstruct(x_corrupted[:8])]
-    told = f"{kind}: clean, corrupted, denoised, output of the plain one"
+    told = f"{kind}: clean, corrupted, denoised, plain"
     figures.samples(np.concatenate(rows), data.shape, across=8, told=told, ax=ax)
 show(figure, "07-denoised")
 

@@ -157,10 +157,11 @@ assert far.mean() > 1.2 * near.mean(), "the farther from all codes, the worse th
 # digits.
 #
 # A Gaussian is described by its mean and covariance alone. The set of codes has a
-# more complicated shape. The left panel below shows it for an autoencoder with
-# *two* numbers: draws from the fitted Gaussian fall where there are no codes, and
-# miss places where there are many. The right panel shows what the decoder of the
-# 16 numbers makes of the draws.
+# more complicated shape. The left panel below shows codes of *two* numbers. On
+# MNIST one can see that draws from the fitted Gaussian fall where there are no
+# codes, and miss places where there are many. (On glyphs the two hardly differ in
+# the plane.) The right panel shows what the decoder of the 16 numbers makes of the
+# draws.
 
 # %%
 z_plane, z_drawn = models[2].encode(x_test), drawn(2, 1000)
