@@ -415,6 +415,26 @@ def test_bars_are_in_the_users_units(visit, pages):
     np.testing.assert_allclose(found, expected, rtol=1e-2)
 
 
+def test_one_hot_columns_are_one_field(visit, pages, tmp_path):
+    _, content, _ = pages("table")
+    changed = content | {
+        "columns": ["size", "colour=red", "colour=blue", "b", "c"],
+        "categories": {"colour": ["red", "blue"]},
+        "scaling": content["scaling"] | {"mean": [0] * 5, "std": [1] * 5},
+    }
+    seen = visit(write(tmp_path, changed), "#view=draw")
+    names = seen.page.locator("#pictures figure:first-child th").all_text_contents()
+    assert names == ["size", "b", "c", "colour"]
+    seen.page.locator("#draw select").select_option("blue")
+    seen.ask(NEXT_FRAME)
+    assert seen.ask(f"Array.from({EXPLORER}.analysis.x)")[1:3] == [0, 1]
+    decoded = seen.ask("npvae.decode(npvae.explorer.state.z)")
+    expected = "red" if decoded[1] > decoded[2] else "blue"
+    assert seen.page.locator("#pictures figure:first-child td").last.text_content() == expected
+    row = seen.page.locator("#draw .compared tr").last.locator("td")
+    assert row.all_text_contents()[0] == "blue"
+
+
 # ---- mixing --------------------------------------------------------------------------------------
 
 
