@@ -7,6 +7,7 @@ from typing import Any
 
 from npvae.errors import DataError, require_finite
 from npvae.runs import pictures
+from npvae.runs.building import build_scaling
 from npvae.runs.environment import peak_memory_mb
 from npvae.runs.folder import EXPLORER
 from npvae.runs.history import history_columns
@@ -77,7 +78,8 @@ def trained_by(run: Run, metrics: dict[str, Any]) -> pictures.Trained:
     run : a run whose training has ended
     metrics : what `write_metrics` returned
     """
-    saved = SavedModel(run.trainer.model, run.trainer.scaling, run.dataset.shape)
+    scaling = build_scaling(run.settings, run.dataset)  # on the host, unlike that of the trainer
+    saved = SavedModel(run.trainer.model, scaling, run.dataset.shape)
     history = history_columns(run.folder / "history.csv")
     return pictures.Trained(saved, run.dataset, history, best=metrics.get("best_epoch"))
 

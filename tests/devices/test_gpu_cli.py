@@ -18,6 +18,7 @@ from npvae.training import Trainer
 
 pytestmark = pytest.mark.gpu
 ON_GPU = ["--device", "cuda"]
+SHOWN = ("reconstruct", "interpolate", "traverse", "report", "explore")
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def test_a_run_is_trained_evaluated_and_shown_there(tmp_path, capsys, options):
         ["evaluate", out, "--samples", 7, "--examples", 4],
         ["sample", out, "-n", 9],
         ["sample", out, "-n", 9, "--draw", "--out", tmp_path / "x.npy"],
-        *([verb, out] for verb in ("reconstruct", "interpolate", "traverse", "report") if options),
+        *([verb, out] for verb in SHOWN if options),
         ["manifold", out, "-n", 3],
     ):
         assert run(*verb, *ON_GPU) == 0, verb
