@@ -215,7 +215,7 @@ BAD = {
     "sample run --out digits.jpg": ".npy",
     "sample run --out notes.txt": ".npy",
     "reconstruct nothing": "nothing",
-    "reconstruct run --out rec.csv": "npvae sample",
+    "manifold run --out map.csv": "npvae encode",
     "gradcheck --seed=-2": "--seed is -2; choose at least 0",
     "datasets mnist": "mnist",
     "train --data own.npy --label-column y": "npvae: --label-column",

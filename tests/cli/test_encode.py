@@ -25,9 +25,12 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     measured_runs.save_data(folder)
     write_table(folder / "people.csv", 40)
-    measured_runs.RUNS["people"] = ["people.csv", "--hidden", "none", "--latent", "3"]
-    measured_runs.train(folder, "vae", "animals", "autoencoder", "people")
+    measured_runs.train(folder, "vae", "animals", "autoencoder")
     np.save(folder / "new.npy", NEW)
+    linear = [*SMALL, "--hidden", "none", "--latent", "3", "--no-report"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert run("train", "--data", "people.csv", *linear, "--out", "people") == 0
     return folder
 
 
