@@ -7,7 +7,7 @@ import measured_runs
 import numpy as np
 import pytest
 import run_files
-from measured_runs import refused, run
+from measured_runs import SMALL, refused, run
 from PIL import Image
 
 from npvae import save_model
