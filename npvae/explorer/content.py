@@ -2,45 +2,45 @@
 
 Lists hold numbers in full; "base64 f16" is `numbers.base64_of` of float16, row by row.
 
-    format      1
-    name        of the run, such as "mnist-001"
-    trained     how the model was trained and how well it does, in sentences
-    kind        "vae", "iwae", "autoencoder" or "denoising"
-    is_vae      whether the model has a prior
-    shape       of an example: [28, 28], [32, 32, 3] or [n_x]
-    columns     the names of a table's columns, or []
-    categories  the texts of each one-hot group by its name, {"colour": ["red", "blue"]}; its
-                columns are called "colour=red" and "colour=blue"
-    classes     the names of the labels, or []
-    n_x, n_z, n_y
-    encoder, decoder, likelihood
-                see `network.networks`; a position counts numbers of `weights`, and W is (in, out)
-    weights     base64 f16, all parameters
-    scaling     {"name": "pixels", "binarize": "dynamic", "threshold" or "none"}, or
-                {"name": "standardized", "mean": [n_x], "std": [n_x], "constant": [columns]}
-    points      encoded test examples:
-                part, n, of  n examples of the part, which has `of`; chosen by a seed
-                rows         (n,) their numbers in that part
-                labels       (n,) numbers of classes, or null
-                mu           base64 f16 (n, n_z), their codes
-                scores       (n,) -ELBO in nats; of an autoencoder -log p(x | z), where a denoising
-                             one encodes the corrupted x
-                k, images    the first k of them, (k, n_x): base64 uint8, grey as they are stored,
-                             if the scaling is "pixels"; otherwise base64 f16, standardised
-    kl          (n_z,) KL of each latent, in nats per example; null for an autoencoder
-    variance    (n_z,) variance of each latent over the codes
-    active      (n_z,) whether it is above 0.01
-    axes        of the plane: kind "latents" or "principal", origin, u and v (n_z,), v = 0 for a
-                single latent; share, [2], of the variance of the codes along u and v
-    directions  {"kind": "label" or "factor", "name": "7" or "slant", "z": (n_z,)}
-                a label's z leads from the mean of all codes to the mean code of the label, and a
-                factor's z is the change of the code for one standard deviation of the factor; of
-                the factors there are those that a linear function of the code can tell
-    epoch       the number of epochs that the model has been trained for
-    epochs      models of other epochs, if they were kept: {"epoch", "weights", "mu", "sigma"}, mu
-                of the points, and sigma of the likelihood or null
-    kept        how many models of other epochs were kept; `epochs` has at most ten of them
-    lessons     address of the folder of the lessons' pages, or ""
+format      1
+name        of the run, such as "mnist-001"
+trained     how the model was trained and how well it does, in sentences
+kind        "vae", "iwae", "autoencoder" or "denoising"
+is_vae      whether the model has a prior
+shape       of an example: [28, 28], [32, 32, 3] or [n_x]
+columns     the names of a table's columns, or []
+categories  the texts of each one-hot group by its name, {"colour": ["red", "blue"]}; its
+            columns are called "colour=red" and "colour=blue"
+classes     the names of the labels, or []
+n_x, n_z, n_y
+encoder, decoder, likelihood
+            see `network.networks`; a position counts numbers of `weights`, and W is (in, out)
+weights     base64 f16, all parameters
+scaling     {"name": "pixels", "binarize": "dynamic", "threshold" or "none"}, or
+            {"name": "standardized", "mean": [n_x], "std": [n_x], "constant": [columns]}
+points      encoded test examples:
+            part, n, of  n examples of the part, which has `of`; chosen by a seed
+            rows         (n,) their numbers in that part
+            labels       (n,) numbers of classes, or null
+            mu           base64 f16 (n, n_z), their codes
+            scores       (n,) -ELBO in nats; of an autoencoder -log p(x | z), where a denoising
+                         one encodes the corrupted x
+            k, images    the first k of them, (k, n_x): base64 uint8, grey as they are stored,
+                         if the scaling is "pixels"; otherwise base64 f16, standardised
+kl          (n_z,) KL of each latent, in nats per example; null for an autoencoder
+variance    (n_z,) variance of each latent over the codes
+active      (n_z,) whether it is above 0.01
+axes        of the plane: kind "latents" or "principal", origin, u and v (n_z,), v = 0 for a
+            single latent; share, [2], of the variance of the codes along u and v
+directions  {"kind": "label" or "factor", "name": "7" or "slant", "z": (n_z,)}
+            a label's z leads from the mean of all codes to the mean code of the label, and a
+            factor's z is the change of the code for one standard deviation of the factor; of
+            the factors there are those that a linear function of the code can tell
+epoch       the number of epochs that the model has been trained for
+epochs      models of other epochs, if they were kept: {"epoch", "weights", "mu", "sigma"}, mu
+            of the points, and sigma of the likelihood or null
+kept        how many models of other epochs were kept; `epochs` has at most ten of them
+lessons     address of the folder of the lessons' pages, or ""
 """
 
 import json
