@@ -46,7 +46,8 @@ def test_a_table_comes_back_from_its_numbers(tmp_path_factory, table, missing):
     names, rows = table
     path = tmp_path_factory.mktemp("table") / "table.csv"
     with open(path, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([names, *rows])
+        # in quotes, because a name such as c; would otherwise look like two cells
+        csv.writer(file, quoting=csv.QUOTE_NONNUMERIC).writerows([names, *rows])
     examples = read_table(path, ReadOptions(missing=missing, label_column=""))
     columns = list(table_columns(examples.columns, examples.categories))
     assert [column.name for column in columns] == names
