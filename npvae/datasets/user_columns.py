@@ -141,10 +141,11 @@ def _as_in_training(
     assert trained_on is not None
     known = [column.name for column in table_columns(trained_on.columns, trained_on.categories)]
     expected = f"the model was trained on {quote(', '.join(known))}"
-    if not header:
-        raise DataError(f"{path} has no header, but {expected}; add a first line with these names")
     places = {printable(name): i for i, name in enumerate(names)}
-    if lacking := [name for name in known if name not in places]:
+    lacking = [name for name in known if name not in places]
+    if lacking and not header:
+        raise DataError(f"{path} has no header, but {expected}; add a first line with these names")
+    if lacking:
         raise DataError(f"{path} has no column {quote(repr(lacking[0]))}, but {expected}")
     kept = [places[name] for name in known]
     if kept != sorted(kept):

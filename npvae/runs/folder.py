@@ -1,5 +1,6 @@
 """The run folder: where the files of a run are, and whether they belong together."""
 
+import math
 import os
 import re
 import shlex
@@ -14,6 +15,7 @@ from typing import Any
 from npvae.datasets import NAMES
 from npvae.datasets.dataset import Dataset
 from npvae.datasets.one_hot import fit_together
+from npvae.datasets.user_examples import USUAL, ReadOptions, TrainedOn
 from npvae.devices import CPU, Device
 from npvae.errors import DataError, InputError
 from npvae.runs.building import build_schedules
@@ -28,7 +30,7 @@ from npvae.storage.arrays import write_arrays
 from npvae.storage.atomic import atomic_write, is_part, remove_parts
 from npvae.storage.json_files import as_categories, as_names, write_json
 from npvae.storage.lock import locked
-from npvae.storage.reading import quote
+from npvae.storage.reading import quote, reading
 from npvae.training import Trainer
 
 LOCK = ".lock"
@@ -363,7 +365,18 @@ class RunFolder:
         place : where your own data are now, if you have moved them
         progress : as for `load_dataset`
         """
-        return load_same_data(self.path, self.settings(), place, progress=progress)
+        settings = self.settings()
+        options = USUAL if settings.data in NAMES else self.read_options()
+        return load_same_data(self.path, settings, place, options, progress=progress)
+
+    def read_options(self) -> ReadOptions:
+        """Return how more data for the model are read: as those of the run were."""
+        path, settings = self / "config.json", self.settings()
+        stored = read_config(path)["data"]
+        with reading(path, "a run's config", "restore it, or train again"):
+            size, kind = math.prod(stored["shape"]), stored["kind"]
+        known = TrainedOn(size, kind, tuple(self.columns()), self.categories())
+        return ReadOptions(settings.label_column, settings.drop, settings.missing, known)
 
 
 def resume_command(path: Path) -> str:

@@ -8,26 +8,35 @@ import numpy as np
 
 from npvae.datasets import NAMES
 from npvae.datasets.dataset import Dataset
+from npvae.datasets.notebook import shows_progress
+from npvae.datasets.user_data import load_own
+from npvae.datasets.user_examples import USUAL, ReadOptions
 from npvae.errors import DataError, DataUnavailableError, InputError
 from npvae.runs.building import load_data
 from npvae.runs.config import read_config, what_differs
 from npvae.runs.settings import Settings
 from npvae.storage.arrays import read_arrays
-from npvae.storage.reading import quote
+from npvae.storage.reading import printable, quote
 
 PARTS = ("train", "validation", "test")
 
 
 def load_same_data(
-    folder: Path, settings: Settings, place: str | None, *, progress: bool = True
+    folder: Path,
+    settings: Settings,
+    place: str | None,
+    options: ReadOptions = USUAL,
+    *,
+    progress: bool = True,
 ) -> Dataset:
-    """Return the data of the run in a folder.
+    """Return the data of the run in a folder; labels and dropped columns may have been removed.
 
     Parameters
     ----------
     folder : the run folder
     settings : the settings of the run
     place : where your own data are now, if you have moved them
+    options : how your own data are read, and what the model was trained on
     progress : as for `load_dataset`
 
     Raises
@@ -42,7 +51,7 @@ def load_same_data(
             "give their new path with --data"
         )
     try:
-        dataset = load_data(settings, progress=progress)
+        dataset = _load(settings, options, progress)
     except InputError as error:
         if place is not None:
             raise
@@ -59,6 +68,8 @@ def load_same_data(
             f"{error} (the path of the data is from {folder / 'config.json'})"
         ) from error
     stored = read_config(folder / "config.json")["data"]
+    if settings.data not in NAMES:  # the remarks on columns that were left out are made only once
+        dataset = replace(dataset, remark=printable(str(stored.get("remark", ""))))
     changed = f"{quote(settings.data)} is not the data that this run was trained on"
     advice = "pass the original data with --data"
     if other := what_differs(dataset, stored, labels=settings.conditional):
@@ -77,3 +88,16 @@ def load_same_data(
                     f"{advice}, or restore {path}"
                 )
     return dataset
+
+
+def _load(settings: Settings, options: ReadOptions, progress: bool) -> Dataset:
+    """Return a named dataset or your own data, as they were split for the training."""
+    if settings.data in NAMES:
+        return load_data(settings, progress=progress)
+    return load_own(
+        settings.data,
+        options,
+        seed=settings.seed,
+        validation=settings.validation,
+        progress=progress and shows_progress(),
+    )

@@ -13,7 +13,7 @@ from npvae.datasets.dataset import Dataset, Split, checksum
 from npvae.datasets.missing import fill_in
 from npvae.datasets.preprocessing import Pixels
 from npvae.datasets.user_data import complete_rows, missing_in, numbered_labels, read_examples
-from npvae.datasets.user_examples import Examples, ReadOptions, TrainedOn, find_range
+from npvae.datasets.user_examples import Examples, ReadOptions, find_range
 from npvae.errors import DataError, InputError
 from npvae.evaluation.fine_print import counted
 from npvae.parameters import Array
@@ -88,7 +88,7 @@ def select(
             f"there is no dataset and no file called {data!r:.200}; give the path of data like "
             "those of the run, or leave --data out"
         )
-    options = _options(folder, stored)
+    options = folder.read_options()
     examples = _read(folder, data, options, stored, progress)
     if checksum(examples.x) == stored.get("crc32"):
         return _own(folder.load_data(data, progress=progress), part)
@@ -98,15 +98,6 @@ def select(
             "file; leave --part out to use all of its examples"
         )
     return _all_of(folder, saved, data, examples, options)
-
-
-def _options(folder: RunFolder, stored: dict[str, Any]) -> ReadOptions:
-    """Return how new data are read: as the data of the run were."""
-    settings = folder.settings()
-    known = TrainedOn(
-        int(np.prod(stored["shape"])), stored["kind"], tuple(folder.columns()), folder.categories()
-    )
-    return ReadOptions(settings.label_column, settings.drop, settings.missing, known)
 
 
 def _own(dataset: Dataset, part: str) -> Selection:

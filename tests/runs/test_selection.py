@@ -74,6 +74,26 @@ def test_own_data_at_a_new_place_are_recognised():
     assert len(select(folder, saved, "moved.csv", "validation").split) == 4
 
 
+@pytest.mark.parametrize("missing", ["refuse", "mean"])
+@pytest.mark.parametrize("without", [("name",), ("species",), ("name", "species")])
+def test_own_data_may_lack_the_labels_and_what_was_dropped(without, missing):
+    rows = [[f"n{i}", *NUMBERS[i], "xyz"[i % 3], "abc"[i % 3]] for i in range(40)]
+    header = ["name", *HEADER, "colour", "species"]
+    write_csv("own.csv", header, rows)
+    folder, saved = run_of("own.csv", drop=("name",), label_column="species", missing=missing)
+    own = folder.load_data()
+    kept = [i for i, name in enumerate(header) if name not in without]
+    write_csv("less.csv", [header[i] for i in kept], [[row[i] for i in kept] for row in rows])
+    found = select(folder, saved, "less.csv")
+    assert found.is_own
+    assert np.array_equal(found.split.take(slice(None)), own.test.take(slice(None)))
+    assert (found.split.labels is None) == ("species" in without)
+    shutil.move("less.csv", "own.csv")
+    again = folder.load_data()
+    assert np.array_equal(again.train.rows, own.train.rows)
+    assert again.remark == own.remark
+
+
 def test_own_data_that_have_changed_are_refused_unless_they_are_given_as_new():
     folder, saved = flowers()
     write_flowers(n=39)
