@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 ACROSS = 10  # images in a row
 MOST_COLUMNS = 4  # of a table, for each example
+LONGEST_NAME = 24  # characters of a column's name that fit its cell
+LARGE = 1e6  # larger numbers are written with an exponent
 PALEST = 1.4  # the share of which the colour is the darkest, so that none hides the text
 BRIGHT = 0.99  # share of the pixels that are darker than white
 
@@ -37,6 +39,7 @@ def oddest(
     form: Form | Sequence[int],
     names: Sequence[str],
     *,
+    missing: Array | None = None,
     told: str = "The oddest examples",
     ax: "Axes | None" = None,
 ) -> "Axes":
@@ -52,12 +55,14 @@ def oddest(
     nats : (N, n_x) array, -log p(x_i | z) of each pixel or column
     form : of one example, or its shape
     names : of the examples, in one or more lines each
+    missing : (N, n_x) bool array, which numbers of a table were filled in; "missing" is written in
+        place of these
     told : the beginning of the title
     ax : where to draw; by default a new figure
 
     Raises
     ------
-    InputError : if the form, x_hat, nats or the names do not fit x
+    InputError : if the form, x_hat, nats, `missing` or the names do not fit x
 
     Returns
     -------
@@ -69,7 +74,12 @@ def oddest(
             f"x, x_hat and nats have the shapes {x.shape}, {x_hat.shape} and {nats.shape}, with "
             f"{len(names)} names; expected the same shape, and one name for each example"
         )
-    return (_images if form.is_image else _table)(x, x_hat, drawable(nats), form, names, told, ax)
+    missing = np.zeros(x.shape, bool) if missing is None else missing
+    if missing.shape != x.shape:
+        raise InputError(f"missing has shape {missing.shape}, expected {x.shape}, the shape of x")
+    if form.is_image:
+        return _images(x, x_hat, drawable(nats), form, names, told, ax)
+    return _table(x, x_hat, drawable(nats), missing, form, names, told, ax)
 
 
 def _images(
@@ -116,28 +126,31 @@ def _table(
     x: Array,
     x_hat: Array,
     nats: Array,
+    missing: Array,
     form: Form,
     names: Sequence[str],
     told: str,
     ax: "Axes | None",
 ) -> "Axes":
     """Draw a row of cells for each example: its columns that cost most, in falling order."""
-    columns = distinct(form.columns or map(str, range(form.n_x)), 18)
+    columns = distinct(form.columns or map(str, range(form.n_x)), LONGEST_NAME)
     dearest = np.argsort(-nats, axis=1, kind="stable")[:, :MOST_COLUMNS]
     cost = np.maximum(nats, 0)
     share = cost / np.maximum(cost.sum(axis=1, keepdims=True), 1e-12)
     with drawing(ax, height=min(30.0, 0.8 + 0.4 * len(x))) as ax:
+        filled_in = ". Missing values were filled in with the mean" if missing.any() else ""
         of = f"{dearest.shape[1]} of {form.n_x} columns"
         title(
             ax,
             f"{told}, each with the {of} that cost most: x (reconstruction {X_HAT}) and nats; the "
-            "darker, the larger is their share",
+            "darker, the larger is their share" + filled_in,
         )
         shares = np.take_along_axis(share, dearest, axis=1)
         ax.imshow(shares, vmin=0, vmax=PALEST, cmap="Oranges", aspect="auto")
         for (i, j), column in np.ndenumerate(dearest):
-            values = f"{x[i, column]:.3g} ({x_hat[i, column]:.3g}), {number(nats[i, column], 1)}"
-            text = f"{columns[column]}\n{values}"
+            value = "missing" if missing[i, column] else _written(x[i, column])
+            cost_of_it = f"({_written(x_hat[i, column])}), {number(nats[i, column], 1)}"
+            text = f"{columns[column]}\n{value} {cost_of_it}"
             look: dict[str, Any] = {"ha": "center", "va": "center", "color": INK}
             ax.text(j, i, text, fontsize="x-small", parse_math=False, **look)
         ax.set_xticks([])
@@ -145,6 +158,15 @@ def _table(
         no_frame(ax)
         ax.tick_params(axis="y", labelsize="x-small")
     return ax
+
+
+def _written(value: float) -> str:
+    """Return a number in three digits, or in all those before the point.
+
+    >>> _written(0.012345), _written(3432.1), _written(2.5e7)
+    ('0.0123', '3432', '2.5e+07')
+    """
+    return f"{value:.0f}" if 1000 <= abs(value) < LARGE else f"{value:.3g}"
 
 
 def _in_two(name: str) -> str:

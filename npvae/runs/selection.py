@@ -38,6 +38,7 @@ class Selection:
         have; a conditional model knows only those of the run, so it never has others
     missing : (n,) how many values of each example were missing and have been filled in; None if
         the run fills in nothing
+    means : (n_x,) the numbers that missing values were filled in with; None if there are none
     dataset : all parts of the data that the run was trained on, if the examples are one of them
     """
 
@@ -46,6 +47,7 @@ class Selection:
     is_own: bool
     classes: tuple[str, ...] = ()
     missing: Array | None = None
+    means: Array | None = None
     dataset: Dataset | None = None
 
 
@@ -89,7 +91,7 @@ def select(
             "those of the run, or leave --data out"
         )
     options = folder.read_options()
-    examples = _read(folder, data, options, stored, progress)
+    examples = _read(folder, data, options, progress)
     if checksum(examples.x) == stored.get("crc32"):
         return _own(folder.load_data(data, progress=progress), part)
     if part != "test":
@@ -102,7 +104,8 @@ def select(
 
 def _own(dataset: Dataset, part: str) -> Selection:
     split: Split = getattr(dataset, part)
-    return Selection(split, f"the {part} part", True, dataset.classes, split.missing, dataset)
+    words, means = f"the {part} part", dataset.means
+    return Selection(split, words, True, dataset.classes, split.missing, means, dataset)
 
 
 def _named(folder: RunFolder, saved: SavedModel, dataset: Dataset, part: str) -> Selection:
@@ -138,25 +141,30 @@ def _all_of(
     words = printable(Path(data).name or data)
     if gone := n - len(rows):
         words += f", without {counted(gone, 'row')} with missing values"
-    return Selection(split, words, False, classes, missing)
+    filled_in = missing is not None and missing.any()
+    means = _means(folder, examples.x.shape[1]) if filled_in else None
+    return Selection(split, words, False, classes, missing, means)
 
 
-def _read(
-    folder: RunFolder, data: str, options: ReadOptions, stored: dict[str, Any], progress: bool
-) -> Examples:
+def _read(folder: RunFolder, data: str, options: ReadOptions, progress: bool) -> Examples:
     """Return the examples of a file or a folder, read and completed as the data of the run were."""
     path = Path(os.path.expanduser(data))
     examples = read_examples(path, options, progress=progress)
     if examples.missing is not None and examples.missing.any() and options.missing == "mean":
-        means = stored.get("means")
-        are_numbers = isinstance(means, list) and all(type(mean) is float for mean in means)
-        if means is None or not are_numbers or len(means) != examples.x.shape[1]:
-            raise DataError(
-                f"{folder / 'config.json'} does not hold the means of the training part; restore "
-                "the file"
-            )
-        examples.x = fill_in(examples.x, np.array(means), data)
+        examples.x = fill_in(examples.x, _means(folder, examples.x.shape[1]), data)
     return examples
+
+
+def _means(folder: RunFolder, n_x: int) -> Array:
+    """Return the means of the training part, which missing values are filled in with, (n_x,)."""
+    means = read_config(folder / "config.json")["data"].get("means")
+    are_numbers = isinstance(means, list) and all(type(mean) is float for mean in means)
+    if means is None or not are_numbers or len(means) != n_x:
+        raise DataError(
+            f"{folder / 'config.json'} does not hold the means of the training part; restore the "
+            "file"
+        )
+    return np.array(means)
 
 
 def _require_alike(

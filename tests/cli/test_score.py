@@ -117,10 +117,15 @@ def test_a_table_with_text_and_missing_values(tmp_path, trained, monkeypatch, ca
     monkeypatch.chdir(tmp_path)
     options = [*measured_runs.SMALL, "--missing", "mean", "--no-report", "--out", "run"]
     assert run("train", "--data", "own.csv", *options) == 0
+    seen = []
+    monkeypatch.setattr("npvae.figures.oddest", lambda *_, **named: seen.append(named["missing"]))
+    monkeypatch.setattr("npvae.figures.save", lambda *_: None)
     assert run("score", "run", "--data", "new.csv", "--top", 3) == 0
     found = columns("run/scores.csv")
     np.testing.assert_array_equal(found["missing"], [0, 1, 0])
     assert found["score"].argmax() == 2
+    in_order = [1 if row == 1 else 0 for row in np.argsort(-found["score"])]
+    np.testing.assert_array_equal(seen[0].sum(axis=1), in_order)
 
 
 # ---- thresholds ------------------------------------------------------------------------------

@@ -53,9 +53,31 @@ def test_of_a_table_the_columns_that_cost_most_come_first():
     assert texts(ax.get_yticklabels())[1] == "label, row 1\n1.5"
 
 
+def test_values_that_were_filled_in_are_written_as_missing():
+    missing = np.array([[False, True], [False, False]])
+    x = np.array([[3432.0, 172.0], [-1234.5, 5.0]])
+    ax = figures.oddest(x, x / 2, np.array([[9.0, 5.0]] * 2), (2,), names(2), missing=missing)
+    cells = [text.split("\n")[1] for text in texts(ax.texts)]
+    assert cells[:2] == ["3432 (1716), 9.0", "missing (86), 5.0"]
+    assert cells[3] == "5 (2.5), 5.0"
+    assert "issing" in ax.get_title(loc="left")
+
+
+def test_names_of_usual_length_are_whole():
+    columns = ("concave points error", "mean fractal dimension")
+    ax = figures.oddest(np.ones((1, 2)), np.ones((1, 2)), np.ones((1, 2)), Form((2,), columns), "a")
+    assert [text.split("\n")[0] for text in texts(ax.texts)] == list(columns)
+
+
 def test_a_table_whose_columns_have_no_names_and_cost_nothing():
     ax = figures.oddest(np.zeros((3, 2)), np.zeros((3, 2)), -np.ones((3, 2)), (2,), names(3))
     assert texts(ax.texts)[0].startswith("0\n")
+
+
+def test_missing_of_another_shape():
+    x = np.zeros((2, 4))
+    with pytest.raises(InputError, match="missing"):
+        figures.oddest(x, x, x, (4,), names(2), missing=np.zeros((1, 4), bool))
 
 
 @pytest.mark.parametrize(

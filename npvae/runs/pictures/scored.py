@@ -9,9 +9,11 @@ from npvae.datasets.preprocessing import Standardized
 from npvae.evaluation.elbo import examples_at
 from npvae.evaluation.scores import nats_by_feature
 from npvae.figures.style import label_name, number, shortened
+from npvae.parameters import Array
 from npvae.runs.model_file import SavedModel
 from npvae.runs.pictures.trained_run import as_shown, form_of
 from npvae.runs.scoring import Scored
+from npvae.runs.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,16 +46,32 @@ def oddest(
     batch = examples_at(model, split, scaling, seed, chosen)
     x_hat, nats = nats_by_feature(model, *batch)
     form = form_of(scaling, saved.shape, columns)
+    missing = None
     to_host = model.params.device.to_host
     x, x_hat = (as_shown(to_host(part), scaling, form) for part in (batch[0], x_hat))
     if isinstance(scaling, Standardized) and not form.is_image:  # written in the user's units
         x, x_hat = split.take(chosen).astype(np.float64), scaling.decode(x_hat)
+        missing = _filled_in(scored.examples, chosen, x)
     names = []
     for i in chosen.tolist():
-        name = f"row {split.rows[i]}\n{number(float(scored.scores.score[i]), 1)}"
+        name = f"row {split.rows[i]}\nscore {number(float(scored.scores.score[i]), 1)}"
         if split.labels is not None:
             label = label_name(scored.examples.classes, int(split.labels[i]))
             name = f"{shortened(label, 10)}\n{name}"
         names.append(name)
     told = f"The {len(chosen)} oddest of {len(split):,} examples of {scored.examples.words}"
-    return figures.oddest(x, x_hat, to_host(nats), form, names, told=told, ax=ax)
+    nats = to_host(nats)
+    return figures.oddest(x, x_hat, nats, form, names, missing=missing, told=told, ax=ax)
+
+
+def _filled_in(examples: Selection, chosen: Array, x: Array) -> Array | None:
+    """Return which numbers of the chosen examples, (n, n_x), were missing.
+
+    Only the number of the values that were missing is stored for each example. They are those that
+    are equal to the mean that was filled in.
+    """
+    if examples.missing is None or examples.means is None:
+        return None
+    means = examples.means.astype(examples.split.x.dtype)
+    is_mean: Array = (x == means) & (examples.missing[chosen] > 0)[:, None]
+    return is_mean
