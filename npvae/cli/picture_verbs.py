@@ -28,6 +28,10 @@ OWN_FILES = {  # files that a run needs; no picture may replace them
     *("config.json", "history.csv", "checkpoint.npz", "model.npz", "metrics.json", "split.npz"),
     ".lock",
 }
+WRITTEN_BY = {  # pages and tables in a run folder, each of which one command may write again
+    **{"report.html": "report", "explorer.html": "explore"},
+    **{"codes.csv": "encode", "scores.csv": "score"},
+}
 EXAMPLES = (*FORMATS, "npy", "npz", "csv")  # endings of files with examples
 MOST_ACROSS = 50  # images in a row, and rows in a picture
 MOST_IN_A_PICTURE = MOST_ACROSS**2
@@ -61,7 +65,7 @@ def open_run(options: argparse.Namespace, name: str) -> tuple[Trained, Path]:
 def out_file(
     given: str | None, folder: RunFolder, name: str, endings: Sequence[str], data: str | None = None
 ) -> Path:
-    """Return the file that a command writes; refuse a file that the run needs.
+    """Return the file that a command writes; refuse a file that a run needs or another wrote.
 
     Parameters
     ----------
@@ -78,6 +82,12 @@ def out_file(
             message += ". For numbers, use npvae encode, decode, score, sample or reconstruct"
         raise InputError(message)
     require_free(out, folder, data)
+    other = out.name.lower()
+    if other in WRITTEN_BY and other != name and (out.parent / "config.json").exists():
+        raise InputError(
+            f"--out {out} would overwrite a file that npvae {WRITTEN_BY[other]} writes; choose "
+            "another name"
+        )
     return out
 
 
@@ -96,9 +106,8 @@ def require_free(out: Path, folder: RunFolder, data: str | None = None) -> None:
         )
     for place in (folder.settings().data, data):
         if place and place not in NAMES and _is_within(out, Path(os.path.expanduser(place))):
-            raise InputError(
-                f"--out {out} would overwrite {quote(place)}, or a file in it; choose another name"
-            )
+            what = "a file in " * os.path.isdir(os.path.expanduser(place)) + quote(place)
+            raise InputError(f"--out {out} would overwrite {what}; choose another name")
 
 
 def _is_within(out: Path, source: Path) -> bool:

@@ -99,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
     if own is None and options.threshold is not None:
         raise InputError(
             f"--threshold {options.threshold:g} is a quantile of the validation part's scores, but "
-            f"{why}; leave it out"
+            f"{why}; leave --threshold out"
         )
     with unlimited(), processes(options) as comm:
         scored = _scored(given, own, options, comm)
@@ -140,8 +140,9 @@ def _own_data(given: Given) -> tuple[Dataset | None, str]:
     if own is None:
         try:
             own = given.folder.load_data()
-        except DataError as error:
-            return None, str(error)
+        except DataError as error:  # its advice, to give them with --data, does not apply here
+            what, _, _ = str(error).partition("; ")
+            return None, f"{what} (put the original data back in their place to compare with them)"
     if len(own.validation) == 0:
         return None, f"the run in {given.folder.path} has no validation part"
     return own, ""

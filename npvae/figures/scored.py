@@ -138,7 +138,8 @@ def _table(
     cost = np.maximum(nats, 0)
     share = cost / np.maximum(cost.sum(axis=1, keepdims=True), 1e-12)
     with drawing(ax, height=min(30.0, 0.8 + 0.4 * len(x))) as ax:
-        filled_in = ". Missing values were filled in with the mean" if missing.any() else ""
+        in_a_cell = np.take_along_axis(missing, dearest, axis=1).any()
+        filled_in = ". Missing values were filled in with the mean" if in_a_cell else ""
         of = f"{dearest.shape[1]} of {form.n_x} columns"
         title(
             ax,

@@ -88,11 +88,16 @@ def read_codes(path: str | Path, n_z: int) -> StoredCodes:
 
     Raises
     ------
-    InputError : the suffix is not supported
+    InputError : there is no such file, or its suffix is not supported
     DataError : the file cannot be read, is empty, or holds codes of another width or numbers that
         are not finite
     """
     path = Path(path)
+    if not path.exists():
+        raise InputError(
+            f"there is no file called {quote(path)}; give the codes that npvae encode wrote, or "
+            "numbers of your own"
+        )
     match path.suffix.lower():
         case ".csv":
             found = _read_table(path)
@@ -108,8 +113,14 @@ def read_codes(path: str | Path, n_z: int) -> StoredCodes:
             f"{path} has codes of shape {mu.shape}; expected (N, {n_z}), one row for each code, "
             f"because the model has {n_z} latents"
         )
-    if mu.dtype.kind not in "iuf" or not np.isfinite(mu).all():
-        raise DataError(f"{path} has codes that are not finite numbers ({mu.dtype}); correct them")
+    if mu.dtype.kind not in "iuf":
+        raise DataError(f"{path} has codes of the type {mu.dtype}; expected numbers")
+    if not np.isfinite(mu).all():
+        row, column = np.argwhere(~np.isfinite(mu))[0]
+        raise DataError(
+            f"{path}: row {row}, column {column} of the codes (both counted from 0) is "
+            f"{mu[row, column]}; expected a finite number. Correct it"
+        )
     return StoredCodes(mu.astype(np.float64), found.labels)
 
 
@@ -156,12 +167,12 @@ def _read_table(path: Path) -> StoredCodes:
                 "correct the line"
             )
         for j, column in enumerate(columns):
-            if not _is_number(row[column]):
+            mu[i, j] = float(row[column]) if _is_number(row[column]) else np.nan
+            if not np.isfinite(mu[i, j]):
                 raise DataError(
                     f"{path}, line {number}, column {quote(repr(names[column]))}: "
-                    f"{quote(repr(row[column]))} is not a number; correct it"
+                    f"{quote(repr(row[column]))} is not a finite number; correct it"
                 )
-            mu[i, j] = float(row[column])
         if label is not None:
             labels.append(_plain(row[label].strip()))
     return StoredCodes(mu, labels if label is not None else None)

@@ -217,10 +217,11 @@ CODES = {
     "blank.csv": ("\n  \n", "is empty"),
     "header.csv": ("mu_0,mu_1\n", "(0, 2)"),
     "word.csv": ("mu_0,mu_1\n1,2\n1,two\n", "line 3, column 'mu_1'"),
-    "nan.csv": ("mu_0,mu_1\n1,nan\n", "not finite"),
+    "nan.csv": ("mu_0,mu_1\n1,nan\n", "line 2, column 'mu_1'"),
     "ragged.csv": ("mu_0,mu_1\n1,2\n1\n", "line 3 has 1 cells"),
     "codes.txt": ("1,2\n", ".csv, .npy or .npz"),
-    "nothing.csv": (None, "nothing.csv"),
+    "nothing.csv": (None, "nothing.csv;"),
+    "nothing.npy": (None, "nothing.npy;"),
 }
 
 
@@ -241,7 +242,8 @@ def test_codes_that_cannot_be_decoded(tmp_path, capsys, name):
         ({"mu": np.zeros((3, 2)), "labels": np.zeros(2, int)}, "(2,)"),
         ({"mu": np.zeros((3, 2)), "labels": np.full(3, 9), "classes": np.array(["a"])}, "labels"),
         ({"mu": np.zeros((3, 2, 1))}, "(3, 2, 1)"),
-        ({"mu": np.full((3, 2), "a")}, "not finite numbers"),
+        ({"mu": np.full((3, 2), "a")}, "<U1"),
+        ({"mu": np.array([[0, 0], [0, np.inf]])}, "row 1, column 1 "),
     ],
 )
 def test_arrays_that_cannot_be_decoded(tmp_path, capsys, arrays, words):

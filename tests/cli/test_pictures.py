@@ -274,7 +274,9 @@ def test_a_table_is_not_written_over_by_any_name(tmp_path, capsys, monkeypatch, 
     else:
         monkeypatch.chdir(tmp_path)
         out = data if way == "itself" else Path("own.csv")
-    assert f"--out {out}" in refused(capsys, "sample", folder, "--out", out)
+    line = refused(capsys, "sample", folder, "--out", out)
+    assert f"--out {out}" in line
+    assert "a file in" not in line
     assert data.read_text() == "a,b"
 
 
@@ -287,6 +289,29 @@ def test_the_files_of_a_run_are_not_written_over(tmp_path, capsys, name):
         assert f"--out {folder / name}" in refused(capsys, "sample", of, "--out", folder / name)
     assert contents(folder) == before
     assert run("sample", "vae", "--out", tmp_path / name) == 0, "elsewhere it is a name like others"
+
+
+@pytest.mark.parametrize(
+    ("line", "out"),
+    [
+        ("explore table", "report.html"),
+        ("report table", "explorer.html"),
+        ("encode table", "scores.csv"),
+        ("score table", "Codes.csv"),
+        ("sample table", "codes.csv"),
+    ],
+)
+def test_a_command_does_not_replace_what_another_command_wrote(tmp_path, capsys, line, out):
+    folder = shutil.copytree("table", tmp_path / "run")
+    (folder / out).write_text("of another command")
+    assert f"--out {folder / out}" in refused(capsys, *line.split(), "--out", folder / out)
+    assert (folder / out).read_text() == "of another command"
+
+
+def test_a_command_writes_its_own_file_again_also_in_another_run(tmp_path):
+    folder = shutil.copytree("table", tmp_path / "run")
+    for _ in range(2):
+        assert run("encode", "table", "--out", folder / "codes.csv") == 0
 
 
 # ---- what all verbs of one picture share ---------------------------------------------------------

@@ -175,6 +175,10 @@ def test_new_examples_are_scored_where_the_own_data_are_gone(tmp_path, capsys):
     assert "gone.npy" in said
     assert "PCA" not in said
     assert "percentile" not in columns(tmp_path / "a.csv")
+    line = refused(capsys, "score", folder, *asked, "--threshold", 0.9)
+    assert "gone.npy" in line
+    assert "with --data" not in line, "it has been given the new examples"
+    assert "leave --threshold out" in line
 
 
 # ---- AUROC -----------------------------------------------------------------------------------
