@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from npvae.datasets.one_hot import table_columns
-from npvae.datasets.user_examples import ReadOptions
+from npvae.datasets.user_examples import ReadOptions, counts_up
 from npvae.errors import DataError, InputError
+from npvae.parameters import Array
 from npvae.storage.reading import printable, quote
 
 LABEL_NAMES = ("label", "labels", "class", "target", "y")
@@ -47,6 +48,45 @@ def choose_columns(
         what = "only a label column" if len(names) == 1 else "no column left beside those dropped"
         raise DataError(f"{path} has {what}; expected columns of numbers, too")
     return Chosen(kept, label)
+
+
+def without_index(
+    names: Sequence[str], columns: Sequence[Array], path: object, where: str = ""
+) -> tuple[list[int], tuple[str, ...]]:
+    """Return the places of the columns that are not an index, and remarks about those named so.
+
+    Parameters
+    ----------
+    names, columns : the names of the chosen columns, and their values, (N,) each with N > 0; NaN
+        is a missing value
+    path, where : the table, and the line with its names, such as ", line 1", for messages
+
+    Raises
+    ------
+    DataError : a column has no name and is not an index, or no other column is left
+    """
+    kept, remarks = [], []
+    for place, (name, values) in enumerate(zip(names, columns, strict=True)):
+        shown = f"The column {quote(repr(name)) if name else 'without a name'}"
+        if not INDEX_NAME.fullmatch(name):
+            kept.append(place)
+        elif values.dtype.kind in "iuf" and counts_up(values):
+            remarks.append(f"{shown} is an index and is not used.")
+        elif NO_NAME.fullmatch(name):
+            raise DataError(
+                f"{path}{where}, column {place} (counted from 0) has no name, like an index that "
+                "pandas writes; save the table with index=False or, if the column is data, give it "
+                "a name"
+            )
+        else:
+            kept.append(place)
+            remarks.append(
+                f"{shown} is used, because it does not count upwards by one; if it is an index, "
+                "drop it."
+            )
+    if not kept:
+        raise DataError(f"{path} has only an index column; expected columns of numbers, too")
+    return kept, tuple(remarks)
 
 
 def numbered(column: str | int) -> str | int:

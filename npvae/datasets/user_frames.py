@@ -12,7 +12,7 @@ import numpy as np
 
 from npvae.datasets.one_hot import expand, remark_on_texts, table_columns, why_not_one_hot
 from npvae.datasets.user_arrays import is_missing, labels_of, understand_array
-from npvae.datasets.user_columns import choose_columns
+from npvae.datasets.user_columns import choose_columns, without_index
 from npvae.datasets.user_examples import (
     HOW_TO_ALLOW,
     REAL,
@@ -60,6 +60,7 @@ def read_parquet(path: str | Path, options: ReadOptions = USUAL) -> Examples:
 def understand_frame(frame: Any, labels: Any, path: str, options: ReadOptions = USUAL) -> Examples:
     """Return the interpretation of a DataFrame; its index, if it has one, is ignored.
 
+    So is a column that counts upwards by one and has no name, or is called index or id.
     Columns of numbers, or of booleans alone, are interpreted like an array. In a table with other
     columns numbers are real-valued, and columns of text, categories or booleans become one-hot.
 
@@ -148,6 +149,12 @@ def _understand(
         name: _values_of(frame[frame.columns[i]], f"{path}, column {quote(repr(name))}")
         for name, i in zip(names, kept, strict=True)
     }
+    remarks: tuple[str, ...] = ()
+    is_new = options.trained_on is not None and options.trained_on.columns
+    if not is_new and len(frame):
+        kept, remarks = without_index(names, list(columns.values()), path)
+        names = [names[place] for place in kept]
+        columns = {name: columns[name] for name in names}
     missing = np.column_stack([_gaps(values) for values in columns.values()])
     if missing.any() and options.missing == "refuse":
         row, column = np.argwhere(missing)[0]
@@ -159,6 +166,7 @@ def _understand(
             f"{path}, column {quote(repr(names[column]))} has no values; leave the column out"
         )
     examples = _examples(columns, path, options)
+    examples.remarks += remarks
     if options.missing != "refuse":
         examples.missing = missing.sum(axis=1)
     if labels is not None:

@@ -26,12 +26,11 @@ from npvae.datasets.one_hot import (
     why_not_one_hot,
 )
 from npvae.datasets.user_columns import (
-    INDEX_NAME,
     LABEL_NAMES,
-    NO_NAME,
     Chosen,
     choose_columns,
     numbered,
+    without_index,
 )
 from npvae.datasets.user_examples import (
     HOW_TO_ALLOW,
@@ -39,7 +38,6 @@ from npvae.datasets.user_examples import (
     USUAL,
     Examples,
     ReadOptions,
-    counts_up,
     remark_on_counting,
     remark_on_dark_pixels,
     remark_on_labels,
@@ -77,7 +75,8 @@ def read_table(path: str | Path, options: ReadOptions = USUAL) -> Examples:
       1, 2, 3, ..., or whose columns contain no other whole number, because pandas writes such
       headers for columns without names.
     - A column that counts upwards by one and has no name, or is called index or id, is an index as
-      written by pandas, and is left out. Other columns that count are kept, with a remark.
+      written by pandas, and is left out. Other columns that count, or are called so, are kept, with
+      a remark.
     - The label column is the one that `options.label_column` names or counts from 0 (-1 is the
       last); by default the one called label, labels, class, target or y, if there is one. Labels
       may be text. "" means that there is none, and "4" means 4.
@@ -263,29 +262,12 @@ class _Reader:
         self, x: Array, names: list[str]
     ) -> tuple[Array, list[str], tuple[str, ...]]:
         """Return the columns without those that are an index, and remarks on columns that count."""
-        remarks, left_out = [], []
+        kept, remarks = without_index(names, list(x.T), self.path, f", line {self.top}")
+        if len(kept) < len(names):
+            x, names = np.take(x, kept, axis=1), [names[place] for place in kept]
         for column, name in enumerate(names):
-            counts = counts_up(x[:, column])
-            shown = f"The column {quote(repr(name))}"
-            if INDEX_NAME.fullmatch(name) and counts:
-                left_out.append(column)
-                remarks.append(f"{shown} is an index and is not used.")
-            elif NO_NAME.fullmatch(name):
-                raise DataError(
-                    f"{self.path}, line {self.top}, column {column} (counted from 0) has no name, "
-                    "like an index that pandas writes; save the table with index=False or, if the "
-                    "column is data, give it a name"
-                )
-            elif counts:
-                remarks += remark_on_counting(x, column, quote(repr(name)))
-        if len(left_out) == len(names):
-            raise DataError(
-                f"{self.path} has only an index column; expected columns of numbers, too"
-            )
-        if left_out:
-            x = np.delete(x, left_out, axis=1)
-            names = [name for column, name in enumerate(names) if column not in left_out]
-        return x, names, tuple(remarks)
+            remarks += remark_on_counting(x, column, quote(repr(name)))
+        return x, names, remarks
 
     def _understand(self, x: Array, names: Sequence[str]) -> Examples:
         """Return a table as real numbers, or as pixels if both names and numbers fit."""

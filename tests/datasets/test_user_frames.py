@@ -186,6 +186,25 @@ def test_a_column_without_values_is_named(frame):
         Dataset.from_arrays(table, missing="mean")
 
 
+@pytest.mark.parametrize("name", ["id", "Index", ""])
+@pytest.mark.parametrize("others", [TABLE, {"size": TABLE["size"]}], ids=["texts", "numbers"])
+def test_an_index_column_is_left_out_as_in_a_csv_file(frame, name, others):
+    data = Dataset.from_arrays(frame({name: range(1, N + 1), **others}))
+    assert data.columns == (COLUMNS if len(others) > 1 else ("size",))
+    assert "index" in data.remark
+
+
+def test_a_column_named_like_an_index_that_does_not_count_is_used(frame):
+    gaps = [*range(N - 1), 2 * N]
+    data = Dataset.from_arrays(frame({"id": gaps, "size": TABLE["size"]}))
+    assert data.columns == ("id", "size")
+    assert "'id'" in data.remark
+    with pytest.raises(DataError, match=r"column 0 .+index=False"):
+        Dataset.from_arrays(frame({"": gaps, "size": TABLE["size"]}))
+    with pytest.raises(DataError, match="index column"):
+        Dataset.from_arrays(frame({"id": range(N)}))
+
+
 # ---- Parquet files -------------------------------------------------------------------------------
 
 
@@ -202,8 +221,9 @@ def test_a_parquet_file_is_read_like_a_table(tmp_path, monkeypatch, without):
     write_parquet(tmp_path / "own.parquet")
     for name in without:
         monkeypatch.setitem(sys.modules, name, None)
-    data = load_dataset(tmp_path / "own.parquet", label_column="species", drop=["id"])
+    data = load_dataset(tmp_path / "own.parquet", label_column="species")
     assert data.columns == COLUMNS
+    assert "'id'" in data.remark
     assert data.classes == ("u", "v")
     np.testing.assert_array_equal(everything(data)[:, 0], TABLE["size"])
     with pytest.raises(InputError, match="no column 'nothing'"):

@@ -162,6 +162,9 @@ def test_an_index_is_left_out(read, name, start):
 
 
 def test_an_index_that_does_not_count(read):
+    examples = read("id,a\n" + "".join(f"{3 * i},5\n" for i in range(10)))
+    assert examples.columns == ("id", "a")
+    assert any("'id'" in remark for remark in examples.remarks)
     for name in ("", "Unnamed: 0"):
         with pytest.raises(DataError, match=r"line 1, column 0 .+index=False"):
             read(f"{name},a\n3,5\n1,6\n")

@@ -94,6 +94,19 @@ def test_own_data_may_lack_the_labels_and_what_was_dropped(without, missing):
     assert again.remark == own.remark
 
 
+def test_own_table_saved_as_parquet_is_recognised():
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    rows = [[i, *NUMBERS[i], "xyz"[i % 3], "abc"[i % 3]] for i in range(40)]
+    write_csv("own.csv", ["id", *HEADER, "colour", "species"], rows)
+    folder, saved = run_of("own.csv", label_column="species")
+    assert "id" not in folder.columns()
+    pandas.read_csv("own.csv").to_parquet("own.parquet")
+    found = select(folder, saved, "own.parquet")
+    assert found.is_own
+    assert np.array_equal(found.split.rows, folder.load_data().test.rows)
+
+
 def test_own_data_that_have_changed_are_refused_unless_they_are_given_as_new():
     folder, saved = flowers()
     write_flowers(n=39)
