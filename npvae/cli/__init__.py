@@ -149,19 +149,6 @@ def did_you_mean(text: str, names: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def _flags_only(message: str) -> str:
-    """Return a message without the names that flags have in Python.
-
-    >>> _flags_only("label_column (--label-column) is 9")
-    '--label-column is 9'
-    """
-    return re.sub(
-        r"(\w+) \((--[a-z-]+)\)",
-        lambda found: found[2] if found[2] == f"--{found[1].replace('_', '-')}" else found[0],
-        message,
-    )
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
 
@@ -204,7 +191,7 @@ def _main(arguments: Sequence[str] | None, machines: Communicator | None = None)
             with off_screen():  # figures are written to files and open no window
                 status = int(options.run(options))
     except (NpvaeError, OSError, MemoryError) as error:
-        message = _flags_only(str(error)) or type(error).__name__
+        message = printing.flags_only(str(error)) or type(error).__name__
         if isinstance(error, MemoryError):
             message = f"out of memory ({message}); use a smaller model, batch or picture"
         printing.say(f"npvae: {message}", sys.stderr)

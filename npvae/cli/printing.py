@@ -1,6 +1,7 @@
 """Printing to standard output, which may be closed, full or a broken pipe."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -22,6 +23,21 @@ def say(line: str, stream: TextIO | None = None) -> None:
         print(line, file=stream, flush=True)
     except OSError as error:
         _silence(error, of_stderr=stream is not None)
+
+
+def flags_only(message: str) -> str:
+    """Return a message without the names that flags have in Python.
+
+    >>> flags_only('label_column (--label-column) is 9; use missing="drop" (--missing drop)')
+    '--label-column is 9; use --missing drop'
+    """
+
+    def shortened(found: re.Match[str]) -> str:
+        name, value, flag, given = found.groups()
+        same = flag == f"--{name.replace('_', '-')}" and value == given
+        return " ".join(filter(None, (flag, given))) if same else found[0]
+
+    return re.sub(r"(\w+)(?:=\"(\w+)\")? \((--[a-z-]+)(?: (\w+))?\)", shortened, message)
 
 
 def beside(label: str, text: str, *, width: int = 10) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 from npvae.cli.arguments import add_settings, natural, positive
 from npvae.cli.around_training import SIGNALS, Bar, Clock, Signals, Stopped, Table
 from npvae.cli.evaluate import print_metrics
-from npvae.cli.printing import beside, say, silent
+from npvae.cli.printing import beside, flags_only, say, silent
 from npvae.errors import InputError, TrainingError
 from npvae.explorer import write_explorer
 from npvae.runs.finish import DRAWN, trained_by, write_metrics, write_pictures
@@ -116,7 +116,7 @@ def describe(run: Run, *, resumed: bool) -> None:
     settings, dataset, model = run.settings, run.dataset, run.trainer.model
     for remark in () if resumed else run.remarks:
         say(beside("Note", remark))
-    first, *others = data_words(dataset, settings)
+    first, *others = map(flags_only, data_words(dataset, settings))
     say(beside("Data", first))
     for line in others:
         say(beside("", line))

@@ -61,7 +61,7 @@ def training_means(x: Array, rows: Array, names: Sequence[str], path: object) ->
         name = repr(names[int(column)]) if names else f"{column} (counted from 0)"
         raise DataError(
             f"{path}, column {quote(name)} has no value in the training part, so there is no mean "
-            "to fill in; leave the column out (--drop)"
+            "to fill in; leave the column out with drop (--drop)"
         )
     mean: Array = total / n
     return mean
@@ -77,7 +77,7 @@ def fill_in(x: Array, means: Array, path: object) -> Array:
     if isinstance(x, MappedArray):
         raise DataError(
             f"{path} is too large to fill in its missing values; fill them in before you save the "
-            "file, or leave their rows out with missing (--missing drop)"
+            'file, or leave their rows out when you train, with missing="drop" (--missing drop)'
         )
     gaps = np.isnan(x)
     return np.where(gaps, means.astype(x.dtype), x) if gaps.any() else x

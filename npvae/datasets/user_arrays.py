@@ -10,7 +10,6 @@ from npvae.datasets.missing import count_missing
 from npvae.datasets.user_examples import (
     USUAL,
     Examples,
-    Missing,
     ReadOptions,
     find_range,
     remark_on_counting,
@@ -131,7 +130,7 @@ def understand_array(
     if x.dtype == bool:
         _require_no_copy(False, array, path, "save it as uint8, with 0 and 255")
         return Examples(*_as_bytes(x, shape), remarks=("The pixels are black and white.",))
-    low, high = find_range(x, path, columns=columns, missing=options.missing, progress=progress)
+    low, high = find_range(x, path, columns=columns, options=options, progress=progress)
     examples = _understand(x, path, shape, low, high, columns, options)
     if options.missing != "refuse" and x.dtype.kind == "f":
         examples.missing = count_missing(x)
@@ -242,14 +241,14 @@ def require_array(name: str, x: Any) -> Array:
     raise InputError(f"{name} is {what}; expected a NumPy array. Use {advice}")
 
 
-def labels_of(labels: Any, path: str, missing: Missing) -> tuple[Array, Array]:
+def labels_of(labels: Any, path: str, options: ReadOptions) -> tuple[Array, Array]:
     """Return labels as an array, and which of them are missing.
 
     Parameters
     ----------
     labels : an array, a list, or a column of a DataFrame
     path : what to call the data in messages
-    missing : "drop" if rows without a label may be left out; a mean cannot replace a label
+    options : whether rows without a label may be left out; a mean cannot replace a label
 
     Raises
     ------
@@ -262,11 +261,12 @@ def labels_of(labels: Any, path: str, missing: Missing) -> tuple[Array, Array]:
     if found.dtype.kind in "fO":
         cells = found.ravel().tolist()
         gone = np.array([is_missing(cell) for cell in cells], bool).reshape(found.shape)
-    if gone.any() and missing != "drop":
+    if gone.any() and options.missing != "drop":
+        drop = 'leave such rows out with missing="drop" (--missing drop)'
+        advice = "drop the rows" if options.trained_on is not None else drop
         raise DataError(
             f"{path}: {int(gone.sum())} labels are missing; the first is in row "
-            f"{np.argmax(gone)} (counted from 0). Fill in what is missing, or drop the rows "
-            '(missing="drop")'
+            f"{np.argmax(gone)} (counted from 0). Fill in what is missing, or {advice}"
         )
     if found.dtype.kind == "O":
         found = np.where(gone, "", found).astype(np.str_)

@@ -144,7 +144,7 @@ def _find_label(
     else:
         found = [i for i, name in enumerate(names) if header and name == wanted]
     if len(found) > 1:
-        raise _several(names, found, path)
+        raise _several(names, found, options, path)
     if wanted is not None and not found and trained_on is None:
         raise InputError(f"{path} has no column {wanted!r}; {_choices(names, header)}")
     if found and found[0] in dropped:
@@ -159,12 +159,14 @@ def _called_like_labels(names: Sequence[str], dropped: set[int]) -> list[int]:
     return [i for i, name in enumerate(names) if name.lower() in LABEL_NAMES and i not in dropped]
 
 
-def _several(names: Sequence[str], found: Sequence[int], path: object) -> DataError:
+def _several(
+    names: Sequence[str], found: Sequence[int], options: ReadOptions, path: object
+) -> DataError:
     columns = quote(", ".join(names[i] for i in found))
-    return DataError(
-        f"{path} has several columns that could be the labels: {columns}; choose one by its "
-        "number, counted from 0, in label_column (--label-column)"
-    )
+    advice = "choose one by its number, counted from 0, as label_column (--label-column)"
+    if options.trained_on is not None:
+        advice = "keep only one of them"
+    return DataError(f"{path} has several columns that could be the labels: {columns}; {advice}")
 
 
 def _choices(names: Sequence[str], header: bool) -> str:
@@ -213,5 +215,5 @@ def _label_among(
     else:
         found = [i for i in others if wanted in (i, i - len(names), names[i])]
     if len(found) > 1:
-        raise _several(names, found, path)
+        raise _several(names, found, options, path)
     return found[0] if found else None

@@ -199,7 +199,7 @@ def from_arrays(
     else:
         examples = understand_array(require_array("x", x), where, options)
         if labels is not None:
-            examples.labels, gone = labels_of(labels, where, missing)
+            examples.labels, gone = labels_of(labels, where, options)
             if gone.any() and len(gone) == len(examples.x):
                 examples.missing = missing_in(examples) + gone
     source = f"arrays, split by seed {seed}"

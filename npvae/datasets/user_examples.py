@@ -16,10 +16,6 @@ from npvae.storage.reading import LIMIT, printable, quote, reading
 
 Kind: TypeAlias = Literal["pixels", "real"]
 Missing: TypeAlias = Literal["refuse", "drop", "mean"]
-HOW_TO_ALLOW = (
-    "Fill in what is missing, or say what to do in missing (--missing drop leaves such rows out, "
-    "--missing mean fills in the means of the training part)"
-)
 REAL = "The columns are interpreted as real-valued (Gaussian likelihood)."
 FEWEST_COUNTED = 10  # rows that do not count 0, 1, 2, ... by accident
 
@@ -60,6 +56,20 @@ class ReadOptions:
     missing: Missing = "refuse"
     trained_on: TrainedOn | None = None
 
+    @property
+    def missing_advice(self) -> str:
+        """What to do about missing values that are refused."""
+        drop, mean = 'missing="drop" (--missing drop)', 'missing="mean" (--missing mean)'
+        if self.trained_on is not None:
+            return (
+                "Fill in what is missing, or drop the row; the model was trained without missing "
+                f"values, so to allow them train again with {drop} or {mean}"
+            )
+        return (
+            f"Fill in what is missing, leave such rows out with {drop}, or fill in the means of "
+            f"the training part with {mean}"
+        )
+
 
 USUAL = ReadOptions()
 
@@ -96,7 +106,7 @@ def find_range(
     path: str | Path,
     *,
     columns: Sequence[str] = (),
-    missing: Missing = "refuse",
+    options: ReadOptions = USUAL,
     progress: bool = False,
 ) -> tuple[float, float]:
     """Return the smallest and the largest number of a table, reading a few megabytes at a time.
@@ -106,7 +116,7 @@ def find_range(
     x : (N, n_x) array of numbers, in memory or memory-mapped
     path : the file, for error messages
     columns : names of the columns, for error messages, if they have any
-    missing : unless it is "refuse", NaN is a missing value and does not count
+    options : what to do about missing values: unless they are refused, NaN does not count
     progress : show a progress bar if this takes more than a second
 
     Raises
@@ -117,7 +127,7 @@ def find_range(
     >>> find_range(np.array([[3, 1], [2, 5]]), "table.npy")
     (1.0, 5.0)
     """
-    low, high = np.inf, -np.inf
+    low, high, missing = np.inf, -np.inf, options.missing
     pieces = list(chunks(len(x), x))
     for piece in progress_bar(
         pieces, "checking numbers", disable=not progress, leave=False, delay=1
@@ -139,7 +149,7 @@ def find_range(
             if columns:
                 where = f"row {start + row} (counted from 0), column {columns[column]!r}"
             infinite = not np.isnan(part[row, column])
-            advice = "Correct it or drop the row" if infinite else HOW_TO_ALLOW
+            advice = "Correct it or drop the row" if infinite else options.missing_advice
             raise DataError(
                 f"{path}: {where} is {part[row, column]}; expected a finite number. {advice}"
                 if n == 1
@@ -198,7 +208,9 @@ def remark_on_labels(column: str | None, examples: Examples) -> tuple[str, ...]:
         return (f"The column {quote(repr(column))} contains the labels.",)
     if not examples.categories:
         return ()
-    return ("If a text column contains the labels, name it in label_column (--label-column).",)
+    return (
+        "If a text column contains the labels, give its name as label_column (--label-column).",
+    )
 
 
 def require_memory(n: int, width: int, path: str | Path) -> None:

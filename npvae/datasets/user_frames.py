@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, time, timedelta
 from importlib import import_module
 from numbers import Number
@@ -14,7 +15,6 @@ from npvae.datasets.one_hot import expand, remark_on_texts, table_columns, why_n
 from npvae.datasets.user_arrays import is_missing, labels_of, understand_array
 from npvae.datasets.user_columns import choose_columns, without_index
 from npvae.datasets.user_examples import (
-    HOW_TO_ALLOW,
     REAL,
     USUAL,
     Examples,
@@ -150,8 +150,8 @@ def _understand(
         for name, i in zip(names, kept, strict=True)
     }
     remarks: tuple[str, ...] = ()
-    is_new = options.trained_on is not None and options.trained_on.columns
-    if not is_new and len(frame):
+    known = options.trained_on is not None and options.trained_on.columns
+    if not known and len(columns[names[0]]):
         kept, remarks = without_index(names, list(columns.values()), path)
         names = [names[place] for place in kept]
         columns = {name: columns[name] for name in names}
@@ -160,7 +160,8 @@ def _understand(
         row, column = np.argwhere(missing)[0]
         n, where = int(missing.sum()), f"row {row} (counted from 0), column {names[column]!r}"
         many = f"{n} values are missing; the first is {where}"
-        raise DataError(f"{path}: {many if n > 1 else f'{where} is missing'}. {HOW_TO_ALLOW}")
+        what = many if n > 1 else f"{where} is missing"
+        raise DataError(f"{path}: {what}. {options.missing_advice}")
     for column in np.flatnonzero(missing.all(axis=0) & (len(missing) > 0)):
         raise DataError(
             f"{path}, column {quote(repr(names[column]))} has no values; leave the column out"
@@ -170,7 +171,7 @@ def _understand(
     if options.missing != "refuse":
         examples.missing = missing.sum(axis=1)
     if labels is not None:
-        examples.labels, unlabelled = labels_of(labels, path, options.missing)
+        examples.labels, unlabelled = labels_of(labels, path, options)
         if examples.missing is not None and unlabelled.shape == examples.missing.shape:
             examples.missing += unlabelled
     return examples
@@ -202,7 +203,7 @@ def _examples(columns: Mapping[str, Array], path: str, options: ReadOptions) -> 
             numbers.append(values.astype(np.float64))
             remarks += remark_on_counting(numbers[-1][:, np.newaxis], 0, quote(repr(name)))
     x, flat = expand(numbers, list(columns), categories, path)
-    find_range(x, path, columns=flat, missing="drop")
+    find_range(x, path, columns=flat, options=replace(options, missing="drop"))
     remarks = [REAL, remark_on_texts(categories), *remarks]
     return Examples(x, (x.shape[1],), "real", None, flat, categories, remarks=tuple(remarks))
 

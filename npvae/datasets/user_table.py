@@ -33,7 +33,6 @@ from npvae.datasets.user_columns import (
     without_index,
 )
 from npvae.datasets.user_examples import (
-    HOW_TO_ALLOW,
     REAL,
     USUAL,
     Examples,
@@ -254,9 +253,16 @@ class _Reader:
             f"{self.path}, line {self.top}, column {column} (counted from 0): {quote(repr(cell))} "
             f"{why}, so the line could be a header or a row. If it is a header, give every column "
             "a name that does not look like a number. If it is a row, correct the cell (write a "
-            "number 1 as 1.0) or, if this column contains the labels, give its number in "
-            "label_column (--label-column)"
+            "number 1 as 1.0)"
+            + self._unless_trained(
+                " or, if this column contains the labels, give its number as label_column "
+                "(--label-column)"
+            )
         )
+
+    def _unless_trained(self, advice: str) -> str:
+        """Return advice on how to choose columns, or "" if a trained model has chosen them."""
+        return advice if self.options.trained_on is None else ""
 
     def _without_index(
         self, x: Array, names: list[str]
@@ -282,7 +288,7 @@ class _Reader:
                 if self.options.missing == "mean" and np.isnan(x).any():
                     raise DataError(
                         f"{self.path} has missing pixels, which cannot be filled in with means; "
-                        "leave such rows out with missing (--missing drop)"
+                        'leave such rows out with missing="drop" (--missing drop)'
                     )
                 size = " x ".join(map(str, shape))
                 remark = f"The {x.shape[1]} columns are interpreted as images of {size} pixels."
@@ -360,7 +366,7 @@ class _Reader:
     def _missing(self, number: int, column: int, cells: list[str]) -> DataError:
         """Return the error about missing values, of which this one is the first."""
         place = f"line {number}, column {quote(repr(self.names[column]))}"
-        used = {*self.chosen.kept, self.chosen.label}
+        used, advice = {*self.chosen.kept, self.chosen.label}, self.options.missing_advice
         if self.options.missing == "mean":
             return DataError(
                 f"{self.path}, {place}: the label is missing, and a mean cannot replace it; fill "
@@ -369,10 +375,8 @@ class _Reader:
         rows = chain([cells], (others for _, others in self.lines))
         n = sum(_is_missing(cell) for row in rows for i, cell in enumerate(row) if i in used)
         if n == 1:
-            return DataError(f"{self.path}, {place}: the value is missing. {HOW_TO_ALLOW}")
-        return DataError(
-            f"{self.path}: {n} values are missing; the first is {place}. {HOW_TO_ALLOW}"
-        )
+            return DataError(f"{self.path}, {place}: the value is missing. {advice}")
+        return DataError(f"{self.path}: {n} values are missing; the first is {place}. {advice}")
 
     def _refuse_if_bad(self, number: int, column: int, cell: str) -> None:
         """Raise the error about a cell that is not a finite number, if it is none."""
@@ -387,8 +391,11 @@ class _Reader:
         if PADDED.match(f",{cell}") and WHOLE.fullmatch(cell):
             raise DataError(
                 f"{where}: {quote(repr(cell))} begins with 0. If the comma before it is a "
-                "decimal comma, write a point. If it is a number, write it without the 0. If "
-                "it is a label, name this column in label_column (--label-column)"
+                "decimal comma, write a point. If it is a number, write it without the 0."
+                + self._unless_trained(
+                    " If it is a label, give the name of this column as label_column "
+                    "(--label-column)"
+                )
             )
         if not math.isfinite(float(cell)):
             raise DataError(
@@ -397,13 +404,16 @@ class _Reader:
 
     def _advice(self, column: int) -> str:
         """Return what to do about a column that is neither numbers nor a few texts."""
+        if self.options.trained_on is not None:
+            return "correct the cell, or drop the row"
         odd, label = quote(repr(self.names[column])), self.chosen.label
         fix = "correct the cell, or leave the column out with drop (--drop)"
         if label is None:
-            return f"{fix}. If it contains the labels, name it in label_column (--label-column)"
+            how = "give its name as label_column (--label-column)"
+            return f"{fix}. If it contains the labels, {how}"
         return (
             f"{fix}. The label column is {quote(repr(self.names[label]))}; if {odd} contains the "
-            "labels, name it instead in label_column (--label-column)"
+            "labels, give its name as label_column (--label-column) instead"
         )
 
     # ---- text columns ----------------------------------------------------------------------------

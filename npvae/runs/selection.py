@@ -126,7 +126,7 @@ def _all_of(
         without = " without missing values" if n else ""
         raise DataError(f"{data} has no examples{without}; give at least one")
     if isinstance(saved.scaling, Pixels) and examples.kind == "real":
-        low, high = find_range(examples.x, data, missing=options.missing)
+        low, high = find_range(examples.x, data, options=options)
         if low < 0 or high > 1:
             raise DataError(
                 f"{data} has numbers from {low:g} to {high:g}, but the run in {folder.path} was "

@@ -11,6 +11,7 @@ from cli_files import SMALL, assert_one_clear_message, python, run
 from npvae.cli import train
 from npvae.cli.train import _best_before, _still_rising
 from npvae.datasets import load_dataset
+from npvae.datasets.user_data import load_own
 from npvae.runs import finish
 from npvae.runs.settings import Settings
 
@@ -156,11 +157,16 @@ def test_ctrl_c_during_the_imports_leaves_no_traceback(tmp_path):
 def test_quiet_shows_no_bar_of_the_data_either(tmp_path, monkeypatch, quiet):
     asked = []
 
-    def spy(*args, progress=True, **options):
-        asked.append(progress)
-        return load_dataset(*args, progress=progress, **options)
+    def spy(load):
+        def loading(*args, progress=True, **options):
+            asked.append(progress)
+            return load(*args, progress=progress, **options)
 
-    monkeypatch.setattr("npvae.runs.building.load_dataset", spy)
+        return loading
+
+    monkeypatch.setattr("npvae.runs.building.load_dataset", spy(load_dataset))
+    monkeypatch.setattr("npvae.runs.provenance.load_own", spy(load_own))
+    monkeypatch.setattr("npvae.runs.provenance.shows_progress", lambda: True)
     out, flags = tmp_path / "run", ["--quiet"] if quiet else []
     assert run("train", "--data", "own.npy", *SMALL, "--no-report", "--out", out, *flags) == 0
     assert run("train", "--resume", out, "--no-report", *flags) == 0

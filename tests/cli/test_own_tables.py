@@ -88,3 +88,31 @@ def test_what_does_not_fit_the_table_is_refused(options, words, capsys, tmp_path
     line = refused(capsys, "train", "--data", "people.csv", *options, "--out", "run")
     assert words in line
     assert not (tmp_path / "run").exists()
+    assert not {"label_column", "drop=", "missing="} & set(line.replace('"', " ").split())
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize("command", ["encode", "score"])
+def test_new_data_are_advised_on_without_flags_that_the_command_lacks(
+    command, suffix, tmp_path, capsys
+):
+    write_new("people.csv", [[f"{i}", f"{i % 7}.5", i % 5, "uv"[i % 2]] for i in range(N)])
+    assert run("train", "--data", "people.csv", "--drop", "name", *SMALL, "--out", "run") == 0
+    capsys.readouterr()
+    for row in (["a", "", "1", "u"], ["a", "x", "1", "u"], ["a", "05", "1", "u"]):
+        write_new("new.csv", [["b", "2", "2", "v"], row])
+        if suffix == "parquet":
+            frame = pytest.importorskip("pandas").read_csv("new.csv")
+            pytest.importorskip("pyarrow")
+            frame.to_parquet("new.parquet")
+            if row[1] == "05":  # a number there
+                continue
+        line = refused(capsys, command, "run", "--data", f"new.{suffix}", "--out", "out.csv")
+        assert not any(flag in line for flag in ("--drop", "--label-column", "label_column"))
+        assert ("--missing drop" in line) == ("train again" in line) == (row[1] == "")
+        assert "missing=" not in line
+
+
+def write_new(path, rows):
+    with open(path, "w", newline="") as file:
+        csv.writer(file).writerows([["name", "size", "count", "class"], *rows])
