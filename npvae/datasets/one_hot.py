@@ -1,5 +1,6 @@
 """Text columns of a table as one-hot columns of numbers, and back."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -13,6 +14,10 @@ from npvae.storage.reading import LIMIT, quote
 MOST_TEXTS = 100  # different texts of a column that becomes one-hot
 LONGEST_TEXT = 100  # characters; a longer one is prose
 LARGEST = 4 * LIMIT  # bytes of a table with one-hot columns
+DATE = re.compile(
+    r"(\d{4}([-/.])\d\d?\2\d\d?|\d\d?([-/.])\d\d?\3\d{4})([T ].*)?"  # the year first or last
+)
+DATES_ADVICE = "turn them into numbers, such as days since the first one, or leave the column out"
 
 
 class Column(NamedTuple):
@@ -53,14 +58,19 @@ def remark_on_texts(categories: Mapping[str, Sequence[str]]) -> str:
     >>> print(remark_on_texts({"colour": ("blue", "red")}))
     The column 'colour' contains text and becomes 2 one-hot columns: blue, red.
     """
+    on_dates = "".join(
+        f" The column {quote(repr(name))} contains dates; {DATES_ADVICE}."
+        for name, texts in categories.items()
+        if all(map(DATE.fullmatch, texts))
+    )
     if len(categories) == 1:
         ((name, texts),) = categories.items()
         return (
             f"The column {quote(repr(name))} contains text and becomes {len(texts)} one-hot "
-            f"column{'s' * (len(texts) > 1)}: {quote(', '.join(texts))}."
+            f"column{'s' * (len(texts) > 1)}: {quote(', '.join(texts))}.{on_dates}"
         )
     listed = ", ".join(f"{name} ({len(texts)})" for name, texts in categories.items())
-    return f"These columns contain text and become one-hot columns: {quote(listed)}."
+    return f"These columns contain text and become one-hot columns: {quote(listed)}.{on_dates}"
 
 
 def expand(

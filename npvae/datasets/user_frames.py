@@ -11,7 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from npvae.datasets.one_hot import expand, remark_on_texts, table_columns, why_not_one_hot
+from npvae.datasets.one_hot import (
+    DATES_ADVICE,
+    expand,
+    remark_on_texts,
+    table_columns,
+    why_not_one_hot,
+)
 from npvae.datasets.user_arrays import is_missing, labels_of, understand_array
 from npvae.datasets.user_columns import choose_columns, without_index
 from npvae.datasets.user_examples import (
@@ -269,10 +275,7 @@ def _values_of(column: Any, where: str) -> Array:
     there = [cell for cell in cells if cell is not None]
     kinds = {_kind_of(cell) for cell in there}
     if values.dtype.kind in "mM" or "date" in kinds:
-        raise DataError(
-            f"{where} contains dates or times; turn them into numbers, such as days since the "
-            "first one, or leave the column out"
-        )
+        raise DataError(f"{where} contains dates or times; {DATES_ADVICE}")
     if is_category or kinds in ({"text"}, {"boolean"}):
         return np.array([None if cell is None else str(cell) for cell in cells], object)
     if kinds <= {"number"}:

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npvae.datasets.one_hot import MOST_TEXTS, expand, fit_together, table_columns, table_rows
+from npvae.datasets.one_hot import (
+    MOST_TEXTS,
+    expand,
+    fit_together,
+    remark_on_texts,
+    table_columns,
+    table_rows,
+)
 from npvae.datasets.user_examples import ReadOptions
 from npvae.datasets.user_table import MISSING, read_table
 from npvae.errors import DataError
@@ -87,3 +94,19 @@ def test_columns_and_texts_of_a_damaged_file_do_not_fit_together():
     assert fit_together(["a=x", "a=y", "b"], {"a": ["x", "y"]})
     for names in (["a=x", "b"], ["a=y", "a=x"], ["b"], []):
         assert not fit_together(names, {"a": ["x", "y"]})
+
+
+@pytest.mark.parametrize(
+    ("texts", "are_dates"),
+    [
+        (("2024-01-01", "2024-02-01"), True),
+        (("1.2.2024", "13.12.2024"), True),
+        (("2024-01-01 10:30", "2024-01-02T10:30:00Z"), True),
+        (("2024-01-01", "later"), False),
+        (("1.2.3", "1.10.0"), False),
+    ],
+)
+def test_text_columns_of_dates_are_remarked_on(texts, are_dates):
+    for others in ({}, {"colour": ("blue", "red")}):
+        remark = remark_on_texts({"day": texts, **others})
+        assert ("days since" in remark) == are_dates
