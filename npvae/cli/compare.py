@@ -164,10 +164,16 @@ def _line(label: str, cells: Sequence[str], width: int) -> str:
 
 
 def _setting_rows(settings: Mapping[str, Sequence[Any]]) -> list[Row]:
-    """Return a row for each setting that differs; of a path, its last part."""
+    """Return a row for each setting that differs; of a path, its last part.
+
+    The epochs that were asked for are beside those that were trained, among the rows of training.
+    """
     rows = []
     for name, values in settings.items():
-        cells = [UNKNOWN if value is None else written(value) for value in values]
+        if name == "epochs":
+            continue
+        absent = "by its name" if name == "label_column" else UNKNOWN  # such as target
+        cells = [absent if value is None else written(value) for value in values]
         if name == "data" and len({Path(cell).name for cell in cells}) == len(set(cells)):
             cells = [Path(cell).name for cell in cells]
         rows.append((name.replace("_", " "), cells))

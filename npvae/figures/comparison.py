@@ -97,10 +97,13 @@ def _curves(
 ) -> None:
     """Draw a quantity of the training part and of the validation part of one run."""
     epochs = columns["epoch"]
+    marked = ("train", "validation") if len(epochs) == 1 else ("validation",)  # one is no line
     for part, dashes in DASHES.items():
         if (values := columns.get(f"{part}_{quantity}")) is not None:
-            marked = marker if part == "validation" and len(epochs) <= MOST_MARKERS else ""
-            ax.plot(epochs, drawable(values), dashes, color=colour, marker=marked)
+            shown = marker if part in marked and len(epochs) <= MOST_MARKERS else ""
+            inside = "none" if part == "train" else colour
+            look: dict[str, Any] = {"color": colour, "marker": shown, "markerfacecolor": inside}
+            ax.plot(epochs, drawable(values), dashes, **look)
 
 
 def _legend(ax: "Axes", colours: Mapping[str, str], markers: Mapping[str, str]) -> None:

@@ -55,6 +55,8 @@ def history(
         )
     if len(columns["epoch"]) == 0:
         raise InputError("the history has no epoch yet; train for at least one")
+    from matplotlib.ticker import MaxNLocator
+
     epochs = columns["epoch"]
     if bound != "ELBO":
         columns = {**columns, "train_bound": [-loss for loss in columns["train_loss"]]}
@@ -80,7 +82,7 @@ def history(
                 part.set_ylabel("nats per example")
         units = [1.0, *columns.get("validation_active_units", [])]
         if parts[-1].lines:
-            _whole_numbers(parts[-1], "y")
+            parts[-1].yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
             parts[-1].set_ylim(0, max(units) * 1.08)
         parts[0].legend(loc="best")
     return ax
@@ -97,17 +99,16 @@ def _curves(ax: "Axes", columns: Mapping[str, Sequence[float]], quantity: str) -
 
 
 def over_epochs(ax: "Axes", epochs: Sequence[float], best: int | None = None) -> None:
-    """Let the horizontal axis span these epochs, and mark the best one."""
-    margin = max(0.5, 0.02 * (max(epochs) - min(epochs)))
-    ax.set_xlim(min(epochs) - margin, max(epochs) + margin)
-    _whole_numbers(ax, "x")
+    """Let the horizontal axis span these epochs, from a tick at the first; mark the best one."""
+    from matplotlib.ticker import MaxNLocator
+
+    first, last = min(epochs), max(epochs)
+    margin = max(0.5, 0.02 * (last - first))
+    ax.set_xlim(first - margin, last + margin)
+    whole = MaxNLocator(nbins=5, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
+    ticks = whole.tick_values(first, last)
+    room = (ticks[1] - ticks[0]) / 2 if len(ticks) > 1 else 0  # between two numbers
+    ax.set_xticks([first, *(tick for tick in ticks if first + room < tick <= last)])
     ax.set_xlabel("epoch")
     if best is not None:
         ax.axvline(best, color=GREEN, linestyle="--", linewidth=1, label=f"best epoch, {best}")
-
-
-def _whole_numbers(ax: "Axes", which: str) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    axis = ax.xaxis if which == "x" else ax.yaxis
-    axis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))

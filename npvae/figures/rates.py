@@ -219,7 +219,7 @@ def _equal_elbo(ax: "Axes") -> bool:
             continue
         ends = np.array([begin, end])
         ax.plot(ends, total - ends, color=FAINT, linestyle="--", linewidth=0.7, zorder=1)
-        text = f"ELBO {f'{-total:g}'.replace('-', '−')}"
+        text = f"ELBO {f'{0 - total:g}'.replace('-', '−')}"
         if end >= right:
             ax.annotate(text, (end, total - end), (4, 0), va="center", **look)
         elif begin > left:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from npvae.datasets.load import IDX_SETS, NAMES
-from npvae.datasets.preprocessing import Pixels
+from npvae.datasets.preprocessing import Pixels, Scaling
 from npvae.errors import InputError
 from npvae.figures.comparison import MOST_RUNS
 from npvae.runs.config import read_config
@@ -189,7 +189,8 @@ def _differences(runs: Sequence[Compared], part: str) -> Iterator[str]:
         else:
             yield f"data ({data[0]}, drawn or split by another seed)"
     quantities: dict[str, list[Any]] = {
-        "binarisation": [_binarisation(run) for run in runs],
+        "kind of x": [_kind(run) for run in runs],
+        "binarisation": [of.binarize for of in _scalings(runs) if isinstance(of, Pixels)],
         "conditional": [run.settings.conditional for run in runs],
         f"number of {PARTS[part]} examples": [run.data.get(part) for run in runs],
     }
@@ -202,7 +203,8 @@ def _differences(runs: Sequence[Compared], part: str) -> Iterator[str]:
 
 
 def _said(what: str, values: Sequence[Any]) -> str:
-    return f"{what} ({', '.join(dict.fromkeys(str(value).lower() for value in values))})"
+    words = (f"{value:,}" if type(value) is int else str(value).lower() for value in values)
+    return f"{what} ({', '.join(dict.fromkeys(words))})"
 
 
 def _identity(run: Compared) -> tuple[Any, ...]:
@@ -213,6 +215,9 @@ def _identity(run: Compared) -> tuple[Any, ...]:
     return (settings.data if settings.data in NAMES else run.data.get("crc32"), settings.seed)
 
 
-def _binarisation(run: Compared) -> str:
-    scaling = run.trained.scaling
-    return scaling.binarize if isinstance(scaling, Pixels) else "standardised"
+def _scalings(runs: Sequence[Compared]) -> list[Scaling]:
+    return [run.trained.scaling for run in runs]
+
+
+def _kind(run: Compared) -> str:
+    return "pixels" if isinstance(run.trained.scaling, Pixels) else "standardised numbers"

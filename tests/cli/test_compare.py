@@ -94,6 +94,17 @@ def test_only_settings_that_differ_and_act_are_shown(compare, tmp_path):
     assert of_autoencoder == {"model": "autoencoder", "objective": None, "k": None}
 
 
+def test_the_table_has_each_setting_once_and_says_what_is_the_default(tmp_path, capsys):
+    other = with_settings(tmp_path, epochs=5, label_column="kind", patience=3)
+    assert run("compare", "vae", other, "--out", tmp_path / "c.png") == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert sum(row[:1] == ["epochs"] for row in rows) == 1
+    (cells,) = (row for row in rows if row[:2] == ["label", "column"])
+    assert cells[-1] == "kind"
+    assert "-" not in cells, "a label column that is found by its name is one, too"
+    assert ["patience", "-", "3"] in rows
+
+
 def test_estimates_of_log_px_keep_their_draws_and_their_examples(compare, tmp_path, capsys):
     vae, iwae = copied(tmp_path, "vae", "a"), copied(tmp_path, "iwae", "b")
     assert run("evaluate", vae, "--samples", 3, "--workers", 1) == 0
@@ -125,7 +136,10 @@ def test_estimates_of_log_px_keep_their_draws_and_their_examples(compare, tmp_pa
         ),
         (["animals"], ["conditional (false, true)"]),
         (["autoencoder"], ["reconstruction", "vae, autoencoder"]),
-        (["grey", "iwae", "table"], ["binarisation (dynamic, none, standardised)"]),
+        (
+            ["grey", "iwae", "table"],
+            ["binarisation (dynamic, none)", "kind of x (pixels, standardised numbers)"],
+        ),
     ],
     ids=lambda of: "-".join(of) if of and " " not in of[0] else "",
 )

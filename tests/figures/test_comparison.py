@@ -91,3 +91,26 @@ def test_it_draws_up_to_ten_runs(n):
 def test_a_point_is_of_one_of_the_runs():
     with pytest.raises(InputError, match="history"):
         figures.comparison({"a": columns()}, {"b": (1.0, 2.0)})
+
+
+def test_a_run_of_one_epoch_has_a_marker_for_each_part():
+    ax = figures.comparison({"a": columns(epochs=1), "b": columns(epochs=1)}, {"a": (1.0, 9.0)})
+    assert all(line.get_marker() not in ("", "None") for line in drawn(ax)["ELBO"].lines)
+    many = figures.comparison({"a": columns(epochs=3)}, {"a": (1.0, 9.0)})
+    assert drawn(many)["ELBO"].lines[0].get_marker() in ("", "None")
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 7, 11, 40, 43, 500])
+def test_the_first_epoch_is_a_tick_and_the_others_are_whole(epochs):
+    ticks = drawn(figures.comparison({"a": columns(epochs=epochs)}, {}))["ELBO"].get_xticks()
+    assert ticks[0] == 1
+    assert 1 <= len(ticks) <= 7
+    assert all(tick % 1 == 0 and tick <= epochs for tick in ticks)
+    assert len(set(ticks)) == len(ticks)
+
+
+def test_no_elbo_is_minus_zero():
+    plane = figures.rate_distortion([1.0, 3.0], [-4.0, 2.0])
+    named = [text for text in texts(plane.texts) if text.startswith("ELBO")]
+    assert "ELBO 0" in named
+    assert "ELBO −0" not in named
