@@ -12,10 +12,16 @@ from math import isfinite
 from typing import Any
 
 from npvae.cli.arguments import natural, reads
-from npvae.cli.examples import add_examples, add_samples, add_seed, processes, say_notes
+from npvae.cli.examples import (
+    add_examples,
+    add_samples,
+    add_seed,
+    processes,
+    require_prior,
+    say_notes,
+)
 from npvae.cli.printing import beside, say
 from npvae.errors import InputError
-from npvae.evaluation.importance import require_likelihood
 from npvae.parallel import Communicator
 from npvae.runs.folder import RunFolder, resume_command
 from npvae.runs.kinds import Real
@@ -107,8 +113,7 @@ def _measured(
 ) -> dict[str, Any]:
     """Return the figures that were asked for."""
     model, scaling, split, words = saved.model, saved.scaling, examples.split, examples.words
-    if options.samples is not None:
-        require_likelihood(model)
+    require_prior(model, folder, options.samples)
     if options.examples is not None:
         if options.examples > len(split):
             raise InputError(

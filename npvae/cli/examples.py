@@ -9,6 +9,7 @@ import numpy as np
 from npvae.cli.arguments import add_device, add_folder, reads, whole
 from npvae.cli.printing import beside, say
 from npvae.devices import CPU
+from npvae.encoder_decoder import EncoderDecoder
 from npvae.errors import InputError
 from npvae.evaluation.elbo import EVALUATION_SEED
 from npvae.evaluation.importance import MOST_DRAWS
@@ -21,6 +22,7 @@ from npvae.runs.model_file import SavedModel
 from npvae.runs.provenance import PARTS
 from npvae.runs.selection import Selection, select
 from npvae.runs.settings import MOST_WORKERS
+from npvae.vae import VAE
 
 DATA = (
     "examples of the same kind to use instead of the run's {part} part: a file, a folder of images "
@@ -82,6 +84,15 @@ def open_examples(options: argparse.Namespace) -> Given:
     folder = RunFolder.open(options.folder)
     saved = folder.load_model(options.device)
     return Given(folder, saved, select(folder, saved, options.data, options.part))
+
+
+def require_prior(model: EncoderDecoder, folder: RunFolder, samples: int | None) -> None:
+    """Refuse --samples for the model of a run that has no p(x)."""
+    if samples is not None and not isinstance(model, VAE):
+        raise InputError(
+            f"the model in {folder.path} is an autoencoder, which has no prior, and so no p(x) "
+            f"that --samples {samples} could estimate; leave --samples out"
+        )
 
 
 def processes(options: argparse.Namespace) -> AbstractContextManager[Communicator]:

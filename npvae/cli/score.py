@@ -19,6 +19,7 @@ from npvae.cli.examples import (
     open_examples,
     processes,
     require_finite,
+    require_prior,
     say_notes,
     unlimited,
 )
@@ -27,7 +28,6 @@ from npvae.cli.printing import beside, say
 from npvae.datasets.dataset import Dataset
 from npvae.errors import DataError, InputError
 from npvae.evaluation.fine_print import score_protocol
-from npvae.evaluation.importance import require_likelihood
 from npvae.evaluation.principal_components import principal_components
 from npvae.evaluation.scores import auroc, reconstruction_errors, score_examples
 from npvae.parallel import Communicator
@@ -92,8 +92,7 @@ def run(options: argparse.Namespace) -> int:
     if options.top is not None:
         require_free(picture, folder, options.data)
     given = open_examples(options)
-    if options.samples is not None:
-        require_likelihood(given.saved.model)
+    require_prior(given.saved.model, folder, options.samples)
     odd = None if options.odd is None else _odd(given, options.odd)
     own, why = _own_data(given)
     if own is None and options.threshold is not None:

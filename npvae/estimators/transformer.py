@@ -132,7 +132,11 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, VAEEstim
     def from_run(cls, path: str | Path) -> Self:
         """Return an estimator with the model of a run, as if it had been fitted.
 
-        Its `records_` are empty, and its parameters are those settings of the run that it knows.
+        Its `records_` are empty, and its parameters are those settings of the run that it knows. A
+        text column of the run's table has a column of zeros and ones for each of its texts here,
+        such as `colour=blue` and `colour=red`. `feature_names_in_` lists all columns in order. From
+        a pandas `table`, `pandas.get_dummies(table, columns=["colour"], prefix_sep="=")` makes
+        them, and `.reindex(columns=vae.feature_names_in_, fill_value=0)` puts them in this order.
 
         Parameters
         ----------
@@ -148,10 +152,12 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, VAEEstim
         """
         folder = RunFolder.open(path)
         saved, settings = folder.load_model(), folder.settings()
-        if not isinstance(saved.model, VAE) or saved.model.n_y:
+        is_vae = isinstance(saved.model, VAE)
+        if not is_vae or saved.model.n_y:
+            what = "a conditional VAE, which needs labels" if is_vae else "an autoencoder"
             raise InputError(
-                f"{path} has a model that is conditional or not a VAE; expected a VAE without "
-                "labels. Use npvae.load_model for it"
+                f"the model in {path} is {what}; expected a VAE without labels. Use "
+                "npvae.load_model for it"
             )
         given = {name: getattr(settings, name) for name in SETTINGS}
         found = cls(settings.latent, hidden=settings.hidden, random_state=settings.seed, **given)

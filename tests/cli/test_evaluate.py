@@ -452,8 +452,8 @@ BAD = {
     "vae --memory-mb 1e308": "--memory-mb",
     "vae --memory-mb inf": "is 'inf'; choose at most",
     "vae --samples 20 --data table.npy": "4 x 5 pixels",
-    "autoencoder --samples 20": "no p(x) to estimate",
-    "denoising --samples 20": "no p(x) to estimate",
+    "autoencoder --samples 20": "autoencoder",
+    "denoising --samples 20": "denoising",
 }
 
 

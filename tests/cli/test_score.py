@@ -246,7 +246,7 @@ BAD = {
     "vae --top 0": "--top is 0",
     "vae --top 51": "at most 50",
     "vae --samples 0": "--samples is 0",
-    "autoencoder --samples 5": "no p(x)",
+    "autoencoder --samples 5": "leave --samples out",
     "vae --odd cat": "needs labels",
     "vae --data mixed.npz --odd cow": "cat, yak",
     "animals --odd cow": "cat, dog, emu",

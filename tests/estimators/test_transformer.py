@@ -161,6 +161,41 @@ def test_the_model_of_a_run_becomes_an_estimator(X, tmp_path):
         VAETransformer.from_run(tmp_path)
 
 
+def test_the_model_of_a_table_with_text_takes_one_hot_columns(tmp_path, monkeypatch):
+    """They are made as the docstring of `from_run` says."""
+    monkeypatch.chdir(tmp_path)
+    people = pd.DataFrame(
+        {
+            "colour": ["red", "blue", "green"] * 10,
+            "size": np.arange(30) ** 2 / 7,
+            "z": [1.5, 2] * 15,
+        }
+    )
+    people.to_csv("people.csv", index=False)
+    settings = "--hidden 8 --epochs 2 --latent 2 --no-report --quiet --out run"
+    assert cli.main(["train", "--data", "people.csv", *settings.split()]) == 0
+    people[people["colour"] != "green"].to_csv("new.csv", index=False)
+    assert cli.main(["encode", "run", "--data", "new.csv", "--out", "codes.npy"]) == 0
+    vae, new = VAETransformer.from_run("run"), pd.read_csv("new.csv")
+    found = pd.get_dummies(new, columns=["colour"], prefix_sep="=")
+    found = found.reindex(columns=vae.feature_names_in_, fill_value=0)
+    np.testing.assert_allclose(vae.transform(found), np.load("codes.npy"), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("flags", "what"), [(["--conditional"], "conditional"), (["--model", "autoencoder"], "autoenc")]
+)
+def test_a_run_of_another_model_is_refused_and_named(tmp_path, monkeypatch, flags, what):
+    monkeypatch.chdir(tmp_path)
+    table = pd.DataFrame({"a": range(0, 90, 3), "b": [1, 5, 2] * 10, "label": ["u", "v"] * 15})
+    table.to_csv("t.csv", index=False)
+    small = "--hidden 8 --epochs 1 --latent 2 --no-report --quiet --out run"
+    assert cli.main(["train", "--data", "t.csv", *small.split(), *flags]) == 0
+    with pytest.raises(InputError, match=what) as error:
+        VAETransformer.from_run("run")
+    assert ("conditional" in str(error.value)) != ("autoencoder" in str(error.value))
+
+
 # ---- refused -------------------------------------------------------------------------------------
 
 

@@ -230,7 +230,9 @@ print(pipeline.fit_transform(people).shape)
 # - `vae.model_` and `vae.scaling_` are what [the rest of npvae](python.md) works with:
 #   `save_model("digits.npz", vae.model_, vae.scaling_, vae.shape_)` writes them to a file.
 # - `VAETransformer.from_run("runs/mnist-001")` makes an estimator of the model of a
-#   [run](runs.md).
+#   [run](runs.md). A text column of the run's table is one column for each text here, such as
+#   `colour=blue`: `pd.get_dummies(table, columns=["colour"], prefix_sep="=")` makes them, and
+#   `.reindex(columns=vae.feature_names_in_, fill_value=0)` puts them in order.
 # - `partial_fit` trains for one epoch on the rows that it is given. The first rows decide how
 #   columns are standardised.
 # - The noise in the score of a row comes from `random_state` and from the content of the row.
