@@ -159,6 +159,7 @@ def test_an_index_is_left_out(read, name, start):
     np.testing.assert_array_equal(examples.x, [[5], [6]])
     assert (examples.columns, list(examples.labels)) == (("a",), ["1", "2"])
     assert any("index" in remark for remark in examples.remarks)
+    assert not any("''" in remark for remark in examples.remarks)
 
 
 def test_an_index_that_does_not_count(read):
