@@ -152,7 +152,7 @@ def write_examples(
     """
     if not is_picture(out):
         labels = None if made.labels is None else named(made.labels, classes)
-        write_numbers(out, made.x, saved, labels)
+        write_numbers(out, made.x, saved, labels, made.rows)
         return
     if len(made.x) > MOST_IN_A_PICTURE:
         raise InputError(

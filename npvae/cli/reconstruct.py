@@ -48,7 +48,8 @@ def run(options: argparse.Namespace) -> int:
     if not is_picture(out):
         x_hat = _reconstructed(given, options.seed)
         write_examples(x_hat, given.saved, folder, given.examples.classes, out, "")
-        say(f"Saved {counted(len(x_hat.x), 'reconstruction')} (means of p(x | z)) in {out}")
+        what = f"{counted(len(x_hat.x), 'reconstruction')} (means of p(x | z))"
+        say(f"Saved {what} in {out}: those of {given.examples.words}")
         return 0
     trained = Trained(
         given.saved,
@@ -68,4 +69,4 @@ def _reconstructed(given: Given, seed: int) -> Samples:
     with unlimited():
         x_hat = reconstruct_split(model, split, scaling, seed=seed)
     require_finite("reconstructions", x_hat, given.examples)
-    return Samples(x_hat, split.labels, "", None)
+    return Samples(x_hat, split.labels, "", None, split.rows)

@@ -86,31 +86,31 @@ def run(options: argparse.Namespace) -> int:
             "of a VAE"
         )
     varied = options.data is not None or options.part is not None
-    drawn, names = (_variations if varied else _samples)(folder, saved, options)
+    drawn, names, of = (_variations if varied else _samples)(folder, saved, options)
     write_examples(drawn, saved, folder, names, out, f"-n {len(drawn.x)} gives")
     what = "variation" if varied else "draw" if options.draw else "sample"
     means = "" if options.draw else " (means of p(x | z))"
-    say(f"Saved {counted(len(drawn.x), what)}{means} in {out}")
+    say(f"Saved {counted(len(drawn.x), what)}{means} in {out}{of}")
     return 0
 
 
 def _samples(
     folder: RunFolder, saved: SavedModel, options: argparse.Namespace
-) -> tuple[Samples, Sequence[str]]:
-    """Return samples from the prior, and the names of their labels."""
+) -> tuple[Samples, Sequence[str], str]:
+    """Return samples from the prior, the names of their labels, and no words about examples."""
     names, label, n_y = folder.classes(), None, saved.model.n_y
     if options.label is not None:
         require_told(options.label, n_y, folder.path)
         label = label_number("--label", options.label, names, n_y, folder.path)
     model = cast(VAE, saved.model)
     drawn = draw_samples(model, options.seed, options.n, label, draw=options.draw, names=names)
-    return drawn, names
+    return drawn, names, ""
 
 
 def _variations(
     folder: RunFolder, saved: SavedModel, options: argparse.Namespace
-) -> tuple[Samples, Sequence[str]]:
-    """Return variations of examples, and the names of their labels."""
+) -> tuple[Samples, Sequence[str], str]:
+    """Return variations, the names of their labels, and words about the examples."""
     if options.label is not None:
         raise InputError(
             f"--label {options.label} and --data exclude each other, because the examples have "
@@ -118,4 +118,4 @@ def _variations(
         )
     examples = select(folder, saved, options.data, options.part or "test")
     drawn = draw_variations(saved, examples, options.seed, options.n, draw=options.draw)
-    return drawn, examples.classes
+    return drawn, examples.classes, f": those of {examples.words}"

@@ -19,14 +19,18 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def write_numbers(
-    path: Path, x: Array, saved: SavedModel, labels: Sequence[str] | None = None
+    path: Path,
+    x: Array,
+    saved: SavedModel,
+    labels: Sequence[str] | None = None,
+    rows: Array | None = None,
 ) -> None:
     """Write examples in the units of the data: as an array (.npy), arrays (.npz) or a table (.csv).
 
     An array has the shape (B, *shape), and its text columns stay one-hot. A table has the columns
     of the user's table, in their order; in a text column it has the text whose number is the
-    largest. Without names of columns it has no header. The labels are its last column, and the
-    array y of an .npz file.
+    largest. Without names of columns it has no header. The labels are its last column. In an .npz
+    file they are the array y, beside the array rows.
 
     Parameters
     ----------
@@ -34,6 +38,7 @@ def write_numbers(
     x : (B, n_x) array on the host, as the model returns it
     saved : the model, with its scaling and its columns
     labels : (B,) names of the labels, if there are any
+    rows : (B,) where the examples that these were made of are in their data, if they were
 
     Raises
     ------
@@ -43,12 +48,13 @@ def write_numbers(
         with atomic_write(path, "w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows(_table(x, saved, labels))
         return
-    arrays = {"x": saved.scaling.decode(x).reshape(-1, *saved.shape)}
+    numbers = saved.scaling.decode(x).reshape(-1, *saved.shape)
     with atomic_write(path) as file:
         if path.suffix.lower() == ".npy":
-            np.save(file, arrays["x"])
+            np.save(file, numbers)
         else:
-            write_arrays(file, arrays | ({} if labels is None else {"y": np.array(labels)}))
+            arrays = {"x": numbers, "y": None if labels is None else np.array(labels), "rows": rows}
+            write_arrays(file, {name: one for name, one in arrays.items() if one is not None})
 
 
 def _table(

@@ -22,6 +22,8 @@ from npvae.runs.model_file import SavedModel
 from npvae.runs.provenance import PARTS
 from npvae.storage.reading import printable, quote
 
+MOST_NAMED = 5  # rows that are left out
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -139,10 +141,22 @@ def _all_of(
     split = Split(examples.x, rows, labels, missing=missing)
     words = printable(Path(data).name or data)
     if gone := n - len(rows):
-        words += f", without {counted(gone, 'row')} with missing values"
+        where = _places(np.setdiff1d(np.arange(n), rows))
+        words += f", without {counted(gone, 'row')} with missing values ({where})"
     filled_in = missing is not None and missing.any()
     means = _means(folder, examples.x.shape[1]) if filled_in else None
     return Selection(split, words, False, classes, missing, means)
+
+
+def _places(rows: Array) -> str:
+    """Return the numbers of a few rows, or that of the first of many, in words.
+
+    >>> _places(np.array([3, 8]))
+    'rows 3, 8, counted from 0'
+    """
+    if len(rows) > MOST_NAMED:
+        return f"the first is row {rows[0]}, counted from 0"
+    return f"row{'s' * (len(rows) > 1)} {', '.join(map(str, rows))}, counted from 0"
 
 
 def _read(folder: RunFolder, data: str, options: ReadOptions, progress: bool) -> Examples:

@@ -311,6 +311,27 @@ def test_reconstructions_of_new_examples_are_those_of_the_model(tmp_path):
         assert found["y"].tolist() == [("=a", "b")[i % 2] for i in range(11)]
 
 
+@pytest.mark.parametrize("verb", ["reconstruct", "sample"])
+def test_rows_that_are_left_out_are_named_and_the_others_numbered(
+    tmp_path, monkeypatch, capsys, verb
+):
+    monkeypatch.chdir(tmp_path)
+    write_table(tmp_path / "own.csv", 30, seed=1)
+    options = [*measured_runs.SMALL, "--missing", "drop", "--no-report", "--out", "run"]
+    assert run("train", "--data", "own.csv", *options) == 0
+    write_table(tmp_path / "new.csv", 12, seed=2)
+    header, *rows = (tmp_path / "new.csv").read_text().splitlines()
+    for i in (4, 7):
+        rows[i] = "," + rows[i].partition(",")[2]
+    (tmp_path / "new.csv").write_text("\n".join([header, *rows]))
+    capsys.readouterr()
+    count = ["-n", 10] if verb == "sample" else []
+    assert run(verb, "run", "--data", "new.csv", *count, "--out", "a.npz") == 0
+    assert "rows 4, 7" in capsys.readouterr().out
+    with np.load("a.npz") as found:
+        assert found["rows"].tolist() == [i for i in range(12) if i not in (4, 7)]
+
+
 def test_a_picture_of_new_examples_says_whose_they_are(tmp_path, monkeypatch):
     seen = []
     run_files.draw_quickly(monkeypatch)

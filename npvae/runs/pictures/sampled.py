@@ -37,12 +37,22 @@ def samples(run: Trained, *, ax: "Axes | None" = None) -> "Axes":
 
 
 class Samples(NamedTuple):
-    """Samples in rows, their labels or None, a title, and the number of images in a row or None."""
+    """What a model has made.
+
+    Attributes
+    ----------
+    x : (N, n_x) array, on the host
+    labels : (N,) the numbers of their labels, or None
+    told : a title
+    across : the number of images in a row, or None
+    rows : (N,) where the example that each was made of is in its data, or None
+    """
 
     x: Array
     labels: Array | None
     told: str
     across: int | None
+    rows: Array | None = None
 
 
 def draw_samples(
@@ -118,7 +128,8 @@ def draw_variations(
     how = "x drawn from" if draw else "means of"
     told = f"{counted(n, 'variation')} of examples of {examples.words}: z drawn from q(z | x)"
     labels = None if codes.labels is None else codes.labels[turn]
-    return Samples(device.to_host(x), labels, f"{told}, decoded ({how} p(x | z))", None)
+    told = f"{told}, decoded ({how} p(x | z))"
+    return Samples(device.to_host(x), labels, told, None, some.rows[turn])
 
 
 def _told(n: int, draw: bool, given: str = "") -> str:
