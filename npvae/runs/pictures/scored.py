@@ -54,7 +54,8 @@ def oddest(
         missing = _filled_in(scored.examples, chosen, x)
     names = []
     for i in chosen.tolist():
-        name = f"row {split.rows[i]}\nscore {number(float(scored.scores.score[i]), 1)}"
+        score = float(scored.scores.score[i])
+        name = f"row {split.rows[i]}\nscore {number(score, 1 if abs(score) < 1000 else 0)}"
         if split.labels is not None:
             label = label_name(scored.examples.classes, int(split.labels[i]))
             name = f"{shortened(label, 10)}\n{name}"
