@@ -20,7 +20,7 @@ def estimates(target, eps, baseline=0.0):
 #
 # With the target at 30 the loss is about 450 wherever the draw falls, and the
 # score function multiplies every score by it. This large common part cancels only
-# in the mean over very many draws. The pathwise gradient uses the *derivative* of
+# on average over very many draws. The pathwise gradient uses the *derivative* of
 # $f$, which is $z - 30$: it varies as $z$ does, however large $f$ itself is.
 
 # %%

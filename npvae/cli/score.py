@@ -158,7 +158,7 @@ def _scored(
     if own is None:
         return Scored(given.examples, scores)
     among = comm.run(score_examples, model, own.validation, scaling, options.samples, **how)
-    validation = Selection(own.validation, "the validation part", is_own=True)
+    validation = Selection(own.validation, "the validation part", dataset=own)
     require_finite("scores", among.score, validation)
     return Scored(given.examples, scores, among.score, options.threshold)
 

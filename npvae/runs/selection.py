@@ -34,7 +34,6 @@ class Selection:
     split : the examples as they are stored, with labels as indices into `classes`, if there are
         any; `split.rows` are the numbers of their rows in the file, counted from 0
     words : what they are, for a protocol: "the test part", "new.csv"
-    is_own : whether they are a part of the data that the run was trained on
     classes : the names of the labels: those of the run, followed by those that only the new data
         have; a conditional model knows only those of the run, so it never has others
     missing : (n,) how many values of each example were missing and have been filled in; None if
@@ -45,11 +44,15 @@ class Selection:
 
     split: Split
     words: str
-    is_own: bool
     classes: tuple[str, ...] = ()
     missing: Array | None = None
     means: Array | None = None
     dataset: Dataset | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the examples are a part of the data that the run was trained on."""
+        return self.dataset is not None
 
 
 def select(
@@ -106,7 +109,7 @@ def select(
 def _own(dataset: Dataset, part: str) -> Selection:
     split: Split = getattr(dataset, part)
     words, means = f"the {part} part", dataset.means
-    return Selection(split, words, True, dataset.classes, split.missing, means, dataset)
+    return Selection(split, words, dataset.classes, split.missing, means, dataset)
 
 
 def _named(folder: RunFolder, saved: SavedModel, dataset: Dataset, part: str) -> Selection:
@@ -115,7 +118,7 @@ def _named(folder: RunFolder, saved: SavedModel, dataset: Dataset, part: str) ->
     _require_alike(folder, saved, dataset.name, dataset.shape, dataset.kind)
     labels, classes = _numbered(folder, saved, dataset.name, split.labels, dataset.classes)
     split = replace(split, labels=labels)
-    return Selection(split, f"the {part} part of {dataset.name}", False, classes)
+    return Selection(split, f"the {part} part of {dataset.name}", classes)
 
 
 def _all_of(
@@ -145,7 +148,7 @@ def _all_of(
         words += f", without {counted(gone, 'row')} with missing values ({where})"
     filled_in = missing is not None and missing.any()
     means = _means(folder, examples.x.shape[1]) if filled_in else None
-    return Selection(split, words, False, classes, missing, means)
+    return Selection(split, words, classes, missing, means)
 
 
 def _places(rows: Array) -> str:
