@@ -11,7 +11,7 @@ from npvae.errors import InputError
 from npvae.explorer.content import as_json, explorer_content
 from npvae.runs.folder import RunFolder
 from npvae.runs.pictures import Trained
-from npvae.runs.report.page import document
+from npvae.runs.report.page import document, paper
 from npvae.storage.atomic import atomic_write
 
 SCRIPTS = (  # in this order, all in one scope
@@ -49,7 +49,8 @@ def write_explorer(path: Path, folder: RunFolder, run: Trained, metrics: Mapping
 
 def explorer_page(name: str, content: str) -> str:
     """Return the page of a run with this name, whose content is JSON without the character <."""
-    style, script = _read("explorer.css"), "".join(_read(f"script/{part}.js") for part in SCRIPTS)
+    style = paper() + _read("explorer.css")
+    script = "".join(_read(f"script/{part}.js") for part in SCRIPTS)
     body = (
         f"<body>{_read('explorer.html')}"
         f'<script type="application/json" id="model">{content}</script>\n'

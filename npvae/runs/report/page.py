@@ -87,9 +87,17 @@ def _inline(png: bytes) -> str:
 
 def page(title: str, *content: Content) -> str:
     """Return a complete page in npvae's style, without any script."""
-    style = files("npvae.runs.report").joinpath("style.css").read_text(encoding="utf-8")
     body = tostring(element("body", *content), "unicode", method="html")
-    return document(title, body, style, POLICY)
+    return document(title, body, paper() + _read("style.css"), POLICY)
+
+
+def paper() -> str:
+    """Return the CSS of every page: its colours by day and by night, and its text."""
+    return _read("paper.css")
+
+
+def _read(name: str) -> str:
+    return files("npvae.runs.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def document(title: str, body: str, style: str, policy: str) -> str:
