@@ -53,7 +53,7 @@ def decode(p, z):
 
 
 def loss_and_grad(p, x, eps):
-    """Return the loss, -ELBO in nats per image [12], and its gradient for each parameter."""
+    """Return the loss, -ELBO in nats per image [12a], and its gradient for each parameter."""
     B = len(x)  # eps is an argument: once the noise is given, the loss is a function of p [11]
     # Forward: from x, (B, n_x), to the loss
     h1 = np.maximum(x @ p["W1"] + p["b1"], 0)

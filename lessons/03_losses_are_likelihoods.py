@@ -273,7 +273,7 @@ assert np.isclose(factor, 784), "npvae's likelihoods sum over the pixels"
 # would compensate for that. But often a loss has a *second* term. The loss of a
 # variational autoencoder (VAE), the goal of this course, has one that is also in
 # nats. If the first term is a mean over pixels and the second is not, the second
-# has become 784 times as important, although nobody decided that. Lesson 13 shows
+# has become 784 times as important, although nobody decided that. Lesson 13a shows
 # what this does to a VAE.
 #
 # npvae **sums over pixels and takes the mean over the examples of a batch**,

@@ -302,7 +302,7 @@ print(f"6 binarise: the brightest pixel is on in {white.mean():.2%} of all draws
 #    random byte should be drawn from 0 to 254.
 #
 # (We do not say whose bugs these are. Such bugs have happened to everyone, and to
-# us.) Lessons 11 and 13 extend the museum to variational autoencoders, with a bug
+# us.) Lessons 11 and 13a extend the museum to variational autoencoders, with a bug
 # that is random, and wrong in the forward and in the backward pass.
 #
 # Now that the gradients are right, lesson 05 uses them to train.

@@ -266,7 +266,7 @@ show(figure, "08-interpolation")
 # The draw, made in such a way that gradients can pass through it, is the
 # *reparameterisation trick*; the additional term is the *KL divergence*; and the
 # whole is the **variational autoencoder**. Part III of the course develops these
-# parts, and lesson 13 puts them together.
+# parts, and lesson 13a puts them together.
 #
 # > **What you may have read:** "the bottleneck of an autoencoder is discrete, and
 # > a VAE makes it continuous". The codes above are real numbers, which are

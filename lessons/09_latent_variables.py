@@ -256,7 +256,7 @@ show(ax, "09-the-sum")
 #
 # For most models the posterior has no formula, and we need the grid. There is one
 # important exception: a Gaussian prior and a *linear* decoder with Gaussian noise.
-# Lesson 12 builds on it, so let us derive it. Take one observed number,
+# Lesson 12a builds on it, so let us derive it. Take one observed number,
 #
 # $$ z \sim \mathcal N(0, 1), \qquad x = a z + \sigma\varepsilon, \qquad
 # \varepsilon \sim \mathcal N(0, 1) $$
@@ -410,7 +410,7 @@ assert effective[20] < 5
 #
 # Three things are missing. How do we measure how wrong such an approximation is
 # (lesson 10)? How do we train a network that draws random numbers (11)? And how can
-# we make $\log p(x)$ large without computing it (12)?
+# we make $\log p(x)$ large without computing it (12a)?
 #
 # ## Exercises
 #

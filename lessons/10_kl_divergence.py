@@ -238,7 +238,7 @@ show(figure, "10-gradient-descent")
 # If the loss were the KL alone, every image would get the same Gaussian, and the
 # code would contain *no* information. In a VAE there is a second term, the
 # reconstruction, which is smallest if the Gaussians of different images are narrow
-# and far apart. Lesson 13 shows how the two find a balance.
+# and far apart. Lesson 13b shows how the two find a balance.
 #
 # ## What a nat means
 #
@@ -301,7 +301,7 @@ for nats in (1, 2, 3):
 # $e^K$ images.** (We have shown that about $e^K$ is possible; that no arrangement
 # does better we do not prove.) It is reached only if the Gaussians together fill the
 # prior: if all of them are at $\mu = 2$, each costs 2 nats or more, and none can be
-# told from the others. The VAE of lesson 13 uses about 25 nats per image.
+# told from the others. The VAE of lesson 13b uses about 25 nats per image.
 #
 # ## The KL is not symmetric
 #
@@ -359,7 +359,7 @@ show(ax, "10-two-directions")
 # it covers both peaks and the gap, and has the standard deviation of $p$, 1.49.
 #
 # A VAE uses the first kind in two places: with the prior as $p$, as above, and, as
-# lesson 12 shows, with the posterior as $p$. The reason is that the draws of a VAE
+# lesson 12a shows, with the posterior as $p$. The reason is that the draws of a VAE
 # come from the encoder, so it is not necessary to know in advance where $p$ is
 # large. A consequence is that if the posterior of an image has two peaks, the
 # Gaussian of the encoder tends to cover only one of them.

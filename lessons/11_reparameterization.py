@@ -359,7 +359,7 @@ assert abs(wrong(mus, logvars, eps).std() - 0.5) > 0.2, "finds what no gradient 
 # > outputs $\log\sigma^2$, which may be any real number.
 #
 # Now you can differentiate through the draw of a VAE. What is left is to know
-# which loss to minimise. That is lesson 12.
+# which loss to minimise. That is lesson 12a.
 #
 # ## Exercises
 #

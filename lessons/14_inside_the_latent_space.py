@@ -4,7 +4,7 @@
 # *A VAE never saw a label. Where in its latent space do the digits lie, and
 # what lies between them?*
 #
-# - **You need:** lessons 08 and 13.
+# - **You need:** lessons 08, 13a and 13b.
 # - **You get:** a map of the latent space, posteriors drawn to scale, and the
 #   three things that the autoencoder of lesson 08 lacked, measured.
 # - **Run time:** 40 seconds.
@@ -43,7 +43,7 @@ vae_2, vae, autoencoder = train(VAE, 2), train(VAE, 8), train(Autoencoder, 8)
 # The pixels stay grey in this lesson, for the sake of the pictures: we compare
 # distances, not nats. And from here on *the code* of an image means the mean
 # $\mu$ of its posterior. That is fine for pictures, but not for the ELBO
-# (lesson 12).
+# (lesson 12a).
 #
 # ## A map of the latent space
 #
@@ -91,7 +91,7 @@ assert share_8 > 0.7, "nearby codes mostly belong to the same digit"
 # several digits share a place. Because of the KL divergence we know where to
 # look: a mean far from 0 is expensive, so the digits crowd around the origin.
 # The reconstruction term draws them apart into *clusters*, and the KL
-# divergence packs the clusters together (lesson 13). But the KL divergence is
+# divergence packs the clusters together (lesson 13b). But the KL divergence is
 # only a pull towards the prior. In the left picture there are still gaps, and
 # on MNIST the 1s lie far outside, beyond the edge of the right picture. In two
 # dimensions an autoencoder leaves hardly more holes, as you saw in lesson 08.
@@ -162,7 +162,7 @@ show(figure, "14-posteriors")
 # *aggregate posterior*, have a mean near 0 and a standard deviation of 1.1 to
 # 1.5, near that of the prior (an autoencoder's codes: 6 or more). They reach
 # further out than the prior, since the reconstruction term pushes the means
-# apart (lesson 13), and they leave gaps. But they lie where the prior lies, and
+# apart (lesson 13b), and they leave gaps. But they lie where the prior lies, and
 # that is why one can draw from it.
 #
 # We drew 150 posteriors; in two dimensions all of them together overlap a lot.

@@ -4,7 +4,7 @@
 # *What if the KL divergence counts ten times, or a tenth? And why do so many
 # VAEs end with a code that carries nothing?*
 #
-# - **You need:** lessons 12 and 13.
+# - **You need:** lessons 12a to 13b.
 # - **You get:** the trade-off between what a code carries and what it leaves
 #   out, the weight that a program really gives to the KL divergence, and a
 #   collapse, made and cured.
@@ -198,7 +198,7 @@ assert np.allclose(30 * averaged.params.grad, weighted.params.grad), "it is β =
 # The answer is 2.45. In the picture above, $\beta = 3$ is near it: the code
 # carries less than half of the nats that it would at 1, and the images are
 # soft. Such a program runs, and passes its gradient check. Only a value worked
-# out by hand reveals it (exhibit 10 of lesson 13), or this division. "How do I
+# out by hand reveals it (exhibit 10 of lesson 13a), or this division. "How do I
 # weigh the KL divergence and the reconstruction?" is among the most frequent
 # questions about VAEs. The answer: sum both, and start with 1.
 #
@@ -332,5 +332,5 @@ show(figure, "16-collapse")
 #    $\sigma^2$, $a$ and $w$ to zero. *Check:* $w^2 = s^2 - \beta \sigma_x^2$,
 #    and if that is negative, $w = 0$. Train
 #    `VAE.dense(1, (), 1, likelihood="gaussian", sigma=1.0, beta=...)`, with the
-#    loop of lesson 12, on numbers of variance 2, with $\beta$ = 0.5, 1 and 3:
+#    loop of lesson 12b, on numbers of variance 2, with $\beta$ = 0.5, 1 and 3:
 #    $w^2$ comes out as 1.5, 1 and 0, each within 0.15.

@@ -3,7 +3,7 @@
 #
 # *Every picture that your VAE has made is soft. Is that a bug, and what helps?*
 #
-# - **You need:** lessons 03, 07 and 13 to 16.
+# - **You need:** lessons 03, 07 and 13a to 16.
 # - **You get:** the formula of the blur and a measure of it; the standard
 #   deviation $\sigma$ of a Gaussian decoder, and what it does to
 #   reconstructions and to samples; and the remedies that people use.
@@ -175,7 +175,7 @@ assert all(sampled[n_z] < reconstructed[n_z] for n_z in models), "and samples ar
 # ## The standard deviation of a Gaussian decoder
 #
 # Let $p(x \mid z)$ be a Gaussian (lesson 03): each pixel has the decoder's
-# output as its mean, and $\sigma$ as its standard deviation. (Lesson 12 called
+# output as its mean, and $\sigma$ as its standard deviation. (Lesson 12a called
 # it $\sigma_x$. It is not the $\sigma$ of the posterior.) With $S$ the sum of
 # the squared errors over the $n_x$ pixels, the reconstruction term is
 #

@@ -4,7 +4,7 @@
 # *Two people have each trained a VAE. Whose is better, and how would they find
 # out?*
 #
-# - **You need:** lessons 03, 09, 12, 13 and 17.
+# - **You need:** lessons 03, 09, 12b, 13b and 17.
 # - **You get:** an estimate of $\log p(x)$ for your own model with its standard
 #   error, published numbers beside it, what such a number does not tell, and a
 #   table of autoencoder against VAE.
@@ -40,7 +40,7 @@ run_epochs(trainer, epochs, "VAE, 20 latents")
 #
 # The $\log p(x)$ of a VAE cannot be computed (lesson 09). Its ELBO is a lower
 # bound, so a poor encoder makes a good decoder look poor. But you know a
-# sequence of bounds from the ELBO towards $\log p(x)$ (lesson 12): draw $k$
+# sequence of bounds from the ELBO towards $\log p(x)$ (lesson 12b): draw $k$
 # codes from the encoder's posterior, compute the weight of each, and take the
 # logarithm of the mean weight.
 #
@@ -252,17 +252,17 @@ show(ax, "18-pictures-and-numbers")
 #
 # | | autoencoder | VAE | lesson |
 # |---|---|---|---|
-# | the encoder outputs | a code $z$ | $\mu$ and $\log\sigma^2$ of $q(z \mid x)$ | 06, 13 |
+# | the encoder outputs | a code $z$ | $\mu$ and $\log\sigma^2$ of $q(z \mid x)$ | 06, 13a |
 # | the decoder gets | that code | a draw $z = \mu + \sigma\varepsilon$ | 11 |
-# | the loss | reconstruction | reconstruction + KL divergence = −ELBO | 12 |
+# | the loss | reconstruction | reconstruction + KL divergence = −ELBO | 12a |
 # | the codes lie | anywhere | near the prior | 08, 14 |
 # | codes of new images | from a Gaussian fitted to the codes | from the prior | 08, 14 |
 # | of those that are decoded | many fail | fewer fail | 08, 14 |
 # | nearby codes | decode to similar images | decode to even more similar images | 14 |
 # | reconstructions | sharper | softer | 17 |
-# | overfitting | more | less | 13 |
+# | overfitting | more | less | 13b |
 # | latents that save too little | are used all the same | are switched off | 16 |
-# | $\log p(x)$ of an image | not defined | the ELBO is a bound, $L_k$ a better one | 12, 18 |
+# | $\log p(x)$ of an image | not defined | the ELBO is a bound, $L_k$ a better one | 12a, 12b, 18 |
 # | what can go wrong | holes | holes, blur, posterior collapse | 08, 16, 17 |
 # | use it to | compress, denoise | generate, interpolate, find $\log p(x)$ | 06, 07, 15, 18 |
 #

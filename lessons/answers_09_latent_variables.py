@@ -96,7 +96,7 @@ assert abs(stds[0] / stds[1] - 1.07) < 0.01
 # $s^2 = \sigma^2 / (|a|^2 + \sigma^2)$ and
 # $m = s^2\, a \cdot x / \sigma^2 = a \cdot x / (|a|^2 + \sigma^2)$.
 #
-# Lesson 12 uses this model.
+# Lesson 12a uses this model.
 
 # %%
 a, sigma, x = np.array([1.5, 0.8]), 0.6, np.array([2.0, -0.5])

@@ -8,12 +8,12 @@ from sphinx import addnodes
 
 import npvae
 
-ANSWERS = re.compile(r"(answers_\d\d_\w+)\.py")
-LESSON = re.compile(r"(?<=lesson )\d\d|(?<=Lesson )\d\d")
+ANSWERS = re.compile(r"(answers_\d\d[a-z]?_\w+)\.py")
+LESSON = re.compile(r"(?<=[Ll]esson )\d\d[a-z]?\b")
 NAME = re.compile(r"npvae\.([\w.]+)(\(.*\))?")
 BOXES = {"Predict first:": "question", "What you may have read:": "correction"}  # quoted or not
 FIGURE = "What the code above draws"
-PICTURE = re.compile(r"first-picture-of-(\d\d)")
+PICTURE = re.compile(r"first-picture-of-(\d\d[a-z]?)")
 
 
 def touch_up(app, doctree):
@@ -33,7 +33,7 @@ def touch_up(app, doctree):
         elif full_name := name_in_reference(code.astext()):
             code.replace_self(link_to(full_name, code.deepcopy(), "py", "obj"))
     pages = app.env.found_docs
-    lessons = {page[:2]: page for page in pages if re.match(r"\d\d_", page)}
+    lessons = {page.partition("_")[0]: page for page in pages if page[0].isdigit()}
     for text in list(doctree.findall(nodes.Text)):
         if isinstance(text.parent, nodes.paragraph | nodes.emphasis):
             text.parent.replace(text, list(with_links(text, lessons)))

@@ -18,6 +18,6 @@ var Scorer = {
     if (reference) return /[._]/.test(query) ? score + 400 : Math.min(score, 99);
     if (page.startsWith("answers_")) return score + 100;
     if (kind === "index") return score;
-    return score + (/^\d\d_/.test(page) ? 300 : 200);
+    return score + (/^\d\d[a-z]?_/.test(page) ? 300 : 200);
   },
 };

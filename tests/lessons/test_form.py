@@ -3,9 +3,19 @@
 import ast
 import re
 import sys
+from itertools import groupby
 
 import pytest
-from lesson_files import ANSWERS, LESSONS, SCRIPTS, cells, code_of, name_of, prose_of
+from lesson_files import (
+    ANSWERS,
+    LESSONS,
+    SCRIPTS,
+    cells,
+    code_of,
+    name_of,
+    number_of,
+    prose_of,
+)
 
 MOST_SKIPPED = 3  # asserts that quick mode may leave out, in the whole course
 AMERICAN = re.compile(
@@ -27,9 +37,30 @@ def trees(path):
     return ast.walk(ast.parse(path.read_text(encoding="utf-8")))
 
 
-def test_the_lessons_are_numbered_from_one():
-    assert [path.stem[:2] for path in SCRIPTS] == [f"{i:02d}" for i in range(1, len(SCRIPTS) + 1)]
-    assert len(SCRIPTS) == 18
+def test_the_lessons_are_numbered_and_the_parts_of_one_number_have_letters():
+    numbers = [number_of(path) for path in SCRIPTS]
+    assert numbers[:2] == ["01", "02"]
+    for _, group in groupby(numbers, key=lambda number: number[:2]):
+        assert [number[2:] for number in group] in ([""], ["a", "b"], ["a", "b", "c"])
+
+
+@scripts()
+def test_the_lessons_that_it_names_are_named_in_full(path):
+    """There is no lesson 12, but 12a and 12b; of lessons yet to come nothing is asked."""
+    divided = {number_of(other)[:2] for other in SCRIPTS if number_of(other)[2:]}
+    prose = " ".join(prose_of(path).split())
+    assert not divided & named(prose)
+
+
+def named(prose):
+    """Return the numbers in `lesson 05`, `lessons 03, 07 and 13a to 16` and `as before (11)`."""
+    lists = re.findall(r"[Ll]essons? (\d\d[a-z]?(?:(?:, | and | or | to )\d\d[a-z]?)*)\b", prose)
+    return set(re.findall(r"\d\d[a-z]?", " ".join(lists))) | set(re.findall(r"\((\d\d)\)", prose))
+
+
+def test_the_numbers_of_lessons_are_found():
+    prose = "lessons 03, 07 and 13a to 16. As in lesson 12 (04), and in 20 dimensions"
+    assert named(prose) == {"03", "07", "13a", "16", "12", "04"}
 
 
 @lessons()
@@ -37,7 +68,7 @@ def test_it_opens_with_its_question_what_it_needs_and_what_it_gives(path):
     prose, text = cells(path)[0]
     assert prose
     title, question, points = text.rstrip().split("\n\n")
-    assert re.fullmatch(rf"# {path.stem[:2]} · \S.*", title)
+    assert re.fullmatch(rf"# {number_of(path)} · \S.*", title)
     assert re.fullmatch(r"\*[^*]+\?\*", question)
     told = re.findall(r"^- \*\*(.*?):\*\* ", points, re.M)
     assert told == ["You need", "You get", "Run time"]
@@ -110,7 +141,7 @@ def test_it_is_written_in_british_english(path):
 
 def test_the_path_names_every_lesson_in_order():
     text = (LESSONS / "README.md").read_text(encoding="utf-8")
-    linked = re.findall(r"\[(\d\d) (.+?)\]\((\d\d_\w+\.py)\)", text)
+    linked = re.findall(r"\[(\d\d[a-z]?) (.+?)\]\((\d\d[a-z]?_\w+\.py)\)", text)
     assert [file for _, _, file in linked] == [path.name for path in SCRIPTS]
     for (number, title, _), path in zip(linked, SCRIPTS, strict=True):
         assert prose_of(path).startswith(f"# {number} · {title}\n")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from lesson_files import ANSWERS, ONE_PAGE, SCRIPTS, code_of, name_of
+from lesson_files import ANSWERS, ONE_PAGE, SCRIPTS, code_of, name_of, number_of
 
 LOOKS_AT_DIGITS = "digits()"
 
@@ -54,6 +54,5 @@ def test_it_runs_from_any_folder_and_all_it_claims_holds(path, digits, mode, tmp
         assert f"digits: {digits}" in done.stdout
     drawn = sorted(file.name for file in pictures.glob("*")) if pictures.exists() else []
     assert len(drawn) == code_of(path).count("\nshow(")
-    number = path.stem.removeprefix("answers_")[:2]
-    assert all(name.startswith(f"{number}-") and name.endswith(".png") for name in drawn)
+    assert all(name.startswith(f"{number_of(path)}-") and name.endswith(".png") for name in drawn)
     assert all(f"picture: {pictures / name}" in done.stdout for name in drawn)

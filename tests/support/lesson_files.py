@@ -13,6 +13,11 @@ def name_of(path):
     return path.stem
 
 
+def number_of(path):
+    """Return 05 for 05_learning.py, and 12a for 12a_elbo.py and for its answers."""
+    return path.stem.removeprefix("answers_").partition("_")[0]
+
+
 def cells(path):
     """Return the cells of a script in order: whether it is prose, and its text."""
     first, *parts = re.split(r"^# %%", path.read_text(encoding="utf-8"), flags=re.M)

@@ -1,287 +1,39 @@
 # %% [markdown]
-# # 13 · The variational autoencoder
+# # 13b · Training a VAE: two terms in equilibrium
 #
-# *Twelve lessons of parts: do they make digits that nobody has ever written?*
+# *Twelve lessons of parts, put together: do they make digits that nobody has ever
+# written?*
 #
-# - **You need:** lessons 01 to 12.
-# - **You get:** a VAE of your own in thirty lines, with every gradient checked;
-#   four bugs of VAEs and the tests that find them; a training watched from its
-#   first step; and the equilibrium of its two terms.
-# - **Run time:** a minute and a half.
+# - **You need:** lessons 05, 08 and 13a.
+# - **You get:** a training watched from its first step, with its reconstructions
+#   and its samples; the equilibrium of the two terms of the loss; and a comparison
+#   of how much an autoencoder and a VAE overfit.
+# - **Run time:** a minute.
 
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from course import BLUE, GREEN, ORANGE, PURPLE, digits, run_epochs, show, sized
-from diagrams import vae
+from course import BLUE, GREEN, ORANGE, PURPLE, digits, show, sized
 
-from npvae import VAE, Adam, Autoencoder, Cosine, Loss, Pixels, Trainer, check, evaluate, figures
-from npvae.layers import sigmoid, softplus
+from npvae import VAE, Adam, Autoencoder, Cosine, Pixels, Trainer, evaluate, figures
+from npvae.gaussian import kl_standard_normal, reparameterize
 
 data = digits()
 train_part = data.train.only(slice(0, sized(50_000, quick=5000)))
 test_part = data.test.only(slice(0, 2000))
 black_or_white = Pixels("dynamic")
 mean_image = train_part.take(slice(None)).mean(axis=0) / 255
+test_x = (test_part.take(slice(None)) / 255).astype(np.float32)
 rng = np.random.default_rng(0)
 
-# %% [markdown]
-# ## The model
-#
-# An autoencoder maps each image to a *point* of its latent space. A VAE maps it
-# to a *distribution*. The **encoder** takes an image $x$ and outputs $\mu$ and
-# $\log\sigma^2$, two numbers for each latent: the mean and the log variance of
-# the Gaussian $q(z \mid x)$, which approximates the posterior (lesson 09). We
-# draw a **latent vector** $z$ from it (11). The **decoder** outputs the
-# probability of each pixel to be on (03). The loss is the cost of the image
-# given $z$, the reconstruction term, plus the KL divergence of $q(z \mid x)$
-# from the prior (10). Its expected value over the draws is minus the ELBO (12):
-#
-# $$ L = \underbrace{-\log p(x \mid z)}_\text{reconstruction}
-# + \text{KL}\left(q(z \mid x),\, \mathcal N(0, I)\right) $$
 
-# %%
-show(vae(losses=True, gradients=True), "13-the-whole")
-
-# %% [markdown]
-# Grey pixels are not the outcomes of coin tosses (03), and an ELBO should bound
-# a proper $\log p(x)$. So each pixel of brightness 0.4 becomes white with
-# probability 0.4 and black otherwise, with a fresh draw every time an image is
-# used: `Pixels("dynamic")`. (Exhibit 6 of lesson 04 did this wrong.)
-#
-# Here is all of it. npvae's `VAE` provides two networks of dense layers (06)
-# and their parameters. We write everything that makes a VAE of them ourselves.
-
-
-# %%
-class ByHand(VAE):
-    """A variational autoencoder, from lessons 01 to 12."""
-
-    def draw(self, mu, logvar, eps):  # lesson 11
-        return mu + np.exp(logvar / 2) * eps
-
-    def draw_backward(self, dz, logvar, eps):
-        return dz, dz * 0.5 * np.exp(logvar / 2) * eps
-
-    def kl_and_grad(self, mu, logvar):  # lesson 10
-        kl = 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum() / len(mu)
-        return kl, mu / len(mu), 0.5 * (np.exp(logvar) - 1) / len(mu)
-
-    def reconstruction_and_grad(self, logits, x):  # lesson 03
-        return (softplus(logits) - x * logits).sum() / len(x), (sigmoid(logits) - x) / len(x)
-
-    def loss_and_grad(self, x, eps):
-        h = self.encoder.forward(x)  # (B, 2 n_z)
-        mu, logvar = h[:, : self.n_z], h[:, self.n_z :]
-        z = self.draw(mu, logvar, eps)
-        reconstruction, dlogits = self.reconstruction_and_grad(self.decoder.forward(z), x)
-        kl, dmu_kl, dlogvar_kl = self.kl_and_grad(mu, logvar)
-
-        dz = self.decoder.backward(dlogits)  # from here on backwards
-        dmu, dlogvar = self.draw_backward(dz, logvar, eps)
-        self.encoder.backward(np.concatenate([dmu + dmu_kl, dlogvar + dlogvar_kl], axis=1))
-        return Loss(reconstruction + kl, reconstruction, kl)
-
-
-# %% [markdown]
-# Follow the dashed arrows of the diagram once. The decoder's backward pass
-# returns $dz$. The two lines of lesson 11 turn it into $d\mu$ and
-# $d\log\sigma^2$. Both $\mu$ and $\log\sigma^2$ are used twice, by the draw and
-# by the KL divergence, so the gradients of both uses are added. (One network
-# computes both: the first half of its outputs is $\mu$, the second half
-# $\log\sigma^2$.) The noise `eps` is an argument, so with a given `eps` the
-# loss is an ordinary function, and its gradient can be checked.
-
-# %%
-small = {"n_x": 30, "n_h": 12, "n_z": 3, "activation": "tanh", "dtype": np.float64}
-x, eps = (rng.random((5, 30)) < 0.3).astype(float), rng.standard_normal((5, 3))
-ours, npvaes = ByHand.dense(**small), VAE.dense(**small)  # the same seed, so the same weights
-assert np.allclose(ours.loss_and_grad(x, eps), npvaes.loss_and_grad(x, eps))
-assert np.allclose(ours.params.grad, npvaes.params.grad)
-report = check(ours, x, eps)
-print(report)
-assert report.ok
-
-# %% [markdown]
-# > **What you may have read:**
-# >
-# > - "The reconstruction trains the decoder, and the KL divergence trains the
-# >   encoder." Look at the code. The decoder gets a gradient from the
-# >   reconstruction only; the KL divergence does not depend on it. The encoder
-# >   gets a gradient from both terms.
-# > - "A VAE assumes that the input data follow a normal distribution." No: the
-# >   *prior of the latents* is a normal distribution. The images are anything
-# >   but.
-# > - "The reconstruction loss is the sum of the squared means." It is the
-# >   cross-entropy of the pixels here. With a Gaussian decoder it is the
-# >   squared *difference* between the image and the decoder's mean, divided by
-# >   $2\sigma^2$ (lesson 17).
-#
-# ## Four bugs of VAEs
-#
-# Lesson 04 promised more exhibits for its museum of bugs. Here are four, one of
-# which you met in lesson 11. Two were found in exactly this form in public
-# code, the other two are close relatives of bugs that were. Read the four
-# classes in the next cell, and stop there.
-#
-# **Predict first:** which test of lesson 04 and 11 finds each of them: a
-# *value* worked out by hand, the *gradient* check, or the *moments* of the
-# draw? And what would you notice if you simply trained it?
-
-
-# %%
-class DrawnTwice(ByHand):
-    """Exhibit 7: the backward pass draws fresh noise."""
-
-    fresh = np.random.default_rng(1)
-
-    def draw_backward(self, dz, logvar, eps):
-        return super().draw_backward(dz, logvar, self.fresh.standard_normal(eps.shape))
-
-
-class NoHalf(ByHand):
-    """Exhibit 8: exp(logvar), a variance, in place of sigma, in both passes."""
-
-    def draw(self, mu, logvar, eps):
-        return mu + np.exp(logvar) * eps
-
-    def draw_backward(self, dz, logvar, eps):
-        return dz, dz * np.exp(logvar) * eps
-
-
-class NoKL(ByHand):
-    """Exhibit 9: the KL divergence forgotten."""
-
-    def kl_and_grad(self, mu, logvar):
-        return 0.0, 0 * mu, 0 * logvar
-
-
-class MeanForSum(ByHand):
-    """Exhibit 10: the reconstruction averaged over the pixels, the KL summed over the latents."""
-
-    def reconstruction_and_grad(self, logits, x):
-        loss, dlogits = super().reconstruction_and_grad(logits, x)
-        return loss / x.shape[1], dlogits / x.shape[1]
-
-
-# %% [markdown]
-# Here is the value by hand. With all weights zero every pixel has probability
-# one half and costs $\log 2$ nats. Set the biases so that the encoder always
-# outputs $\mu = 1$ and $\sigma^2 = \tfrac14$. (Not $\sigma = 1$, where variance
-# and standard deviation are the same.) Then the KL divergence of each latent is
-# $\tfrac12 (1 + \tfrac14 - 1 + \log 4)$. With 30 pixels and 3 latents the loss
-# is $30 \log 2 + \tfrac32 (\tfrac14 + \log 4)$.
-
-
-# %%
-def value(kind):
-    """Whether the loss is the value worked out by hand."""
-    model = kind.dense(**small)
-    model.params.flat[...] = 0
-    model.encoder.layers[-1].b[...] = 3 * [1] + 3 * [np.log(1 / 4)]
-    return np.isclose(model.loss_and_grad(x, eps).loss, 30 * np.log(2) + 1.5 * (1 / 4 + np.log(4)))
-
-
-def gradient(kind):
-    """Whether the gradient agrees with finite differences."""
-    return check(kind.dense(**small), x, eps).ok
-
-
-def moments(kind):
-    """Whether draws have the mean and standard deviation they should have, and no correlation."""
-    noise = rng.standard_normal((100_000, 2))
-    mu, logvar = np.full_like(noise, 0.5), np.full_like(noise, np.log(1 / 4))
-    z = kind.dense(**small).draw(mu, logvar, noise)
-    mean_ok = np.allclose(z.mean(axis=0), 0.5, atol=0.01)
-    sd_ok = np.allclose(z.std(axis=0), 0.5, atol=0.01)
-    return mean_ok and sd_ok and abs(np.corrcoef(z.T)[0, 1]) < 0.02
-
-
-tests = (value, gradient, moments)
-kinds = (ByHand, DrawnTwice, NoHalf, NoKL, MeanForSum)
-found_by = {kind: [test.__name__ for test in tests if not test(kind)] for kind in kinds}
-for kind, names in found_by.items():
-    print(f"{kind.__name__:<11} found by: {', '.join(names) or 'no test, since it is right'}")
-assert found_by == {
-    ByHand: [],
-    DrawnTwice: ["gradient"],
-    NoHalf: ["moments"],
-    NoKL: ["value"],
-    MeanForSum: ["value"],
-}
-
-# %% [markdown]
-# The gradient check, precise as it is, finds one of the four. Now see what you
-# would have noticed without any test. We train each model briefly and draw
-# samples from it: $z$ from the prior $\mathcal N(0, I)$, then decoded. Many
-# such samples failed with the autoencoder of lesson 08. (Expect more digit-like
-# shapes, but not sharper strokes. Lesson 14 measures the first, lesson 17
-# explains the second.)
-
-
-# %%
 def trainer_of(model, part, epochs, batch_size, pixels=black_or_white):
     model.start_at(part.take(slice(None)).mean(axis=0) / 255)  # the decoder starts at the mean
     lr = Cosine(2e-3, epochs=epochs)
     return Trainer(model, part, pixels, Adam(), batch_size=batch_size, lr=lr)
 
 
-few = train_part.only(slice(0, 5000))
-test_x = (test_part.take(slice(None)) / 255).astype(np.float32)
-trained, kl_in_loss, true_kl, sd_of_mu = {}, {}, {}, {}
-for kind in kinds:
-    model = trained[kind] = kind.dense(784, 200, 10)
-    run_epochs(trainer_of(model, few, epochs=5, batch_size=32), 5, kind.__name__)
-    mu, logvar = model.encode(test_x)
-    sigma = model.draw(0, logvar, 1)  # the standard deviation that it really draws with
-    kl_in_loss[kind] = model.kl_and_grad(mu, logvar)[0]
-    true_kl[kind] = ByHand.kl_and_grad(model, mu, 2 * np.log(sigma))[0]
-    sd_of_mu[kind] = mu.std()
-    variety = 2 * model.sample(500).var(axis=0).sum()  # mean squared distance of two samples
-    print(
-        f"    KL in the loss {kl_in_loss[kind]:.1f}, of the draws {true_kl[kind]:.1f} nats; "
-        f"μ: standard deviation {sd_of_mu[kind]:.1f}; mean σ {sigma.mean():.2f}; "
-        f"squared distance of two samples {variety:.1f}"
-    )
-assert kl_in_loss[NoHalf] < 0.8 * true_kl[NoHalf], "too low"
-assert sd_of_mu[NoKL] > 3 * sd_of_mu[ByHand], "nothing keeps the means together"
-assert sd_of_mu[MeanForSum] < 0.1 * sd_of_mu[ByHand], "the code carries nothing"
-rows = np.concatenate([model.sample(12, rng=1) for model in trained.values()])
-figure, ax = plt.subplots(figsize=(8, 3.2))
-pictures = figures.tile(rows, data.shape, 12)
-ax.imshow(pictures, cmap="gray", vmin=0, vmax=1)
-ax.set(title="samples", xticks=[], yticks=(np.arange(5) + 0.5) * len(pictures) / 5)
-ax.set_yticklabels(["no bug", "noise drawn twice", "no half", "no KL", "mean for sum"])
-ax.grid(visible=False)
-ax.spines[:].set_visible(False)
-ax.tick_params(length=0)
-show(figure, "13-four-bugs")
-
 # %% [markdown]
-# - **Noise drawn twice.** It learns, but less well. The gradient of
-#   $\log\sigma^2$ through the draw is $dz \cdot \tfrac12\sigma\varepsilon$. It
-#   carries information because the loss was computed with this very
-#   $\varepsilon$, so that $dz$ and $\varepsilon$ are correlated. Fresh noise is
-#   independent of $dz$ and has mean zero, so their product is zero on average.
-#   Only the KL divergence is left to train $\sigma$, and it sets every $\sigma$
-#   to one. To stay distinguishable the means must then lie further apart than
-#   those of the right model, and the samples are pale. Nobody would suspect a
-#   bug.
-# - **No half.** Nothing *looks* wrong, and the samples are even crisper. The
-#   encoder adapts: it outputs another $\log\sigma^2$ to get the standard
-#   deviation that it needs. But the loss computes the KL divergence for one
-#   standard deviation and draws with its square, so narrow posteriors come too
-#   cheap, as the two printed KL divergences show. The loss is not a bound, and
-#   every number that you publish is too good.
-# - **No KL.** This is an autoencoder again, with codes spread far apart.
-#   $\mathcal N(0, I)$ is a small region among them, so the samples are pale and
-#   hardly differ (exercise 1 of lesson 08).
-# - **Mean for sum.** Lesson 03 warned of this one: the KL divergence now has
-#   784 times its weight. No information is worth that much, so $\mu$ is 0 for
-#   every image, and all samples are the same mean image. This is called
-#   *posterior collapse*, and "all my outputs look alike" is a question that
-#   people often ask about VAEs.
-#
 # ## Training, from the first step
 #
 # Now train a model with 20 latents, and look at it on the way.
@@ -291,7 +43,7 @@ show(figure, "13-four-bugs")
 
 # %%
 n_h, epochs, batch_size = sized((400, 16, 100), quick=(200, 6, 32))
-model = ByHand.dense(784, n_h, 20)
+model = VAE.dense(784, n_h, 20)
 x_shown, z_shown = test_x[:6], rng.standard_normal((6, 20)).astype(np.float32)
 trainer = trainer_of(model, train_part, epochs, batch_size)
 n_steps = epochs * trainer.steps_per_epoch
@@ -339,7 +91,7 @@ for ax, rows, title in (
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
 middle.set_yticklabels(["test images", *(f"step {step}" for step in looks)])
-show(figure, "13-training")
+show(figure, "13b-training")
 
 # %% [markdown]
 # At first the decoder knows only the mean image, and a code is of no use to it.
@@ -386,7 +138,7 @@ print(
 assert new.mean() > 0.8 * old.mean()
 assert new.min() > 1, "no sample is a copy"
 ax = figures.samples(model.sample(60, rng=0), data.shape, across=15, told="60 samples, not chosen")
-show(ax, "13-samples")
+show(ax, "13b-samples")
 
 # %% [markdown]
 # In lesson 03 a test image cost about 200 nats, and we hoped for less than half
@@ -423,10 +175,17 @@ noise = model.draw_noise(rng, len(x_chosen))
 
 
 def terms_of(mu, logvar):
-    """The reconstruction term and the KL divergence, with these posteriors in place of its own."""
-    z = model.draw(mu, logvar, noise).astype(np.float32)
-    reconstruction = model.reconstruction_and_grad(model.decoder.forward(z), x_chosen)[0]
-    return reconstruction, model.kl_and_grad(mu, logvar)[0]
+    """The two terms of the loss with the posteriors N(mu, exp(logvar)), in nats per image.
+
+    mu and logvar are (B, n_z). Draw z with `noise`, (B, n_z), decode it, and take the means over
+    the batch of -log p(x | z) for the images `x_chosen` and of the KL divergence from the prior.
+    `model.likelihood.log_prob(logits, x)` is log p(x | z) for each image.
+    """
+    ### BEGIN SOLUTION
+    z = reparameterize(mu, logvar, noise).astype(np.float32)
+    log_px_given_z = model.likelihood.log_prob(model.decoder.forward(z), x_chosen)
+    return -log_px_given_z.mean(), kl_standard_normal(mu, logvar).mean()
+    ### END SOLUTION
 
 
 cs = np.linspace(0.5, 1.5, 21)  # cs[10] is 1
@@ -453,7 +212,7 @@ for ax, (name, (reconstruction, kl)) in zip(axes, scaled.items(), strict=True):
         assert (np.diff(reconstruction) > 0).all()
 axes[0].set_ylabel("nats, compared with c = 1")
 axes[0].legend()
-show(figure, "13-equilibrium")
+show(figure, "13b-equilibrium")
 
 # %% [markdown]
 # The sum is smallest at 1, and it had to be: the encoder could have multiplied
@@ -519,7 +278,7 @@ for (name, (at, on_train, on_test)), colour in zip(curves.items(), (PURPLE, BLUE
     ax.plot(at, on_train, "--", color=colour, label=f"{name}, training images")
 ax.set(xlabel="epoch", ylabel="reconstruction, nats", ylim=0)
 ax.legend()
-show(ax, "13-overfitting")
+show(ax, "13b-overfitting")
 
 # %% [markdown]
 # The autoencoder gets better and better on its training images, while on test
@@ -539,28 +298,49 @@ show(ax, "13-overfitting")
 # and drawing a sample from them takes many alternating steps. The *Helmholtz
 # machine* (1995) already had an encoder beside its decoder, trained in turns,
 # with two different losses. In December 2013 Kingma and Welling, and in January
-# 2014 Rezende, Mohamed and Wierstra, independently published what you built
-# today: an encoder for the posterior, a draw that a gradient can pass through,
-# and one loss for all. Half a year later came the *generative adversarial
-# network* (GAN), with another approach: no encoder and no likelihood, but a
-# second network that tries to tell generated images from real ones. Lesson 17
+# 2014 Rezende, Mohamed and Wierstra, independently published what you have built:
+# an encoder for the posterior, a draw that a gradient can pass through, and one
+# loss for all. Half a year later came the *generative adversarial network* (GAN),
+# with another approach: no encoder and no likelihood, but a second network that
+# tries to tell generated images from real ones. Lesson 17
 # comes back to GANs, lesson 18 to the Boltzmann machines.
 #
 # But first look at what you have made: lesson 14.
 #
+# ## Questions
+#
+# **Question 1.** During training the KL divergence rises from one nat to 25. Is
+# something wrong?
+#
+# - **a** Yes, since it is a term of the loss, and the loss should fall.
+# - **b** No: the code carries more information, and the reconstruction term falls
+#   by more than the KL divergence rises.
+# - **c** No: the posteriors move towards the prior.
+#
+# **Question 2.** In the trained model you multiply every $\sigma$ by 0.9, without
+# training again. What happens to the loss?
+#
+# - **a** It falls, since the reconstructions become better.
+# - **b** It falls, since the KL divergence becomes smaller.
+# - **c** It rises a little, although the reconstructions become better.
+#
 # ## Exercises
 #
-# Answers are in `answers_13_vae_on_mnist.py`.
+# Answers are in `answers_13b_training_a_vae.py`.
 #
 # 1. **Change a number.** Draw the $z$ of `model` not from $\mathcal N(0, I)$
 #    but from $\mathcal N(0, c^2 I)$, with $c = 0.5$ and $c = 2$. Predict both
 #    pictures. *Check:* the mean squared distance between two samples is less
 #    than two thirds of the usual one for $c = 0.5$, and larger than usual for
 #    $c = 2$.
-# 2. **An exhibit of your own.** Write one more bug into a subclass of `ByHand`,
-#    one that the gradient check does not find. *Check:* `gradient(yours)` is
-#    true, and another test fails.
-# 3. **Derive and implement.** Draw *two* codes for each image and average the
-#    two reconstruction terms, but run the encoder once. What changes in the
-#    gradients? *Check:* loss and gradient are those of `npvae.VAE` on a batch
-#    that has every image twice, each time with other noise.
+# 2. **Four times as many images.** Train the autoencoder and the VAE on four
+#    times as many images, for a quarter of the epochs. Predict both gaps between
+#    training and test images. *Check:* each is less than two thirds of what it
+#    was.
+# 3. **Derive and implement.** At the equilibrium the slope of the reconstruction
+#    term is minus that of the KL divergence. Derive the slope of
+#    $\text{KL}(\mathcal N(c\mu, \sigma^2), \mathcal N(0, 1))$ with respect to $c$
+#    at $c = 1$, and likewise for $c\sigma$. *Check:* sum them over the latents and
+#    average over images. The slope of the reconstruction, by a difference between
+#    $c = 1.05$ and $c = 0.95$, is minus that, to within a fifth. Which property of
+#    the model does the sum for $\sigma$ count?

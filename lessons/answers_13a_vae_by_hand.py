@@ -1,50 +1,16 @@
 # %% [markdown]
-# # 13 · The variational autoencoder: answers
+# # 13a · A VAE by hand, and four bugs: answers
 
 # %%
 import numpy as np
-from course import digits, run_epochs, show, sized
 
-from npvae import VAE, Adam, Cosine, Loss, Pixels, Trainer, check, figures
+from npvae import VAE, Loss, check
 from npvae.layers import sigmoid, softplus
 
-data = digits()
 rng = np.random.default_rng(0)
 
 # %% [markdown]
-# ## 1. A narrower and a wider draw
-#
-# In 20 dimensions nearly all codes lie in a shell, at a distance of about
-# $\sqrt{20}$ from the origin. With $c = 0.5$ the draws fall inside that shell,
-# where there are hardly any codes of images, and the decoder blends those
-# around it: soft digits that resemble each other. With $c = 2$ they fall far
-# outside of it. The strokes are strong and the shapes strange. People call $c$
-# the *temperature*, and show samples at a low one because they are prettier.
-# That is fine as long as you say so.
-
-# %%
-part = data.train.only(slice(0, sized(20_000, quick=5000)))
-n_h, epochs, batch_size = sized((400, 6, 64), quick=(200, 5, 32))
-model = VAE.dense(784, n_h, 20)
-model.start_at(part.take(slice(None)).mean(axis=0) / 255)
-lr = Cosine(2e-3, epochs=epochs)
-trainer = Trainer(model, part, Pixels("dynamic"), Adam(), batch_size=batch_size, lr=lr)
-run_epochs(trainer, epochs, "VAE, 20 latents")
-
-z = rng.standard_normal((1000, 20)).astype(np.float32)
-samples = {c: model.decode(z * np.float32(c)) for c in (0.5, 1, 2)}
-variety = {c: 2 * x.var(axis=0).sum() for c, x in samples.items()}
-for c, differ in variety.items():
-    print(f"c = {c}: mean squared distance of two samples {differ:.1f}")
-assert variety[0.5] < 2 / 3 * variety[1]
-assert variety[2] > variety[1]
-rows = np.concatenate([x[:12] for x in samples.values()])
-told = "the same draws times 0.5, 1 and 2"
-show(figures.samples(rows, data.shape, across=12, told=told), "13-answer-temperature")
-
-
-# %% [markdown]
-# ## 2. An exhibit of your own
+# ## 1. An exhibit of your own
 #
 # A wrong sign: this model is *rewarded* for a large KL divergence, in forward
 # and backward alike. The value worked out by hand finds it. (If you trained it,
@@ -97,7 +63,7 @@ print("WrongSign: passes the gradient check, found by: value")
 
 
 # %% [markdown]
-# ## 3. Two draws
+# ## 2. Two draws
 #
 # The reconstruction term is the mean of two, so the gradient of each draw
 # counts half. Both draws come from the same $\mu$ and $\log\sigma^2$, so their
@@ -133,3 +99,25 @@ loss = ours.loss_and_grad(x, eps)
 assert np.allclose(loss, npvaes.loss_and_grad(np.repeat(x, 2, axis=0), eps.reshape(10, 3)))
 assert np.allclose(ours.params.grad, npvaes.params.grad)
 print(f"two draws, one encoder pass: loss {loss.loss:.4f}, as npvae says")
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1: c.**
+#
+# - **a** The backward pass is the exact derivative of the wrong forward pass, so
+#   the two agree.
+# - **b** At $\sigma = 1$ the standard deviation and the variance are the same
+#   number.
+# - **c** The draws have the standard deviation $\tfrac14$ where $\tfrac12$ was asked
+#   for. A test of a random function compares moments, at values that tell right
+#   from wrong.
+#
+# **Question 2: b.**
+#
+# - **a** The decoder gets no gradient from the KL divergence, but the gradient of
+#   the reconstruction passes through the draw to the encoder as well. Without it,
+#   the encoder would output the prior for every image.
+# - **b** In the code, `dmu + dmu_kl` and `dlogvar + dlogvar_kl` are the sums of
+#   both.
+# - **c** The prior $\mathcal N(0, I)$ has no parameters, so nothing trains it.
