@@ -4,7 +4,7 @@ The core, in reading order:
 
 layers           dense layers and activations, each forward pass beside its backward pass
 gaussian         the reparameterized draw, the KL divergence, log densities
-likelihoods      p(x | z): Bernoulli, Gaussian, Laplace
+likelihoods      p(x | z): Bernoulli, categorical, Gaussian, Laplace
 encoder_decoder  what every model is made of
 autoencoder      the autoencoder and the denoising autoencoder
 vae              the variational autoencoder
@@ -70,7 +70,14 @@ from npvae.layers import (
     Softplus,
     Tanh,
 )
-from npvae.likelihoods import Bernoulli, Gaussian, Laplace, LearnedGaussian, OptimalGaussian
+from npvae.likelihoods import (
+    Bernoulli,
+    Categorical,
+    Gaussian,
+    Laplace,
+    LearnedGaussian,
+    OptimalGaussian,
+)
 from npvae.optimizers import SGD, Adagrad, Adam, Momentum
 from npvae.runs.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from npvae.runs.fit import fit, trainer_for
@@ -87,6 +94,7 @@ __all__ = [
     "Adam",
     "Autoencoder",
     "Bernoulli",
+    "Categorical",
     "Checkpoint",
     "ClipLogvar",
     "Cosine",

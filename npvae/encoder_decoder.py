@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 from npvae.devices import CPU, Device, one_thread_at_a_time
 from npvae.errors import InputError, require_sizes
 from npvae.layers import ClipLogvar, Layer, Sequential, dense_network, hidden_sizes
-from npvae.likelihoods import Likelihood, make_likelihood
+from npvae.likelihoods import Likelihood, make_likelihood, require_groups
 from npvae.parameters import Array, Parameters, Seed, named_parameters, require_batch
 
 
@@ -61,6 +61,7 @@ class DenseOptions(TypedDict, total=False):
     activation: str
     likelihood: Likelihood | str
     sigma: float | str
+    groups: Sequence[int]
     init: str
     logvar_range: Sequence[float] | None
     seed: Seed
@@ -129,6 +130,7 @@ class EncoderDecoder:
         self.encoder, self.decoder = encoder, decoder
         self.likelihood = make_likelihood(likelihood, sigma)
         self.n_x, self.n_z, self.n_y = require_sizes(n_x, n_z, n_y)
+        require_groups(self.likelihood, n_x)
         self.config: dict[str, Any] = {}
         parts = {"encoder": encoder, "decoder": decoder, "likelihood": self.likelihood}
         self.params = Parameters(parts | vars(self), dtype, device)
@@ -174,6 +176,7 @@ class EncoderDecoder:
         activation: str = "relu",
         likelihood: Likelihood | str = "bernoulli",
         sigma: float | str = 1.0,
+        groups: Sequence[int] = (),
         init: str = "glorot",
         logvar_range: Sequence[float] | None = None,
         seed: Seed = 0,
@@ -191,7 +194,7 @@ class EncoderDecoder:
             Sizes of the encoder's hidden layers; the decoder has them in reverse order.
         activation : str
             Activation of the hidden layers, a name in `layers.HIDDEN_LAYERS`.
-        likelihood, sigma
+        likelihood, sigma, groups
             As for `likelihoods.make_likelihood`.
         init : str
             Initialiser of the weights, a name in `layers.INITIALIZERS`.
@@ -219,18 +222,10 @@ class EncoderDecoder:
             if cls.per_latent == 1:
                 raise InputError("logvar_range is for a VAE; an autoencoder has no logvar to clip")
             encoder = Sequential(*encoder.layers, ClipLogvar(*logvar_range))
-        model = cls(
-            encoder,
-            dense_network([n_z + n_y, *reversed(n_h), n_x], activation, rng, init),
-            n_x=n_x,
-            n_z=n_z,
-            n_y=n_y,
-            likelihood=likelihood,
-            sigma=sigma,
-            dtype=dtype,
-            device=device,
-            **options,
-        )
+        decoder = dense_network([n_z + n_y, *reversed(n_h), n_x], activation, rng, init)
+        made = make_likelihood(likelihood, sigma, groups)
+        options |= {"dtype": dtype, "device": device}
+        model = cls(encoder, decoder, n_x=n_x, n_z=n_z, n_y=n_y, likelihood=made, **options)
         if isinstance(likelihood, str):  # a file cannot hold an object
             model.config = {
                 "model": cls.kind,
@@ -242,6 +237,7 @@ class EncoderDecoder:
                 "likelihood": likelihood,
                 "logvar_range": None if logvar_range is None else list(map(float, logvar_range)),
                 "sigma": sigma if isinstance(sigma, str) else float(sigma),
+                **({"groups": list(groups)} if groups else {}),
                 **{name: getattr(model, name) for name in cls.options},
             }
         return model

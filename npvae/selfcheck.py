@@ -17,7 +17,7 @@ from npvae.gaussian import (
 )
 from npvae.iwae import IWAE, log_mean_exp_and_grad
 from npvae.layers import ACTIVATIONS, INITIALIZERS, Dense, GatedDense, dense_network
-from npvae.likelihoods import LIKELIHOODS, Likelihood, make_likelihood
+from npvae.likelihoods import LIKELIHOODS, Categorical, Likelihood, make_likelihood
 from npvae.parameters import Array
 from npvae.vae import VAE
 
@@ -107,6 +107,14 @@ def _weighted(name: str, sigma: float | str) -> Subject:
     return make
 
 
+def _groups(size: Sizes, rng: np.random.Generator) -> Checkable:
+    """Return a categorical likelihood of groups of several sizes, for draws of z."""
+    n, k, groups = size(), size(), [size() for _ in range(4)]
+    x = np.concatenate([np.eye(size)[rng.integers(0, size, n)] for size in groups], axis=1)
+    logits = rng.normal(0, 2, (n, k, sum(groups)))
+    return _Weighted(Categorical(groups)), (logits, x, rng.normal(0, 1, (n, k)))
+
+
 def _half_square_of_z(mu: Array, logvar: Array, eps: Array) -> tuple[Array, Array, Array]:
     """Return sum(z²) / 2, whose gradient for z is z, and its gradients for mu and logvar."""
     z = reparameterize(mu, logvar, eps)
@@ -178,6 +186,7 @@ SUBJECTS: dict[str, Subject] = {
         for title, name, sigma in _forms()
         if not make_likelihood(name, sigma).closed_form
     },
+    "Categorical likelihood, groups": _groups,
     **{f"VAE, {title}": _model(VAE, "tanh", name, sigma=sigma) for title, name, sigma in _forms()},
     **{
         f"{cls.__name__}, {activation}, {likelihood}": _model(cls, activation, likelihood)

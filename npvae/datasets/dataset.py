@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from npvae.datasets.one_hot import table_columns
 from npvae.devices import Device
 from npvae.errors import InputError
 from npvae.parameters import Array
@@ -104,6 +105,12 @@ class Dataset:
     def n_x(self) -> int:
         """The number of numbers in one example."""
         return int(np.prod(self.shape))
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """The sizes of the one-hot groups that an example consists of; empty if it has numbers."""
+        texts = [column.texts for column in table_columns(self.columns, self.categories)]
+        return tuple(map(len, texts)) if all(texts) else ()
 
     def __repr__(self) -> str:
         parts = " + ".join(f"{len(part):,}" for part in (self.train, self.validation, self.test))

@@ -215,6 +215,7 @@ def nats_by_feature(model: Any, x: Array, y: Array | None = None) -> tuple[Array
     """Return the reconstruction of each example and what each of its features costs, for z = mu.
 
     Given z, the features are independent, so that -log p(x | z) is the sum of -log p(x_i | z).
+    Of a group of one-hot features, the one that is 1 bears the cost of the group.
 
     Parameters
     ----------
@@ -233,5 +234,4 @@ def nats_by_feature(model: Any, x: Array, y: Array | None = None) -> tuple[Array
     code = model.encode(x, y)
     z = code[0] if isinstance(model, VAE) else code
     outputs = model.decoder.forward(model.beside(z, y))
-    log_px = model.likelihood.log_prob(outputs.reshape(-1, 1), x.reshape(-1, 1))
-    return model.likelihood.mean(outputs), -log_px.reshape(x.shape)
+    return model.likelihood.mean(outputs), model.likelihood.nats_by_feature(outputs, x)

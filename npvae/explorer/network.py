@@ -6,7 +6,7 @@ from npvae.encoder_decoder import EncoderDecoder
 from npvae.errors import InputError
 from npvae.explorer.numbers import half
 from npvae.layers import ACTIVATIONS, ClipLogvar, Dense, GatedDense, Layer, LeakyReLU, Sequential
-from npvae.likelihoods import LIKELIHOODS
+from npvae.likelihoods import LIKELIHOODS, Categorical
 from npvae.parameters import Array
 
 NAMES: dict[Any, str] = {made: name for name, made in ACTIVATIONS.items()}
@@ -73,7 +73,7 @@ def _product(W: Array, b: Array, n_out: int, starts: dict[int, int]) -> dict[str
 
 
 def _likelihood(model: EncoderDecoder) -> dict[str, Any]:
-    """Return the name of the likelihood and its sigma, or None where it has none."""
+    """Return the name of the likelihood, its sigma or None, and the sizes of its groups if any."""
     likelihood, kind = model.likelihood, type(model.likelihood)
     names = [name for name, known in LIKELIHOODS.items() if isinstance(likelihood, known)]
     if not names or not kind.__module__.startswith("npvae."):
@@ -84,4 +84,7 @@ def _likelihood(model: EncoderDecoder) -> dict[str, Any]:
     sigma = getattr(likelihood, "sigma", None)
     if sigma is not None:  # a learned one is a (1,) array on the model's device
         sigma = float(sigma if isinstance(sigma, float) else model.params.device.to_host(sigma)[0])
-    return {"name": names[0], "sigma": sigma}
+    found: dict[str, Any] = {"name": names[0], "sigma": sigma}
+    if isinstance(likelihood, Categorical):
+        found["groups"] = list(likelihood.groups or (model.n_x,))
+    return found

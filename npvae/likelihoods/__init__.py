@@ -14,8 +14,11 @@ shortest example) and register the class in `LIKELIHOODS`. The command line, the
 settings, the notes beside results and the gradient checks read the rest from the class.
 """
 
+from collections.abc import Sequence
+
 from npvae.errors import InputError
 from npvae.likelihoods.bernoulli import Bernoulli
+from npvae.likelihoods.categorical import Categorical
 from npvae.likelihoods.laplace import Laplace
 from npvae.likelihoods.likelihood import Likelihood
 from npvae.likelihoods.normal import Gaussian, LearnedGaussian, OptimalGaussian
@@ -24,25 +27,30 @@ __all__ = [
     "LIKELIHOODS",
     "SIGMAS",
     "Bernoulli",
+    "Categorical",
     "Gaussian",
     "Laplace",
     "LearnedGaussian",
     "Likelihood",
     "OptimalGaussian",
     "make_likelihood",
+    "require_groups",
 ]
 
 LIKELIHOODS: dict[str, type[Likelihood]] = {
     "bernoulli": Bernoulli,
     "gaussian": Gaussian,
     "laplace": Laplace,
+    "categorical": Categorical,
 }
 
 SIGMAS = tuple(dict.fromkeys(how for cls in LIKELIHOODS.values() for how in cls.sigmas))
 """What `sigma` may be instead of a number, over all likelihoods."""
 
 
-def make_likelihood(name: str | Likelihood, sigma: float | str = 1.0) -> Likelihood:
+def make_likelihood(
+    name: str | Likelihood, sigma: float | str = 1.0, groups: Sequence[int] = ()
+) -> Likelihood:
     """Return the likelihood with the given name; a `Likelihood` is returned unchanged.
 
     Parameters
@@ -52,7 +60,10 @@ def make_likelihood(name: str | Likelihood, sigma: float | str = 1.0) -> Likelih
     sigma : float or str
         Standard deviation, for a likelihood that has one: a positive number in the units of x or,
         for the Gaussian, "learned" (by gradient) or "optimal" (in closed form). A number is ignored
-        by the Bernoulli likelihood, and any sigma by a likelihood that is given as an object.
+        by the Bernoulli and the categorical likelihood, and any sigma by a likelihood that is given
+        as an object.
+    groups : sequence of int
+        For the categorical likelihood, the number of categories of each group; empty for one group.
 
     Returns
     -------
@@ -61,7 +72,7 @@ def make_likelihood(name: str | Likelihood, sigma: float | str = 1.0) -> Likelih
     Raises
     ------
     InputError
-        If the name is unknown, or the likelihood does not take this sigma.
+        If the name is unknown, or the likelihood does not take this sigma or these groups.
 
     >>> make_likelihood("gaussian", sigma=0.5).sigma
     0.5
@@ -80,4 +91,21 @@ def make_likelihood(name: str | Likelihood, sigma: float | str = 1.0) -> Likelih
             f"sigma is {sigma!r} for the {name} likelihood; give a number, or choose a likelihood "
             f"that estimates its sigma: {'; '.join(ways)}"
         )
+    if cls is Categorical:
+        return Categorical(groups)
+    if groups:
+        raise InputError(
+            f"groups are for the categorical likelihood, but the likelihood is {name}; leave them "
+            "out"
+        )
     return cls.with_sigma(sigma)
+
+
+def require_groups(likelihood: Likelihood, n_x: int) -> None:
+    """Raise `InputError` unless the groups of a categorical likelihood make up n_x features."""
+    groups = getattr(likelihood, "groups", ())
+    if groups and sum(groups) != n_x:
+        raise InputError(
+            f"the groups of the likelihood have {sum(groups)} categories in all, but n_x is {n_x}; "
+            "expected the same number"
+        )

@@ -77,6 +77,14 @@ class Likelihood(ABC):
     def draw(self, outputs: Array, rng: np.random.Generator, /) -> Array:
         """Return a sample of x, (B, n_x)."""
 
+    def nats_by_feature(self, outputs: Array, x: Array, /) -> Array:
+        """Return -log p(x_i | z) of each feature, in nats, (B, n_x).
+
+        Given z, the features are independent, so that each can be taken for an example of its own.
+        A likelihood in which several outputs describe one feature overrides this.
+        """
+        return -self.log_prob(outputs.reshape(-1, 1), x.reshape(-1, 1)).reshape(x.shape)
+
     @classmethod
     def with_sigma(cls, sigma: float | str) -> "Likelihood":
         """Return an instance with this sigma, a number or one of `sigmas`, if it has one."""

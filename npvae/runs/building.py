@@ -17,7 +17,7 @@ from npvae.datasets.preprocessing import Pixels, Scaling, moments_of, scaling_fo
 from npvae.devices import CPU
 from npvae.errors import InputError
 from npvae.iwae import IWAE
-from npvae.likelihoods import LIKELIHOODS, Likelihood
+from npvae.likelihoods import LIKELIHOODS, Categorical, Likelihood
 from npvae.optimizers import OPTIMIZERS, Optimizer
 from npvae.parallel.processes import available_cores
 from npvae.runs.model_file import Model
@@ -50,7 +50,8 @@ def resolve(settings: Settings, dataset: Dataset) -> Settings:
     """Return the settings with every default that depends on the data filled in.
 
     The default likelihood is Bernoulli for greyscale pixels, which can be read as the probability
-    of being on, and Gaussian for colours and real numbers. The path of your own data becomes
+    of being on, categorical for tables of text alone, and Gaussian for colours and real numbers.
+    The path of your own data becomes
     absolute, so that the run can be used from any working directory.
 
     Raises
@@ -121,11 +122,13 @@ def likelihood_class(settings: Settings) -> type[Likelihood]:
 
 def _resolve_likelihood(settings: Settings, dataset: Dataset) -> Settings:
     """Fill in likelihood, binarisation and sigma, and refuse those that do not fit the data."""
-    grey = dataset.kind == "pixels" and len(dataset.shape) < 3
-    settings = replace(
-        settings, likelihood=settings.likelihood or ("bernoulli" if grey else "gaussian")
-    )
+    settings = replace(settings, likelihood=settings.likelihood or _usual_likelihood(dataset))
     cls, name = likelihood_class(settings), settings.likelihood
+    if cls is Categorical and not dataset.groups:
+        raise InputError(
+            f"--likelihood categorical needs data that consist of categories, but {dataset.name} "
+            "has numbers; leave them out with --drop COLUMN,..., or use --likelihood gaussian"
+        )
     if cls.in_unit_interval and dataset.kind == "real":
         low, high = _range(dataset)
         if low < 0 or high > 1:
@@ -154,6 +157,14 @@ def _resolve_likelihood(settings: Settings, dataset: Dataset) -> Settings:
         sigma = cls.default_sigma[dataset.kind]
     binarize = settings.binarize or ("dynamic" if cls.binary else "none")
     return replace(settings, binarize=binarize, sigma=sigma)
+
+
+def _usual_likelihood(dataset: Dataset) -> str:
+    """Return the name of the likelihood that fits the data."""
+    if dataset.groups:
+        return "categorical"
+    grey = dataset.kind == "pixels" and len(dataset.shape) < 3
+    return "bernoulli" if grey else "gaussian"
 
 
 def _others(attribute: str, has: bool) -> str:
@@ -261,6 +272,7 @@ def build_model(
         activation=settings.activation,
         likelihood=settings.likelihood or "bernoulli",
         sigma=1.0 if settings.sigma is None else settings.sigma,
+        groups=dataset.groups if likelihood_class(settings) is Categorical else (),
         init=settings.init,
         logvar_range=settings.logvar_range,
         seed=rng,

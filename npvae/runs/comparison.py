@@ -10,6 +10,7 @@ from npvae.datasets.load import IDX_SETS, NAMES
 from npvae.datasets.preprocessing import Pixels, Scaling
 from npvae.errors import InputError
 from npvae.figures.comparison import MOST_RUNS
+from npvae.likelihoods import LIKELIHOODS
 from npvae.runs.config import read_config
 from npvae.runs.folder import RunFolder, resume_command
 from npvae.runs.metrics import WITH_K
@@ -195,7 +196,7 @@ def _differences(runs: Sequence[Compared], part: str) -> Iterator[str]:
         f"number of {PARTS[part]} examples": [run.data.get(part) for run in runs],
     }
     likelihoods = [run.settings.likelihood for run in runs]
-    if len({name == "bernoulli" for name in likelihoods}) > 1:  # the others are densities
+    if len({LIKELIHOODS[name or "bernoulli"].in_unit_interval for name in likelihoods}) > 1:
         quantities["likelihood"] = likelihoods
     for what, values in quantities.items():
         if len(set(map(str, values))) > 1:

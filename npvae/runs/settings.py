@@ -211,7 +211,8 @@ class Settings:
     likelihood: str | None = of_model(
         OneOf(tuple(LIKELIHOODS)),
         "use this distribution for p(x | z)",
-        unset="bernoulli for greyscale pixels, gaussian for colours and real values",
+        unset="bernoulli for greyscale pixels, categorical for tables of text alone, gaussian for "
+        "colours and other tables",
         words=lambda name: f"{name.capitalize()} likelihood",
     )
     sigma: float | str | None = of_model(

@@ -42,7 +42,7 @@ DEVICE = StrictDevice()
 N, N_X = 150, 12  # two batches of 70, one of 10; 70 has a whole group of 64 rows and a rest
 
 MODELS = {"vae": VAE, "autoencoder": Autoencoder, "denoising": DenoisingAutoencoder, "iwae": IWAE}
-LIKELIHOODS = ("bernoulli", "gaussian")
+LIKELIHOODS = ("bernoulli", "gaussian", "categorical")
 OBJECTIVES = {
     "free bits": {"free_bits": 0.05, "beta": 2.0},
     "clipped logvar": {"logvar_range": (-0.1, 0.1)},
@@ -152,7 +152,13 @@ def test_a_split_already_on_the_device_stays_there():
 
 @pytest.mark.parametrize(
     ("likelihood", "sigma"),
-    [("bernoulli", 1.0), ("gaussian", 0.5), ("gaussian", "learned"), ("gaussian", "optimal")],
+    [
+        ("bernoulli", 1.0),
+        ("gaussian", 0.5),
+        ("gaussian", "learned"),
+        ("gaussian", "optimal"),
+        ("categorical", 1.0),
+    ],
 )
 @pytest.mark.parametrize("n_y", [0, 2])
 def test_encoding_decoding_and_sampling(likelihood, sigma, n_y):

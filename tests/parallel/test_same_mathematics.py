@@ -59,6 +59,9 @@ MODELS_64 = {
     "learned sigma": lambda: real(sigma="learned"),
     "optimal sigma": lambda: real(sigma="optimal"),
     "optimal sigma, free bits": lambda: real(sigma="optimal", free_bits=0.05),
+    "categorical": lambda: VAE.dense(
+        N_X, 5, 2, seed=3, dtype=np.float64, likelihood="categorical", groups=(2, N_X - 2)
+    ),
     "laplace": lambda: VAE.dense(N_X, 5, 2, seed=3, dtype=np.float64, likelihood="laplace"),
     "conditional": lambda: vae(n_y=3),
     "iwae": lambda: iwae(objective="iwae"),

@@ -24,6 +24,11 @@ PIXELS = dataset(RNG.integers(0, 256, (20, 4), dtype=np.uint8), "pixels", labell
 COLOUR = dataset(RNG.integers(0, 256, (20, 12), dtype=np.uint8), "pixels", (2, 2, 3))
 REAL = dataset(RNG.normal(100, 15, (20, 4)), "real")
 UNIT = dataset(RNG.random((20, 4)), "real")
+TEXTS = dataclasses.replace(
+    dataset(np.eye(4)[np.arange(20) % 4], "real"),
+    columns=tuple(f"colour={text}" for text in "abcd"),
+    categories={"colour": tuple("abcd")},
+)
 BELOW = dataset(np.array([[0.5, -0.1]] * 20), "real", (2,))
 TESTED = dataclasses.replace(UNIT, test=Split(REAL.train.x, np.arange(20)))  # beyond 1 in one part
 UNVALIDATED = dataclasses.replace(PIXELS, validation=Split(PIXELS.train.x, np.arange(0)))
@@ -112,10 +117,19 @@ def test_the_learning_rate_is_the_optimisers_own(optimizer, lr):
 
 def test_every_likelihood_has_a_sigma_of_its_own_or_none():
     for name, cls in LIKELIHOODS.items():
-        for data, kind in ((PIXELS, "pixels"), (UNIT, "real")):
+        known = (
+            ((TEXTS, "real"),) if name == "categorical" else ((PIXELS, "pixels"), (UNIT, "real"))
+        )
+        for data, kind in known:
             settings = resolve(Settings(data="x", likelihood=name), data)
             assert settings.sigma == cls.default_sigma.get(kind)
             assert settings.binarize == ("dynamic" if cls.binary else "none")
+
+
+def test_a_table_of_texts_is_categorical():
+    assert resolve(Settings(data="x"), TEXTS).likelihood == "categorical"
+    assert TEXTS.groups == (4,)
+    assert UNIT.groups == REAL.groups == PIXELS.groups == ()
 
 
 # ---- what does not fit ---------------------------------------------------------------------------

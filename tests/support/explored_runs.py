@@ -27,6 +27,7 @@ MODELS = {  # settings of a model of each kind, by a name
     "colours": {"data": "colours.npy"},
     "no labels": {"data": "plain.npy"},
     "table": {"data": "table.npy"},
+    "categories": {"data": "texts.csv", "label_column": ""},
 }
 SMALL = {"latent": 3, "hidden": (8,), "batch_size": 16, "workers": 1}
 
@@ -38,6 +39,8 @@ def save_data(folder, n=60):
     np.savez(folder / "images.npz", x=x, y=np.array(["cat", "dog", "emu"])[labels])
     np.save(folder / "plain.npy", x)
     np.save(folder / "colours.npy", rng.integers(0, 256, (n, 4, 5, 3), dtype=np.uint8))
+    texts = [f"{'abc'[i % 3]},{'de'[i % 2]}" for i in rng.integers(0, 6, n)]
+    (folder / "texts.csv").write_text("\n".join(["first,second", *texts]))
     np.save(folder / "table.npy", rng.normal(100, [1, 5, 20, 3, 2], (n, 5)))
 
 
@@ -94,7 +97,15 @@ def _layer(layer, weights, x):
 def decode(content, z):
     """Return the means of p(x | z), (B, n_x), for z and y side by side, (B, n_z + n_y)."""
     outputs = forward(content["decoder"], numbers(content["weights"]), z)
-    return 1 / (1 + np.exp(-outputs)) if content["likelihood"]["name"] == "bernoulli" else outputs
+    likelihood = content["likelihood"]
+    if likelihood["name"] == "bernoulli":
+        return 1 / (1 + np.exp(-outputs))
+    start = 0
+    for size in likelihood.get("groups", ()):
+        p = np.exp(outputs[:, start : start + size])
+        outputs[:, start : start + size] = p / p.sum(axis=1, keepdims=True)
+        start += size
+    return outputs
 
 
 def encode(content, x):

@@ -18,7 +18,16 @@ UFUNCS = """
     maximum minimum multiply negative not_equal power sign sqrt square subtract tanh
 """.split()  # noqa: SIM905
 REDUCING = ("add", "multiply")  # the only ufuncs whose .reduce CuPy has
-FUNCTIONS = (np.concatenate, np.full_like, np.max, np.repeat, np.sum, np.vdot, np.zeros_like)
+FUNCTIONS = (
+    np.concatenate,
+    np.cumsum,
+    np.full_like,
+    np.max,
+    np.repeat,
+    np.sum,
+    np.vdot,
+    np.zeros_like,
+)
 
 _waits: list[str] | None = None
 _launches: Counter[str] = Counter()

@@ -96,7 +96,22 @@ const LIKELIHOODS = {
     mean: (a) => a,
     nats: (a, x, sigma) => (Math.SQRT2 * Math.abs(x - a)) / sigma + Math.log(Math.SQRT2 * sigma),
   },
+  categorical: {
+    mean: Math.exp, // of log p
+    nats: (logP, x) => -x * logP,
+  },
 };
+
+/** Turn the logits of each group into log p, in place. */
+function logSoftmax(logits, groups) {
+  let start = 0;
+  for (const size of groups) {
+    const group = logits.subarray(start, (start += size));
+    const most = Math.max(...group);
+    const sum = group.reduce((total, a) => total + Math.exp(a - most), 0);
+    for (let i = 0; i < size; i++) group[i] -= most + Math.log(sum);
+  }
+}
 
 /** All that the page knows: what the JSON holds, with its numbers unpacked. */
 class Model {
@@ -169,10 +184,17 @@ class Model {
     return { mu, logvar, sigma: logvar.map((value) => Math.exp(value / 2)) };
   }
 
+  /** Return the decoder's outputs, or log p of each category; the next call overwrites them. */
+  outputs(z, label) {
+    const outputs = this.decoder.forward(this.beside(z, label));
+    logSoftmax(outputs, this.likelihood.groups ?? []);
+    return outputs;
+  }
+
   /** Return the mean of p(x | z), in the units of x; the next call overwrites it. */
   decode(z, label = 0) {
     const mean = LIKELIHOODS[this.likelihood.name].mean;
-    const outputs = this.decoder.forward(this.beside(z, label));
+    const outputs = this.outputs(z, label);
     for (let i = 0; i < outputs.length; i++) this.decoded[i] = mean(outputs[i]);
     return this.decoded;
   }
@@ -180,7 +202,7 @@ class Model {
   /** Return -log p(x | z) of each pixel or column, in nats. */
   nats(x, z, label = 0) {
     const nats = LIKELIHOODS[this.likelihood.name].nats;
-    const outputs = this.decoder.forward(this.beside(z, label));
+    const outputs = this.outputs(z, label);
     return Float64Array.from(outputs, (a, i) => nats(a, x[i], this.sigma));
   }
 
