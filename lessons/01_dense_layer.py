@@ -37,10 +37,18 @@ from npvae import Dense
 rng = np.random.default_rng(0)
 B, n_in, n_out = 4, 5, 3  # four examples, five numbers in, three out
 
+
+def forward(x, W, b):
+    """The outputs y = x W + b of a dense layer, (B, n_out), for inputs x, (B, n_in)."""
+    ### BEGIN SOLUTION
+    return x @ W + b
+    ### END SOLUTION
+
+
 x = rng.standard_normal((B, n_in))  # (B, n_in)
 W = rng.standard_normal((n_in, n_out))  # one column for each output
 b = rng.standard_normal(n_out)
-y = x @ W + b  # (B, n_out)
+y = forward(x, W, b)  # (B, n_out)
 print(f"x {x.shape} @ W {W.shape} + b {b.shape} = y {y.shape}")
 
 # %% [markdown]
@@ -85,7 +93,7 @@ show(diagram.figure, "01-forward-and-backward")
 
 # %%
 def loss(x, W, b):
-    return np.log(np.cosh(x @ W + b)).sum()
+    return np.log(np.cosh(forward(x, W, b))).sum()
 
 
 dy = np.tanh(y)  # (B, n_out), as y
@@ -108,10 +116,22 @@ dy = np.tanh(y)  # (B, n_out), as y
 #
 # $$ dW = x^\top dy, \qquad db = \sum_n dy_n, \qquad dx = dy\, W^\top $$
 
+
 # %%
-dW = x.T @ dy  # (n_in, n_out), as W
-db = dy.sum(axis=0)  # (n_out,), as b
-dx = dy @ W.T  # (B, n_in), as x
+def backward(x, W, dy):
+    """The gradients dW, db and dx of the loss, given dy, its gradient with respect to y.
+
+    Each has the shape of its array: W is (n_in, n_out), b is (n_out,), and x is (B, n_in).
+    """
+    ### BEGIN SOLUTION
+    dW = x.T @ dy  # (n_in, n_out), as W
+    db = dy.sum(axis=0)  # (n_out,), as b
+    dx = dy @ W.T  # (B, n_in), as x
+    return dW, db, dx
+    ### END SOLUTION
+
+
+dW, db, dx = backward(x, W, dy)
 
 # %% [markdown]
 # The answer is two, so forward and backward pass together need three. A training
@@ -134,29 +154,40 @@ dx = dy @ W.T  # (B, n_in), as x
 
 
 # %%
-def numeric_gradient(array, h=1e-5):
-    """The gradient of the loss with respect to `array` (x, W or b), number by number."""
+def numeric_gradient(f, array, h=1e-5):
+    """The gradient of f() with respect to `array`, number by number, by central differences.
+
+    f takes no argument: it uses the numbers that the array holds when it is called. So each number
+    is changed in place, and in the end all of them are what they were.
+    """
+    ### BEGIN SOLUTION
     gradient = np.zeros_like(array)
     for index in np.ndindex(array.shape):
         before = array[index]
         array[index] = before + h
-        above = loss(x, W, b)
+        above = f()
         array[index] = before - h
-        below = loss(x, W, b)
+        below = f()
         array[index] = before
         gradient[index] = (above - below) / (2 * h)
     return gradient
+    ### END SOLUTION
+
+
+def L():
+    """The loss at the present values of x, W and b."""
+    return loss(x, W, b)
 
 
 for name, array, by_hand in (("dW", W, dW), ("db", b, db), ("dx", x, dx)):
-    numeric = numeric_gradient(array)
+    numeric = numeric_gradient(L, array)
     print(f"{name}: largest difference {np.abs(by_hand - numeric).max():.1e}")
     assert np.allclose(by_hand, numeric, rtol=0, atol=1e-7), f"{name} is not the gradient"
 
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(8, 3.4))
 limit = 1.4 * np.abs(dW).max()
-pictures = {"by hand": dW, "numeric": numeric_gradient(W)}
+pictures = {"by hand": dW, "numeric": numeric_gradient(L, W)}
 for ax, (name, values) in zip(axes, pictures.items(), strict=False):
     ax.imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit)
     ax.set_title(f"dW, {name}")
@@ -186,7 +217,7 @@ show(figure, "01-by-hand-and-numeric")
 
 # %%
 steps = 10.0 ** np.arange(-1, -13.5, -0.5)
-errors = np.array([np.abs(numeric_gradient(W, h) - dW).max() for h in steps])
+errors = np.array([np.abs(numeric_gradient(L, W, h) - dW).max() for h in steps])
 best = steps[errors.argmin()]
 print(f"best step {best:.0e}, with an error of {errors.min():.0e}")
 print(f"h = 1e-1: {errors[0]:.0e}    h = 1e-13: {errors[-1]:.0e}")
@@ -241,6 +272,28 @@ print("npvae.Dense agrees in every bit")
 # %% [markdown]
 # A dense layer can only compute linear functions (plus a constant). Lesson 02
 # adds what makes a network more than that.
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1.** In a layer with a batch of 100 examples, why is `db` the *sum*
+# of `dy` over the examples?
+#
+# - **a** It need not be: the mean would do as well, since it points in the same
+#   direction.
+# - **b** All examples use the same bias, so the loss depends on it once through
+#   each example, and these contributions add up.
+# - **c** Each example has its own bias, and we need one number for all of them.
+#
+# **Question 2.** A colleague checks a gradient with $h = 10^{-5}$ and finds a
+# difference of $10^{-10}$. To be more precise she takes $h = 10^{-12}$, and now
+# the difference is $10^{-4}$. What does this show?
+#
+# - **a** The gradient is wrong, and the larger step had hidden it.
+# - **b** Nothing: finite differences are approximations, so a difference of
+#   $10^{-4}$ is normal.
+# - **c** The gradient is right. The tiny step divides the rounding error of the
+#   loss by a tiny number.
 #
 # ## Exercises
 #
@@ -259,6 +312,6 @@ print("npvae.Dense agrees in every bit")
 #    was a hundred times.
 # 3. **Derive and implement.** A layer without a bias in which a single weight $w$
 #    is shared by all inputs: $y_{nj} = x_{nj}\, w$. Derive $dw$ and $dx$. (Set
-#    `W = w = np.array([0.7])`, because `numeric_gradient` passes `W` to the loss,
-#    and define a new `loss(x, w, b)`.) *Check:* both agree with the numeric
-#    gradients to $10^{-7}$.
+#    `w = np.array([0.7])`, and pass `numeric_gradient` a function that returns the
+#    loss of this layer.) *Check:* both agree with the numeric gradients to
+#    $10^{-7}$.

@@ -78,6 +78,20 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))  # overflows; a better form follows below
 
 
+def tanh_derivative(y):
+    """The derivative f'(x) of tanh, given its output y = tanh(x)."""
+    ### BEGIN SOLUTION
+    return 1 - y * y
+    ### END SOLUTION
+
+
+def sigmoid_derivative(y):
+    """The derivative f'(x) of the sigmoid, given its output y = sigmoid(x)."""
+    ### BEGIN SOLUTION
+    return y * (1 - y)
+    ### END SOLUTION
+
+
 functions = {
     "ReLU": (ReLU(), lambda x: np.maximum(x, 0), lambda x, y: (x > 0) * 1.0),
     "leaky ReLU": (
@@ -85,8 +99,8 @@ functions = {
         lambda x: np.where(x > 0, x, 0.01 * x),
         lambda x, y: np.where(x > 0, 1, 0.01),
     ),
-    "tanh": (Tanh(), np.tanh, lambda x, y: 1 - y * y),
-    "sigmoid": (Sigmoid(), sigmoid, lambda x, y: y * (1 - y)),
+    "tanh": (Tanh(), np.tanh, lambda x, y: tanh_derivative(y)),
+    "sigmoid": (Sigmoid(), sigmoid, lambda x, y: sigmoid_derivative(y)),
     "softplus": (Softplus(), lambda x: np.log(1 + np.exp(x)), lambda x, y: sigmoid(x)),
 }
 
@@ -157,11 +171,17 @@ with np.errstate(over="ignore", invalid="ignore"):  # no warnings
 
 # %%
 def stable_sigmoid(x):
+    """1 / (1 + exp(-x)) for each number of x, without ever computing a large exponential."""
+    ### BEGIN SOLUTION
     return 0.5 * (1 + np.tanh(x / 2))
+    ### END SOLUTION
 
 
 def stable_softplus(x):
+    """Log(1 + exp(x)) for each number of x, without ever computing a large exponential."""
+    ### BEGIN SOLUTION
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))  # log1p(t) is log(1 + t)
+    ### END SOLUTION
 
 
 assert np.allclose(stable_sigmoid(x), sigmoid(x), rtol=0, atol=1e-15)
@@ -280,6 +300,26 @@ show(ax, "02-vanishing")
 # > **What you may have read:** "a network uses the sigmoid because neurons fire or
 # > do not fire". Nothing in the mathematics requires that. Almost any nonlinear
 # > function works. What matters is how well it passes gradients back.
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1.** Ten dense layers in a row, without activation functions, have a
+# million weights. What can they compute that a single dense layer cannot?
+#
+# - **a** Curved functions, since the input passes through ten layers.
+# - **b** More complicated functions, since they have more weights.
+# - **c** Nothing.
+#
+# **Question 2.** The output of a sigmoid unit is 0.9999, and it should be 0. The
+# loss is the squared error. Why does the unit hardly learn from this example?
+#
+# - **a** The error is so large that the learning rate would have to be larger,
+#   too.
+# - **b** The sigmoid is nearly flat there, and the gradient is multiplied by its
+#   derivative.
+# - **c** The unit is nearly certain, so the gradient of the loss with respect to
+#   its output is small.
 #
 # ## Exercises
 #

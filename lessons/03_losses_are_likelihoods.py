@@ -72,12 +72,22 @@ for p in (1.0, 0.5, 0.01):
 
 # %%
 def gaussian_loss(mu, x, sigma):
+    """-log p(x) of each number x, in nats, under a Gaussian with mean mu."""
+    ### BEGIN SOLUTION
     return (x - mu) ** 2 / (2 * sigma**2) + np.log(sigma) + 0.5 * np.log(2 * np.pi)
+    ### END SOLUTION
+
+
+def gaussian_gradient(mu, x, sigma):
+    """The derivative of `gaussian_loss` with respect to mu."""
+    ### BEGIN SOLUTION
+    return (mu - x) / sigma**2
+    ### END SOLUTION
 
 
 mu, x, h = 0.3, 1.0, 1e-5
 for sigma in (1.0, 0.5, 0.2):
-    gradient = (mu - x) / sigma**2
+    gradient = gaussian_gradient(mu, x, sigma)
     numeric = (gaussian_loss(mu + h, x, sigma) - gaussian_loss(mu - h, x, sigma)) / (2 * h)
     loss, dmu = Gaussian(sigma).loss_and_grad(np.array([[mu]]), np.array([[x]]))
     assert np.isclose(gradient, numeric, rtol=1e-7)
@@ -144,18 +154,33 @@ show(figure, "03-gaussians")
 #
 # The gradient is the predicted probability minus the truth.
 
+
 # %%
+def cross_entropy(a, x):
+    """-log p(x) of each pixel x (0 or 1), in nats, given its logit a: finite for every a."""
+    ### BEGIN SOLUTION
+    return softplus(a) - x * a
+    ### END SOLUTION
+
+
+def cross_entropy_gradient(a, x):
+    """The derivative of `cross_entropy` with respect to the logit a."""
+    ### BEGIN SOLUTION
+    return sigmoid(a) - x
+    ### END SOLUTION
+
+
 a, x = np.linspace(-6, 6, 25), np.arange(25) % 2.0  # off, on, off, on ...
 p = sigmoid(a)
-cross_entropy = -x * np.log(p) - (1 - x) * np.log(1 - p)
-assert np.allclose(cross_entropy, softplus(a) - x * a), "the two forms are the same"
+first_form = -x * np.log(p) - (1 - x) * np.log(1 - p)
+assert np.allclose(first_form, cross_entropy(a, x)), "the two forms are the same"
 
-numeric = (softplus(a + h) - x * (a + h) - softplus(a - h) + x * (a - h)) / (2 * h)
-assert np.allclose(p - x, numeric, rtol=0, atol=1e-7), "the gradient is p - x"
+numeric = (cross_entropy(a + h, x) - cross_entropy(a - h, x)) / (2 * h)
+assert np.allclose(cross_entropy_gradient(a, x), numeric, rtol=0, atol=1e-7)
 
 loss, da = Bernoulli().loss_and_grad(a[None], x[None])  # one example of 25 pixels
-assert np.isclose(loss, cross_entropy.sum())
-assert np.allclose(da[0], p - x), "npvae's Bernoulli is this formula"
+assert np.isclose(loss, first_form.sum())
+assert np.allclose(da[0], cross_entropy_gradient(a, x)), "npvae's Bernoulli is this formula"
 
 # %% [markdown]
 # ## The two forms in a computer
@@ -217,7 +242,7 @@ test = (data.test.take(slice(0, 1000)) >= 128).astype(float)
 p = np.clip(train.mean(axis=0), 0.001, 0.999)  # never 0 or 1: log(0) is not finite
 logits = np.log(p / (1 - p))  # the inverse of the sigmoid
 
-nats = softplus(logits) - test * logits  # (1000, 784)
+nats = cross_entropy(logits, test)  # (1000, 784)
 uniform = 784 * np.log(2)
 print(f"p = 1/2 for every pixel:     {uniform:.0f} nats per image")
 print(f"p = frequency of each pixel: {nats.sum(axis=1).mean():.0f} nats per image")
@@ -289,6 +314,27 @@ assert np.isclose(factor, 784), "npvae's likelihoods sum over the pixels"
 #
 # You now have layers and losses. Lesson 04 is about finding out whether one of
 # them is wrong.
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1.** Someone trains with the plain squared error and says: "I make no
+# assumption about a distribution." What does the loss assume?
+#
+# - **a** That the target scatters around the network's output like a Gaussian,
+#   with one standard deviation for all examples.
+# - **b** Nothing. The squared error only measures a distance.
+# - **c** That the input data have a normal distribution.
+#
+# **Question 2.** A loss has two terms: the cross-entropy of an image of 784
+# pixels, and another term in nats. A program takes the *mean* of the first over
+# the pixels, and leaves the second as it is. What has changed?
+#
+# - **a** Nothing, since the minimum of a mean is where the minimum of the sum is.
+# - **b** Only the size of the gradient: a learning rate 784 times as large makes
+#   up for it.
+# - **c** The second term now counts 784 times as much as it should, compared with
+#   the first.
 #
 # ## Exercises
 #

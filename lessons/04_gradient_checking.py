@@ -207,34 +207,56 @@ by_hand = {
 }
 
 
-def value(f):
-    at, expected = by_hand[f]
+def value(f, at, expected):
+    """Whether f gives the value expected for the number `at`, passed as one row of one column."""
+    ### BEGIN SOLUTION
     return np.isclose(f(np.full((1, 1), float(at)))[0], expected)
+    ### END SOLUTION
 
 
-def gradient(f):
+def gradient(f, x):
+    """Whether the gradient that f returns is that of its value."""
     return check(f, x).ok
 
 
 def moments(draw):
+    """Whether draw(v, rng) turns bytes v into 1 with probability v / 255.
+
+    Of a million draws the mean has a standard error of at most 0.0005. The test allows four of
+    them, and tries the bytes 64, 128 and 255.
+    """
+    ### BEGIN SOLUTION
     v = np.array([[64], [128], [255]])
     means = draw(np.repeat(v, 1_000_000, axis=1), np.random.default_rng(0)).mean(axis=1)
-    standard_error = 0.0005  # of such a mean, at most
-    return np.allclose(means, v[:, 0] / 255, rtol=0, atol=4 * standard_error)
+    return np.allclose(means, v[:, 0] / 255, rtol=0, atol=4 * 0.0005)
+    ### END SOLUTION
 
 
 def extremes(f):
+    """Whether the value and the gradient of f are finite for a column of -1000 and 1000."""
+    ### BEGIN SOLUTION
     with np.errstate(all="ignore"):
         return all(np.isfinite(part).all() for part in f(np.array([[-1000.0], [1000.0]])))
+    ### END SOLUTION
 
 
-def halves(f):
-    batch, first, second = (f(part)[0] for part in (x, x[:3], x[3:]))
+def halves(f, x):
+    """Whether the value of the batch x, of an even number of rows, is the mean of its halves'."""
+    ### BEGIN SOLUTION
+    middle = len(x) // 2
+    batch, first, second = (f(part)[0] for part in (x, x[:middle], x[middle:]))
     return np.isclose(batch, (first + second) / 2)
+    ### END SOLUTION
 
 
-# the tests that apply to each exhibit, and whether it passes them
-passed = {f: {test: test(f) for test in (value, gradient, extremes, halves)} for f in by_hand}
+passed = {}  # the tests that apply to each exhibit, and whether it passes them
+for f, (at, expected) in by_hand.items():
+    passed[f] = {
+        value: value(f, at, expected),
+        gradient: gradient(f, x),
+        extremes: extremes(f),
+        halves: halves(f, x),
+    }
 passed[binarise] = {moments: moments(binarise)}
 assert moments(lambda v, rng: rng.integers(0, 255, v.shape) < v), "a correct one passes"
 
@@ -306,6 +328,26 @@ print(f"6 binarise: the brightest pixel is on in {white.mean():.2%} of all draws
 # that is random, and wrong in the forward and in the backward pass.
 #
 # Now that the gradients are right, lesson 05 uses them to train.
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1.** A layer passes `npvae.check` for many shapes. What do you know
+# about it?
+#
+# - **a** It computes what it should, and so does its backward pass.
+# - **b** Its backward pass is the derivative of its forward pass, whatever that
+#   computes.
+# - **c** It is right, except perhaps near a kink.
+#
+# **Question 2.** A training goes well for an hour, and then the loss is NaN.
+# Every value worked out by hand agrees, and the gradient check passes. Which test
+# should you write first?
+#
+# - **a** The moments of everything random, since the trouble comes at a random
+#   time.
+# - **b** None: the learning rate is too large, so make it smaller.
+# - **c** The extremes: value and gradient for inputs of plus and minus 1000.
 #
 # ## Exercises
 #

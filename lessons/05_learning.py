@@ -62,15 +62,28 @@ from npvae.parameters import Parameters
 
 
 # %%
+def momentum_by_hand(theta, gradients, lr):
+    """Return theta after one step of momentum for each of the given gradients."""
+    ### BEGIN SOLUTION
+    v = np.zeros_like(theta)
+    for g in gradients:
+        v = 0.9 * v + g
+        theta = theta - lr * v
+    return theta
+    ### END SOLUTION
+
+
 def adam_by_hand(theta, gradients, lr):
     """Return theta after one step of Adam for each of the given gradients."""
-    theta, m, v = theta.copy(), np.zeros_like(theta), np.zeros_like(theta)
+    ### BEGIN SOLUTION
+    m, v = np.zeros_like(theta), np.zeros_like(theta)
     for t, g in enumerate(gradients, start=1):
         m = 0.9 * m + 0.1 * g
         v = 0.999 * v + 0.001 * g**2
         m_hat, v_hat = m / (1 - 0.9**t), v / (1 - 0.999**t)
-        theta -= lr * m_hat / (np.sqrt(v_hat) + 1e-8)
+        theta = theta - lr * m_hat / (np.sqrt(v_hat) + 1e-8)
     return theta
+    ### END SOLUTION
 
 
 start = np.zeros(2)
@@ -102,17 +115,21 @@ class Valley:
         return 0.5 * theta**2 @ self.curvature
 
     def backward(self):
+        """Write the gradient of the loss at `theta` into the array `dtheta`."""
+        ### BEGIN SOLUTION
         self.dtheta[...] = self.theta * self.curvature
+        ### END SOLUTION
 
 
 rng = np.random.default_rng(0)
 gradients = rng.standard_normal((100, 2))
-params, adam = Parameters({"valley": Valley(1)}, dtype=np.float64), Adam(lr=0.1)
-for g in gradients:
-    params.grad[:] = g
-    adam.step(params)
-assert np.allclose(params.flat, adam_by_hand(np.zeros(2), gradients, lr=0.1), rtol=1e-9)
-print("npvae's Adam agrees with Adam by hand")
+for optimizer, by_hand in ((Momentum(lr=0.1), momentum_by_hand), (Adam(lr=0.1), adam_by_hand)):
+    params = Parameters({"valley": Valley(1)}, dtype=np.float64)  # its theta is zero
+    for g in gradients:
+        params.grad[:] = g
+        optimizer.step(params)
+    assert np.allclose(params.flat, by_hand(np.zeros(2), gradients, lr=0.1), rtol=1e-9)
+print("npvae's momentum and Adam agree with those by hand")
 
 # %% [markdown]
 # ## A comparison
@@ -288,6 +305,28 @@ for name, optimizer in (("SGD", SGD(0.3)), ("momentum", Momentum(0.1)), ("Adam",
 #
 # In this lesson we gave the decoder its input, the ten labels. In lesson 06 a second
 # network finds the inputs of the decoder by itself.
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1.** A loss is a sum of two terms. You train with Adam, and by
+# mistake the first term is averaged over 784 pixels in place of summed. The
+# training goes on smoothly. What has happened?
+#
+# - **a** The first term has lost nearly all of its influence. Adam hides only a
+#   factor that all gradients share.
+# - **b** Nothing, since Adam takes the same steps whatever the scale of the
+#   gradient.
+# - **c** The training has become 784 times slower.
+#
+# **Question 2.** Your network has passed its gradient check. Now it should
+# memorise ten images, but its loss stays at 25 nats however long you train. What
+# does this tell you?
+#
+# - **a** That the network generalises, which is better than memorising.
+# - **b** That there is a bug which no gradient check can see, for example two
+#   images with the same input.
+# - **c** That ten images are too few for training.
 #
 # ## Exercises
 #

@@ -67,12 +67,18 @@ show(diagram.figure, "06-bottleneck")
 
 # %%
 def loss_and_grad(encoder, decoder, x):
+    """The loss of reproducing x, (B, n_x), by npvae's `Gaussian(1.0)`.
+
+    Afterwards the layers of both networks hold their gradients, dW and db, which `backward` fills.
+    """
+    ### BEGIN SOLUTION
     z = encoder.forward(x)  # (B, n_z)
     x_hat = decoder.forward(z)  # (B, n_x)
     loss, dx_hat = Gaussian(1.0).loss_and_grad(x_hat, x)
     dz = decoder.backward(dx_hat)  # the decoder's dx ...
     encoder.backward(dz)  # ... is the encoder's dy
     return loss
+    ### END SOLUTION
 
 
 tiny = Autoencoder.dense(6, 5, 2, activation="tanh", likelihood="gaussian", dtype=np.float64)
@@ -123,7 +129,9 @@ def train(model, epochs, batch_size, name):
 
 def error(x_hat, x):
     """The squared error of an image, summed over its pixels; the mean over images."""
+    ### BEGIN SOLUTION
     return float(((x_hat - x) ** 2).sum(axis=1).mean())
+    ### END SOLUTION
 
 
 # %% [markdown]
@@ -142,12 +150,25 @@ def error(x_hat, x):
 # whether they grow together. The *eigenvectors* of the matrix are the axes of the
 # cloud, and each *eigenvalue* is the variance along its axis.
 
+
 # %%
+def principal_axes(x):
+    """The variances of points x, (N, n), along the axes of their cloud, and these axes.
+
+    Returns the eigenvalues of the covariance matrix, (n,), the largest first, and the
+    eigenvectors, one in each column, (n, n). (`np.cov(x.T, bias=True)` divides by N.)
+    """
+    ### BEGIN SOLUTION
+    eigenvalues, axes = np.linalg.eigh(np.cov(x.T, bias=True))  # the smallest comes first
+    return eigenvalues[::-1], axes[:, ::-1]
+    ### END SOLUTION
+
+
 points = np.random.default_rng(0).multivariate_normal((0, 0), ((2.0, 1.2), (1.2, 1.0)), 200)
 points -= points.mean(axis=0)
-(short, long), axes = np.linalg.eigh(np.cov(points.T, bias=True))  # the smallest comes first
-position = points @ axes[:, 1]  # (200,): one number for each point
-nearest = position[:, None] * axes[:, 1]  # (200, 2): back in the plane
+(long, short), axes = principal_axes(points)
+position = points @ axes[:, 0]  # (200,): one number for each point
+nearest = position[:, None] * axes[:, 0]  # (200, 2): back in the plane
 assert np.isclose(position.var(), long), "the variance along the long axis"
 assert np.isclose(((points - nearest) ** 2).sum(axis=1).mean(), short), "what is lost"
 
@@ -171,15 +192,23 @@ show(ax, "06-pca-in-the-plane")
 # the axes left out, so the error (which we measure without the $\tfrac12$) is the
 # sum of their eigenvalues.
 
+
 # %%
+def project(x, mean, P):
+    """Encode x, (N, n), with the axes in the columns of P, (n, n_z), and decode it again."""
+    ### BEGIN SOLUTION
+    z = (x - mean) @ P  # (N, n_z)
+    return mean + z @ P.T
+    ### END SOLUTION
+
+
 mean = x_train.mean(axis=0)
-eigenvalues, directions = np.linalg.eigh(np.cov(x_train.T, bias=True))
-eigenvalues, directions = eigenvalues[::-1], directions[:, ::-1].astype(np.float32)
+eigenvalues, directions = principal_axes(x_train)
+directions = directions.astype(np.float32)
 
 
 def pca(x, n_z):
-    P = directions[:, :n_z]
-    return mean + (x - mean) @ P @ P.T
+    return project(x, mean, directions[:, :n_z])
 
 
 left_out = eigenvalues[8:].sum()
@@ -432,6 +461,27 @@ assert ratio > 1.4, "the autoencoder does: upside-down digits are reproduced wor
 #
 # The next two lessons show what else such a network can do (07), and why new
 # digits made with it so often fail (08).
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1.** An autoencoder without activation functions, with a code of 8
+# numbers, is trained until its error no longer falls. How does it compare with
+# PCA with 8 numbers?
+#
+# - **a** It is better, because it was trained by gradient descent on this very
+#   error.
+# - **b** It reaches the same error and spans the same space, with other
+#   directions in it.
+# - **c** It is the same as PCA: each of its eight numbers is one of PCA's.
+#
+# **Question 2.** A deep autoencoder reproduces its *training* images almost
+# perfectly with a code of 2 numbers per image. What do you conclude?
+#
+# - **a** Two numbers are enough to describe a digit.
+# - **b** The bottleneck is discrete: there is one code for each image.
+# - **c** Perhaps only that it has memorised them; look at the error on images it
+#   has not seen.
 #
 # ## Exercises
 #

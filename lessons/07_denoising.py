@@ -14,7 +14,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 from course import BLUE, GREEN, ORANGE, digits, run_epochs, show, sized
 
-from npvae import Adam, Autoencoder, Cosine, DenoisingAutoencoder, Pixels, Trainer, figures
+from npvae import (
+    Adam,
+    Autoencoder,
+    Bernoulli,
+    Cosine,
+    DenoisingAutoencoder,
+    Pixels,
+    Trainer,
+    figures,
+)
 
 data = digits()
 train_part = data.train.only(slice(0, sized(20_000, quick=4000)))
@@ -55,8 +64,24 @@ rng = np.random.default_rng(0)
 
 # %%
 def corrupt(x, eps, amount):
-    """Return x with pixels hidden where eps, uniform in [0, 1), is below amount."""
+    """Return x with pixels set to zero where eps, uniform in [0, 1), is below amount."""
+    ### BEGIN SOLUTION
     return x * (eps >= amount)
+    ### END SOLUTION
+
+
+def loss_and_grad(encoder, decoder, x, eps, amount):
+    """The cross-entropy of the clean x, (B, n_x), while the encoder gets the corrupted one.
+
+    The decoder outputs logits, and npvae's `Bernoulli` gives the loss and its gradient. Afterwards
+    the layers of both networks hold their gradients, dW and db, which `backward` fills.
+    """
+    ### BEGIN SOLUTION
+    logits = decoder.forward(encoder.forward(corrupt(x, eps, amount)))
+    loss, dlogits = Bernoulli().loss_and_grad(logits, x)  # against the clean x
+    encoder.backward(decoder.backward(dlogits))
+    return loss
+    ### END SOLUTION
 
 
 masker = DenoisingAutoencoder.dense(784, 50, 20, corruption="mask", amount=0.5, dtype=np.float64)
@@ -64,9 +89,7 @@ x, eps = x_test[:8].astype(np.float64), masker.draw_noise(rng, 8)
 assert np.array_equal(masker.corrupt(x, eps), corrupt(x, eps, 0.5))
 
 plain = Autoencoder.dense(784, 50, 20, dtype=np.float64)  # the same seed, so the same weights
-logits = plain.decoder.forward(plain.encode(corrupt(x, eps, 0.5)))
-loss, dlogits = plain.likelihood.loss_and_grad(logits, x)  # against the clean x
-plain.encoder.backward(plain.decoder.backward(dlogits))
+loss = loss_and_grad(plain.encoder, plain.decoder, x, eps, 0.5)
 assert np.isclose(masker.loss_and_grad(x, eps).loss, loss)
 assert np.allclose(masker.encoder.layers[0].dW, plain.encoder.layers[0].dW)
 print("npvae's denoising autoencoder is a plain one with a corrupted input")
@@ -229,6 +252,27 @@ show(figure, "07-how-much")
 # the amount of noise as an input. Exercise 1 shows why that is necessary.)
 #
 # Can we then generate new digits with an autoencoder? The next lesson tries.
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1.** A denoising autoencoder has a code of 784 numbers, as many as
+# the image has pixels. Why does it not learn the identity?
+#
+# - **a** Because the identity would reproduce the noise, and the loss compares
+#   with the clean image.
+# - **b** Because there is still a bottleneck: a code of 784 numbers is too small
+#   for an image with noise.
+# - **c** Because noise in the input acts as a larger learning rate, which jumps
+#   over the identity.
+#
+# **Question 2.** Why is the image that it restores from a few pixels blurred?
+#
+# - **a** It was not trained for long enough.
+# - **b** Many clean images fit these pixels, and the output with the smallest
+#   expected loss is their mean.
+# - **c** The corrupted image was blurred by the noise, and the network passes
+#   that on.
 #
 # ## Exercises
 #

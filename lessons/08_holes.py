@@ -62,14 +62,16 @@ print(f"standard deviations of the 16 numbers: from {std.min():.1f} to {std.max(
 
 
 # %%
-def drawn(n_z, n):
-    """Codes from the Gaussian fitted to the codes of the training images."""
-    mean, covariance = z_train[n_z].mean(axis=0), np.cov(z_train[n_z].T)
-    A = np.linalg.cholesky(covariance)
-    return (mean + rng.standard_normal((n, n_z)) @ A.T).astype(np.float32)
+def drawn(codes, n, rng):
+    """Draws, (n, n_z), from the Gaussian with the mean and the covariance of codes, (N, n_z)."""
+    ### BEGIN SOLUTION
+    A = np.linalg.cholesky(np.cov(codes.T))
+    eps = rng.standard_normal((n, codes.shape[1]))
+    return codes.mean(axis=0) + eps @ A.T
+    ### END SOLUTION
 
 
-z = drawn(16, 100_000)
+z = drawn(z_train[16], 100_000, rng).astype(np.float32)
 assert np.allclose(z.mean(axis=0), z_train[16].mean(axis=0), atol=0.03 * std.max())
 assert np.allclose(z.std(axis=0), std, rtol=0.03), "the draws are like the codes"
 assert np.allclose(np.cov(z.T), np.cov(z_train[16].T), atol=0.03 * std.max() ** 2)
@@ -102,9 +104,14 @@ show(figure, "08-samples")
 
 # %%
 def nearest(x, known):
-    """The squared distance of each row of x to the nearest row of `known`."""
+    """The squared distance of each row of x, (N, n), to the nearest row of `known`, (K, n): (N,).
+
+    By |a - b|² = |a|² + |b|² - 2 a·b, since all N K differences would not fit into memory.
+    """
+    ### BEGIN SOLUTION
     square = (x * x).sum(axis=1)[:, None] + (known * known).sum(axis=1) - 2 * x @ known.T
     return np.maximum(square.min(axis=1), 0)
+    ### END SOLUTION
 
 
 distances = {
@@ -164,7 +171,8 @@ assert far.mean() > 1.2 * near.mean(), "the farther from all codes, the worse th
 # draws.
 
 # %%
-z_plane, z_drawn = models[2].encode(x_test), drawn(2, 1000)
+z_plane = models[2].encode(x_test)
+z_drawn = drawn(z_train[2], 1000, rng).astype(np.float32)
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.6))
 left.plot(*z_plane.T, ".", color=BLUE, markersize=3, label="codes of test images")
 left.plot(*z_drawn.T, ".", color=ORANGE, markersize=3, label="draws from the fitted Gaussian")
@@ -272,6 +280,28 @@ show(figure, "08-interpolation")
 # > a VAE makes it continuous". The codes above are real numbers, which are
 # > continuous. It is not the *space* that has to be made continuous. What is
 # > missing is training *between* the points.
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1.** A Gaussian was fitted to all training codes: its draws have
+# their mean and their covariance. Why do many of the draws still decode to
+# something that is not a digit?
+#
+# - **a** The decoder is too small to know all codes.
+# - **b** The codes of an autoencoder are discrete, so that most points are not
+#   codes.
+# - **c** Mean and covariance do not describe the shape of the set of codes. Draws
+#   fall where the decoder was never trained.
+#
+# **Question 2.** A decoder always outputs the same blurred digit. What does the
+# mean squared distance to the nearest real digit say about it?
+#
+# - **a** That its images are near to digits. The measure does not notice that
+#   they are all alike.
+# - **b** That it is a poor generative model, since the distance grows when
+#   samples are alike.
+# - **c** Nothing, because the distance is only defined for images that differ.
 #
 # ## Exercises
 #

@@ -137,15 +137,25 @@ def log_likelihood_of(x, z):
     return log_density(x[known], at, 2 * np.log(SIGMA[known]))  # it takes log σ², and sums
 
 
-def bayes(x):
-    """The posterior p(z | x) on the grid, and the evidence p(x)."""
-    joint = np.exp(log_prior(grid) + log_likelihood_of(x, grid))
+def log_joint_of(x, z):
+    """Log p(z) p(x | z) of an x, for each z."""
+    return log_prior(z) + log_likelihood_of(x, z)
+
+
+def bayes(log_joint, dz):
+    """The posterior p(z | x) on a grid of z with intervals of width dz, and the evidence p(x).
+
+    log_joint is log p(z) p(x | z) at the points of the grid. The area below the posterior is 1.
+    """
+    ### BEGIN SOLUTION
+    joint = np.exp(log_joint)
     evidence = joint.sum() * dz
     return joint / evidence, evidence
+    ### END SOLUTION
 
 
 known = {"20 minutes": np.array([np.nan, 20]), "20 minutes, 8 points": np.array([8.0, 20])}
-posteriors = {name: bayes(x)[0] for name, x in known.items()}
+posteriors = {name: bayes(log_joint_of(x, grid), dz)[0] for name, x in known.items()}
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True)
 for ax, (name, posterior) in zip(axes, posteriors.items(), strict=True):
     likelihood = np.exp(log_likelihood_of(known[name], grid))
@@ -195,7 +205,7 @@ assert std < 0.25, "with both numbers known it is narrow"
 # %%
 x_observed = known["20 minutes"]
 kept = np.abs(x_drawn[:, 1] - 20) < 0.5  # an interval of one minute
-posterior, evidence = bayes(x_observed)
+posterior, evidence = bayes(log_joint_of(x_observed, grid), dz)
 beyond = 1.25
 share, able = (z_drawn[kept] > beyond).mean(), posterior[grid > beyond].sum() * dz
 print(f"{kept.sum()} pupils kept")
@@ -227,8 +237,8 @@ show(ax, "09-simulation")
 # %%
 def log_evidence(x, n_points):
     z = np.linspace(-6, 6, n_points)
-    joint = np.exp(log_prior(z) + log_likelihood_of(x, z))
-    return np.log(joint.sum() * (z[1] - z[0]))
+    _, evidence = bayes(log_joint_of(x, z), z[1] - z[0])
+    return np.log(evidence)
 
 
 x_observed = known["20 minutes, 8 points"]
@@ -288,12 +298,21 @@ show(ax, "09-the-sum")
 # **Predict first:** what does the formula for $s^2$ say if the noise is very small?
 # And if it is very large?
 
+
 # %%
+def exact_posterior(x, a, sigma):
+    """Mean m and variance s² of p(z | x), if z has the prior N(0, 1) and x is a z + sigma eps."""
+    ### BEGIN SOLUTION
+    total = a**2 + sigma**2
+    return a * x / total, sigma**2 / total
+    ### END SOLUTION
+
+
 a, sigma, x_one = 1.7, 0.6, 2.0
 joint = np.exp(log_prior(grid) - 0.5 * ((x_one - a * grid) / sigma) ** 2)
 joint /= np.sqrt(2 * np.pi) * sigma
 by_grid = joint / (joint.sum() * dz)
-m, s2 = a * x_one / (a**2 + sigma**2), sigma**2 / (a**2 + sigma**2)
+m, s2 = exact_posterior(x_one, a, sigma)
 formula = np.exp(-0.5 * (grid - m) ** 2 / s2) / np.sqrt(2 * np.pi * s2)
 assert np.allclose(by_grid, formula, atol=1e-6), "the posterior is N(m, s²)"
 total = a**2 + sigma**2
@@ -362,7 +381,19 @@ show(ax, "09-maximum-likelihood")
 # **Predict first:** 10,000 draws for one pupil, and 10,000 draws for a class of 20.
 # How good are the two estimates?
 
+
 # %%
+def log_mean_exp(log_w):
+    """The logarithm of the mean of exp(log_w), even where every exp(log_w) is rounded to zero.
+
+    Take the largest of log_w out of the mean, as a factor, before the exponential.
+    """
+    ### BEGIN SOLUTION
+    largest = log_w.max()
+    return largest + np.log(np.exp(log_w - largest).mean())
+    ### END SOLUTION
+
+
 print("log p(x) of a class, in nats")
 print(f"{'pupils':>6} {'exact':>8} {'estimate':>9}   effective number of draws")
 error, effective = {}, {}
@@ -370,8 +401,8 @@ for n in (1, 2, 5, 10, 20):
     exact = sum(log_evidence(x, 1001) for x in pupils[:n])
     z = rng.standard_normal((10_000, n))  # each row a class
     log_w = sum(log_likelihood_of(pupils[i], z[:, i]) for i in range(n))  # log p(x | z)
+    error[n] = log_mean_exp(log_w) - exact
     w = np.exp(log_w - log_w.max())  # relative to the largest, so that not all of them are 0
-    error[n] = np.log(w.mean()) + log_w.max() - exact
     effective[n] = w.sum() ** 2 / (w**2).sum()
     print(f"{n:6d} {exact:8.1f} {exact + error[n]:9.1f}   {effective[n]:.0f} of 10,000")
 assert abs(error[1]) < 0.1
@@ -411,6 +442,24 @@ assert effective[20] < 5
 # Three things are missing. How do we measure how wrong such an approximation is
 # (lesson 10)? How do we train a network that draws random numbers (11)? And how can
 # we make $\log p(x)$ large without computing it (12a)?
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1.** In a VAE, what is learned about the prior $p(z)$?
+#
+# - **a** Its mean and its variance, so that it fits the data.
+# - **b** Its shape: it becomes the distribution of the codes of all images.
+# - **c** Nothing. It is $\mathcal N(0, I)$ from beginning to end; the decoder is
+#   learned.
+#
+# **Question 2.** The likelihood $p(x \mid z)$, as a function of $z$ for a given
+# $x$, is not a probability distribution over $z$. Why?
+#
+# - **a** The area below it need not be 1. It says how well each $z$ explains $x$,
+#   and not how probable that $z$ is.
+# - **b** Because it may have two peaks.
+# - **c** It is one, because each of its values is a probability.
 #
 # ## Exercises
 #

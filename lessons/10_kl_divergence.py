@@ -51,7 +51,9 @@ rng = np.random.default_rng(0)
 # %%
 def log_gaussian(z, mu, sigma):
     """Log N(z; mu, sigma²) of each number in z."""
+    ### BEGIN SOLUTION
     return -((z - mu) ** 2) / (2 * sigma**2) - np.log(sigma) - 0.5 * np.log(2 * np.pi)
+    ### END SOLUTION
 
 
 mu, sigma = 1.0, 0.5
@@ -99,8 +101,10 @@ assert estimate > 0
 
 # %%
 def kl(mu, logvar):
-    """KL of N(mu, exp(logvar)) from N(0, 1), for each latent."""
+    """KL of N(mu, exp(logvar)) from N(0, 1), in nats, for each latent."""
+    ### BEGIN SOLUTION
     return 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar)
+    ### END SOLUTION
 
 
 formula = kl(mu, np.log(sigma**2))
@@ -170,12 +174,21 @@ assert (kl_per_latent(0 * near, near) >= 0).all()
 # gradient descent. Where do they end? Which converges faster, one that is too wide
 # or one that is too narrow?
 
+
 # %%
+def kl_gradient(mu, logvar):
+    """The derivatives of `kl` with respect to mu and to logvar, for each latent."""
+    ### BEGIN SOLUTION
+    return mu, 0.5 * (np.exp(logvar) - 1)
+    ### END SOLUTION
+
+
 h = 1e-6
+dmu, dlogvar = kl_gradient(some_mu, some_logvar)
 numeric = (kl(some_mu + h, some_logvar) - kl(some_mu - h, some_logvar)) / (2 * h)
-assert np.allclose(numeric, some_mu, atol=1e-7)
+assert np.allclose(numeric, dmu, atol=1e-7)
 numeric = (kl(some_mu, some_logvar + h) - kl(some_mu, some_logvar - h)) / (2 * h)
-assert np.allclose(numeric, 0.5 * (np.exp(some_logvar) - 1), atol=1e-7)
+assert np.allclose(numeric, dlogvar, atol=1e-7)
 assert check(kl_and_grad, some_mu, some_logvar).ok
 
 mus = rng.uniform(-3, 3, 40)
@@ -183,8 +196,8 @@ sigmas = np.exp(rng.uniform(np.log(0.05), np.log(3), 40))
 logvars = 2 * np.log(sigmas)
 path, lr = [(mus.copy(), np.exp(logvars / 2))], 0.05
 for _ in range(400):
-    mus -= lr * mus
-    logvars -= lr * 0.5 * (np.exp(logvars) - 1)
+    dmu, dlogvar = kl_gradient(mus, logvars)
+    mus, logvars = mus - lr * dmu, logvars - lr * dlogvar
     path.append((mus.copy(), np.exp(logvars / 2)))
 path = np.array(path)  # (401, 2, 40): mu and sigma of each Gaussian, step by step
 after = kl(mus, logvars)
@@ -197,7 +210,7 @@ def steps_to_converge(sigma):
     """Steps until the KL of N(0, sigma²) is below a hundredth of a nat."""
     logvar, n_steps = 2 * np.log(sigma), 0
     while kl(0, logvar) > 0.01:
-        logvar -= lr * 0.5 * (np.exp(logvar) - 1)
+        logvar -= lr * kl_gradient(0, logvar)[1]
         n_steps += 1
     return n_steps
 
@@ -370,6 +383,25 @@ show(ax, "10-two-directions")
 #
 # The KL can be computed without draws. The other term of the loss cannot, and
 # lesson 11 shows how a gradient can pass through a random draw.
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1.** For one draw $z \sim q$ you compute $\log q(z) - \log p(z)$, and
+# it is $-0.8$. What does that mean?
+#
+# - **a** There is a bug, because the KL divergence is never negative.
+# - **b** Nothing special: only the mean over many draws from $q$ cannot be
+#   negative.
+# - **c** That $q$ is closer to the data than $p$ is.
+#
+# **Question 2.** In a VAE the KL divergence of the encoder's Gaussian from the
+# prior is 0 for every image. What has happened?
+#
+# - **a** The code carries no information: the encoder returns the prior for every
+#   image.
+# - **b** The encoder has found the perfect posterior.
+# - **c** The model has reached its best loss, since this term cannot be smaller.
 #
 # ## Exercises
 #

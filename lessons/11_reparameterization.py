@@ -62,7 +62,7 @@ def df(z):
 
 mu, logvar, n = 0.0, 0.0, 100_000  # the Gaussian N(0, 1), and how often we draw from it
 sigma = np.exp(logvar / 2)
-z = mu + sigma * rng.standard_normal((n, 1))
+z = rng.normal(mu, sigma, (n, 1))
 assert abs(f(z).mean() - 0.5 * ((mu - TARGET) ** 2 + sigma**2)) < 0.05
 
 # %% [markdown]
@@ -126,22 +126,39 @@ show(vae(gradients=True), "11-noise-from-the-side")
 
 
 # %%
+def draw(mu, logvar, eps):
+    """Draws z from N(mu, exp(logvar)), made from eps, which are draws from N(0, 1)."""
+    ### BEGIN SOLUTION
+    return mu + np.exp(logvar / 2) * eps
+    ### END SOLUTION
+
+
 def score_gradient(mu, logvar, eps):
-    """Score-function estimates of dL/dmu and dL/dlogvar from each draw, (n, n_z) each."""
-    z, var = mu + np.exp(logvar / 2) * eps, np.exp(logvar)
+    """Score-function estimates of dL/dmu and dL/dlogvar from each draw, (n, n_z) each.
+
+    The draws come from `draw`. f gives one loss for each row, which multiplies all of its scores.
+    """
+    ### BEGIN SOLUTION
+    z, var = draw(mu, logvar, eps), np.exp(logvar)
     loss = f(z)[:, None]  # (n, 1)
     return loss * (z - mu) / var, loss * 0.5 * ((z - mu) ** 2 / var - 1)
+    ### END SOLUTION
 
 
 def pathwise_gradient(mu, logvar, eps):
-    """Pathwise estimates of dL/dmu and dL/dlogvar from each draw, (n, n_z) each."""
-    sigma = np.exp(logvar / 2)
-    dz = df(mu + sigma * eps)
-    return dz, dz * 0.5 * sigma * eps
+    """Pathwise estimates of dL/dmu and dL/dlogvar from each draw, (n, n_z) each.
+
+    The draws come from `draw`, and the gradient of the loss with respect to z from df.
+    """
+    ### BEGIN SOLUTION
+    dz = df(draw(mu, logvar, eps))
+    return dz, dz * 0.5 * np.exp(logvar / 2) * eps
+    ### END SOLUTION
 
 
 eps = rng.standard_normal((n, 1))
 mus, logvars = np.full((n, 1), mu), np.full((n, 1), logvar)
+assert np.array_equal(draw(mus, logvars, eps), reparameterize(mus, logvars, eps))
 by_npvae = reparameterize_backward(df(reparameterize(mus, logvars, eps)), logvars, eps)
 assert np.allclose(by_npvae, pathwise_gradient(mu, logvar, eps)), "npvae computes the same"
 
@@ -337,11 +354,11 @@ assert check(lambda mu, logvar: wrong_loss(mu, logvar, frozen_eps), mus, logvars
 
 mus, logvars = np.full((100_000, 1), 0.5), np.full((100_000, 1), np.log(0.25))
 eps = rng.standard_normal((100_000, 1))
-for name, draw in (("npvae", reparameterize), ("wrong", wrong)):
-    z = draw(mus, logvars, eps)
+for name, function in (("right", draw), ("wrong", wrong)):
+    z = function(mus, logvars, eps)
     print(f"{name}: mean {z.mean():.3f}, standard deviation {z.std():.3f}; should be 0.5 and 0.5")
-assert abs(reparameterize(mus, logvars, eps).mean() - 0.5) < 0.01
-assert abs(reparameterize(mus, logvars, eps).std() - 0.5) < 0.01, "the moment test"
+assert abs(draw(mus, logvars, eps).mean() - 0.5) < 0.01
+assert abs(draw(mus, logvars, eps).std() - 0.5) < 0.01, "the moment test"
 assert abs(wrong(mus, logvars, eps).std() - 0.5) > 0.2, "finds what no gradient check finds"
 
 # %% [markdown]
@@ -360,6 +377,23 @@ assert abs(wrong(mus, logvars, eps).std() - 0.5) > 0.2, "finds what no gradient 
 #
 # Now you can differentiate through the draw of a VAE. What is left is to know
 # which loss to minimise. That is lesson 12a.
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1.** Where does the random noise of a VAE enter?
+#
+# - **a** Into the encoder, together with the image, so that the code varies.
+# - **b** After the encoder: it moves $z$ away from $\mu$ by $\sigma\varepsilon$.
+# - **c** Into the output of the decoder, where the pixels are drawn.
+#
+# **Question 2.** A program draws $z = \mu + e^{\log\sigma^2} \varepsilon$, and
+# its backward pass fits that formula. Which test finds the mistake?
+#
+# - **a** A gradient check with frozen noise.
+# - **b** None, since the encoder learns another $\log\sigma^2$, and all is well.
+# - **c** The standard deviation of many draws, at some $\sigma$ other than 1, or
+#   a value worked out by hand.
 #
 # ## Exercises
 #

@@ -102,3 +102,27 @@ def shared():
 assert np.allclose(dw, two_sides(shared, w, 1e-5), rtol=0, atol=1e-7)
 assert np.allclose(dx, two_sides(shared, x, 1e-5), rtol=0, atol=1e-7)
 print("dw and dx agree with the numeric gradients")
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1: b.**
+#
+# - **a** The mean points in the same direction, but it is not the derivative of
+#   this loss: it is 100 times too small, and a gradient check finds that. Whoever
+#   wants a mean divides the *loss* by the number of examples, and then every
+#   gradient is divided with it.
+# - **b** Where a number is used several times, the chain rule adds the
+#   contributions of all its uses. The same sum is hidden in $x^\top dy$.
+# - **c** There is only one bias for each output, whatever the size of the batch:
+#   `b` has the shape (n_out,), without an axis for the examples.
+#
+# **Question 2: c.**
+#
+# - **a** A wrong gradient differs from the numeric one at *every* step. At
+#   $10^{-5}$ the two agree to ten digits, which no wrong gradient does by chance.
+# - **b** It is normal for this step, but not for a good one. With $h = 10^{-5}$
+#   in double precision, a difference of $10^{-4}$ would be a bug that you should
+#   look for.
+# - **c** The loss is stored to about 16 digits. Divided by $2 \cdot 10^{-12}$, an
+#   error of $10^{-16}$ becomes $10^{-4}$: the left arm of the V.

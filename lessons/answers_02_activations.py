@@ -87,3 +87,24 @@ numeric = (swish.forward(x + h) - swish.forward(x - h)) / (2 * h)
 swish.forward(x)
 assert np.allclose(swish.backward(np.ones_like(x)), numeric, rtol=0, atol=1e-7)
 print("the derivative of swish is right")
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1: c.**
+#
+# - **a** Each layer is a linear function plus a constant, and a chain of such
+#   functions is another one. However many there are, the result has no curve.
+# - **b** The weights are multiplied into one matrix, $W_1 W_2 \cdots W_{10}$. A
+#   million numbers describe it no better than the few that it has.
+# - **c** Multiplied out, the ten layers are one dense layer. What makes depth
+#   useful is the nonlinear function between the layers.
+#
+# **Question 2: b.**
+#
+# - **a** A larger learning rate multiplies a gradient that is practically zero.
+#   And it would make the steps of all other units too long.
+# - **b** The derivative is $y\,(1 - y) \approx 0.0001$. The error is as large as
+#   it can be, and a ten-thousandth of it arrives at the weights.
+# - **c** The gradient with respect to the *output* is the error, which is large
+#   here. It is lost one step later, in the sigmoid.

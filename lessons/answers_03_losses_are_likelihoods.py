@@ -73,3 +73,26 @@ candidates = np.arange(0, 100, 0.5)
 best = candidates[laplace_loss(candidates[:, None], numbers, s).sum(axis=1).argmin()]
 print(f"best mu: {best}; median {np.median(numbers)}, mean {numbers.mean()}")
 assert best == np.median(numbers) == 3
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1: a.**
+#
+# - **a** Half the squared error is $-\log p(x)$ of a Gaussian with $\sigma = 1$,
+#   without its constant. Whoever minimises it maximises that likelihood.
+# - **b** It is also $-\log p(x)$ of a Gaussian, up to a factor and a constant. As
+#   soon as it is added to another loss, its unit and the standard deviation that
+#   it implies matter.
+# - **c** No loss says anything about the distribution of the *inputs*. The
+#   Gaussian describes how the target scatters around the output, for a given
+#   input.
+#
+# **Question 2: c.**
+#
+# - **a** That is true of one term alone. The minimum of a sum of *two* terms
+#   moves when one of them is multiplied by a factor.
+# - **b** That would be so if both terms had become smaller. The larger learning
+#   rate multiplies the second term by 784, too.
+# - **c** One nat of the first term weighs 1/784. Nobody decided that, and no
+#   gradient check can see it. Lesson 16 shows what it does to a VAE.

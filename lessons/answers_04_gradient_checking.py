@@ -93,3 +93,25 @@ print(report)
 assert report.ok
 
 assert np.allclose(RootMeanSquare().forward(3 * x), RootMeanSquare().forward(x))
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1: b.**
+#
+# - **a** The check never asks what the forward pass *should* compute. Exhibits 2
+#   to 5 pass it, and all of them are wrong.
+# - **b** This is all that finite differences can compare. Whether the forward
+#   pass is right takes a value, a moment, or another of the five tests.
+# - **c** Kinks are a small matter, and the checker counts them. A factor that is
+#   missing in both passes is wrong everywhere, and is not found.
+#
+# **Question 2: c.**
+#
+# - **a** Wrong moments give wrong numbers from the first step on, not NaN after
+#   an hour. It comes at that time because an output has slowly grown.
+# - **b** That may postpone the NaN. If a formula is infinite at logit 20, then a
+#   network that trains well will reach logit 20 all the same.
+# - **c** A number that becomes infinite or NaN only when an output is sure is
+#   exhibit 4. Values by hand and gradient checks use small inputs, and never get
+#   there.

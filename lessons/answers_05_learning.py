@@ -117,3 +117,25 @@ for optimizer in (Momentum, Nesterov):
     steps[optimizer.__name__] = min(arrived)
 print("steps at the best learning rate:", steps)
 assert steps["Nesterov"] < steps["Momentum"]
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1: a.**
+#
+# - **a** Adam divides by the size of the *whole* gradient. The ratio of its two
+#   parts has changed by 784, and that no optimiser can mend.
+# - **b** That is so if the whole loss is multiplied by a factor. Here only one of
+#   the terms is, so the *direction* of the gradient changes.
+# - **c** With SGD and one term, yes. Adam's steps have the same length as before,
+#   but they now go where the second term wants them.
+#
+# **Question 2: b.**
+#
+# - **a** A network with ten times as many parameters as there are pixels can
+#   memorise them. That it does not is not a virtue, but a sign that something is
+#   wrong.
+# - **b** The check only tests derivatives. Inputs that are equal, that do not
+#   arrive, or a wrong learning rate show up here, in seconds.
+# - **c** The fewer there are, the easier they are to memorise. That is why this
+#   test uses only ten.

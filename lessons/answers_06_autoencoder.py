@@ -106,3 +106,25 @@ class Tied:
 report = check(Tied(6, 2), np.random.default_rng(1).standard_normal((5, 6)))
 print(report)
 assert report.ok
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1: b.**
+#
+# - **a** Among linear codes of 8 numbers PCA has the smallest squared error there
+#   is. Gradient descent can come close to it, and not below.
+# - **b** Any eight independent directions of that space reproduce the images
+#   equally well, and nothing in the loss prefers those of PCA.
+# - **c** The *space* is the same. But the code may be mixed by any invertible
+#   matrix, if the decoder undoes it, so its numbers need not be PCA's.
+#
+# **Question 2: c.**
+#
+# - **a** Two real numbers can serve as the *name* of each training image, which
+#   the decoder has memorised. Only images that it has not seen show what the code
+#   describes.
+# - **b** Codes are real numbers. The network may give each image a place of its
+#   own, but nothing about the code is discrete.
+# - **c** A network with hundreds of thousands of weights can memorise (lesson
+#   05). That is why the errors of this lesson are measured on test images.

@@ -106,3 +106,24 @@ x, eps = x_test[:4].astype(np.float64), tiny.draw_noise(rng, 4)
 report = check(tiny, x, eps, coordinates=20)
 print(report)
 assert report.ok
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1: a.**
+#
+# - **a** Its input is not its target. To come closer to the clean image it has to
+#   know what digits look like.
+# - **b** 784 numbers can hold 784 pixels, noise and all. What keeps it from
+#   passing them on is the loss, not the width of the code.
+# - **c** Steps with noise do not avoid a minimum. The identity is not a minimum
+#   here: the loss there is the cost of all the noise.
+#
+# **Question 2: b.**
+#
+# - **a** Longer training sharpens it only a little. Where several clean images
+#   fit the few pixels, the best single answer stays their mean.
+# - **b** The network cannot know which of them it was. Under this loss a mean
+#   costs less than a guess that may be wrong.
+# - **c** Hidden pixels are not blurred pixels: those that are left are as sharp
+#   as before. The blur comes from the *answer*.

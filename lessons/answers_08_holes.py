@@ -120,3 +120,24 @@ assert np.allclose(np.diag(within), values, rtol=0.04)
 
 ax = figures.samples(np.clip(images[:32], 0, 1), data.shape, across=8, told="samples of PCA")
 show(ax, "08-answer-pca")
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1: c.**
+#
+# - **a** A larger decoder would learn the same codes of digits, and nothing about
+#   the places between them. No training example ever asks for those.
+# - **b** Codes are real numbers, and the decoder is a continuous function. It
+#   answers everywhere; it was only trained at some points.
+# - **c** Only a Gaussian cloud is described by these two. In 16 dimensions the
+#   set of codes has a more complicated shape, and the draws show it.
+#
+# **Question 2: a.**
+#
+# - **a** A smooth image is near to many others, so the result is even good.
+#   Whether samples *differ* has to be measured separately.
+# - **b** Each sample is measured by itself, so it makes no difference whether the
+#   others are the same. Exercise 1 tries it.
+# - **c** It is defined for every image. It simply does not look at more than one
+#   sample at a time.

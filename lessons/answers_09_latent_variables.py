@@ -117,3 +117,24 @@ ax.plot(grid, formula, "--", color=GREEN, label="by the formula")
 ax.set(xlabel="z", ylabel="p(z | x)", xlim=(-1, 3), ylim=0)
 ax.legend()
 show(ax, "09-answer-two-numbers")
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1: c.**
+#
+# - **a** The prior of the plain VAE has no parameters. What fits the data is
+#   $p(x)$, and it does so through the decoder.
+# - **b** Training pulls the *codes* towards the prior, not the prior towards the
+#   codes. It stays $\mathcal N(0, I)$ throughout.
+# - **c** We choose it. The decoder learns to transform this Gaussian into the
+#   distribution of the data, as $\hat x(z)$ does in this lesson.
+#
+# **Question 2: a.**
+#
+# - **a** Multiplied by the prior and divided by the evidence it becomes the
+#   posterior, and only that is a distribution over $z$.
+# - **b** A distribution may have as many peaks as it likes: the posterior after
+#   "20 minutes" has two.
+# - **c** Each of its values belongs to *another* distribution over $x$, one for
+#   every $z$. Nothing makes these values add up to 1 over $z$.

@@ -87,3 +87,24 @@ for _ in range(5):
     print(f"draws {nats.mean():7.3f} ± {error:.3f}, formula {value:7.3f}")
     assert abs(nats.mean() - value) < 4 * error
     assert np.isclose(kl_of_two(mu1, sigma1, 0, 1), kl(mu1, sigma1))
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1: b.**
+#
+# - **a** The KL divergence is the *mean* of this number over draws from $q$. A
+#   single draw may well be cheaper under $p$.
+# - **b** Where $p$ is higher than $q$ the difference is negative, and some draws
+#   fall there. On average they cost more.
+# - **c** No data occur here. The difference compares the cost of one number under
+#   two distributions.
+#
+# **Question 2: a.**
+#
+# - **a** A KL of $K$ nats lets a code distinguish at most about $e^K$ images, and
+#   $e^0 = 1$. This is posterior collapse (lesson 16).
+# - **b** The perfect posterior has a KL of zero from the *true posterior*. Zero
+#   from the *prior* means that the image makes no difference.
+# - **c** This term is at its minimum, and the other one pays for it: without a
+#   code the decoder has to draw one mean image for all.

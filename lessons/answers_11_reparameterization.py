@@ -75,3 +75,25 @@ for s in (0.5, 1.0, 2.0):
     print(f"s = {s}: {each.mean():.3f} ± {error:.3f}, exactly {2 * s - 3:.3f}")
     assert abs(each.mean() - (2 * s - 3)) < 4 * error
     assert abs(z.mean() - s) < 4 * z.std() / np.sqrt(n), "the moments, too"
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1: b.**
+#
+# - **a** The encoder sees only $x$, and nothing in it is random. The same image
+#   always gives the same $\mu$ and $\log\sigma^2$.
+# - **b** So the noise is an input from the side. Gradients go back from $z$ to
+#   $\mu$ and $\log\sigma^2$, and none has to pass through the draw.
+# - **c** One may draw pixels from $p(x \mid z)$, but training does not. It
+#   evaluates the probability of the pixels that are there.
+#
+# **Question 2: c.**
+#
+# - **a** It compares the backward pass with the forward pass, and the two agree:
+#   both are wrong in the same way.
+# - **b** It does learn another one. But the KL divergence is still computed for
+#   $e^{\log\sigma^2}$ as a *variance*, so the loss is no longer a bound.
+# - **c** With $\sigma = 2$ and $\varepsilon = 1$ a draw must lie 2 from $\mu$,
+#   and it lies 4. At $\sigma = 1$ the variance and the standard deviation agree,
+#   and nothing shows.

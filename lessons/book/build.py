@@ -11,6 +11,7 @@ is fetched once, with npm.
 import argparse
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -86,7 +87,8 @@ def gather(source):
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(BOOK, source, ignore=shutil.ignore_patterns("__pycache__", "style.css"))
     for path in [*LESSONS.glob("*.py"), *LESSONS.glob("*.md")]:
-        shutil.copy2(path, source)
+        (source / path.name).write_text(without_markers(path.read_text("utf-8")), "utf-8")
+        shutil.copystat(path, source / path.name)
     for page in [LESSONS / "README.md", *BOOK.glob("*.md")]:  # in two folders there, in one here
         text = page.read_text("utf-8").replace("](book/", "](").replace("](../", "](")
         (source / page.name).write_text(text, "utf-8")
@@ -94,6 +96,11 @@ def gather(source):
     (source / "_static").mkdir()
     shutil.copy2(BOOK / "style.css", source / "_static")
     return source
+
+
+def without_markers(text):
+    """Return a lesson without the lines that mark what the workbook cuts out."""
+    return re.sub(r"^ *### (BEGIN|END) SOLUTION\n", "", text, flags=re.M)
 
 
 def offer_downloads(source):

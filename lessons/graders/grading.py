@@ -1,0 +1,369 @@
+"""What the graders of all lessons share: loading a script without running it, and comparing.
+
+A grader calls the functions of a student's script with small random inputs, and compares what they
+return with reference values. The script is not run: `Lesson` keeps its imports, its definitions
+and its constants (names in capitals, of three letters at least). What trains or draws is left out.
+
+A comparison that fails says which function was called with which shapes, what was expected and
+what was found, and, where it recognises the mistake, a hint.
+"""
+
+import ast
+import base64
+import json
+import os
+import re
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+CONSTANT = re.compile(r"[A-Z_]{3}")  # a name that begins with three capitals; W is an array
+SLOW = 300  # seconds that a lesson may take in quick mode
+TOLERANCE = 1e-6  # relative; finite differences are more accurate than that
+ROUGHLY = 1e-4  # to recognise a mistake, which may come with a rounding error of its own
+
+
+class Lesson:
+    """The functions of a student's script or notebook, which can be called and compared.
+
+    Parameters
+    ----------
+    path : Path
+        A script in the percent format, or a notebook.
+    source : str, optional
+        Its text, if it should not be read from the file.
+    """
+
+    def __init__(self, path, source=None):
+        self.path = Path(path)
+        self.source = code_of(self.path) if source is None else source
+        try:
+            tree = ast.parse(self.source)
+        except SyntaxError as error:
+            line = f"line {error.lineno}: {(error.text or '').strip()}"
+            fail(f"{self.path.name} is not valid Python yet; {error.msg} in {line}")
+        tree.body = list(filter(is_kept, tree.body))
+        self.space = {"__name__": self.path.stem}
+        try:
+            exec(compile(tree, str(self.path), "exec"), self.space)
+        except Exception as error:
+            fail(f"{self.path.name} cannot be loaded. {self.where(error)}")
+
+    def __getitem__(self, name):
+        """The function, method (as `Class.method`), class or constant of that name."""
+        found = self.space.get(name.partition(".")[0])
+        for part in name.split(".")[1:]:
+            found = getattr(found, part, None)
+        if found is None:
+            fail(f"{self.path.name} no longer defines {name}; put it back as it was")
+        return found
+
+    def call(self, name, *arguments, function=None, strict=False):
+        """Call a function of the script; whatever it raises becomes a failure in plain words.
+
+        Parameters
+        ----------
+        name : str
+            What it is called in the messages, and in the script unless `function` is given.
+        strict : bool
+            Whether an overflow, or a NaN, is an error.
+        """
+        function = self[name] if function is None else function
+        kept = [np.copy(each) if isinstance(each, np.ndarray) else None for each in arguments]
+        try:
+            with np.errstate(all="raise" if strict else "ignore", under="ignore"):
+                result = function(*arguments)
+        except NotImplementedError as error:
+            unsolved = str(error).partition(" ")[0]
+            first = f"{name} is not solved yet"
+            if unsolved and unsolved != name.rpartition(".")[2]:
+                first = f"{name} needs {unsolved}, which is not solved yet"
+            fail(f"{first}. Its docstring says what it should return.")
+        except Exception as error:
+            fail(f"{name} stops with an error. {self.where(error)}\n  {called(arguments)}")
+        for before, each in zip(kept, arguments, strict=True):
+            if before is not None and not np.array_equal(before, each, equal_nan=True):
+                fail(
+                    f"{name} changes one of its inputs in place\n  {called(arguments)}\n"
+                    "  Hint: `a -= b` writes into a. Use `a = a - b`, which makes a new array."
+                )
+        return result
+
+    def compare(
+        self,
+        name,
+        arguments,
+        expected,
+        hints=None,
+        function=None,
+        tolerance=TOLERANCE,
+        by="",
+    ):
+        """Call a function and compare what it returns; return the results.
+
+        Parameters
+        ----------
+        name : str
+            The function, as for `call`.
+        arguments : tuple
+        expected : dict
+            The name of each result, in their order, and its value.
+        hints : dict, optional
+            A hint, and what the results are if that hint is the right one: a dict as `expected`,
+            of some of the results.
+        tolerance : float
+            Relative to the largest number expected.
+        by : str
+            Where the expected values come from, for example "finite differences".
+        """
+        found = self.call(name, *arguments, function=function)
+        found = found if isinstance(found, tuple) and len(expected) > 1 else (found,)
+        context = f"  {called(arguments)}"
+        if len(found) == 1 and found[0] is None:
+            fail(f"{name} returns nothing\n{context}\n  Hint: is its `return` missing?")
+        if len(found) != len(expected):
+            names = ", ".join(expected)
+            fail(f"{name} returns {counted(len(found))}, expected {names}\n{context}")
+        problems = []
+        for (what, right), value in zip(expected.items(), found, strict=True):
+            wrong = {hint: values[what] for hint, values in (hints or {}).items() if what in values}
+            if problem := difference(what, value, right, wrong, tolerance):
+                problems.append(problem)
+        if problems:
+            source = f"  The expected values come from {by}." if by else ""
+            fail("\n".join(filter(None, [f"{name} is not right", context, *problems, source])))
+        return found if len(found) > 1 else found[0]
+
+    def where(self, error):
+        """Return an error with the line of the script that it comes from."""
+        steps = traceback.extract_tb(error.__traceback__)
+        numbers = [step.lineno for step in steps if step.filename == str(self.path)]
+        text = f"{type(error).__name__}: {error}"
+        if not numbers:
+            return text
+        line = self.source.splitlines()[numbers[-1] - 1].strip()
+        number = f" in line {numbers[-1]}" if self.path.suffix == ".py" else ""
+        return f"{text}\n  raised{number} by: {line}"
+
+
+def fail(message):
+    """End a test with a message, and without a traceback."""
+    raise pytest.fail.Exception(message, pytrace=False) from None
+
+
+def is_kept(node):
+    """Whether a statement is loaded: an import, a definition, or the value of a constant."""
+    if isinstance(node, ast.Assign):
+        return all(isinstance(name, ast.Name) and CONSTANT.match(name.id) for name in node.targets)
+    return isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
+
+
+def code_of(path):
+    """Return the code of a script, or of the code cells of a notebook."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".ipynb":
+        return text
+    cells = json.loads(text)["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    return re.sub(r"^(\s*)[%!].*$", r"\1pass", "\n\n".join(code), flags=re.M)  # %matplotlib inline
+
+
+# ---- comparing -----------------------------------------------------------------------------------
+
+
+def difference(what, found, expected, hints, tolerance=TOLERANCE):
+    """Return in words how a result differs from what is expected, or nothing."""
+    expected = np.asarray(expected)
+    try:
+        found = np.asarray(found, dtype=np.float64)
+    except (TypeError, ValueError):
+        return f"  {what}: expected an array or a number, found {found!r:.60}"
+    roughly = max(tolerance, ROUGHLY)
+    hint = next((text for text, wrong in hints.items() if same(found, wrong, roughly)), None)
+    if found.shape != expected.shape:
+        hint = hint or hint_at_shape(found, expected, roughly)
+        return said(f"{what}: expected {shape(expected)}, found {shape(found)}", hint)
+    if same(found, expected, tolerance):
+        return None
+    if not np.isfinite(found).all() and np.isfinite(expected).all():
+        at, value = first(found, ~np.isfinite(found))
+        return said(f"{what}{at}: expected {first(expected, ~np.isfinite(found))[1]:.6g}, "
+                    f"found {value}", hint)  # fmt: skip
+    with np.errstate(all="ignore"):
+        off = np.abs(found - expected)
+    wrong = off > tolerance * np.abs(expected).max(initial=1e-300)
+    worst = off == off.max()
+    at, value = first(found, worst)
+    text = f"{what}{at}: expected {first(expected, worst)[1]:.6g}, found {value:.6g}"
+    if wrong.size > 1:
+        text += f" ({wrong.sum()} of {wrong.size} numbers differ)"
+    return said(text, hint or hint_at_values(found, expected, roughly))
+
+
+def same(found, expected, tolerance=TOLERANCE):
+    """Whether two arrays have the same shape, and the same values up to rounding."""
+    found, expected = np.asarray(found), np.asarray(expected)
+    if found.shape != expected.shape:
+        return False
+    size = np.abs(expected[np.isfinite(expected)]).max(initial=0)
+    return np.allclose(found, expected, rtol=tolerance, atol=tolerance * size, equal_nan=True)
+
+
+def hint_at_shape(found, expected, tolerance):
+    if found.shape == expected.T.shape:
+        return "this is the shape of the transpose."
+    if same(found.squeeze(), expected.squeeze(), tolerance):
+        return "the numbers are right; an axis is left over or missing (keepdims)."
+    if found.ndim == expected.ndim + 1:
+        return "one axis is not summed over."
+    if found.ndim < expected.ndim:
+        return "too much is summed: an axis is missing."
+    return None
+
+
+def hint_at_values(found, expected, tolerance):
+    """Return a hint for mistakes that every formula may have, or None."""
+    if found.ndim == 2 and same(found.T, expected, tolerance):
+        return "this is the transpose."
+    factor = np.vdot(expected, found) / max(np.vdot(expected, expected), 1e-300)
+    much = abs(factor) > 1e-9 and abs(factor - 1) > 10 * tolerance
+    if much and same(found, factor * expected, tolerance):
+        if np.isclose(factor, -1):
+            return "the sign is wrong."
+        return f"every number is {fraction(factor)} times what it should be; look for that factor."
+    gap = float(np.mean(found - expected))
+    if expected.size > 1 and same(found, expected + gap, tolerance):
+        return f"every number is {abs(gap):.4g} too {'large' if gap > 0 else 'small'}."
+    return None
+
+
+def fraction(factor):
+    """Return a factor as people write it: 2, 1/6 or 0.37."""
+    for number, form in ((factor, "{}"), (1 / factor, "1/{}")):
+        if abs(number) >= 1 and np.isclose(number, round(number), rtol=1e-5):
+            return form.format(round(number))
+    return f"{factor:.4g}"
+
+
+def said(text, hint):
+    return f"  {text}\n  Hint: {hint}" if hint else f"  {text}"
+
+
+def first(array, chosen):
+    """Return the place, as text, and the value of the first number chosen."""
+    index = np.unravel_index(int(np.argmax(chosen)), array.shape)
+    place = ", ".join(str(int(i)) for i in index)
+    return (f"[{place}]" if place else ""), float(array[index])
+
+
+def shape(array):
+    return f"shape {array.shape}" if array.ndim else "a single number"
+
+
+def counted(n):
+    return "a single result" if n == 1 else f"{n} results"
+
+
+def called(arguments):
+    """Return how a function was called, with the shapes of its arguments."""
+    parts = []
+    for each in arguments:
+        if isinstance(each, np.ndarray) and each.ndim:
+            parts.append(f"an array {each.shape}")
+        elif isinstance(each, int | float | np.number | np.ndarray):
+            parts.append(f"{each:.4g}")
+        else:
+            parts.append(getattr(each, "__name__", type(each).__name__))
+    return f"called with {', '.join(parts)}" if parts else "called without arguments"
+
+
+# ---- reference values ----------------------------------------------------------------------------
+
+
+def differences(value, array, h=1e-5):
+    """Return the gradient of value(array) with respect to each number, by central differences."""
+    gradient, point = np.zeros(array.shape), np.array(array, dtype=np.float64)
+    for index in np.ndindex(point.shape):
+        at = []
+        for offset in (h, -h):
+            moved = point.copy()
+            moved[index] += offset
+            at.append(float(value(moved)))
+        gradient[index] = (at[0] - at[1]) / (2 * h)
+    return gradient
+
+
+def sizes(rng, n):
+    """Return n different small sizes, so that no two axes can be mistaken for each other."""
+    return [int(size) for size in rng.permutation(np.arange(2, 9))[:n]]
+
+
+def normal(rng, *shapes):
+    """Return an array of standard normal numbers for each shape."""
+    arrays = [rng.standard_normal(shape) for shape in shapes]
+    return arrays if len(arrays) > 1 else arrays[0]
+
+
+def without_sign(found, expected):
+    """Return columns with the signs of those expected, for results whose signs are arbitrary."""
+    return (
+        found if found.shape != expected.shape else found * np.sign((found * expected).sum(axis=0))
+    )
+
+
+def within(found, expected, standard_error):
+    """Whether a mean over draws is what it should be, within five standard errors."""
+    return bool(np.all(np.abs(found - expected) <= 5 * standard_error))
+
+
+# ---- questions -----------------------------------------------------------------------------------
+
+
+def grade_question(lesson, number):
+    """Compare the letter that the student gives with the right one; explain a wrong one."""
+    name = f"QUESTION_{number}"
+    letter = lesson.space.get(name)
+    if not letter:
+        fail(f"question {number} is not answered yet; write a letter into {name}")
+    answers = unsealed(lesson.path.with_name(f".{lesson.path.stem}.answers"))
+    question = answers[number - 1]
+    letter = str(letter).strip().lower()
+    if letter not in question["why"]:
+        fail(f"{name} is {letter!r}; choose one of {', '.join(question['why'])}")
+    if letter != question["right"]:
+        fail(f"question {number}: not {letter}. {question['why'][letter]}")
+
+
+def sealed(answers):
+    """Return answers as text that nobody reads by accident. It is not a secret."""
+    text = base64.b64encode(json.dumps(answers).encode()).decode()
+    return "\n".join(text[start : start + 76] for start in range(0, len(text), 76)) + "\n"
+
+
+def unsealed(path):
+    return json.loads(base64.b64decode(path.read_text("ascii")))
+
+
+# ---- lessons without a grader of their own -------------------------------------------------------
+
+
+def grade_by_running(lesson):
+    """Run a lesson at its small sizes; its own asserts grade it."""
+    unsolved = re.findall(r"raise NotImplementedError\(\"([\w.]+) ", lesson.source)
+    if unsolved:
+        fail(f"{', '.join(unsolved)}: not solved yet")
+    setting = {"NPVAE_QUICK": "1", "MPLBACKEND": "agg", "NPVAE_PICTURES": "pictures"}
+    done = subprocess.run(
+        [sys.executable, "-c", lesson.source],
+        env=os.environ | setting,
+        cwd=lesson.path.parent,
+        capture_output=True,
+        text=True,
+        timeout=SLOW,
+    )
+    if done.returncode:
+        fail(f"{lesson.path.name} stops: " + done.stderr.strip().splitlines()[-1])
