@@ -75,7 +75,7 @@ Each lesson is a {kind}, for example `{lesson}`. Read it from the top. Where a f
 `raise NotImplementedError`, write its body: the docstring says what it returns. Near the end are
 two questions; write a letter between the quotation marks of `QUESTION_1` and `QUESTION_2`.
 
-1. Install npvae, and pytest: `pip install npvae pytest`.
+1. You need npvae and pytest. `python -c "import npvae, pytest"` prints nothing if both are there.
 2. Solve a function, and run the tests of the lesson: `pytest test_{stem}.py`.
 3. Read the messages from the top. They name the function, the shapes it was called with, what was
    expected and what was found, and often a hint.

@@ -283,6 +283,20 @@ def test_a_student_reads_what_is_solved_what_is_wrong_and_what_is_left(folder):
     assert done.stderr == ""
 
 
+def test_the_course_solved_by_the_lessons_themselves_passes(workbook, tmp_path, request):
+    if request.config.getoption("--lessons") == "no":
+        pytest.skip("it takes half a minute: give --lessons quick")
+    folder = tmp_path / "work"
+    workbook.main([str(folder), *(path.stem for path in GRADED)])
+    for path in GRADED:
+        letters = (answer["right"] for answer in workbook.answers_of(path))
+        lines = [f'QUESTION_{i} = "{letter}"' for i, letter in enumerate(letters, start=1)]
+        (folder / path.name).write_text("\n".join([text_of(path), *lines, ""]), "utf-8")
+    done = pytest_in(folder)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^\d+ passed", done.stdout, re.M)
+
+
 def test_a_script_that_is_not_python_is_named_with_its_line(grading, tmp_path):
     with pytest.raises(pytest.fail.Exception, match=r"01\.py .*line 2"):
         grading.Lesson(tmp_path / "01.py", "import os\ndef forward(:\n")
