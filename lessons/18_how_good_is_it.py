@@ -273,8 +273,9 @@ show(ax, "18-pictures-and-numbers")
 # interpolate melodies, to propose molecules, to fill in what is missing in
 # tables and scans, and to find what does *not* fit (*anomaly detection*): a
 # medical scan or a payment whose $\log p(x)$ is unusually low. (This needs
-# care: a blank image may well get a high one.) And they use them as you have in
-# lessons 14 and 15: to look at data, and to see in how few ways they differ.
+# care: a blank image may well get a high one. Lesson 21 measures it.) And they
+# use them as you have in lessons 14 and 15: to look at data, and to see in how
+# few ways they differ.
 #
 # This course has left things out: convolutional layers, which use the
 # neighbourhood of pixels; conditions, so that you can ask for a 7
