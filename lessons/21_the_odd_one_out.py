@@ -281,6 +281,7 @@ right.bar(names, areas.values(), color=BLUE, width=0.4, align="edge", label="-EL
 right.bar(names, by_ratio.values(), color=GREEN, width=-0.4, align="edge", label="surprise only")
 right.axhline(0.5, color="black", linestyle=":")
 right.set(xlabel="digit left out", ylabel="AUROC", ylim=(0, 1.25), title="how well it is found")
+right.set_yticks(np.linspace(0, 1, 6))
 right.legend(loc="upper left", ncols=2, fontsize=8)
 show(figure, "21-ten-digits")
 

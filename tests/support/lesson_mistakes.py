@@ -119,4 +119,18 @@ MISTAKES = {
         ("dz * 0.5 * np.exp(logvar / 2) * eps", "dz * np.exp(logvar / 2) * eps", "half"),
         ("dz * 0.5 * np.exp(logvar / 2) * eps", "dz * 0.5 * np.exp(logvar / 2)", "own noise"),
     ],
+    "21_the_odd_one_out": [
+        ("np.log(np.exp(log_w - top).mean(axis=1))", "(log_w - top).mean(axis=1)", "of the mean"),
+        ("top = log_w.max(axis=1, keepdims=True)", "top = 0 * log_w[:, :1]", "zero in a computer"),
+        ("np.exp(log_w - top).mean(axis=1)", "np.exp(log_w - top).sum(axis=1)", "added up"),
+        ("return higher.mean() + 0.5 * equal.mean()", "return higher.mean()", "count half"),
+        ("return higher.mean() + 0.5 * equal.mean()", "return (~higher).mean()", "expected"),
+        ("higher = odd[:, None] > ordinary", "higher = odd[:, None] < ordinary", "exchanged"),
+        ("/ (away**2).sum()", "/ ((score - score.mean()) ** 2).sum()", "as a function of score"),
+        ("return score.mean() - b * length.mean(), b", "return score.mean(), b", "minus b times"),
+        ("x_hat = model.reconstruct(mended)", "x_hat = model.reconstruct(x)", "not encoded"),
+        ("smooth(nats(x, x_hat)) > bright", "smooth(nats(mended, x_hat)) > bright", "original x"),
+        ("np.where(is_bright, x_hat > 0.5, x)", "np.where(is_bright, x_hat, x)", "more probable"),
+        ("    return x_hat\n    ### END", "    return mended\n    ### END", "last x_hat"),
+    ],
 }
