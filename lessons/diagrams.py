@@ -6,7 +6,8 @@
     diagram.arrow(x, y, "$x$", back="$dx$")
 
 All lengths are in inches. A diagram at most 3.3 inches wide fits on a phone. `python diagrams.py`
-draws the variational autoencoder, as `vae()` does.
+draws the variational autoencoder, as `vae()` does, and for the README
+`NPVAE_PICTURES=lessons python lessons/diagrams.py`.
 """
 
 import matplotlib.pyplot as plt

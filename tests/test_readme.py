@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from host_kernels import COMPILER
+from PIL import Image
 
 from npvae import cli
 from npvae.cli import build_parser
@@ -153,8 +154,9 @@ def links(page):
     return re.findall(r"\]\((?!http)([^)#]*)(?:#([^)]*))?\)", text)
 
 
-def test_links_lead_somewhere_in_the_sources_of_the_book(tmp_path):
+def test_links_lead_somewhere_in_the_sources_of_the_book(tmp_path, monkeypatch):
     """Which `lessons/book/build.py` puts together in one folder, the guide below it."""
+    monkeypatch.syspath_prepend(ROOT / "lessons/book")  # for what it imports from there
     spec = importlib.util.spec_from_file_location("build", ROOT / "lessons/book/build.py")
     build = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(build)
@@ -192,5 +194,9 @@ def test_the_readme_is_short():
     assert len(README.encode()) <= 7200
 
 
-def test_the_picture_is_small():
-    assert (ROOT / "README.png").stat().st_size <= 200_000
+@pytest.mark.parametrize("picture", re.findall(r"!\[.+\]\((.+)\)", README))
+def test_a_picture_is_small_and_lies_on_white_paper(picture):
+    """Which can be read by night, too."""
+    assert (ROOT / picture).stat().st_size <= 200_000
+    with Image.open(ROOT / picture) as image:
+        assert image.convert("RGBA").getpixel((0, 0)) == (255, 255, 255, 255)
