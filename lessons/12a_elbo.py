@@ -7,7 +7,7 @@
 # - **You get:** the ELBO in two lines of algebra, the gap between it and
 #   $\log p(x)$, how its two terms compete, and a posterior found by gradient
 #   descent.
-# - **Run time:** 3 seconds.
+# - **Run time:** 2 seconds.
 
 # %%
 import matplotlib.pyplot as plt

@@ -8,7 +8,7 @@
 # - **You get:** a training watched from its first step, with its reconstructions
 #   and its samples; the equilibrium of the two terms of the loss; and a comparison
 #   of how much an autoencoder and a VAE overfit.
-# - **Run time:** a minute.
+# - **Run time:** a minute and a half.
 
 # %%
 import matplotlib.pyplot as plt
