@@ -1,4 +1,4 @@
-"""Helpers that the lessons share: digits, a training loop that prints, pictures, a quick mode.
+"""Helpers that the lessons share: digits, a training loop that prints, pictures and sound.
 
 Three environment variables control them:
 
@@ -22,6 +22,7 @@ except ModuleNotFoundError:  # npvae is not installed: use the clone that holds 
     sys.path.append(str(Path(__file__).resolve().parents[1]))
     from npvae import figures
 from npvae.datasets import default_dataset, load_dataset
+from npvae.datasets.sound import wav_bytes
 
 threadpool_limits(1)  # threads of a matrix product: a second one is slow where cores are busy
 
@@ -94,3 +95,23 @@ def show(drawn, name):
     if backend.startswith("module://") or (sys.stdout.isatty() and backend != "agg"):
         plt.show()  # in the pane of an IDE, or in a window that waits to be closed
     plt.close("all")
+
+
+def hear(tunes, name):
+    """Save tunes, played one after another, as NAME.wav beside the pictures.
+
+    In a notebook, a player appears below the cell and nothing is saved.
+
+    Parameters
+    ----------
+    tunes : (n, 16) int array of tokens, as `npvae.datasets.tunes.tokens_of` returns them
+    name : str
+    """
+    if NOTEBOOK:
+        from IPython.display import Audio, display
+
+        display(Audio(wav_bytes(tunes, rate=11_025, bytes_per_sample=1)))
+        return
+    path = PICTURES / f"{name}.wav"
+    path.write_bytes(wav_bytes(tunes))
+    print(f"sound: {path}")

@@ -52,7 +52,7 @@ if (
     signal.signal(signal.SIGINT, _leave)
 
 from npvae.autoencoder import Autoencoder, DenoisingAutoencoder
-from npvae.datasets import Dataset, Pixels, Split, Standardized, scaling_for
+from npvae.datasets import Dataset, Notes, Pixels, Split, Standardized, scaling_for
 from npvae.encoder_decoder import Loss
 from npvae.errors import DataError, InputError, NpvaeError, TrainingError, WriteError
 from npvae.evaluation.elbo import Evaluation, evaluate
@@ -114,6 +114,7 @@ __all__ = [
     "LogLikelihood",
     "Loss",
     "Momentum",
+    "Notes",
     "NpvaeError",
     "OptimalGaussian",
     "Pixels",

@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print a few lines for each dataset; the last entry is for the user's own data."""
     for entry in catalogue():
-        shape = f", {'x'.join(map(str, entry.shape))} pixels" if entry.shape else ""
+        shape = f", {'x'.join(map(str, entry.shape))} {entry.unit}" if entry.shape else ""
         say(entry.name)
         say(beside("  Examples", f"{entry.examples}{shape}", width=12))
         say(beside("  Files", entry.place, width=12))

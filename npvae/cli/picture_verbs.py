@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from npvae import figures
 from npvae.cli.arguments import add_run, whole
 from npvae.cli.printing import say
-from npvae.datasets import NAMES
+from npvae.datasets import NAMES, Notes
+from npvae.datasets.sound import wav_bytes
+from npvae.datasets.tunes import tokens_of
 from npvae.errors import InputError
 from npvae.figures.writing import FORMATS
 from npvae.runs.codes import named
@@ -19,6 +21,7 @@ from npvae.runs.model_file import SavedModel
 from npvae.runs.numbers import write_numbers
 from npvae.runs.pictures import Trained, form_of, show_samples
 from npvae.runs.pictures.sampled import Samples
+from npvae.storage.atomic import atomic_write
 from npvae.storage.reading import quote
 
 if TYPE_CHECKING:
@@ -32,7 +35,8 @@ WRITTEN_BY = {  # pages and tables in a run folder, each of which one command ma
     **{"report.html": "report", "explorer.html": "explore"},
     **{"codes.csv": "encode", "scores.csv": "score"},
 }
-EXAMPLES = (*FORMATS, "npy", "npz", "csv")  # endings of files with examples
+EXAMPLES = (*FORMATS, "npy", "npz", "csv", "wav")  # endings of files with examples
+MOST_HEARD = 64  # tunes in a file, five seconds each
 MOST_ACROSS = 50  # images in a row, and rows in a picture
 MOST_IN_A_PICTURE = MOST_ACROSS**2
 
@@ -132,6 +136,20 @@ def is_picture(out: Path) -> bool:
     return out.suffix.lower().lstrip(".") in FORMATS
 
 
+def is_sound(out: Path) -> bool:
+    """Return whether the name of a file is that of a sound."""
+    return out.suffix.lower() == ".wav"
+
+
+def require_tunes(saved: SavedModel, out: Path) -> None:
+    """Refuse to write sound of anything but tunes."""
+    if not isinstance(saved.scaling, Notes):
+        raise InputError(
+            f"{out} would be a sound, which only runs on tunes have; choose a picture or numbers "
+            "with --out, or train with --data tunes"
+        )
+
+
 def write_examples(
     made: Samples,
     saved: SavedModel,
@@ -140,7 +158,7 @@ def write_examples(
     out: Path,
     what: str,
 ) -> None:
-    """Write what a model has made as numbers, or draw it; the name of the file decides.
+    """Write what a model has made as numbers or as sound, or draw it; the file's name decides.
 
     Parameters
     ----------
@@ -150,6 +168,16 @@ def write_examples(
     out : the file
     what : the cause of the number of examples, for the error message, such as "-n 3000 gives"
     """
+    if is_sound(out):
+        require_tunes(saved, out)
+        if len(made.x) > MOST_HEARD:
+            raise InputError(
+                f"{what or 'these are'} {len(made.x)} tunes, more than one would listen to; choose "
+                f"at most {MOST_HEARD}, or write a picture or numbers"
+            )
+        with atomic_write(out) as file:
+            file.write(wav_bytes(tokens_of(made.x)))
+        return
     if not is_picture(out):
         labels = None if made.labels is None else named(made.labels, classes)
         write_numbers(out, made.x, saved, labels, made.rows)

@@ -1,7 +1,7 @@
 """Draw new examples from a trained model.
 
 z is drawn from the prior or, with --data, from q(z | x) of examples, and decoded; the result is a
-picture, or numbers for other programs.
+picture, numbers for other programs or, of tunes, a sound.
 """
 
 import argparse
@@ -11,9 +11,11 @@ from typing import cast
 from npvae.cli.arguments import add_device, add_folder, natural, whole
 from npvae.cli.picture_verbs import (
     EXAMPLES,
+    is_sound,
     label_number,
     out_file,
     require_told,
+    require_tunes,
     write_examples,
 )
 from npvae.cli.printing import say
@@ -30,8 +32,12 @@ from npvae.vae import VAE
 EXAMPLE = (
     "npvae sample runs/mnist-001\n"
     "npvae sample runs/mnist-001 -n 1000 --out digits.npy\n"
-    "npvae sample runs/mnist-001 --data new.npy"
+    "npvae sample runs/mnist-001 --data new.npy\n"
+    "npvae sample runs/tunes-001 --wav"
 )
+
+
+HEARD = 8  # tunes in a file, unless told otherwise
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,6 +73,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--draw", action="store_true", help="draw x from p(x | z) as well (default: show its mean)"
     )
     parser.add_argument(
+        "--wav",
+        action="store_true",
+        help="write tunes as sound, one after another, each step as its most probable note "
+        f"(default: {HEARD} tunes, in samples.wav in the run folder)",
+    )
+    parser.add_argument(
         "--out",
         metavar="FILE",
         help="write to this file: a picture (.png, .svg or .pdf) or numbers (.npy, .npz or .csv), "
@@ -78,8 +90,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write a picture or the numbers of n samples, or of n variations of examples."""
     folder = RunFolder.open(options.folder)
-    out = out_file(options.out, folder, "samples.png", EXAMPLES, options.data)
+    name, endings = ("samples.wav", ("wav",)) if options.wav else ("samples.png", EXAMPLES)
+    out = out_file(options.out, folder, name, endings, options.data)
     saved = folder.load_model(options.device)
+    if is_sound(out):
+        require_tunes(saved, out)
+        options.n = options.n or HEARD
     if not isinstance(saved.model, VAE):
         raise InputError(
             f"{folder.path} contains an autoencoder, which has no prior to sample from; use a run "

@@ -1,4 +1,4 @@
-"""Datasets: MNIST and Fashion-MNIST, built-in glyphs, and your own data.
+"""Datasets: MNIST and Fashion-MNIST, built-in glyphs and tunes, and your own data.
 
 `load_dataset` returns a `Dataset` whose three parts are `Split` objects. `Pixels` and
 `Standardized` convert stored numbers to the input of a model.
@@ -7,7 +7,7 @@
 from typing import TYPE_CHECKING, Any
 
 from npvae.datasets.dataset import Dataset, Split, split_by_seed
-from npvae.datasets.preprocessing import Binarize, Pixels, Scaling, Standardized, scaling_for
+from npvae.datasets.preprocessing import Binarize, Notes, Pixels, Scaling, Standardized, scaling_for
 
 if TYPE_CHECKING:
     from npvae.datasets.load import NAMES, Entry, catalogue, default_dataset, load_dataset
@@ -17,6 +17,7 @@ __all__ = [
     "Binarize",
     "Dataset",
     "Entry",
+    "Notes",
     "Pixels",
     "Scaling",
     "Split",

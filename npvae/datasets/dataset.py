@@ -78,7 +78,8 @@ class Dataset:
     name : as given to `load_dataset`
     train, validation, test : the parts; training and model selection never use the test part
     shape : shape of one example: (28, 28), (32, 32, 3), or (n_x,) for a table
-    kind : "pixels" (uint8 as 0..255, or floats in [0, 1]) or "real" (any numbers)
+    kind : "pixels" (uint8 as 0..255, or floats in [0, 1]), "notes" (tunes: for each step a group of
+        one-hot numbers) or "real" (any numbers)
     source : where the data came from, in words: a folder, a file, or how they were made
     classes : name of each label; empty without labels
     columns : name of each number in a row of a table; empty otherwise
@@ -93,7 +94,7 @@ class Dataset:
     validation: Split
     test: Split
     shape: tuple[int, ...]
-    kind: Literal["pixels", "real"]
+    kind: Literal["pixels", "notes", "real"]
     source: str
     classes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
@@ -109,6 +110,9 @@ class Dataset:
     @property
     def groups(self) -> tuple[int, ...]:
         """The sizes of the one-hot groups that an example consists of; empty if it has numbers."""
+        if self.kind == "notes":
+            steps, tokens = self.shape
+            return (tokens,) * steps
         texts = [column.texts for column in table_columns(self.columns, self.categories)]
         return tuple(map(len, texts)) if all(texts) else ()
 

@@ -10,14 +10,16 @@ from typing import get_args
 from npvae.datasets import places
 from npvae.datasets.dataset import Dataset
 from npvae.datasets.glyphs import N_TEST, N_TRAIN, SIDE, cache_file, load_glyphs
+from npvae.datasets.melodies import melodies
 from npvae.datasets.mnist import FASHION_MNIST, MNIST, load_idx_set
 from npvae.datasets.notebook import shows_progress
+from npvae.datasets.tunes import KEYS, SHAPE, load_tunes
 from npvae.datasets.user_data import FORMS, load_own
 from npvae.datasets.user_examples import USUAL, Missing, ReadOptions
 from npvae.errors import DataError, DataUnavailableError, InputError
 
 IDX_SETS = {which.name: which for which in (MNIST, FASHION_MNIST)}
-NAMES = (*IDX_SETS, "glyphs")
+NAMES = (*IDX_SETS, "glyphs", "tunes")
 
 
 def load_dataset(
@@ -38,12 +40,14 @@ def load_dataset(
 
     Parameters
     ----------
-    name_or_path : "mnist", "fashion-mnist", "glyphs", or the path of an array (.npy, .npz), a table
-        (.csv, .tsv, .csv.gz, .tsv.gz, .parquet) or a folder of images. If a folder is called
-        mnist, write ./mnist for the folder
-    seed : seed of the glyphs, or of the split of your own data. The split of MNIST is fixed
-    validation : number of training examples to hold out. By default the last 5,000 training images
-        of MNIST and its variants, or a tenth of your own data
+    name_or_path : "mnist", "fashion-mnist", "glyphs", "tunes", or the path of an array (.npy,
+        .npz), a table (.csv, .tsv, .csv.gz, .tsv.gz, .parquet) or a folder of images. If a folder
+        is called mnist, write ./mnist for the folder
+    seed : seed of the glyphs, or of the split of the tunes or your own data. The split of MNIST is
+        fixed
+    validation : number of training examples to hold out; of tunes, the number of melodies. By
+        default the last 5,000 training images of MNIST and its variants, or a tenth of the melodies
+        or of your own data
     label_column : the column of a table with the labels: its name, or its number counted from 0;
         "" for none
     drop : the columns of a table to leave out, by name or by number, such as ["name", "0"]
@@ -92,6 +96,8 @@ def load_dataset(
         return load_glyphs(
             seed=seed, validation=validation, n_train=n_train, n_test=n_test, progress=progress
         )
+    if name == "tunes":
+        return load_tunes(seed=seed, validation=validation)
     if not os.path.exists(os.path.expanduser(name)):
         raise InputError(_unknown(name))
     return load_own(name, options, seed=seed, validation=validation, progress=progress)
@@ -146,6 +152,7 @@ class Entry:
     examples : number of training, validation and test examples, in words
     shape : shape of one example; empty if any shape is possible
     how : how to get the dataset
+    unit : what an example consists of
     """
 
     name: str
@@ -153,13 +160,14 @@ class Entry:
     examples: str
     shape: tuple[int, ...]
     how: str
+    unit: str = "pixels"
 
 
 def catalogue() -> list[Entry]:
     """Return the available datasets, without loading or downloading anything.
 
     >>> [entry.name for entry in catalogue()]
-    ['mnist', 'fashion-mnist', 'glyphs', 'your own']
+    ['mnist', 'fashion-mnist', 'glyphs', 'tunes', 'your own']
     """
     size, shape = "55,000 training, 5,000 validation, 10,000 test", (SIDE, SIDE)
     entries = []
@@ -172,6 +180,8 @@ def catalogue() -> list[Entry]:
     drawn = cache_file(0, (N_TRAIN, N_TEST))
     place = str(drawn) if drawn.is_file() else "not on disk"
     entries.append(Entry("glyphs", place, size, shape, "drawn on first use, without a network"))
+    many = f"windows of {len(melodies())} melodies in {len(KEYS)} keys"
+    entries.append(Entry("tunes", "in npvae itself", many, SHAPE, "needs no network", "notes"))
     how = f"give a path instead of a name: {FORMS}"
     entries.append(Entry("your own", "anywhere", "at least 10, of any size", (), how))
     return entries

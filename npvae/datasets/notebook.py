@@ -59,7 +59,10 @@ def dataset_html(dataset: "Dataset") -> str:
         about.append(f"{len(dataset.classes)} classes: {', '.join(dataset.classes[:SHOWN])}")
     said = "".join(f"<div>{escape(text)}</div>" for text in about if text)
     is_images = dataset.kind == "pixels" and len(dataset.shape) in (2, 3)
-    look = _images_html(dataset) if is_images else _rows_html(dataset)
+    if dataset.kind == "notes":
+        look = _tunes_html(dataset)
+    else:
+        look = _images_html(dataset) if is_images else _rows_html(dataset)
     return f"<div><b>{escape(repr(dataset))}</b></div>{said}{look}"
 
 
@@ -67,6 +70,14 @@ def _rows_html(dataset: "Dataset") -> str:
     names = dataset.columns or [f"column {i}" for i in range(dataset.n_x)]
     rows = [[f"{x:.4g}" for x in row[:SHOWN]] for row in dataset.train.take(slice(0, 5))]
     return html_table(names[:SHOWN], rows)
+
+
+def _tunes_html(dataset: "Dataset") -> str:
+    """Return the first training tunes, with the name of the note at each step."""
+    from npvae.datasets.tunes import STEPS, token_names, tokens_of
+
+    rows = map(token_names, tokens_of(dataset.train.take(slice(0, 5))))
+    return html_table([f"step {i + 1}" for i in range(STEPS)], list(rows))
 
 
 def _images_html(dataset: "Dataset") -> str:

@@ -37,7 +37,7 @@ class Scaling(Protocol):
         """
 
     def decode(self, x: Array) -> Array:
-        """Return model outputs as pixels in [0, 1], or as columns in the units of the data."""
+        """Return model outputs as pixels or probabilities, or as columns in the data's units."""
 
     def to(self, device: Device) -> "Scaling":
         """Return this scaling with its arrays on `device`."""
@@ -157,6 +157,26 @@ class Standardized:
         there.mean, there.std = device.asarray(self.mean), device.asarray(self.std)
         there.constant = device.asarray(self.constant)
         return there
+
+
+class Notes:
+    """The notes, rests and holds of tunes: one-hot groups, as floats.
+
+    >>> Notes().encode(np.array([[0, 1]], np.uint8))
+    array([[0., 1.]], dtype=float32)
+    """
+
+    def encode(
+        self, rows: Array, rng: np.random.Generator | None = None, dtype: DTypeLike = np.float32
+    ) -> Array:
+        require_rows(rows)
+        return rows.astype(dtype)
+
+    def decode(self, x: Array) -> Array:
+        return x
+
+    def to(self, device: Device) -> "Notes":
+        return self
 
 
 def require_rows(rows: Array, n_x: int | None = None) -> None:
@@ -314,6 +334,8 @@ def scaling_for(dataset: Dataset, binarize: Binarize = "dynamic") -> Scaling:
     require_dataset(dataset)
     if dataset.kind == "pixels":
         return Pixels(binarize)
+    if dataset.kind == "notes":
+        return Notes()
     found = column_statistics(dataset)
     return Standardized(found.mean, found.spread, ~found.varies)
 

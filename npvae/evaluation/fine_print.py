@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from npvae.autoencoder import DenoisingAutoencoder
-from npvae.datasets.preprocessing import Pixels, Scaling, Standardized
+from npvae.datasets.preprocessing import Notes, Pixels, Scaling, Standardized
 from npvae.devices import CPU
 from npvae.evaluation.importance import LogLikelihood
 from npvae.iwae import IWAE
@@ -142,6 +142,8 @@ def data_note(model: Any, scaling: Scaling, seed: int) -> str:
             f"original units, log p and its bounds are {abs(nats):.2f} nats "
             f"{'lower' if nats > 0 else 'higher'}"
         )
+    if isinstance(scaling, Notes):
+        return "at each step of a tune a note, a rest or a hold, one-hot"
     grey = getattr(model.likelihood, "grey_pixels", Likelihood.grey_pixels)
     return binary_note(scaling, seed) or str(grey)
 

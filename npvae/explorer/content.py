@@ -50,7 +50,7 @@ from typing import Any
 import numpy as np
 
 from npvae.datasets.dataset import Split
-from npvae.datasets.preprocessing import Pixels, Standardized
+from npvae.datasets.preprocessing import Notes, Pixels, Standardized
 from npvae.errors import InputError
 from npvae.evaluation.fine_print import counted
 from npvae.evaluation.latent_space import encode_split
@@ -132,6 +132,8 @@ def _scaling(run: Trained) -> dict[str, Any]:
     scaling = run.scaling
     if isinstance(scaling, Pixels):
         return {"name": "pixels", "binarize": scaling.binarize}
+    if isinstance(scaling, Notes):
+        raise InputError("it cannot show tunes; use npvae sample, traverse or interpolate")
     if not isinstance(scaling, Standardized):
         raise InputError(
             f"the scaling is a {type(scaling).__name__}, but the explorer knows only Pixels and "

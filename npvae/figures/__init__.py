@@ -17,6 +17,7 @@ from npvae.figures.curves import history
 from npvae.figures.examples import reconstructions, samples
 from npvae.figures.form import Form, is_image
 from npvae.figures.paths import interpolation, traversals
+from npvae.figures.piano_rolls import piano_rolls
 from npvae.figures.plane import manifold
 from npvae.figures.rates import kl_per_latent, rate_distortion
 from npvae.figures.scatter import latent_scatter
@@ -39,6 +40,7 @@ __all__ = [
     "oddest",
     "off_screen",
     "panels",
+    "piano_rolls",
     "picture_bytes",
     "rate_distortion",
     "reconstructions",

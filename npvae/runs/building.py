@@ -50,9 +50,9 @@ def resolve(settings: Settings, dataset: Dataset) -> Settings:
     """Return the settings with every default that depends on the data filled in.
 
     The default likelihood is Bernoulli for greyscale pixels, which can be read as the probability
-    of being on, categorical for tables of text alone, and Gaussian for colours and real numbers.
-    The path of your own data becomes
-    absolute, so that the run can be used from any working directory.
+    of being on, categorical for tunes and for tables of text alone, and Gaussian for colours and
+    real numbers. The path of your own data becomes absolute, so that the run can be used from any
+    working directory.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def _resolve_likelihood(settings: Settings, dataset: Dataset) -> Settings:
             f"{_others('sigmas', True)}"
         )
     if sigma is None and cls.default_sigma:
-        sigma = cls.default_sigma[dataset.kind]
+        sigma = cls.default_sigma["pixels" if dataset.kind == "pixels" else "real"]
     binarize = settings.binarize or ("dynamic" if cls.binary else "none")
     return replace(settings, binarize=binarize, sigma=sigma)
 
@@ -239,7 +239,7 @@ def _require_epochs(settings: Settings) -> None:
 
 def build_scaling(settings: Settings, dataset: Dataset) -> Scaling:
     """Return the scaling of the examples, for settings that `resolve` has completed."""
-    if likelihood_class(settings).in_unit_interval:
+    if likelihood_class(settings).in_unit_interval and dataset.kind != "notes":
         return Pixels(settings.binarize or "dynamic")
     return scaling_for(dataset, settings.binarize or "none")
 

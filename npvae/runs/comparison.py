@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from npvae.datasets.load import IDX_SETS, NAMES
-from npvae.datasets.preprocessing import Pixels, Scaling
+from npvae.datasets.preprocessing import Pixels, Scaling, Standardized
 from npvae.errors import InputError
 from npvae.figures.comparison import MOST_RUNS
 from npvae.likelihoods import LIKELIHOODS
@@ -221,4 +221,7 @@ def _scalings(runs: Sequence[Compared]) -> list[Scaling]:
 
 
 def _kind(run: Compared) -> str:
-    return "pixels" if isinstance(run.trained.scaling, Pixels) else "standardised numbers"
+    scaling = run.trained.scaling
+    if isinstance(scaling, Standardized):
+        return "standardised numbers"
+    return "pixels" if isinstance(scaling, Pixels) else "notes"

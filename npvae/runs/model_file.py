@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike
 
 from npvae.autoencoder import Autoencoder, DenoisingAutoencoder
 from npvae.datasets.one_hot import fit_together
-from npvae.datasets.preprocessing import Pixels, Scaling, Standardized
+from npvae.datasets.preprocessing import Notes, Pixels, Scaling, Standardized
 from npvae.devices import CPU, Device, find_device
 from npvae.errors import DataError, InputError, NpvaeError, TrainingError
 from npvae.iwae import IWAE
@@ -34,6 +34,8 @@ Model: TypeAlias = Autoencoder | VAE
 MODELS: dict[str, type[Autoencoder] | type[VAE]] = {
     model.kind: model for model in (Autoencoder, DenoisingAutoencoder, VAE, IWAE)
 }
+
+SCALINGS: dict[type, str] = {Pixels: "pixels", Standardized: "standardized", Notes: "notes"}
 
 
 @dataclass(frozen=True)
@@ -219,20 +221,19 @@ def model_content(
             "the parameters of the model are not finite, so it is not saved; train with a smaller "
             "learning rate"
         )
-    own = type(scaling) not in (Pixels, Standardized)  # a class of one's own would come back as one
-    if own or not isinstance(scaling, Pixels | Standardized):
+    own = type(scaling) not in SCALINGS  # a class of one's own would come back as one of these
+    if own or not isinstance(scaling, Pixels | Standardized | Notes):
         raise InputError(
-            f"the scaling is {quote(repr(scaling))}, but a file can store only Pixels and "
-            "Standardized; use one of them"
+            f"the scaling is {quote(repr(scaling))}, but a file can store only Pixels, "
+            "Standardized and Notes; use one of them"
         )
     header: dict[str, Any] = {
         "model": dict(model.config) if type(model) in MODELS.values() else {},
         "class": type(model).__name__,
         "parts": _parts(model),
         "beta": None if (beta := getattr(model, "beta", None)) is None else require_beta(beta),
-        "scaling": {"kind": "standardized"}
-        if isinstance(scaling, Standardized)
-        else {"kind": "pixels", "binarize": scaling.binarize},
+        "scaling": {"kind": SCALINGS[type(scaling)]}
+        | ({"binarize": scaling.binarize} if isinstance(scaling, Pixels) else {}),
         "shape": [int(side) if isinstance(side, np.integer) else side for side in shape],
     }
     if run_id:
@@ -411,10 +412,11 @@ def _columns(
 def _scaling(header: dict[str, Any], arrays: dict[str, Array], n_x: int) -> Scaling:
     if header["kind"] == "pixels":
         return Pixels(header["binarize"])
+    if header["kind"] == "notes":
+        return Notes()
     if header["kind"] != "standardized":
-        raise DataError(
-            f"its scaling is {header['kind']!r:.40}; this npvae knows pixels and standardized"
-        )
+        known = ", ".join(SCALINGS.values())
+        raise DataError(f"its scaling is {header['kind']!r:.40}; this npvae knows {known}")
     mean, std = (require_floats(arrays, f"scaling/{name}", (n_x,)) for name in ("mean", "std"))
     if (std <= 0).any():
         raise DataError("scaling/std contains a standard deviation that is not positive")

@@ -199,8 +199,8 @@ def _require_alike(
 def _form(shape: Sequence[int], kind: str) -> str:
     """Return the form of an example in words."""
     size = " x ".join(map(str, shape))
-    if kind == "pixels":
-        return f"{size} pixels"
+    if kind in ("pixels", "notes"):
+        return f"{size} {kind}"
     return f"{size} {'real numbers' if len(shape) > 1 else 'columns of real numbers'}"
 
 

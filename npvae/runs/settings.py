@@ -211,8 +211,8 @@ class Settings:
     likelihood: str | None = of_model(
         OneOf(tuple(LIKELIHOODS)),
         "use this distribution for p(x | z)",
-        unset="bernoulli for greyscale pixels, categorical for tables of text alone, gaussian for "
-        "colours and other tables",
+        unset="bernoulli for greyscale pixels, categorical for tunes and tables of text alone, "
+        "gaussian for colours and other tables",
         words=lambda name: f"{name.capitalize()} likelihood",
     )
     sigma: float | str | None = of_model(

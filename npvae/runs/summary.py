@@ -16,7 +16,7 @@ from npvae.runs.settings import Settings, declared
 def data_words(dataset: Dataset, settings: Settings) -> Iterator[str]:
     """Yield lines about the data: source and shape, number of examples, and any remarks."""
     shape = "x".join(map(str, dataset.shape))
-    size = f"{shape} {'pixels' if dataset.kind == 'pixels' else 'numbers'}"
+    size = f"{shape} {'numbers' if dataset.kind == 'real' else dataset.kind}"
     if dataset.columns or len(dataset.shape) == 1:
         n = len(list(table_columns(dataset.columns, dataset.categories))) or dataset.n_x
         size = f"{n} {'pixels' if dataset.kind == 'pixels' else 'columns'}"

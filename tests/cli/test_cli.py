@@ -146,7 +146,15 @@ def test_pictures_of_samples_and_reconstructions(tmp_path, name, n):
 def test_datasets_lists_what_there_is(capsys):
     assert run("datasets") == 0
     said = capsys.readouterr().out
-    for words in ("mnist", "fashion-mnist", "glyphs", "28x28", "not on disk", ".npy, .npz, .csv"):
+    for words in (
+        "mnist",
+        "fashion-mnist",
+        "glyphs",
+        "28x28",
+        "tunes",
+        "not on disk",
+        ".npy, .npz, .csv",
+    ):
         assert words in said
 
 

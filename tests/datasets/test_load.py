@@ -129,13 +129,14 @@ def test_catalogue_looks_without_loading(small_mnist, cache, small_files, no_dat
     folder.mkdir(parents=True)
     for name in small_files:
         (folder / name).write_bytes(b"never opened")
-    small, glyphs, own = catalogue()
+    small, glyphs, tunes, own = catalogue()
     assert small.place == str(folder)
     assert (glyphs.name, glyphs.examples, glyphs.shape) == (
         "glyphs",
         "55,000 training, 5,000 validation, 10,000 test",
         (28, 28),
     )
+    assert tunes.shape == (16, 33)
     assert ".csv" in own.how
     (folder / name).unlink()
     assert catalogue()[0].place == "not on disk"

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from npvae import figures
-from npvae.datasets.preprocessing import Standardized
+from npvae.datasets.preprocessing import Notes, Standardized
 from npvae.evaluation.elbo import examples_at
 from npvae.evaluation.scores import nats_by_feature
+from npvae.figures.piano_rolls import as_columns
 from npvae.figures.style import label_name, number, shortened
 from npvae.parameters import Array
 from npvae.runs.model_file import SavedModel
@@ -49,6 +50,9 @@ def oddest(
     missing = None
     to_host = model.params.device.to_host
     x, x_hat = (as_shown(to_host(part), scaling, form) for part in (batch[0], x_hat))
+    nats = to_host(nats)
+    if isinstance(scaling, Notes):
+        nats = as_columns(nats)
     if isinstance(scaling, Standardized) and not form.is_image:  # written in the user's units
         x, x_hat = split.take(chosen).astype(np.float64), scaling.decode(x_hat)
         missing = _filled_in(scored.examples, chosen, x)
@@ -61,7 +65,6 @@ def oddest(
             name = f"{shortened(label, 10)}\n{name}"
         names.append(name)
     told = f"The {len(chosen)} oddest of {len(split):,} examples of {scored.examples.words}"
-    nats = to_host(nats)
     return figures.oddest(x, x_hat, nats, form, names, missing=missing, told=told, ax=ax)
 
 

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from npvae.datasets.dataset import Dataset, Split
-from npvae.datasets.preprocessing import Pixels, Scaling, Standardized
+from npvae.datasets.preprocessing import Notes, Pixels, Scaling, Standardized
 from npvae.devices import CPU, Device
 from npvae.encoder_decoder import condition, require_examples
 from npvae.errors import InputError
 from npvae.evaluation.elbo import EVALUATION_SEED
 from npvae.evaluation.latent_space import Codes, Plane, encode_split, plane_of
 from npvae.figures import Form, is_image
+from npvae.figures.piano_rolls import ROLL_SHAPE, as_piano_rolls
 from npvae.figures.style import label_name
 from npvae.parameters import Array
 from npvae.runs.folder import RunFolder
@@ -242,10 +243,13 @@ class Trained:
 def form_of(scaling: Scaling, shape: Sequence[int], columns: Sequence[str] = ()) -> Form:
     """Return the form of examples that a scaling turns into x.
 
-    Pixels are drawn from 0 to 1, tables in standard deviations, and images of real values in their
-    own units: from two standard deviations below the smallest mean to two above the largest.
+    Tunes are piano rolls. Pixels are drawn from 0 to 1, tables in standard deviations, and images
+    of real values in their own units: from two standard deviations below the smallest mean to two
+    above the largest.
     """
     shape, columns = tuple(shape), tuple(columns)
+    if isinstance(scaling, Notes):
+        return Form(ROLL_SHAPE)
     if not isinstance(scaling, Standardized):
         limits = None if is_image(shape) else (0.0, 1.0)
         return Form(shape, columns, limits, "value, from 0 to 1")
@@ -257,5 +261,7 @@ def form_of(scaling: Scaling, shape: Sequence[int], columns: Sequence[str] = ())
 
 def as_shown(x: Array, scaling: Scaling, form: Form) -> Array:
     """Return examples, (..., n_x), in the units in which their form draws them."""
+    if isinstance(scaling, Notes):
+        return as_piano_rolls(x)
     in_units = isinstance(scaling, Standardized) and form.is_image
     return scaling.decode(x) if in_units else x

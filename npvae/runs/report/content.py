@@ -11,18 +11,22 @@ from typing import Any, TypeGuard
 from xml.etree.ElementTree import Element
 
 from npvae import __version__
+from npvae.datasets.preprocessing import Notes
+from npvae.datasets.sound import wav_bytes
+from npvae.datasets.tunes import tokens_of
 from npvae.evaluation.elbo import ACTIVE_VARIANCE
 from npvae.evaluation.fine_print import counted
 from npvae.figures.style import LARGEST, number
 from npvae.runs.config import read_config
 from npvae.runs.folder import EXPLORER, RunFolder
-from npvae.runs.pictures import PICTURES, Drawn, Trained
+from npvae.runs.pictures import PICTURES, Drawn, Trained, draw_samples
 from npvae.runs.pictures.trained_run import FEW
 from npvae.runs.recipes import RECIPES
-from npvae.runs.report.page import element, page, picture, size, table
+from npvae.runs.report.page import audio, element, page, picture, size, table
 from npvae.runs.settings import Settings, flag
 from npvae.runs.summary import model_words, training_words
 from npvae.storage.atomic import atomic_write
+from npvae.vae import VAE
 
 EPOCHS = {  # the columns of history.csv that the table shows, and their headings
     "epoch": "epoch",
@@ -36,6 +40,7 @@ EPOCHS = {  # the columns of history.csv that the table shows, and their heading
     "validation_active_units": "active latents",
 }
 
+HEARD, RATE = 4, 11_025  # new tunes in the report, and their samples per second
 WHOLE = ("epoch", "validation_active_units")
 DATA = {  # what the entries of the data in config.json are called in the table
     "kind": "kind of values",
@@ -94,6 +99,7 @@ def write_report(
         *_numbers(metrics),
         element("h2", "Pictures"),
         element("div", *_pictures(pictures), class_="pictures"),
+        *_tunes(run),
         element("h2", "Training"),
         element("p", "This command repeats the training:"),
         element("pre", command(settings)),
@@ -234,6 +240,21 @@ def _pictures(pictures: Mapping[str, Drawn | str]) -> Iterator[Element]:
         if not isinstance(drawn, str):
             figure.append(picture(drawn, caption))
         yield figure
+
+
+def _tunes(run: Trained) -> Iterator[Element]:
+    """Yield players of the first new tunes, if the examples of the run are tunes."""
+    if not isinstance(run.scaling, Notes) or not isinstance(run.model, VAE):
+        return
+    tunes = tokens_of(draw_samples(run.model, run.seed).x[:HEARD])
+    yield element("h2", "To listen to")
+    yield element(
+        "p",
+        f"The first {len(tunes)} of the new examples, with the most probable note at each step.",
+    )
+    wavs = (wav_bytes(tune[None], rate=RATE, bytes_per_sample=1) for tune in tunes)
+    players = (audio(wav, f"New tune {i}") for i, wav in enumerate(wavs, 1))
+    yield element("div", *players, class_="tunes")
 
 
 def _sentence(text: str) -> str:

@@ -13,7 +13,9 @@ from npvae.runs.pictures import Drawn
 
 Content: TypeAlias = str | Element
 # no scripts, and no resources from outside the page
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'"
+POLICY = (
+    "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; base-uri 'none'"
+)
 PIXEL = 96 / DPI  # CSS pixels per pixel of a picture
 
 
@@ -73,6 +75,12 @@ def picture(drawn: Drawn, alt: str) -> Element:
         element("img", src=_inline(drawn.light), alt=alt, **sizes),
     )
     return element("div", shown, class_="wide")
+
+
+def audio(wav: bytes, name: str) -> Element:
+    """Return a player of a sound."""
+    src = f"data:audio/wav;base64,{b64encode(wav).decode()}"
+    return element("audio", controls="controls", src=src, aria_label=name)
 
 
 def size(drawn: Drawn) -> tuple[int, int]:

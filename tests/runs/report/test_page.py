@@ -93,6 +93,7 @@ def test_the_page_forbids_all_that_it_does_not_hold():
     assert rules == {
         "default-src": "'none'",
         "img-src": "data:",
+        "media-src": "data:",
         "style-src": "'unsafe-inline'",
         "base-uri": "'none'",
     }
