@@ -387,13 +387,13 @@ assert abs(wrong(mus, logvars, eps).std() - 0.5) > 0.2, "finds what no gradient 
 # - **b** After the encoder: it moves $z$ away from $\mu$ by $\sigma\varepsilon$.
 # - **c** Into the output of the decoder, where the pixels are drawn.
 #
-# **Question 2.** A program draws $z = \mu + e^{\log\sigma^2} \varepsilon$, and
-# its backward pass fits that formula. Which test finds the mistake?
+# **Question 2.** Both gradients of this lesson are right on average. Why does a
+# VAE use the pathwise one?
 #
-# - **a** A gradient check with frozen noise.
-# - **b** None, since the encoder learns another $\log\sigma^2$, and all is well.
-# - **c** The standard deviation of many draws, at some $\sigma$ other than 1, or
-#   a value worked out by hand.
+# - **a** It is unbiased, and the score function is not.
+# - **b** It is the only one that works where the loss has no derivative.
+# - **c** Its estimates vary far less from draw to draw, and they do not get worse
+#   as the latents become more.
 #
 # ## Exercises
 #

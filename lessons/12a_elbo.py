@@ -53,7 +53,8 @@ rng = np.random.default_rng(0)
 # on a grid of $z$, as in lesson 09.
 
 # %%
-a, SIGMA_X = np.array([1.5, 0.8]), 0.6
+SIGMA_X = 0.6
+a = np.array([1.5, 0.8])
 
 
 def log_evidence(x, a):

@@ -30,7 +30,8 @@ rng = np.random.default_rng(0)
 # $$ z \sim \mathcal N(0, 1), \qquad x = a z + \sigma_x \varepsilon $$
 
 # %%
-a, SIGMA_X = np.array([1.5, 0.8]), 0.6
+SIGMA_X = 0.6
+a = np.array([1.5, 0.8])
 
 
 def log_evidence(x, a):
@@ -178,7 +179,7 @@ show(vae(losses=True, nats=(reconstruction, kl)), "12b-two-terms-in-nats")
 
 
 # %%
-def log_weights(x, mu, logvar, eps):
+def log_weights(x, mu, logvar, eps, a):
     """Return log w = log p(x | z) + log p(z) - log q(z) of each draw z, (n,), in nats.
 
     x is (2,), mu and logvar are (1, 1), eps is (n, 1), and z = mu + sigma eps. The decoder gives
@@ -209,7 +210,7 @@ log_px = log_evidence(x[None], a)[0]
 m, s = posterior(x, a)
 mu, logvar = np.full((1, 1), 0.5 * m), np.full((1, 1), 2 * np.log(2 * s))
 n = 2**18
-log_w = log_weights(x, mu, logvar, rng.standard_normal((n, 1)))
+log_w = log_weights(x, mu, logvar, rng.standard_normal((n, 1)), a)
 ks = 2 ** np.arange(0, 13)
 L = np.array([log_mean(log_w.reshape(-1, k)).mean() for k in ks])
 for k, bound in zip(ks[::2], L[::2], strict=True):

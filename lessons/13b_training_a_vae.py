@@ -27,7 +27,7 @@ test_x = (test_part.take(slice(None)) / 255).astype(np.float32)
 rng = np.random.default_rng(0)
 
 
-def trainer_of(model, part, epochs, batch_size, pixels=black_or_white):
+def trainer_of(model, part, epochs, batch_size, pixels):
     model.start_at(part.take(slice(None)).mean(axis=0) / 255)  # the decoder starts at the mean
     lr = Cosine(2e-3, epochs=epochs)
     return Trainer(model, part, pixels, Adam(), batch_size=batch_size, lr=lr)
@@ -45,7 +45,7 @@ def trainer_of(model, part, epochs, batch_size, pixels=black_or_white):
 n_h, epochs, batch_size = sized((400, 16, 100), quick=(200, 6, 32))
 model = VAE.dense(784, n_h, 20)
 x_shown, z_shown = test_x[:6], rng.standard_normal((6, 20)).astype(np.float32)
-trainer = trainer_of(model, train_part, epochs, batch_size)
+trainer = trainer_of(model, train_part, epochs, batch_size, black_or_white)
 n_steps = epochs * trainer.steps_per_epoch
 looks = (1, 30, 100, 300, n_steps)
 history, reconstructions, samples = [], [], []
@@ -174,24 +174,24 @@ mu, logvar = model.encode(x_chosen)
 noise = model.draw_noise(rng, len(x_chosen))
 
 
-def terms_of(mu, logvar):
+def terms_of(model, x, mu, logvar, eps):
     """The two terms of the loss with the posteriors N(mu, exp(logvar)), in nats per image.
 
-    mu and logvar are (B, n_z). Draw z with `noise`, (B, n_z), decode it, and take the means over
-    the batch of -log p(x | z) for the images `x_chosen` and of the KL divergence from the prior.
+    mu and logvar are (B, n_z). Draw z with the noise eps, (B, n_z), decode it, and take the means
+    over the batch of -log p(x | z) for the images x and of the KL divergence from the prior.
     `model.likelihood.log_prob(logits, x)` is log p(x | z) for each image.
     """
     ### BEGIN SOLUTION
-    z = reparameterize(mu, logvar, noise).astype(np.float32)
-    log_px_given_z = model.likelihood.log_prob(model.decoder.forward(z), x_chosen)
+    z = reparameterize(mu, logvar, eps).astype(np.float32)
+    log_px_given_z = model.likelihood.log_prob(model.decoder.forward(z), x)
     return -log_px_given_z.mean(), kl_standard_normal(mu, logvar).mean()
     ### END SOLUTION
 
 
 cs = np.linspace(0.5, 1.5, 21)  # cs[10] is 1
 scaled = {
-    "μ": np.array([terms_of(c * mu, logvar) for c in cs]).T,
-    "σ": np.array([terms_of(mu, logvar + 2 * np.log(c)) for c in cs]).T,
+    "μ": np.array([terms_of(model, x_chosen, c * mu, logvar, noise) for c in cs]).T,
+    "σ": np.array([terms_of(model, x_chosen, mu, logvar + 2 * np.log(c), noise) for c in cs]).T,
 }
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True)
 for ax, (name, (reconstruction, kl)) in zip(axes, scaled.items(), strict=True):

@@ -71,11 +71,13 @@ show(figure, "14-a-map")
 
 
 def nearest_other(z):
-    """For each row of z, the number of the row that is nearest to it."""
+    """For each row of z, (N, n), the number of the other row that is nearest to it, (N,)."""
+    ### BEGIN SOLUTION
     square = (z * z).sum(axis=1)
     distance = square[:, None] + square - 2 * z @ z.T
     np.fill_diagonal(distance, np.inf)
     return distance.argmin(axis=1)
+    ### END SOLUTION
 
 
 mu, logvar = vae.encode(x_test)
@@ -122,20 +124,37 @@ for flat in np.argsort(-pairs, axis=None)[:3]:
 # the posteriors? And if you draw one code from *every* posterior, what is the
 # standard deviation of all these codes together?
 
+
 # %%
+def one_from_each(mu, logvar, rng):
+    """A draw from each posterior N(mu, exp(logvar)), (N, n_z), with noise from rng."""
+    ### BEGIN SOLUTION
+    return mu + np.exp(logvar / 2) * rng.standard_normal(mu.shape)
+    ### END SOLUTION
+
+
+def apart(mu, sigma):
+    """How far mean j is from mean i, in standard deviations of posterior j, (N, N).
+
+    For each latent divide the difference of the two means by sigma of j, and take the root of the
+    mean square over the latents. mu and sigma are (N, n_z).
+    """
+    ### BEGIN SOLUTION
+    difference = mu[:, None] - mu  # (N, N, n_z)
+    return np.sqrt((difference**2 / sigma**2).mean(axis=2))
+    ### END SOLUTION
+
+
 mu_2, logvar_2 = vae_2.encode(x_train[:5000])
-sigma_2 = np.exp(logvar_2 / 2)
-z_2 = mu_2 + sigma_2 * rng.standard_normal(mu_2.shape)
+sigma_2, z_2 = np.exp(logvar_2 / 2), one_from_each(mu_2, logvar_2, rng)
 mu_8, logvar_8 = vae.encode(x_train[:5000])
-sigma_8 = np.exp(logvar_8 / 2)
-z_8 = mu_8 + sigma_8 * rng.standard_normal(mu_8.shape)
+sigma_8, z_8 = np.exp(logvar_8 / 2), one_from_each(mu_8, logvar_8, rng)
 spread = autoencoder.encode(x_train[:5000]).std(axis=0)
 median_2, median_8 = np.median(sigma_2), np.median(sigma_8)
 print(f"median σ of the posteriors: {median_2:.2f} with 2 latents, {median_8:.2f} with 8")
-some_mu, some_sigma = mu_8[:1000], sigma_8[:1000]
-apart = np.sqrt(((some_mu[:, None] - some_mu) ** 2 / some_sigma**2).mean(axis=2))
-np.fill_diagonal(apart, np.inf)
-print(f"8 latents: the nearest of 999 other means is {np.median(apart.min(axis=1)):.1f} σ away")
+distance = apart(mu_8[:1000], sigma_8[:1000])
+np.fill_diagonal(distance, np.inf)
+print(f"8 latents: the nearest of 999 other means is {np.median(distance.min(axis=1)):.1f} σ away")
 print("one code from each posterior; standard deviation of each latent:")
 print(f"    2 latents {z_2.std(axis=0).round(2)}")
 print(f"    8 latents {z_8.std(axis=0).round(2)}")
@@ -307,6 +326,25 @@ show(figure, "14-walks")
 # > that lie where the prior is. With two latents the posteriors nearly fill the
 # > prior. With eight they do not, and the decoder has to interpolate between
 # > them.
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1.** The latent space of a VAE is often called continuous, and that
+# of an autoencoder is said not to be. What is the difference really?
+#
+# - **a** An autoencoder has only as many codes as there are images; a VAE has
+#   codes in between.
+# - **b** Where the decoder was trained: at points that may lie anywhere, or
+#   around means that lie where the prior is.
+# - **c** A VAE's encoder is random, so the same image can be at any code.
+#
+# **Question 2.** In the map of two latents the regions of the digits touch. What
+# is decoded exactly between a region of 4s and a region of 9s?
+#
+# - **a** A 4 or a 9, since the decoder chooses the nearer one.
+# - **b** Noise, because no training image has its code there.
+# - **c** A blend that is soft where the two differ.
 #
 # ## Exercises
 #

@@ -110,10 +110,15 @@ print(f"digit of the nearest training image: correct for {accuracy:.0%}")
 
 # %%
 def attribute_vector(values, z):
-    """Mean code of the tenth with the largest values, minus that of the tenth with the smallest."""
+    """Mean code of the tenth with the largest values, minus that of the tenth with the smallest.
+
+    values, (N,), belong to the rows of z, (N, n_z). The vector is (n_z,).
+    """
+    ### BEGIN SOLUTION
     order = np.argsort(values)
     tenth = len(order) // 10
     return z[order[-tenth:]].mean(axis=0) - z[order[:tenth]].mean(axis=0)
+    ### END SOLUTION
 
 
 def moves(measured, vector):
@@ -193,13 +198,22 @@ show(figure, "15-attribute-vectors")
 
 # %%
 def along(z, vector):
-    """How many times the vector is contained in each row of z."""
+    """How many times the vector, (n_z,), is contained in each row of z, (N, n_z): c(z), (N,)."""
+    ### BEGIN SOLUTION
     return z @ vector / (vector @ vector)
+    ### END SOLUTION
+
+
+def with_attribute_of(z_a, z_b, vector):
+    """The codes z_a, (N, n_z), each with as much of the vector as the code z_b beside it has."""
+    ### BEGIN SOLUTION
+    change = along(z_b, vector) - along(z_a, vector)
+    return z_a + change[:, None] * vector
+    ### END SOLUTION
 
 
 other = rng.permutation(1000)  # B, for each A
-change = along(z_test[other], v["slant"]) - along(z_test, v["slant"])
-mixed = vae.decode(z_test + change[:, None] * v["slant"])
+mixed = vae.decode(with_attribute_of(z_test, z_test[other], v["slant"]))
 with_a = np.corrcoef(slant_of(mixed), slant_of(x_test))[0, 1]
 with_b = np.corrcoef(slant_of(mixed), slant_of(x_test[other]))[0, 1]
 print(f"slant of the mixture: correlation {with_b:.2f} with B's, {with_a:.2f} with A's")
@@ -301,6 +315,25 @@ show(figure, "15-midpoints")
 #
 # How many nats does a code take, and what changes if they count more, or less?
 # That is lesson 16.
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1.** A VAE has 16 latents. Does latent 3 stand for one attribute,
+# such as slant?
+#
+# - **a** Perhaps, but nothing in the ELBO asks for it. Directions have to be
+#   found, and they usually mix several latents.
+# - **b** Yes. A VAE separates the factors of the data, one for each latent.
+# - **c** Yes, as soon as its KL divergence is large.
+#
+# **Question 2.** You take two images of different digits and decode the midpoint
+# of their *codes*. How does it compare with the midpoint of their *pixels*?
+#
+# - **a** It is the same, because the decoder is nearly linear.
+# - **b** It is mostly one image, nearer to real ones than the double exposure of
+#   the pixels, though it may be no digit at all.
+# - **c** It is always a digit, because the latent space of a VAE has no holes.
 #
 # ## Exercises
 #

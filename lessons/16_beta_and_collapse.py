@@ -157,7 +157,15 @@ show(figure, "16-rate-and-distortion")
 # tenth of the mean over the latents", with 784 pixels and 32 latents? The
 # tutorial of a well-known library uses it.
 
+
 # %%
+def beta_of(of_reconstruction, of_kl):
+    """The beta of a loss with these factors before -log p(x | z) and KL, which are both sums."""
+    ### BEGIN SOLUTION
+    return of_kl / of_reconstruction
+    ### END SOLUTION
+
+
 recipes = {
     "sum of pixels + sum of latents": (1, 1),
     "sum of squares, without the half, + sum": (2, 1),  # a Gaussian of variance 1/2
@@ -166,7 +174,7 @@ recipes = {
     "mean of pixels + 0.1 mean of latents": (1 / 784, 0.1 / 32),
 }
 for name, (of_reconstruction, of_kl) in recipes.items():
-    print(f"{name:<40} β = {of_kl / of_reconstruction:.4g}")
+    print(f"{name:<40} β = {beta_of(of_reconstruction, of_kl):.4g}")
 
 rng = np.random.default_rng(0)
 small = {"n_x": 30, "n_h": 12, "n_z": 3, "activation": "tanh", "dtype": np.float64}
@@ -177,6 +185,12 @@ class Means(VAE):
     """The loss with both terms averaged."""
 
     def loss_and_grad(self, x, eps):
+        """The loss of x, (B, n_x), with noise eps, (B, n_z), as in lesson 13a, but in means.
+
+        The cross-entropy is the mean over all pixels of all images, and the KL divergence the mean
+        over all latents of all images. `backward` leaves the gradients in `params.grad`.
+        """
+        ### BEGIN SOLUTION
         h = self.encoder.forward(x)
         mu, logvar = h[:, : self.n_z], h[:, self.n_z :]
         logits = self.decoder.forward(mu + np.exp(logvar / 2) * eps)
@@ -187,6 +201,7 @@ class Means(VAE):
         dlogvar = dz * 0.5 * np.exp(logvar / 2) * eps + 0.5 * (np.exp(logvar) - 1) / mu.size
         self.encoder.backward(np.concatenate([dmu, dlogvar], axis=1))
         return Loss(reconstruction + kl, reconstruction, kl)
+        ### END SOLUTION
 
 
 averaged, weighted = Means.dense(**small), VAE.dense(**small, beta=30 / 3)
@@ -312,6 +327,25 @@ show(figure, "16-collapse")
 # > latent.
 #
 # Whatever the $\beta$, the images were soft. Lesson 17 asks why.
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1.** A program takes the mean of the cross-entropy over 784 pixels
+# and adds a tenth of the mean of the KL divergence over 32 latents. What does it
+# train?
+#
+# - **a** A VAE with $\beta = 0.1$.
+# - **b** An ordinary VAE: means in place of sums make no difference to Adam.
+# - **c** A VAE with $\beta$ of about 2.45.
+#
+# **Question 2.** In a trained VAE ten of twenty latents have a KL divergence of
+# nearly zero. What should you do?
+#
+# - **a** Look for the bug: every latent should carry something.
+# - **b** Nothing yet. Train once more with warm-up, and see whether the ELBO
+#   improves.
+# - **c** Use a smaller $\beta$ until all of them are active.
 #
 # ## Exercises
 #

@@ -68,13 +68,23 @@ def train(name, kind=VAE, **options):
 vae_2 = train("VAE, 2 latents", n_z=2)
 
 
-def weights(model):
-    """The weights w of all training images at the codes of 100 test images, (100, N)."""
-    mu, logvar = model.encode(x_train)
-    codes = model.encode(x_test[:100])[0]
-    log_q = np.stack([log_density(z[None], mu, logvar) for z in codes])
+def weights(log_q):
+    """The weights w of the images at each code, from log q(z | x), (codes, images): as log_q.
+
+    In each row the weights are in proportion to q and add up to 1. Every q may be rounded to zero,
+    so take the largest of the row out of it, as a factor.
+    """
+    ### BEGIN SOLUTION
     w = np.exp(log_q - log_q.max(axis=1, keepdims=True))
     return w / w.sum(axis=1, keepdims=True)
+    ### END SOLUTION
+
+
+def weights_of(model):
+    """The weights of all training images at the codes of 100 test images, (100, N)."""
+    mu, logvar = model.encode(x_train)
+    codes = model.encode(x_test[:100])[0]
+    return weights(np.stack([log_density(z[None], mu, logvar) for z in codes]))
 
 
 def sharing(w):
@@ -82,7 +92,7 @@ def sharing(w):
     return np.median(1 / (w**2).sum(axis=1))
 
 
-w = weights(vae_2)
+w = weights_of(vae_2)
 means, decoded = w @ x_train, vae_2.reconstruct(x_test[:100])
 with_mean = np.mean([np.corrcoef(a, b)[0, 1] for a, b in zip(decoded, means, strict=True)])
 with_all = np.mean([np.corrcoef(a, x_train.mean(axis=0))[0, 1] for a in decoded])
@@ -119,10 +129,15 @@ show(ax, "17-what-shares-a-code")
 
 # %%
 def edges(x):
-    """Squared differences of neighbouring pixels, summed over an image; the mean over images."""
+    """Squared differences of neighbouring pixels, summed over an image; the mean over images.
+
+    x is (N, 784), images of 28 rows. Neighbours are beside each other or one below the other.
+    """
+    ### BEGIN SOLUTION
     images = x.reshape(-1, 28, 28)
     across, down = np.diff(images, axis=2), np.diff(images, axis=1)
     return float(((across**2).sum(axis=(1, 2)) + (down**2).sum(axis=(1, 2))).mean())
+    ### END SOLUTION
 
 
 def kl_of(model):
@@ -140,7 +155,7 @@ for n_z, model in models.items():
     print(
         f"{n_z:2d} latents: KL {kl_of(model):4.1f} nats; edges of reconstructions "
         f"{reconstructed[n_z]:.0%}, of samples {sampled[n_z]:.0%}; training images that share a "
-        f"code {sharing(weights(model)):.1f}"
+        f"code {sharing(weights_of(model)):.1f}"
     )
 autoencoder = train("autoencoder, 32 latents", Autoencoder, n_z=32)
 without_kl = edges(autoencoder.reconstruct(x_test)) / real
@@ -282,19 +297,30 @@ show(figure, "17-sigma")
 # with which we evaluate it: one for each pixel, but never below a *floor*. We
 # lower the floor. What happens to the nats, and what to the pictures?
 
+
 # %%
+def gaussian_nats(residual, var):
+    """-log p(x | z) of each image, (N,), in nats, by its errors, (N, n_x).
+
+    var is the variance of a Gaussian pixel: a number, or (n_x,), one for each pixel.
+    """
+    ### BEGIN SOLUTION
+    return 0.5 * (residual**2 / var + np.log(2 * np.pi * var)).sum(axis=1)
+    ### END SOLUTION
+
+
 model = gaussians["optimal σ"]
 residual = model.reconstruct(x_train, eps=eps) - x_train
 noise = rng.standard_normal((len(x_test), 20)).astype(np.float32)
 residual_test = model.reconstruct(x_test, eps=noise) - x_test
-one_for_all = 0.5 * (residual_test**2 / mean_error + np.log(2 * np.pi * mean_error)).sum(axis=1)
+one_for_all = gaussian_nats(residual_test, mean_error)
 print(
     f"one σ for all pixels: test images {one_for_all.mean():7.1f} nats, "
     f"the most expensive one {one_for_all.max():7.1f}"
 )
 for floor in (0.1, 0.03, 0.01, 1 / 255):
     var = np.maximum((residual**2).mean(axis=0), floor**2)
-    nats = 0.5 * (residual_test**2 / var + np.log(2 * np.pi * var)).sum(axis=1)
+    nats = gaussian_nats(residual_test, var)
     at_floor = (var <= floor**2).sum()
     print(
         f"floor {floor:.4f}: {at_floor:3d} pixels at the floor; test images {nats.mean():7.1f} "
@@ -377,6 +403,24 @@ assert edges(drawn) > 1.5 * edges(means), "drawing the pixels adds edges, as noi
 #
 # Soft or sharp is one question, good or bad is another. Lesson 18 evaluates a
 # VAE by one number.
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1.** Why are the images that a VAE decodes blurred?
+#
+# - **a** Because of the KL divergence. Without it they would be sharp.
+# - **b** Because of the squared error; the cross-entropy would make them sharp.
+# - **c** Because the decoder draws a mean of all the images that it cannot
+#   distinguish by their code.
+#
+# **Question 2.** You use a Gaussian decoder and "just the squared error", halved,
+# without any $\sigma$. Which $\sigma$ have you chosen?
+#
+# - **a** $\sigma = 1$, an error of about $\pm 1$ in each pixel, which makes the
+#   KL divergence dear and the images soft.
+# - **b** None, since the squared error needs none.
+# - **c** The best one, since training finds it by itself.
 #
 # ## Exercises
 #

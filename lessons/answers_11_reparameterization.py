@@ -90,10 +90,10 @@ for s in (0.5, 1.0, 2.0):
 #
 # **Question 2: c.**
 #
-# - **a** It compares the backward pass with the forward pass, and the two agree:
-#   both are wrong in the same way.
-# - **b** It does learn another one. But the KL divergence is still computed for
-#   $e^{\log\sigma^2}$ as a *variance*, so the loss is no longer a bound.
-# - **c** With $\sigma = 2$ and $\varepsilon = 1$ a draw must lie 2 from $\mu$,
-#   and it lies 4. At $\sigma = 1$ the variance and the standard deviation agree,
-#   and nothing shows.
+# - **a** Both are unbiased: their means agree with the true gradient within four
+#   standard errors. They differ in their *variance*.
+# - **b** It is the other way round. The pathwise gradient needs the derivative of
+#   the loss, and the score function does not.
+# - **c** In the lesson the ratio of the variances is 55 with one latent, and a
+#   quarter of a million with a hundred. A VAE draws once for each image, so this
+#   decides whether it learns.

@@ -111,3 +111,25 @@ walks = np.concatenate([line(mu[ends[0]], mu[ends[1]], 9), arc(mu[ends[0]], mu[e
 images = vae.decode(walks.reshape(-1, 8).astype(np.float32)).reshape(8, 9, 784)
 told = "four straight walks, and the same along arcs"
 show(figures.interpolation(images, data.shape, told=told), "14-answer-arcs")
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1: b.**
+#
+# - **a** Both have real numbers as codes, and both decoders answer at every
+#   point. Neither space has gaps in it.
+# - **b** The draw trains the decoder on a region around each mean, and the KL
+#   divergence keeps these regions where the prior puts its codes.
+# - **c** The encoder is not random, and the posterior is narrow. With eight
+#   latents hardly two posteriors overlap.
+#
+# **Question 2: c.**
+#
+# - **a** A decoder does not choose. It is a smooth function, so its image changes
+#   gradually from the one to the other.
+# - **b** Noise would cost a lot for all the images whose posteriors reach this
+#   far. And a smooth function of trained neighbours is not noise.
+# - **c** Posteriors of both digits overlap there, and the answer with the
+#   smallest expected loss is a mean of the images that share the code (lesson
+#   17).

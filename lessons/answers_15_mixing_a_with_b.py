@@ -121,3 +121,24 @@ for name, v in (("biased", biased), ("least squares", V[0] * 3)):
         f"{name:<13} slant by {moves(slant_of, v):.2f}, thickness by {moves(thickness_of, v):.2f}"
     )
 assert share["least squares"] < share["biased"]
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1: a.**
+#
+# - **a** The prior is the same in all directions. That is why an attribute vector
+#   is computed from examples, and not read off from an axis.
+# - **b** It does not know what *we* call a factor. Sixteen latents hold slant,
+#   stroke, size and digit in whatever mixture serves the loss.
+# - **c** A large KL divergence says that the latent carries information. It does
+#   not say about what.
+#
+# **Question 2: b.**
+#
+# - **a** If it were linear, the two midpoints would be equal. The picture shows
+#   that they are not: a blend of pixels is two pale digits on top of each other.
+# - **b** The decoder draws what it has learned to lie between the two. Nothing
+#   promises that this is a digit.
+# - **c** The holes are smaller than an autoencoder's, and not gone (lesson 14).
+#   Between two different digits there may be nothing that has a name.

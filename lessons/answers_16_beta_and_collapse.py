@@ -99,3 +99,24 @@ for beta in (0.5, 1.0, 3.0):
     w = tiny.decoder.layers[0].W[0, 0]
     print(f"β = {beta}: w² = {w**2:.2f}, derived {max(2 - beta, 0):.2f}")
     assert abs(w**2 - max(2 - beta, 0)) < 0.15
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1: c.**
+#
+# - **a** The tenth multiplies a *mean over latents*, beside a *mean over pixels*.
+#   Write both as sums first, and then divide.
+# - **b** Adam hides a common factor. Here the two terms are divided by different
+#   numbers, 784 and 32, so their ratio changes.
+# - **c** $\frac{0.1 / 32}{1 / 784} = 2.45$. It runs, passes its gradient check,
+#   and its images are soft.
+#
+# **Question 2: b.**
+#
+# - **a** No bug is needed. A latent that saves fewer nats than it costs is
+#   switched off, and that is the optimum.
+# - **b** If it does, some latent was worth its cost and was off all the same. If
+#   not, the model needs only ten.
+# - **c** That makes all of them carry something, and makes the ELBO worse. The
+#   number of active latents is not what is maximised.

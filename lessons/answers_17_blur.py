@@ -119,3 +119,25 @@ print(f"best p for the cross-entropy {p[entropy.argmin()]:.4f}, weighted mean {w
 print(f"best p for the absolute error {p[absolute.argmin()]:.4f}, weighted median {median:.4f}")
 assert abs(p[entropy.argmin()] - w @ x) < 1e-3
 assert abs(p[absolute.argmin()] - median) < 1e-3
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1: c.**
+#
+# - **a** Without it the reconstructions are sharper, but not sharp, and the
+#   samples are worse. It is a part of the answer.
+# - **b** With the cross-entropy they are about as soft as with the best $\sigma$.
+#   Both losses have the same best answer: a weighted mean.
+# - **c** Where these images differ, their mean is soft. The blur is the
+#   information that the code does not carry.
+#
+# **Question 2: a.**
+#
+# - **a** Half the squared error is $-\log p(x)$ at $\sigma = 1$. With pixels
+#   between 0 and 1 such an error costs next to nothing, so little information is
+#   worth its nats.
+# - **b** It is the exchange rate between errors and nats, and it is there whether
+#   you write it down or not. Leaving it out sets it to 1.
+# - **c** Training finds it only if $\sigma$ is a parameter of the likelihood, or
+#   is set to the root of the mean squared error. Here it is fixed.

@@ -87,3 +87,25 @@ print(f"98 bytes as it is, {zipped:.0f} with ZIP, at best {bits / 8:.1f} with th
 assert bits / 8 < 0.4 * zipped
 again = log_likelihood(model, data.test.only(slice(0, n_images)), black_or_white, k=64)
 assert abs(again.log_px - log_px.mean()) < 5
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1: b.**
+#
+# - **a** Perhaps, and perhaps not. A bound and an estimate differ by several
+#   nats, and two ways to treat grey pixels by five to fifteen.
+# - **b** A number without its protocol means nothing. The second may be a bound
+#   on grey pixels, which is not a log-likelihood at all.
+# - **c** They need not be the same data: pixels left grey, cut at one half, or
+#   drawn by their brightness are three different data sets.
+#
+# **Question 2: c.**
+#
+# - **a** It is not a bound. Evaluating at a single chosen point leaves out what
+#   the width of the posterior costs.
+# - **b** Over thousands of images chance averages out. The difference has the
+#   same sign for nearly every image.
+# - **c** A posterior that is wide has a small KL divergence, and a blurred
+#   reconstruction pays for that. With $z = \mu$ nobody pays. Lesson 12a shows
+#   such a number above $\log p(x)$.
