@@ -682,10 +682,12 @@ show(figure, "21-maps")
 # %% [markdown]
 # Even PCA finds about ten times as many stained pixels as chance does. The VAE
 # finds more, and restoring adds another 6 to 16 points: about half of the
-# brightest pixels then lie in the stain. (Where a stain falls on a stroke only
-# its rim counts, so that 100 % is out of reach.) In the picture, compare the
-# rows "VAE" and "restored": a stain that the VAE has copied, as a serif or as a
-# thicker stroke, is often gone after restoring, and appears on the map.
+# brightest pixels then lie in the stain. (A stain on top of a stroke may
+# change fewer than ten pixels, so that 100 % is out of reach.) In the picture,
+# compare the rows "VAE" and "restored": a stain that the VAE has copied, or
+# turned into a part of the digit, is often gone after restoring, and appears on
+# the map. But sometimes an unusual stroke of the digit itself is removed with
+# it, or instead of it: the model cannot tell one from the other.
 #
 # **What you may not conclude.** Such a map looks like a diagnosis, and is none.
 # It shows where *this model* was surprised, compared with the ordinary images
