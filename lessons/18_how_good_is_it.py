@@ -309,9 +309,10 @@ show(ax, "18-pictures-and-numbers")
 # (`VAE.dense(..., n_y=10)`); training with several draws (`npvae.IWAE`); priors
 # and posteriors richer than a Gaussian (flows, VampPrior); layers of latents;
 # discrete latents; and the models that today generate the sharpest images,
-# which you have met in passing: GANs, diffusion models, and those that draw
-# pixel by pixel. With what you know you can read their papers. Those on
-# diffusion models begin with an ELBO.
+# which you have met in passing: diffusion models, and those that draw pixel by
+# pixel. With what you know you can read their papers. Those on diffusion models
+# begin with an ELBO. Lesson 20 trains a GAN, and continues the table above with
+# models that came before the VAE and beside it.
 
 # %% [markdown]
 # ## Questions
