@@ -689,11 +689,11 @@ assert uneven[by_gan] > 2 * uneven[real], "some digits are drawn too often, othe
 #
 # What is missing? That changes from seed to seed. In one of our runs on glyphs four
 # of the ten digits had less than a tenth of the samples between them. In our runs
-# on MNIST no digit was missing altogether, but one sample in five was most like a
-# 9, and the classes were uneven by 10 to 25 %. And the classes are not all. The
-# recall on coarse images says that half to two thirds of the held-out digits have
-# no sample like them, against two fifths for the VAE. That is the price of a loss
-# that looks at samples only.
+# on MNIST no digit was missing altogether, but nines were nearly twice as frequent
+# as they should be, and the classes were uneven by 10 to 25 %. And the classes are
+# not all. The recall on coarse images says that half to three quarters of the
+# held-out digits have no sample like them, against two fifths for the VAE. That is
+# the price of a loss that looks at samples only.
 #
 # > **What you may have read:** "GANs generate better images than VAEs". Better for
 # > the eye, often. By a likelihood they cannot be judged at all. Compared pixel by

@@ -248,6 +248,25 @@ MISTAKES = {
         ),
         ("largest = log_each.max(axis=1)", "largest = 0 * log_each.max(axis=1)", "as a factor"),
     ],
+    "20_adversaries": [
+        ("    B = len(a) / 2\n", "    B = len(a)\n", "sum of two means"),
+        ("(sigmoid(a) - label) / B", "(label - sigmoid(a)) / B", "minus the label"),
+        ("(softplus(a) - label * a).sum() / B", "(softplus(a) - label * a).sum()", "divide by B"),
+        ("-sigmoid(a) / len(a)", "sigmoid(a) / len(a)", "fall as D rises"),
+        (
+            "return -softplus(a).mean(), -sigmoid(a) / len(a)",
+            "return softplus(-a).mean(), (sigmoid(a) - 1) / len(a)",
+            "non-saturating",
+        ),
+        ("softplus(-a).mean()", "softplus(-a).sum()", "take the mean"),
+        ("softplus(-a).mean()", "-np.log(1 / (1 + np.exp(-a))).mean()", "overflow"),
+        ("self.network.forward(z) + eps)", "self.network.forward(z))", "not added"),
+        (
+            "self.network.backward(self.opponent.network.backward(da))",
+            "self.opponent.network.backward(da)",
+            "backward pass, too",
+        ),
+    ],
     "21_the_odd_one_out": [
         ("np.log(np.exp(log_w - top).mean(axis=1))", "(log_w - top).mean(axis=1)", "of the mean"),
         ("top = log_w.max(axis=1, keepdims=True)", "top = 0 * log_w[:, :1]", "zero in a computer"),
