@@ -303,11 +303,11 @@ show(figure, "21-ten-digits")
 #
 # ## What is compared with what
 #
-# The theory of tests explains both. Suppose that odd images have a
-# distribution, too, $p_\text{odd}(x)$. Then no score is better than the
-# **likelihood ratio**, $p_\text{odd}(x) / p(x)$: for a given rate of false
-# alarms it finds the largest share of odd images (Neyman and Pearson, 1933).
-# Take its logarithm:
+# The theory of tests explains the blue and the green bars. Suppose that odd
+# images have a distribution, too, $p_\text{odd}(x)$. Then no score is better
+# than the **likelihood ratio**, $p_\text{odd}(x) / p(x)$: for a given rate of
+# false alarms it finds the largest share of odd images (Neyman and Pearson,
+# 1933). Take its logarithm:
 #
 # $$ \log\frac{p_\text{odd}(x)}{p(x)} = -\log p(x) + \log p_\text{odd}(x) $$
 #
@@ -357,25 +357,26 @@ assert area_under_roc(score["noise"], score_test) > 0.999
 # At full size, on MNIST and on glyphs, the empty image costs about a third of a
 # test image or less, and less than practically all of them. The bar and the
 # disc are not far behind. (In quick mode on glyphs the model has been trained
-# too briefly to know that most pixels of the glyphs may well be black, and the
-# empty image costs as much as others do.) The *cleaned* images are the least
-# welcome case. They are what a model would draw, made cleaner than anything it
-# has seen, and in more than four of five pairs it finds them more likely than a
-# test image. Only the noise is found, as promised.
+# so briefly that the empty image may cost nearly as much as others do.) The
+# *cleaned* images are the least welcome case. They are what a model would draw,
+# made cleaner than anything it has seen, and in more than four of five pairs it
+# finds them more likely than a test image. Only the noise is found, as
+# promised.
 #
-# **Why?** $p(x)$ is a probability per image, and says nothing about how many
-# images there are of a kind. A test image has hundreds of pixels along the
-# edges of its strokes, each of which could as well have come out black or
-# white. Each costs up to $\log 2$ nats, and for a *typical* image these costs
-# add up. An empty image has no edges. A cleaned image has edges, but every
-# pixel takes the more probable of its two values. Compare with a coin that
-# shows heads in 60 of 100 tosses: the single most likely sequence of 1,000
-# tosses is "heads, always", and yet nobody will ever see it. An image may be
-# likely, and all the same unlike anything that the model generates.
+# **Why?** $p(x)$ is the probability of one image, and says nothing about how
+# many images of its kind there are. A test image has many pixels along the
+# edges of its strokes that could as well have come out black or white. Each of
+# them costs about $\log 2$ nats, and for a *typical* image these costs add up.
+# An empty image has no edges. A cleaned image has edges, but every pixel takes
+# the more probable of its two values. Compare with a coin that shows heads in
+# 60 of 100 tosses: the single most likely sequence of 1,000 tosses is "heads,
+# always", and yet nobody will ever see it. An image may be likely, and all the
+# same unlike anything that the model generates.
 #
-# This is not a fault of our small VAE. Nalisnick and others (2019) found that
-# large models of photographs (VAEs, flows, PixelCNNs) assign *higher*
-# likelihood to house numbers than to the photographs that they were trained on.
+# This is not a fault of our small VAE. Nalisnick and others (2019,
+# arXiv:1810.09136) trained VAEs, flows and PixelCNNs on photographs of cars,
+# dogs, ships and the like. All of them assigned *higher* likelihood to
+# photographs of house numbers.
 #
 # ## Three cures
 #
@@ -383,10 +384,11 @@ assert area_under_roc(score["noise"], score_test) > 0.999
 # images. Where both find an image cheap, its score should not be low.
 #
 # 1. **Independent pixels.** $\log p_\text{odd}(x)$ of a model that knows only
-#    the mean image (lesson 03). Ren and others (2019) use this idea, with a
-#    second network as the simple model.
+#    the mean image (lesson 03). Ren and others (2019, arXiv:1906.02845) use
+#    this idea, with a second network as the simple model.
 # 2. **The length of a file.** Compressed to $L$ bytes by ZIP, an image costs
-#    $8 \log 2 \cdot L$ nats. Subtract that (Serrà and others, 2020).
+#    $8 \log 2 \cdot L$ nats. Subtract that (Serrà and others, 2020,
+#    arXiv:1909.11480).
 # 3. **A line.** ZIP is a poor model, so why should its nats count as much as
 #    the VAE's? Find out on the validation images how the score of ordinary
 #    images depends on the length, and fit a straight line $a + b\,\ell$. The
