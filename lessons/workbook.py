@@ -67,7 +67,7 @@ def rng():
     """The same random numbers in every run."""
     return np.random.default_rng(0)
 '''
-PYTEST = "[pytest]\naddopts = -q --tb=short --no-header\n"
+PYTEST = "[pytest]\naddopts = -q --tb=short --no-header -rN\n"
 README = """\
 # The workbook
 

@@ -45,7 +45,16 @@ def scores(z, mu, logvar):
     )
 
 
+def needs_draw(lesson, name):
+    """End a test of what is built on `draw` while that is wrong."""
+    mu, logvar, eps = np.array([[[0.3]], [[-0.8]], [[1.2]]])
+    z = np.asarray(lesson.call("draw", mu, logvar, eps))
+    if not np.allclose(z, mu + np.sqrt(np.exp(logvar)) * eps):
+        fail(f"{name} uses draw, which is not right yet. Mend that first.")
+
+
 def test_score_gradient(lesson, rng):
+    needs_draw(lesson, "score_gradient")
     mu, logvar, eps = normal(rng, (5, 3), (5, 3), (5, 3))
     sigma = np.exp(logvar / 2)
     z = mu + sigma * eps
@@ -71,6 +80,7 @@ def test_score_gradient(lesson, rng):
 
 
 def test_pathwise_gradient(lesson, rng):
+    needs_draw(lesson, "pathwise_gradient")
     mu, logvar, eps = normal(rng, (5, 3), (5, 3), (5, 3))
 
     def loss(mu, logvar):
@@ -98,10 +108,17 @@ def test_pathwise_gradient(lesson, rng):
 
 
 def test_both_are_right_on_average(lesson, rng):
+    needs_draw(lesson, "each of the two gradients")
     n, mu, logvar = 200_000, 0.5, np.log(0.25)
     given = np.full((n, 1), mu), np.full((n, 1), logvar), normal(rng, (n, 1))
     truth = mu - lesson["TARGET"], 0.5 * np.exp(logvar)
     for name in ("score_gradient", "pathwise_gradient"):
+        few = [np.shape(each) for each in lesson.call(name, *(each[:7] for each in given))]
+        if few != [(7, 1), (7, 1)]:  # before (n,) times (n, 1) fills the memory
+            fail(
+                f"{name} returns arrays {few} for 7 draws of one latent; expected (7, 1) each\n"
+                "  Hint: f gives an array (n,). Beside (n, n_z) it needs a second axis: [:, None]."
+            )
         found = lesson.call(name, *given)
         for what, each, true in zip(("dL/dmu", "dL/dlogvar"), found, truth, strict=True):
             error = each.std() / np.sqrt(n)

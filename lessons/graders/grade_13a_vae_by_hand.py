@@ -7,7 +7,7 @@ from grading import difference, differences, fail, normal
 from npvae import VAE
 
 SMALL = {"n_x": 30, "n_h": 12, "n_z": 3, "activation": "tanh", "dtype": np.float64}
-TINY = SMALL | {"n_x": 4, "n_h": 3, "n_z": 2}  # for the gradient check, which takes its time
+TINY = SMALL | {"n_x": 3, "n_h": 2, "n_z": 2}  # for the gradient check, which takes its time
 EXHIBITS = {  # which test sees it, and the symptom
     "DrawnTwice": ("gradient", "the backward pass uses noise that the loss has not seen"),
     "NoHalf": ("moments", "with sigma = 1/2 the draws have a standard deviation of 1/4"),
@@ -83,7 +83,7 @@ def verdict(lesson, test, kind):
     rng = np.random.default_rng(1)
     given = {
         "value": (kind.dense(**SMALL), *batch(rng)),
-        "gradient": (kind.dense(**TINY), *batch(rng, 4, 2)),
+        "gradient": (kind.dense(**TINY), *batch(rng, 3, 2)),
         "moments": (kind.dense(**SMALL), rng),
     }
 
@@ -123,9 +123,11 @@ def test_moments_looks_at_mean_width_and_correlation(lesson):
 def test_the_museum(lesson):
     """The list of the four bugs: which test catches each, or what would have shown it."""
     lines, missed = [], 0
+    sound = [
+        test for test in ("value", "gradient", "moments") if passes_what_is_right(lesson, test)
+    ]
     for number, (name, (seen_by, symptom)) in enumerate(EXHIBITS.items(), start=7):
-        tests = ("value", "gradient", "moments")
-        caught_by = [test for test in tests if catches(lesson, test, lesson[name])]
+        caught_by = [test for test in sound if not verdict(lesson, test, lesson[name])]
         found = f"caught by {', '.join(caught_by)}"
         if not caught_by:
             missed += 1
@@ -135,9 +137,10 @@ def test_the_museum(lesson):
         fail("\n".join([f"the tests catch {4 - missed} of 4 bugs", *lines]))
 
 
-def catches(lesson, test, kind):
+def passes_what_is_right(lesson, test):
+    """Whether a test works, and passes a VAE without a bug."""
     try:
-        return not verdict(lesson, test, kind)
+        return verdict(lesson, test, Right)
     except pytest.fail.Exception:
         return False
 

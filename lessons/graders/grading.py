@@ -10,11 +10,13 @@ what was found, and, where it recognises the mistake, a hint.
 
 import ast
 import base64
+import inspect
 import json
 import os
 import re
 import subprocess
 import sys
+import textwrap
 import traceback
 from pathlib import Path
 
@@ -25,6 +27,15 @@ CONSTANT = re.compile(r"[A-Z_]{3}")  # a name that begins with three capitals; W
 SLOW = 300  # seconds that a lesson may take in quick mode
 TOLERANCE = 1e-6  # relative; finite differences are more accurate than that
 ROUGHLY = 1e-4  # to recognise a mistake, which may come with a rounding error of its own
+
+
+ERRORS = {  # what NumPy says, and what it mostly means
+    "matmul": "in a @ b the columns of a meet the rows of b. Is one to be transposed, or the order "
+    "to be changed?",
+    "could not be broadcast": "an array (n,) beside one of (n, k) needs a second axis: [:, None].",
+    "unexpected keyword": "keep the arguments of the function as they were.",
+    "positional argument": "keep the arguments of the function as they were.",
+}
 
 
 class Lesson:
@@ -84,11 +95,13 @@ class Lesson:
                 first = f"{name} needs {unsolved}, which is not solved yet"
             fail(f"{first}. Its docstring says what it should return.")
         except Exception as error:
-            fail(f"{name} stops with an error. {self.where(error)}\n  {called(arguments)}")
+            fail(
+                f"{name} stops with an error. {self.where(error)}\n  {called(function, arguments)}"
+            )
         for before, each in zip(kept, arguments, strict=True):
             if before is not None and not np.array_equal(before, each, equal_nan=True):
                 fail(
-                    f"{name} changes one of its inputs in place\n  {called(arguments)}\n"
+                    f"{name} changes one of its inputs in place\n  {called(function, arguments)}\n"
                     "  Hint: `a -= b` writes into a. Use `a = a - b`, which makes a new array."
                 )
         return result
@@ -122,7 +135,7 @@ class Lesson:
         """
         found = self.call(name, *arguments, function=function)
         found = found if isinstance(found, tuple) and len(expected) > 1 else (found,)
-        context = f"  {called(arguments)}"
+        context = f"  {called(self[name] if function is None else function, arguments)}"
         if len(found) == 1 and found[0] is None:
             fail(f"{name} returns nothing\n{context}\n  Hint: is its `return` missing?")
         if len(found) != len(expected):
@@ -147,7 +160,10 @@ class Lesson:
             return text
         line = self.source.splitlines()[numbers[-1] - 1].strip()
         number = f" in line {numbers[-1]}" if self.path.suffix == ".py" else ""
-        return f"{text}\n  raised{number} by: {line}"
+        hint = next((hint for sign, hint in ERRORS.items() if sign in text), None)
+        return "\n".join(
+            filter(None, [text, f"  raised{number} by: {line}", hint and f"  Hint: {hint}"])
+        )
 
 
 def fail(message):
@@ -236,7 +252,8 @@ def hint_at_values(found, expected, tolerance):
             return "the sign is wrong."
         return f"every number is {fraction(factor)} times what it should be; look for that factor."
     gap = float(np.mean(found - expected))
-    if expected.size > 1 and same(found, expected + gap, tolerance):
+    much = abs(gap) > 100 * tolerance * np.abs(expected).max(initial=0)
+    if much and expected.size > 1 and same(found, expected + gap, tolerance):
         return f"every number is {abs(gap):.4g} too {'large' if gap > 0 else 'small'}."
     return None
 
@@ -268,16 +285,21 @@ def counted(n):
     return "a single result" if n == 1 else f"{n} results"
 
 
-def called(arguments):
-    """Return how a function was called, with the shapes of its arguments."""
+def called(function, arguments):
+    """Return how a function was called, with the names and the shapes of its arguments."""
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        names = []
+    names += ["an argument"] * len(arguments)
     parts = []
-    for each in arguments:
+    for name, each in zip(names, arguments, strict=False):
         if isinstance(each, np.ndarray) and each.ndim:
-            parts.append(f"an array {each.shape}")
+            parts.append(f"{name} {each.shape}")
         elif isinstance(each, int | float | np.number | np.ndarray):
-            parts.append(f"{each:.4g}")
+            parts.append(f"{name} = {each:.4g}")
         else:
-            parts.append(getattr(each, "__name__", type(each).__name__))
+            parts.append(name)
     return f"called with {', '.join(parts)}" if parts else "called without arguments"
 
 
@@ -335,7 +357,8 @@ def grade_question(lesson, number):
     if letter not in question["why"]:
         fail(f"{name} is {letter!r}; choose one of {', '.join(question['why'])}")
     if letter != question["right"]:
-        fail(f"question {number}: not {letter}. {question['why'][letter]}")
+        told = f"question {number}: not {letter}. {question['why'][letter]}"
+        fail(textwrap.fill(told, 88, subsequent_indent="  ", break_on_hyphens=False))
 
 
 def sealed(answers):
