@@ -93,6 +93,9 @@ def gather(source):
         text = page.read_text("utf-8").replace("](book/", "](").replace("](../", "](")
         (source / page.name).write_text(text, "utf-8")
         shutil.copystat(page, source / page.name)
+    for page in (source / "guide").glob("*.md"):  # lessons are two folders up there, one here
+        page.write_text(page.read_text("utf-8").replace("](../../", "](../"), "utf-8")
+        shutil.copystat(BOOK / "guide" / page.name, page)
     (source / "_static").mkdir()
     shutil.copy2(BOOK / "style.css", source / "_static")
     return source
