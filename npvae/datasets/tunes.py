@@ -154,12 +154,10 @@ def token_names(tokens: Array) -> list[str]:
 def sounding(x: Array) -> tuple[Array, Array]:
     """Return how probable it is that each pitch begins, and that it sounds, at each step.
 
-    A pitch sounds if it begins, or if it sounded at the step before and is held:
-
-        sounds_t = begins_t + hold_t sounds_(t - 1)
-
-    Given z the steps are independent, so this is exact for the means of p(x | z); for an example
-    all of it is 0 or 1.
+    A pitch sounds if it begins, or if it sounded at the step before and is held: the probability
+    is that of its beginning, plus the product of those of a hold and of the pitch's sounding
+    before. Given z the steps are independent, so this is exact for the means of p(x | z). For an
+    example all of it is 0 or 1.
 
     Parameters
     ----------

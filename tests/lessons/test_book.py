@@ -140,6 +140,15 @@ def test_a_lesson_has_pictures_formulas_and_its_answers(pages, book, name):
         assert name == "00_one_page"  # which sets no exercise
 
 
+def test_the_lesson_on_tunes_plays_them(pages, book):
+    """Each of its players holds its sound itself."""
+    name = "24_new_tunes_from_old"
+    n_sounds = len(re.findall(r"^hear\(", (LESSONS / f"{name}.py").read_text("utf-8"), re.M))
+    loads = pages[book / f"{name}.html"].loads
+    sounds = [url for _, url in loads if url.startswith("data:audio/")]
+    assert len(sounds) == n_sounds > 0
+
+
 def test_where_a_lesson_speaks_of_another_it_leads_there(pages, book):
     known, spoken_of = {number_of(name): f"{name}.html" for name in NAMES}, set()
     for name in NAMES:

@@ -100,3 +100,23 @@ course.run_epochs(Trainer(), 3, "a model")
     assert "a model" in done.stdout
     assert done.stdout.endswith(" 50.0 33.3 25.0\n")
     assert done.stdout.count("\n") == 1
+
+
+def test_tunes_are_saved_as_sound_and_in_a_notebook_played(tmp_path):
+    code = """
+import sys, types
+import course
+import numpy as np
+
+tunes = np.full((1, 16), 31)
+course.hear(tunes, "rest")
+played = []
+display = types.SimpleNamespace(Audio=lambda wav: wav, display=played.append)
+sys.modules |= {"IPython": types.ModuleType("IPython"), "IPython.display": display}
+course.NOTEBOOK = True
+course.hear(tunes, "played")
+print(played[0][:4])
+"""
+    done = run(code, NPVAE_PICTURES=str(tmp_path))
+    assert done.stdout == f"sound: {tmp_path / 'rest.wav'}\nb'RIFF'\n"
+    assert [file.name for file in tmp_path.iterdir()] == ["rest.wav"]

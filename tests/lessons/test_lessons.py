@@ -52,7 +52,11 @@ def test_it_runs_from_any_folder_and_all_it_claims_holds(path, digits, mode, tmp
     assert done.stderr == ""
     if LOOKS_AT_DIGITS in code_of(path):
         assert f"digits: {digits}" in done.stdout
-    drawn = sorted(file.name for file in pictures.glob("*")) if pictures.exists() else []
-    assert len(drawn) == code_of(path).count("\nshow(")
-    assert all(name.startswith(f"{number_of(path)}-") and name.endswith(".png") for name in drawn)
-    assert all(f"picture: {pictures / name}" in done.stdout for name in drawn)
+    files = sorted(file.name for file in pictures.glob("*")) if pictures.exists() else []
+    for suffix, what, by in ((".png", "picture", "show"), (".wav", "sound", "hear")):
+        made = [name for name in files if name.endswith(suffix)]
+        assert len(made) == code_of(path).count(f"\n{by}(")
+        assert all(f"{what}: {pictures / name}" in done.stdout for name in made)
+        files = [name for name in files if name not in made]
+        assert all(name.startswith(f"{number_of(path)}-") for name in made)
+    assert not files

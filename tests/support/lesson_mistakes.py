@@ -281,4 +281,29 @@ MISTAKES = {
         ("np.where(is_bright, x_hat > 0.5, x)", "np.where(is_bright, x_hat, x)", "more probable"),
         ("    return x_hat\n    ### END", "    return mended\n    ### END", "last x_hat"),
     ],
+    "24_new_tunes_from_old": [
+        (
+            "return np.log(np.exp(a).sum(axis=-1)) - (x * a)",
+            "return (x * a).sum(axis=-1) - np.log(np.exp(a).sum(axis=-1)) - 0 * (x * a)",
+            "sign",
+        ),
+        ("return np.log(np.exp(a).sum(axis=-1)) - (x * a)", "return -(x * a)", "missing"),
+        ("    a = a - a.max(axis=-1, keepdims=True)\n", "", "overflows"),
+        ("e.sum(axis=-1, keepdims=True)", "e.sum()", "each step"),
+        ("e.sum(axis=-1, keepdims=True)", "e.sum(axis=0, keepdims=True)", "wrong axis"),
+        ("np.exp(a - a.max(axis=-1, keepdims=True))", "np.exp(a)", "overflows"),
+        ("return softmax(a) - x", "return x - softmax(a)", "sign"),
+        ("return softmax(a) - x", "return softmax(a)", "missing"),
+        ("return softmax(a) - x", "return a - x", "logits"),
+        (
+            "(np.cumsum(p, axis=-1) <= u[..., None])",
+            "(np.cumsum(p, axis=-1) > u[..., None])",
+            "do not",
+        ),
+        (
+            "return (np.cumsum(p, axis=-1) <= u[..., None]).sum(axis=-1)",
+            "return p.argmax(axis=-1)",
+            "most",
+        ),
+    ],
 }
