@@ -349,15 +349,16 @@ def grade_question(lesson, number):
     """Compare the letter that the student gives with the right one; explain a wrong one."""
     name = f"QUESTION_{number}"
     letter = lesson.space.get(name)
+    which = f"question {number} of lesson {lesson.path.stem.partition('_')[0]}"
     if not letter:
-        fail(f"question {number} is not answered yet; write a letter into {name}")
+        fail(f"{which} is not answered yet; write a letter into {name}")
     answers = unsealed(lesson.path.with_name(f".{lesson.path.stem}.answers"))
     question = answers[number - 1]
     letter = str(letter).strip().lower()
     if letter not in question["why"]:
         fail(f"{name} is {letter!r}; choose one of {', '.join(question['why'])}")
     if letter != question["right"]:
-        told = f"question {number}: not {letter}. {question['why'][letter]}"
+        told = f"{which}: not {letter}. {question['why'][letter]}"
         fail(textwrap.fill(told, 88, subsequent_indent="  ", break_on_hyphens=False))
 
 
