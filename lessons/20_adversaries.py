@@ -687,13 +687,14 @@ assert uneven[by_gan] > 2 * uneven[real], "some digits are drawn too often, othe
 # (FID; Heusel and others, 2017). There a sharp image can win, and the number
 # depends on that classifier.
 #
-# What is missing? That changes from seed to seed. In one of our runs on glyphs four
-# of the ten digits had less than a tenth of the samples between them. In our runs
-# on MNIST no digit was missing altogether, but nines were nearly twice as frequent
-# as they should be, and the classes were uneven by 10 to 25 %. And the classes are
-# not all. The recall on coarse images says that half to three quarters of the
-# held-out digits have no sample like them, against two fifths for the VAE. That is
-# the price of a loss that looks at samples only.
+# What is missing? On glyphs, at full size, 1, 2, 4 and 7 were the rare ones in each
+# of three runs. In two of them these four digits had less than a tenth of the
+# samples between them. In our runs on MNIST no digit was missing, but nines were
+# nearly twice as frequent as they should be, and the classes were uneven by 10 to
+# 25 %, from seed to seed. (The VAE is no better there: it draws too many ones.) And
+# the classes are not all. The recall on coarse images says that half to three
+# quarters of the held-out digits have no sample like them, against two fifths for
+# the VAE. That is the price of a loss that looks at samples only.
 #
 # > **What you may have read:** "GANs generate better images than VAEs". Better for
 # > the eye, often. By a likelihood they cannot be judged at all. Compared pixel by
