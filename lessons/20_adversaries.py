@@ -469,7 +469,7 @@ def shares(points):
     return (distance < 3 * ring_sd).mean(axis=0)
 
 
-turns = sized(1000, quick=800)
+turns, n_points = sized((1000, 128), quick=(800, 64))
 looks = [turns // 10, turns // 2, turns * 9 // 10, turns]
 games = {"β1 = 0.5": {}, "β1 = 0.9": {"beta1": 0.9}, "five steps of G": {"moves": 5}}
 covered, near = {}, {}
@@ -478,7 +478,7 @@ for row, (name, options) in zip(axes, games.items(), strict=True):
     gan = Gan(*players(2, 2, (64, 64), (64, 64), rng), n_z=2, lr=1e-3, **options)
     counts = []
     for turn in range(1, turns + 1):
-        gan.turn(ring(128))
+        gan.turn(ring(n_points))
         if turn % (turns // 10) == 0:
             of_mode = shares(gan.sample(2000))
             counts.append(int((of_mode >= 0.02).sum()))
@@ -495,7 +495,7 @@ for row, (name, options) in zip(axes, games.items(), strict=True):
     )
 print(f"of the data {shares(ring(20_000)).sum():.1%} are that near")
 assert covered["β1 = 0.5"] == 8
-assert near["β1 = 0.5"] > 0.6
+assert near["β1 = 0.5"] > 0.5
 assert covered["β1 = 0.9"] <= 5, "modes lost"
 assert covered["five steps of G"] <= 4, "modes lost"
 axes[1, 0].set_ylabel("second number")
@@ -775,7 +775,7 @@ show(figures.samples(shown, data.shape, across=12, told=told), "20-codes")
 # | training | descent (06) | descent (13b) | may circle for ever (20) | Gibbs chains (19) |
 # | a sample | from fitted codes (08) | one pass (13b) | one pass (20) | a long chain (19) |
 # | $\log p(x)$ | none (18) | bounded (12a, 18) | none (20) | needs $\log Z$ (19) |
-# | code of an image | one pass (06) | $q(z \mid x)$ (13a) | a search (20) | $p(h \mid x)$ (19) |
+# | code of an image | one pass (06) | $q(z \mid x)$ (13a) | a search (20) | $p(h \mid v)$ (19) |
 # | its images | less soft (17) | soft (17) | sharp, ragged (20) | binary, by Gibbs draws (19) |
 # | what fails | holes (08) | blur, collapse (16, 17) | lost modes (20) | slow mixing (19) |
 # | penalised for | errors (06) | improbable data (18) | fakes found (20) | improbable data (19) |
