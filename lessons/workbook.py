@@ -103,7 +103,7 @@ def main(arguments=None):
         "lessons", metavar="LESSON", nargs="*", help="such as 01 or 01_dense_layer; else all"
     )
     parser.add_argument(
-        "--notebooks", action="store_true", help="write .ipynb files; needs npvae's extra book"
+        "--notebooks", action="store_true", help="write .ipynb files; needs jupytext"
     )
     asked = parser.parse_args(arguments)
     try:
