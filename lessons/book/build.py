@@ -22,9 +22,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 
+import paper
+
 BOOK = Path(__file__).resolve().parent
 LESSONS, ROOT = BOOK.parent, BOOK.parents[1]
 NEEDED = ("sphinx", "myst_nb", "jupytext", "furo", "sphinx_codeautolink", "ipykernel", "npvae")
+PDF = "npvae.pdf"
 MATHJAX = "mathjax@3.2.2"  # the last whose letters are in the same file; version 4 loads them
 MATHJAX_FILE = "package/es5/tex-svg.js"
 MATHJAX_SHA256 = "d4295dc33744836935c1399feece5159577b34c5c8ffb9f1c6324cd82e03a882"
@@ -44,8 +47,14 @@ def main():
         action="store_true",
         help="do not run the answers; their pages show the code without its results",
     )
+    parser.add_argument(
+        "--pdf", action="store_true", help="write npvae.pdf, too, in the same folder, for printing"
+    )
     parser.add_argument("--out", type=Path, help="where the book goes; else build/book/html")
     args = parser.parse_args()
+    if args.pdf and (lacking := lacking_for_paper()):
+        print(lacking, file=sys.stderr)
+        sys.exit(2)
     if missing := [name for name in NEEDED if find_spec(name) is None]:
         sys.exit(f"no {', '.join(missing)}: pip install -e '.[book]'")
     out = (args.out or ROOT / "build/book/html").resolve()
@@ -57,12 +66,15 @@ def main():
     except OSError as error:
         sys.exit(f"{out} cannot be made: {error.strerror}; give another folder")
 
+    import jupyter_cache
+
     begun = perf_counter()
     work = ROOT / "build/book" / ("quick" if args.quick else "full")
     source = gather(work / "source")
     offer_downloads(source)
     shutil.copy2(mathjax(work.parent), source / "_static")
     forget_if_they_would_differ(work)
+    jupyter_cache.get_cache(work / "cache").list_cache_records()  # made once, not by each worker
     profile = work / "ipython/profile_default"
     profile.mkdir(parents=True, exist_ok=True)
     (profile / "ipython_kernel_config.py").write_text(KERNEL_CONFIG)
@@ -79,13 +91,25 @@ def main():
         sys.exit("the book has errors: see above")
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(work / "html", out)
+    if args.pdf:
+        print("printing the book", flush=True)
+        paper.write(work / "html", out / PDF)
     print(f"{perf_counter() - begun:6.1f} s  in all: {out / 'index.html'}")
+
+
+def lacking_for_paper():
+    """Return a sentence that says what a PDF needs and is not there, or "" if all of it is."""
+    if find_spec("playwright") is None:
+        return "--pdf needs playwright, which drives Chromium: pip install -e '.[book,browser]'"
+    if paper.browser() is None:
+        return "--pdf needs Chromium or Chrome: install it, or set NPVAE_CHROMIUM to its path"
+    return ""
 
 
 def gather(source):
     """Put the pages together, each with the time of its last change; return their folder."""
     shutil.rmtree(source, ignore_errors=True)
-    shutil.copytree(BOOK, source, ignore=shutil.ignore_patterns("__pycache__", "style.css"))
+    shutil.copytree(BOOK, source, ignore=shutil.ignore_patterns("__pycache__", "*.css"))
     for path in [*LESSONS.glob("*.py"), *LESSONS.glob("*.md")]:
         (source / path.name).write_text(without_markers(path.read_text("utf-8")), "utf-8")
         shutil.copystat(path, source / path.name)
@@ -97,7 +121,8 @@ def gather(source):
         page.write_text(page.read_text("utf-8").replace("](../../", "](../"), "utf-8")
         shutil.copystat(BOOK / "guide" / page.name, page)
     (source / "_static").mkdir()
-    shutil.copy2(BOOK / "style.css", source / "_static")
+    for sheet in BOOK.glob("*.css"):
+        shutil.copy2(sheet, source / "_static")
     return source
 
 

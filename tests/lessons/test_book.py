@@ -5,6 +5,9 @@ Build it with `python lessons/book/build.py`, and set NPVAE_BOOK to the folder t
 
 import os
 import re
+import subprocess
+import sys
+from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -306,3 +309,85 @@ def test_a_search_finds_lessons_before_the_reference(window, book, query):
 
 def test_a_search_for_a_name_in_code_finds_the_reference_first(window, book):
     assert found(window, book, "kl_and_grad")[0] == "api/gaussian.html"
+
+
+# ---- printing ------------------------------------------------------------------------------------
+
+
+def test_without_a_browser_a_pdf_is_refused_in_one_line_before_anything_is_built(tmp_path):
+    done = subprocess.run(
+        [sys.executable, LESSONS / "book/build.py", "--pdf", "--out", tmp_path / "book"],
+        env=os.environ | {"NPVAE_CHROMIUM": str(tmp_path / "none")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "--pdf" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def pdf(book):
+    """The book on paper, as `build.py --pdf` writes it."""
+    pypdf = pytest.importorskip("pypdf")
+    assert (book / "npvae.pdf").is_file(), "build the book with --pdf"
+    return pypdf.PdfReader(book / "npvae.pdf")
+
+
+def headings(outline):
+    """Yield the title of each heading of a PDF."""
+    for entry in outline:
+        if isinstance(entry, list):
+            yield from headings(entry)
+        else:
+            yield " ".join(entry.title.split())
+
+
+def test_on_paper_every_lesson_has_its_heading_in_order(pdf):
+    printed = list(headings(pdf.outline))
+    assert printed[0] == "npvae: the variational autoencoder, by hand"
+    assert "Contents" in printed
+    lessons = [title for title in printed if re.match(r"\d\d[a-z]? · ", title)]
+    numbers = [title.partition(" ")[0] for title in lessons if not title.endswith(": answers")]
+    assert numbers == [number_of(name) for name in NAMES]
+
+
+def test_on_paper_formulas_are_drawn_and_words_are_text(pdf):
+    first, last = (
+        pdf.named_destinations[f"/{name}"] for name in ("12a_elbo", "12b_closing_the_gap")
+    )
+    first, last = map(pdf.get_destination_page_number, (first, last))
+    assert last > first + 2
+    text = " ".join(" ".join(page.extract_text() for page in pdf.pages[first:last]).split())
+    assert "The unknown posterior appears only in the gap" in text
+    for markup in ("$$", "\\frac", "\\mathbb"):
+        assert markup not in text
+
+
+def test_on_paper_every_picture_is_there(pdf, pages):
+    shown = {
+        sha256((path.parent / url).read_bytes()).digest()
+        for path, page in pages.items()
+        for tag, url in page.loads
+        if tag == "img" and url.endswith(".png")
+    }
+    printed = {
+        image.idnum
+        for page in pdf.pages
+        for image in page["/Resources"].get("/XObject", {}).values()
+        if image["/Subtype"] == "/Image"
+    }
+    assert len(printed) == len(shown) > 0
+
+
+def test_on_paper_every_link_leads_to_a_place_or_to_the_web(pdf):
+    targets = set()
+    for page in pdf.pages:
+        for note in (note.get_object() for note in page.get("/Annots", [])):
+            if "/Dest" in note:
+                targets.add(note["/Dest"])
+            else:
+                assert re.match(r"https?://", note["/A"]["/URI"])
+    assert len(targets) > len(NAMES)
+    assert targets <= set(pdf.named_destinations)
