@@ -75,7 +75,7 @@ x_drawn = decode(z_drawn) + SIGMA * rng.standard_normal((1_000_000, 2))
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.2))
 zs = np.linspace(-4, 4, 400)
 axes[0].plot(zs, np.exp(log_prior(zs)), color=BLUE)
-axes[0].set(title="the prior p(z)", xlabel="ability z", ylim=0)
+axes[0].set(title="the prior p(z)", xlabel="ability z", ylabel="density", ylim=0)
 axes[1].plot(*x_drawn[:1500].T, ".", color="#b5b5b5", markersize=3, label="1,500 pupils")
 axes[1].plot(*decode(zs).T, color=ORANGE, linewidth=2, label="expected, x̂(z)")
 for z in (-1.0, 0.0, 1.0):
@@ -85,7 +85,7 @@ for z in (-1.0, 0.0, 1.0):
 axes[1].set(title="the observed numbers", xlabel="score", ylabel="minutes", ylim=(-20, 115))
 axes[1].legend(loc="upper right")
 axes[2].hist(x_drawn[:, 1], bins=80, density=True, color=GREEN)
-axes[2].set(title="the minutes alone: not Gaussian", xlabel="minutes", ylim=0)
+axes[2].set(title="the minutes alone: not Gaussian", xlabel="minutes", ylabel="density", ylim=0)
 show(figure, "09-the-model")
 
 mean, std = x_drawn[:, 1].mean(), x_drawn[:, 1].std()
@@ -170,6 +170,7 @@ for ax, (name, posterior) in zip(axes, posteriors.items(), strict=True):
     ax.plot(grid, posterior, color=ORANGE, label="posterior p(z | x)")
     ax.set(title=f"observed: {name}", xlabel="ability z", xlim=(-4, 4), ylim=(0, 2.2))
 axes[0].legend(loc="upper left")
+axes[0].set_ylabel("density, or scaled likelihood")
 show(figure, "09-prior-likelihood-posterior")
 
 for name, posterior in posteriors.items():
@@ -219,7 +220,7 @@ assert abs(np.abs(z_drawn[kept]).mean() - (posterior * np.abs(grid)).sum() * dz)
 figure, ax = plt.subplots(figsize=(6, 3))
 ax.hist(z_drawn[kept], bins=100, density=True, color="#b5b5b5", label="z of the pupils kept")
 ax.plot(grid, posterior, color=ORANGE, label="posterior by Bayes' rule")
-ax.set(xlabel="ability z", xlim=(-4, 4), ylim=(0, 1.5))
+ax.set(xlabel="ability z", ylabel="density", xlim=(-4, 4), ylim=(0, 1.5))
 ax.legend(loc="upper center")
 show(ax, "09-simulation")
 
