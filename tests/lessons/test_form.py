@@ -145,3 +145,12 @@ def test_the_path_names_every_lesson_in_order():
     assert [file for _, _, file in linked] == [path.name for path in SCRIPTS]
     for (number, title, _), path in zip(linked, SCRIPTS, strict=True):
         assert prose_of(path).startswith(f"# {number} · {title}\n")
+
+
+def test_the_explorer_names_lessons_by_their_titles():
+    strings = (LESSONS.parent / "npvae/explorer/script/strings.js").read_text(encoding="utf-8")
+    titles = {number_of(path): prose_of(path).partition("\n")[0] for path in SCRIPTS}
+    names = re.findall(r'^  lesson(\d\d\w?): "(.*)",$', strings, re.M)
+    assert names
+    for number, name in names:
+        assert titles[number] == f"# {name}"
