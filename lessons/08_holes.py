@@ -177,7 +177,7 @@ figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.6))
 left.plot(*z_plane.T, ".", color=BLUE, markersize=3, label="codes of test images")
 left.plot(*z_drawn.T, ".", color=ORANGE, markersize=3, label="draws from the fitted Gaussian")
 left.set(xlabel="first number of z", ylabel="second number of z", title="codes of two numbers")
-left.legend(loc="upper right", frameon=True)
+left.legend(loc="upper right", frameon=True, facecolor="white", framealpha=1)
 rows = [samples[order[:32]], samples[order[-32:]]]
 told = "16 numbers: images of the draws nearest to training\ncodes (above), and farthest (below)"
 figures.samples(np.concatenate(rows), data.shape, across=8, told=told, ax=right)
