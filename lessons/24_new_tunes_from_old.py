@@ -52,6 +52,8 @@ for name, tokens in zip(names, tokens_of(first.take(slice(None))), strict=True):
     print(f"{name:<30} {' '.join(token_names(tokens))}")
 told = "The first 16 eighth notes of four melodies, in C major or A minor"
 show(figures.piano_rolls(first.take(slice(None)), names=names, told=told), "24-tunes")
+
+# %%
 hear(tokens_of(first.take(slice(None))), "24-tunes")
 assert (x_train.reshape(-1, 16, 33).sum(axis=2) == 1).all()
 assert data.groups == (33,) * 16
@@ -259,6 +261,8 @@ assert outside["most probable"] < outside["drawn"]
 told = "New tunes: codes from the prior, decoded to probabilities (above) and drawn (below)"
 rows = np.concatenate([means[:4].reshape(4, 528), one_hot(made["drawn"][:4])])
 show(figures.piano_rolls(rows, told=told), "24-new-tunes")
+
+# %%
 hear(made["most probable"][:4], "24-new-tunes")
 
 # %% [markdown]
@@ -313,6 +317,8 @@ title_a, title_b = (melodies()[melody[i]].title for i in (a, b))
 names = [f"A: {title_a}", "a third of B", "two thirds of B", f"B: {title_b}"]
 told = f"From A to B, both in the key signature of {KEYS[keys[a]]}"
 show(figures.piano_rolls(rows, names=names, told=told), "24-a-to-b")
+
+# %%
 hear(tokens_of(rows), "24-a-to-b")
 
 # %% [markdown]
@@ -350,6 +356,8 @@ rows = vae.decode(codes)
 names = [f"{amounts[i]:g} times the vector" for i in (0, 2, 3, 4)]
 ax = figures.piano_rolls(rows, names=names, told=f"A busier tune: {titles[0]}")
 show(ax, "24-busier")
+
+# %%
 hear(tokens_of(rows), "24-busier")
 
 # %% [markdown]

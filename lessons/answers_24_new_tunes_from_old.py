@@ -134,6 +134,8 @@ rows = one_hot(np.stack([drawn[T][0] for T in drawn]))
 names = [f"T = {T}" for T in drawn]
 ax = figures.piano_rolls(rows, names=names, told="One code, drawn at three temperatures")
 show(ax, "24-answer-temperature")
+
+# %%
 hear(tokens_of(rows), "24-answer-temperature")
 
 # %% [markdown]
