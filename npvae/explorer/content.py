@@ -133,7 +133,7 @@ def _scaling(run: Trained) -> dict[str, Any]:
     if isinstance(scaling, Pixels):
         return {"name": "pixels", "binarize": scaling.binarize}
     if isinstance(scaling, Notes):
-        raise InputError("it cannot show tunes; use npvae sample, traverse or interpolate")
+        raise InputError("the page cannot show tunes; use npvae sample, traverse or interpolate")
     if not isinstance(scaling, Standardized):
         raise InputError(
             f"the scaling is a {type(scaling).__name__}, but the explorer knows only Pixels and "

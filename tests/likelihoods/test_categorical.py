@@ -121,6 +121,15 @@ def test_categories_without_probability_are_never_drawn(rng):
     assert (draws.sum(axis=1) == 1).all()
 
 
+def test_nor_is_the_first_category_where_the_random_number_is_zero():
+    class Zeros:
+        def random(self, size, dtype):
+            return np.zeros(size, dtype)
+
+    drawn = Categorical().draw(np.array([[-1e4, 0.0, 0.0]]), Zeros())
+    np.testing.assert_array_equal(drawn, [[0, 1, 0]])
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_extremes(dtype):
     logits = np.array([[-1e4, 0, 1e4], [1e4, 1e4, 1e4]], dtype)
