@@ -303,7 +303,7 @@ show(ax, "13b-overfitting")
 # loss for all. Half a year later came the *generative adversarial network* (GAN),
 # with another approach: no encoder and no likelihood, but a second network that
 # tries to tell generated images from real ones. Lesson 20
-# comes back to GANs, lesson 18 to the Boltzmann machines.
+# comes back to GANs, and in lesson 19 you run the Boltzmann machines.
 #
 # But first look at what you have made: lesson 14.
 #

@@ -155,7 +155,8 @@ assert abs(again.log_px - bound[-1]) < 2, "the pixels are drawn afresh, so it is
 #
 # The Boltzmann machine and the deep belief net (Salakhutdinov and Murray) came
 # before the VAE, and have binary latents. Their $p(x)$ cannot be computed
-# either, and was estimated in another way. They are still competitive. (VAEs
+# either, and was estimated in another way. They are still competitive, and
+# lesson 19 trains both. (VAEs
 # and IWAEs: Burda, Grosse and Salakhutdinov. Gated layers: Norouzi and others.
 # VAEs with many layers of latents do several nats better still. All of them
 # were trained for far longer than ours.)
