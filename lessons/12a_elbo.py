@@ -89,14 +89,14 @@ x = np.array([2.0, 0.3])
 log_px = log_evidence(x[None], a)[0]
 m, s = posterior(x, a)
 grid = np.linspace(-6, 6, 2001)
-dz = grid[1] - grid[0]
+width = grid[1] - grid[0]
 joint = np.exp(-0.5 * grid**2 - 0.5 * np.log(2 * np.pi) + log_likelihood(x, grid, a))
-on_grid = joint / (joint.sum() * dz)  # the posterior, by Bayes' rule
-print(f"log p(x): exactly {log_px:.6f}, on a grid {np.log(joint.sum() * dz):.6f}")
+on_grid = joint / (joint.sum() * width)  # the posterior, by Bayes' rule
+print(f"log p(x): exactly {log_px:.6f}, on a grid {np.log(joint.sum() * width):.6f}")
 print(f"posterior: mean {m:.3f}, standard deviation {s:.3f}")
-assert np.isclose(np.log(joint.sum() * dz), log_px)
-assert np.isclose((grid * on_grid).sum() * dz, m)
-assert np.isclose(((grid - m) ** 2 * on_grid).sum() * dz, s**2)
+assert np.isclose(np.log(joint.sum() * width), log_px)
+assert np.isclose((grid * on_grid).sum() * width, m)
+assert np.isclose(((grid - m) ** 2 * on_grid).sum() * width, s**2)
 
 # %% [markdown]
 # ## The ELBO in two lines
@@ -305,9 +305,10 @@ assert at_mu[0] > log_px + 0.1
 # %% [markdown]
 # > **What you may have read:** "you may as well compute the ELBO with $z = \mu$".
 # > Plugging in $z = \mu$ does not give an ELBO. The variance of $q$ then costs
-# > nothing in the reconstruction, and the sum can lie *above* $\log p(x)$, so it
-# > bounds nothing. Here, the difference is 0.4 nats. In a VAE with 20 latents it
-# > can be nine, and a public program had this bug for a year.
+# > nothing in the reconstruction, so the sum is higher than the ELBO, and it can
+# > lie *above* $\log p(x)$: it bounds nothing. Here it lies 0.4 nats above. With
+# > many latents the difference is far larger: each adds its share. A program that
+# > reports this sum makes every model look better than it is.
 #
 # ## Questions
 #

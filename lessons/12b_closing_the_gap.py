@@ -123,7 +123,7 @@ right.set(xlabel="mean of the exact posterior", ylabel="μ from the encoder")
 show(figure, "12b-the-smallest-vae")
 
 terms = model.terms(data, model.draw_noise(rng, 5000))
-reconstruction, kl = -terms.log_px.mean(), terms.kl.sum(axis=1).mean()
+reconstruction, kl = -terms.log_px.mean(), terms.kl.sum(axis=1).mean()  # log_px: log p(x | z)
 print(f"loss {reconstruction + kl:.2f} = reconstruction {reconstruction:.2f} + KL {kl:.2f} nats")
 show(vae(losses=True, nats=(reconstruction, kl)), "12b-two-terms-in-nats")
 
@@ -141,9 +141,12 @@ show(vae(losses=True, nats=(reconstruction, kl)), "12b-two-terms-in-nats")
 #
 # The gap closes because of the linear decoder. Then the posterior *is* a
 # Gaussian, with a mean that is linear in $x$ and the same variance for all $x$,
-# and one dense layer can compute that. With a nonlinear decoder the posterior is
-# not a Gaussian, and a gap remains, however well the encoder is trained. To close
-# such a gap takes another way.
+# and one dense layer can compute that. With a nonlinear decoder a gap remains,
+# however long you train, for three reasons. The posterior is not a Gaussian, but
+# $q$ is. Its latents depend on each other, but in $q$ they are independent
+# (exercise 2 of lesson 12a). And one network has to serve every $x$. A richer $q$
+# makes such a gap smaller; lesson 18 names some. The other remedy needs no other
+# $q$ at all.
 #
 # ## The second way: more draws
 #

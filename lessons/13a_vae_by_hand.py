@@ -251,7 +251,10 @@ assert found_by == {
 }
 
 # %% [markdown]
-# The gradient check, precise as it is, finds one of the four. Now see what you
+# The gradient check, precise as it is, finds one of the four. At the end of
+# lesson 11 a value worked out by hand found the missing half; here it does not. With all
+# weights zero the decoder ignores $z$, so that this value does not depend on how
+# $z$ was drawn. A test sees only what its numbers let through. Now see what you
 # would have noticed without any test. We train each model briefly and draw
 # samples from it: $z$ from the prior $\mathcal N(0, I)$, then decoded. Many
 # such samples failed with the autoencoder of lesson 08. (Expect more digit-like

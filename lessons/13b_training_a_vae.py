@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 13b · Training a VAE: two terms in equilibrium
 #
-# *Twelve lessons of parts, put together: do they make digits that nobody has ever
+# *What does a VAE learn first, and will it make digits that nobody has ever
 # written?*
 #
 # - **You need:** lessons 05, 08 and 13a.
@@ -95,9 +95,10 @@ show(figure, "13b-training")
 
 # %% [markdown]
 # At first the decoder knows only the mean image, and a code is of no use to it.
-# So within ten steps or so the KL divergence falls to well below a nat, as
-# printed (at the scale of the picture it is a flat line): for a moment the
-# model has nearly collapsed. Then the decoder finds a first use for $z$. The
+# But the encoder starts at random and already pays for its codes. The gradient
+# removes that cost first: within ten steps or so the KL divergence falls to well
+# below a nat, as printed (at the scale of the picture it is a flat line). For a
+# moment the model has nearly collapsed. Then the decoder finds a first use for $z$. The
 # information is worth more than it costs, and the KL divergence *rises* while
 # the reconstruction term falls by more. The sum falls, and the KL divergence
 # settles at some 25 nats (20 in quick mode). By lesson 10 that is enough to
@@ -150,10 +151,9 @@ show(ax, "13b-samples")
 # And so to the question at the top. Samples are about as far from the nearest
 # training image as test images are, or farther, and none is a copy. Some of
 # them are digits, and those are digits that nobody has ever written. Others,
-# about half on MNIST, are tangles of strokes. Longer training helps only a
-# little: after 8 epochs of 20,000 images −ELBO is 106, and after 20 epochs of
-# 55,000 images it is 98, with tangles still among the samples. With 20 latents
-# much of the prior has no posterior nearby, as the next section explains.
+# about half on MNIST, are tangles of strokes. Longer training lowers −ELBO a
+# little further, but tangles remain: with 20 latents much of the prior has no
+# posterior nearby, as the next section explains.
 #
 # ## Two terms in equilibrium
 #
@@ -215,12 +215,12 @@ axes[0].legend()
 show(figure, "13b-equilibrium")
 
 # %% [markdown]
-# The sum is smallest at 1, and it had to be: the encoder could have multiplied
-# every $\mu$ by $c$ itself, in its last layer, or added a constant to every
-# $\log\sigma^2$. Each term alone would improve by a change of $c$, in opposite
-# directions, and at 1 their slopes cancel. (When every $\mu$ is multiplied by
-# more than 1.15 to 1.3, even the reconstruction gets worse again: the decoder
-# was never trained that far out.)
+# The sum is smallest at 1. On training images, which these are, it had to be:
+# the encoder could have multiplied every $\mu$ by $c$ itself, in its last layer,
+# or added a constant to every $\log\sigma^2$. Each term alone would improve by a
+# change of $c$, in opposite directions, and at 1 their slopes cancel. (When
+# every $\mu$ is multiplied by more than 1.15 to 1.3, even the reconstruction
+# gets worse again: the decoder was never trained that far out.)
 #
 # This equilibrium makes the holes of lesson 08 smaller. Each posterior has a
 # width, so the decoder is trained not at a point but all around it, and nearby
@@ -318,7 +318,7 @@ show(ax, "13b-overfitting")
 # - **c** No: the posteriors move towards the prior.
 #
 # **Question 2.** In the trained model you multiply every $\sigma$ by 0.9, without
-# training again. What happens to the loss?
+# training again. What happens to the loss of the training images?
 #
 # - **a** It falls, since the reconstructions become better.
 # - **b** It falls, since the KL divergence becomes smaller.
