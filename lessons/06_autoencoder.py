@@ -321,9 +321,8 @@ show(figure, "06-through-the-bottleneck")
 # ## What the codes look like
 #
 # Codes of two or three numbers are points that one can look at. The network was
-# not given any labels; the colours show them to us. A black numeral stands at the
-# centre of the codes of its digit. In three dimensions we show four digits only,
-# because the codes of all ten would hide each other.
+# not given any labels; the colours show them to us. In three dimensions we show
+# four digits only, because the codes of all ten would hide each other.
 
 # %%
 codes = {n_z: deep[n_z].encode(x_test) for n_z in (2, 3)}
@@ -336,6 +335,7 @@ some = np.isin(labels, (0, 1, 3, 7))
 right.scatter(*codes[3][some].T, c=colours[labels[some]], s=4)
 right.set_title("codes of three numbers, of the digits 0, 1, 3 and 7")
 right.set(xlabel="first", ylabel="second", zlabel="third")
+right.set_box_aspect(None, zoom=0.85)  # or the label of the third axis is cut off
 show(figure, "06-codes")
 
 
