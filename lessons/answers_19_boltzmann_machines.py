@@ -31,9 +31,10 @@ def free_energy(v, W, b, c):
 # With small weights every unit is a coin of its own, whatever the others are, so
 # the next image has next to nothing to do with the last one. With large weights
 # the hidden units are nearly certain given $v$, and then $v$ is nearly certain
-# given $h$: the chain stays where it is. (We centre the biases, so that every
-# unit is on half of the time. Otherwise large weights would leave only a single
-# probable image, and nothing could vary.)
+# given $h$: the chain stays where it is. (Without those biases large weights
+# might leave only a single probable image, and nothing could vary. With them,
+# exchanging every 0 and 1 leaves the energy as it is, up to a constant, so that
+# every unit is on half of the time.)
 
 # %%
 correlation = {}
