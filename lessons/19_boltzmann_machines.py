@@ -472,13 +472,14 @@ assert error < 2
 assert nats_rbm < nats_vae + 10, "the RBM is not far behind"
 
 # %% [markdown]
-# At full size the two are close: 102.6 and 104.5 nats on MNIST, 91.3 and 89.6 on
-# glyphs. After a few seconds (quick mode) the RBM is well ahead. (A published RBM with 500 hidden units, trained for far longer by
-# CD with up to 25 steps, has 86.34 nats on MNIST: Salakhutdinov and Murray, as
-# quoted by Burda and others. The first VAE in the table of lesson 18 has 86.8.)
-# So it was not a better density that the VAE brought at first. But to know
-# this number we needed AIS, a simulation with an error of its own, while the
-# VAE's bound is minus its training loss.
+# At full size the two are close: 102.6 and 104.5 nats on MNIST, 91.3 and 89.6
+# on glyphs. After a few seconds (quick mode) the RBM is well ahead. (A
+# published RBM with 500 hidden units, trained for far longer by CD with up to
+# 25 steps, has 86.34 nats on MNIST: Salakhutdinov and Murray, as quoted by
+# Burda and others. The first VAE in the table of lesson 18 has 86.8.) So it was
+# not a better density that the VAE brought at first. But to know this number we
+# needed AIS, a simulation with an error of its own, while the VAE's bound is
+# minus its training loss.
 #
 # ## Sampling
 #
