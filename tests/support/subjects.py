@@ -116,7 +116,7 @@ def make_pictures(suffix):
 
 
 def make_model(kind, **options):
-    model = kind.dense(4, (3,), 2, likelihood="gaussian", **options)
+    model = kind.dense(4, (3,), 2, **{"likelihood": "gaussian"} | options)
     save_model("model.npz", model, Standardized(np.arange(4.0), np.ones(4)), (4,))
 
 
@@ -235,6 +235,7 @@ SUBJECTS = {
                       lambda parts: [*parts[0][:2], *parts[0][2].values()], archives.NPZ, True),
     "model": model_file(VAE, sigma=0.3),
     "model-weighted": model_file(IWAE, k=3, objective="dreg", n_y=3, sigma="learned"),
+    "model-categorical": model_file(VAE, likelihood="categorical", groups=(1, 3)),
     "model-denoising": model_file(DenoisingAutoencoder, corruption="mask", amount=0.3),
     "checkpoint": Subject("checkpoint.npz", make_checkpoint, read_checkpoint, judge_checkpoint,
                           _same_checkpoint, archives.MODEL, True),
