@@ -626,18 +626,23 @@ show(figure, "19-samples")
 
 # %% [markdown]
 # First look at the two estimates of the *same* $\log Z$, along two different
-# paths. They differ by several of their standard errors. This is the warning
-# about AIS come true: each is probably too low, and the larger one is the more
-# credible. So compare the DBN only with the second RBM at its start, which was
-# measured along the same kind of path. In quick mode, where the first RBM is
-# only half trained, the bound has improved by a nat or two. At full size it has
-# not: 100.2 and 100.4 nats on MNIST, 90.0 and 90.4 on glyphs, differences that
-# AIS cannot resolve. (The published DBN has 84.55 where the RBM has 86.34. So
-# there is something to gain, but it takes a long training of two large RBMs.)
+# paths. With some seeds they agree. Here, on MNIST at full size, they differ by
+# 2.4, several of their standard errors. This is the warning about AIS come
+# true: each is probably too low, and the larger one is the more credible. So
+# compare the DBN only with the second RBM at its start, which was measured
+# along the same kind of path. In quick mode, where the first RBM is only half
+# trained, the bound has improved by a nat or two. At full size it has not:
+# 100.2 and 100.4 nats on MNIST, 90.0 and 90.4 on glyphs, differences that AIS
+# cannot resolve. (The published DBN has 84.55 where the RBM has 86.34. So there
+# is something to gain, but it takes a long training of two large RBMs.)
 #
-# The DBN's samples look no worse than the RBM's, but they need a chain at the
-# top as well, and its two layers were never trained together: the first does
-# not know of the second.
+# Now look at the samples. Those of the RBM and of the DBN look *better* than
+# those of the VAE. The energy ties every pixel to all hidden units at once,
+# while the codes of this small VAE come from a prior that its posteriors do not
+# fill (lesson 13b). But each row of Boltzmann samples took a chain of thousands
+# of steps: it began at training images, and went on during the training and 500
+# steps beyond. The DBN needs its chain, too, and its layers were never trained
+# together: the first does not know of the second.
 #
 # ## What the VAE changed
 #
@@ -658,9 +663,10 @@ show(figure, "19-samples")
 # Kingma and Welling (2013) and Rezende, Mohamed and Wierstra (2014) replaced
 # the energy by a direction with a known prior, so that there is no $Z$. They
 # replaced the exact posterior by a learned one, and binary codes by
-# continuous ones, through which a gradient passes (lesson 11). The first models
-# were no better by $\log p(x)$. But one loss trained everything, for any
-# network, and a sample took one pass. That is why they could grow.
+# continuous ones, through which a gradient passes (lesson 11). By
+# $\log p(x)$ and by its samples our VAE was no better than the RBM. But one loss
+# trained everything, for any network, and a sample took one pass. That is why
+# VAEs could grow.
 #
 # ## Questions
 #
