@@ -82,8 +82,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         metavar="FILE",
         help="write to this file: a picture (.png, .svg or .pdf), tunes as sound (.wav) or numbers "
-        "(.npy, .npz or .csv), which are pixels in [0, 1] or the columns of a table in the units of the data; in a .csv "
-        "file text columns are text again (default: samples.png in the run folder)",
+        "(.npy, .npz or .csv), which are pixels in [0, 1] or the columns of a table in the units "
+        "of the data; in a .csv file text columns are text again (default: samples.png in the run "
+        "folder)",
     )
 
 
