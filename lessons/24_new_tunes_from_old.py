@@ -8,7 +8,7 @@
 # - **You get:** the categorical likelihood, which is a softmax with its gradient; a
 #   VAE on something that is not a picture; new tunes, blends and busier versions,
 #   to be seen and to be heard.
-# - **Run time:** 25 seconds.
+# - **Run time:** 20 seconds.
 
 # %%
 import numpy as np
@@ -403,7 +403,7 @@ hear(tokens_of(rows), "24-busier")
 #
 # 1. **Change a number.** Train with $\beta = 1$. Predict how the rate (the KL
 #    divergence per window) and the share of reconstructed steps change. *Check:* the
-#    rate falls to less than a third, and the share of the test steps falls by at
+#    rate falls to less than half, and the share of the test steps falls by at
 #    least five percentage points.
 # 2. **A surprise.** Make a vector for *higher* instead of *busier*: the mean code of
 #    the tenth with the highest mean pitch, minus that of the tenth with the lowest.
