@@ -248,6 +248,27 @@ MISTAKES = {
         ),
         ("largest = log_each.max(axis=1)", "largest = 0 * log_each.max(axis=1)", "as a factor"),
     ],
+    "19_boltzmann_machines": [
+        ("return -v @ self.b - softplus(", "return -softplus(", "visible biases"),
+        ("softplus(v @ self.W + self.c).sum", "softplus(v @ self.W).sum", "hidden biases"),
+        ("return -v @ self.b - softplus(", "return -v @ self.b + softplus(", "subtracted"),
+        ("return v.T @ h / len(v), v.mean", "return v.T @ h, v.mean", "factor"),
+        ("h = self.up(v)", "h = (self.up(v) > 0.5).astype(float)", "rounded"),
+        ("        h = draw(rbm.up(v), rng)", "        h = rbm.up(v)", "h has to be drawn"),
+        ("        v = draw(rbm.down(h), rng)", "        v = rbm.down(h)", "zeros and ones"),
+        ("for _ in range(k):", "for _ in range(1):", "only one step"),
+        (
+            "now.free_energy(v) - following.free_energy(v)",
+            "following.free_energy(v) - now.free_energy(v)",
+            "sign",
+        ),
+        ("v, now = gibbs(following, v, rng), following", "now = following", "move"),
+        (
+            "v, now = gibbs(following, v, rng), following",
+            "v, now = gibbs(now, v, rng), following",
+            "next beta",
+        ),
+    ],
     "20_adversaries": [
         ("    B = len(a) / 2\n", "    B = len(a)\n", "sum of two means"),
         ("(sigmoid(a) - label) / B", "(label - sigmoid(a)) / B", "minus the label"),
