@@ -301,7 +301,7 @@ show(ax, "18-pictures-and-numbers")
 # interpolate melodies, to propose molecules, to fill in what is missing in
 # tables and scans, and to find what does *not* fit (*anomaly detection*): a
 # medical scan or a payment whose $\log p(x)$ is unusually low. (This needs
-# care: a blank image may well get a high one. Lesson 21 measures it.) And they
+# care: a blank image may well get a high one. Lesson 21b measures it.) And they
 # use them as you have in lessons 14 and 15: to look at data, and to see in how
 # few ways they differ.
 #

@@ -785,7 +785,7 @@ show(figures.samples(shown, data.shape, across=12, told=told), "20-codes")
 # are trained like a VAE, by a bound of $\log p(x)$, and sharp like a GAN; they pay
 # with many passes for a sample.
 #
-# Lesson 21 uses what a GAN does not have, $\log p(x)$: it looks for the odd one
+# Lesson 21a uses what a GAN does not have, $\log p(x)$: it looks for the odd one
 # out.
 #
 # ## Questions

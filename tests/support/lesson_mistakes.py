@@ -288,13 +288,15 @@ MISTAKES = {
             "backward pass, too",
         ),
     ],
-    "21_the_odd_one_out": [
+    "21a_anomaly_detection": [
         ("np.log(np.exp(log_w - top).mean(axis=1))", "(log_w - top).mean(axis=1)", "of the mean"),
         ("top = log_w.max(axis=1, keepdims=True)", "top = 0 * log_w[:, :1]", "zero in a computer"),
         ("np.exp(log_w - top).mean(axis=1)", "np.exp(log_w - top).sum(axis=1)", "added up"),
         ("return higher.mean() + 0.5 * equal.mean()", "return higher.mean()", "count half"),
         ("return higher.mean() + 0.5 * equal.mean()", "return (~higher).mean()", "expected"),
         ("higher = odd[:, None] > ordinary", "higher = odd[:, None] < ordinary", "exchanged"),
+    ],
+    "21b_where_it_fails": [
         ("/ (away**2).sum()", "/ ((score - score.mean()) ** 2).sum()", "as a function of score"),
         ("return score.mean() - b * length.mean(), b", "return score.mean(), b", "minus b times"),
         ("x_hat = model.reconstruct(mended)", "x_hat = model.reconstruct(x)", "not encoded"),
