@@ -351,8 +351,8 @@ assert right_alarms < 0.05
 # %% [markdown]
 # The promise is kept, within the standard error. It is a promise about
 # *ordinary images from the same source*: other people's handwriting, or another
-# scanner, need another threshold. About odd images it promises nothing. Between
-# four and five in ten twos are missed, and without odd examples you would not
+# scanner, need another threshold. About odd images it promises nothing. A
+# third to a half of the twos are missed, and without odd examples you would not
 # even know that.
 #
 # Nor does it say how far to trust an alarm. That is Bayes' rule (lesson 09): if
