@@ -302,7 +302,7 @@ show(ax, "13b-overfitting")
 # an encoder for the posterior, a draw that a gradient can pass through, and one
 # loss for all. Half a year later came the *generative adversarial network* (GAN),
 # with another approach: no encoder and no likelihood, but a second network that
-# tries to tell generated images from real ones. Lesson 20
+# tries to tell generated images from real ones. Lesson 20a
 # comes back to GANs, and in lesson 19 you run the Boltzmann machines.
 #
 # But first look at what you have made: lesson 14.

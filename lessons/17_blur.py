@@ -402,7 +402,7 @@ assert edges(drawn) > 1.5 * edges(means), "drawing the pixels adds edges, as noi
 # > both is a mean over everything that the decoder cannot distinguish.
 #
 # Soft or sharp is one question, good or bad is another. Lesson 18 evaluates a
-# VAE by one number. Lesson 20 trains a GAN, and measures it as we did here.
+# VAE by one number. Lesson 20b measures the samples of a GAN as we did here.
 
 # %% [markdown]
 # ## Questions

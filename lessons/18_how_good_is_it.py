@@ -312,7 +312,7 @@ show(ax, "18-pictures-and-numbers")
 # discrete latents; and the models that today generate the sharpest images,
 # which you have met in passing: diffusion models, and those that draw pixel by
 # pixel. With what you know you can read their papers. Those on diffusion models
-# begin with an ELBO. Lesson 20 trains a GAN, and continues the table above with
+# begin with an ELBO. Lesson 20b judges a GAN, and continues the table above with
 # models that came before the VAE and beside it.
 
 # %% [markdown]

@@ -269,7 +269,7 @@ MISTAKES = {
             "next beta",
         ),
     ],
-    "20_adversaries": [
+    "20a_adversaries": [
         ("    B = len(a) / 2\n", "    B = len(a)\n", "sum of two means"),
         ("(sigmoid(a) - label) / B", "(label - sigmoid(a)) / B", "minus the label"),
         ("(softplus(a) - label * a).sum() / B", "(softplus(a) - label * a).sum()", "divide by B"),
@@ -281,12 +281,38 @@ MISTAKES = {
         ),
         ("softplus(-a).mean()", "softplus(-a).sum()", "take the mean"),
         ("softplus(-a).mean()", "-np.log(1 / (1 + np.exp(-a))).mean()", "overflow"),
-        ("self.network.forward(z) + eps)", "self.network.forward(z))", "not added"),
+        ("loss, da = self.loss(a)", "loss, da = non_saturating(a)", "call self.loss"),
         (
             "self.network.backward(self.opponent.network.backward(da))",
             "self.opponent.network.backward(da)",
             "backward pass, too",
         ),
+    ],
+    "20b_judged_by_samples": [
+        ("square - 2 * x @ known.T", "square", "is missing"),
+        ("square - 2 * x @ known.T", "square - x @ known.T", "factor 2"),
+        ("square - 2 * x @ known.T", "square + 2 * x @ known.T", "subtracted"),
+        (
+            "return np.maximum(square - 2 * x @ known.T, 0)",
+            "return square - 2 * x @ known.T",
+            "rounding",
+        ),
+        ("axis=1)[:, k]", "axis=1)[:, k - 1]", "its own nearest"),
+        ("axis=1)[:, k]", "axis=1)[:, k + 1]", "at column 0"),
+        ("np.sort(distances(known, known)", "np.sort(distances(known, x)", "among x"),
+        ("radius).any(axis=1).mean()", "radius).all(axis=1).mean()", "any, not all"),
+        ("radius).any(axis=1).mean()", "radius).any(axis=0).mean()", "for each x"),
+        ("radius).any(axis=1).mean()", "radius).any(axis=1).sum()", "number of rows"),
+        ("return 0.5 * np.abs(share - fair).sum()", "return np.abs(share - fair).sum()", "halve"),
+        ("return 0.5 * np.abs(share - fair).sum()", "return np.abs(share - fair).max()", "add all"),
+        (
+            "return (off**2).sum(), gen",
+            "return (off**2).sum(axis=1).mean(), gen",
+            "over the images",
+        ),
+        ("generator.backward(2 * off)", "generator.backward(off)", "factor 2"),
+        ("off = generator.forward(z) - x", "off = x - generator.forward(z)", "the sign is wrong"),
+        ("generator.backward(2 * off)", "2 * off", "back through"),
     ],
     "21a_anomaly_detection": [
         ("np.log(np.exp(log_w - top).mean(axis=1))", "(log_w - top).mean(axis=1)", "of the mean"),

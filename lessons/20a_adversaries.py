@@ -1,42 +1,28 @@
 # %% [markdown]
-# # 20 · Generative adversarial networks
+# # 20a · Generative adversarial networks
 #
-# *Can a network learn to draw digits if nobody tells it how probable a digit
-# is?*
+# *Can a network learn to draw from the data if nobody tells it how probable they
+# are?*
 #
-# - **You need:** lessons 03, 08, 10, 12b, 13b, 17 and 18.
+# - **You need:** lessons 03, 05, 09, 10 and 13b.
 # - **You get:** a GAN from the dense layers of lesson 01, the gradients of both
-#   its players by hand, what the game minimises, lost modes counted, digits
-#   measured beside those of a VAE, and a table of four kinds of models.
-# - **Run time:** two minutes.
+#   its players by hand, what the game minimises, a gradient that vanishes, and
+#   lost modes counted.
+# - **Run time:** 20 seconds.
 
 # %%
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
-from course import BLUE, GREEN, ORANGE, digits, run_epochs, show, sized
+from course import BLUE, GREEN, ORANGE, digits, show, sized
 from diagrams import LOSS, NETWORK, RANDOM, Diagram
 
-from npvae import (
-    VAE,
-    Adam,
-    Cosine,
-    Dense,
-    LeakyReLU,
-    Pixels,
-    Sequential,
-    Sigmoid,
-    Trainer,
-    check,
-    figures,
-)
+from npvae import Adam, Dense, LeakyReLU, Sequential, Sigmoid, check
 from npvae.layers import sigmoid, softplus
 from npvae.parameters import Parameters
 
 rng = np.random.default_rng(0)
-N_Z = 32  # latents of both models of digits
-BATCH = 64
 
 # %% [markdown]
 # ## A game of two networks
@@ -71,7 +57,7 @@ diagram.arrow(made, discriminator, back="$dG(z)$")
 diagram.arrow(data_box, discriminator)
 diagram.arrow(discriminator, logit, back="")
 diagram.arrow(logit, losses, back="$da$")
-show(diagram.figure, "20-two-players")
+show(diagram.figure, "20a-two-players")
 
 # %% [markdown]
 # ## Two losses, and gradients through both networks
@@ -142,10 +128,6 @@ def non_saturating(a):
 # passes forward through $G$ and then $D$, and its gradient backward through $D$
 # and then $G$. The discriminator is a part of the generator's loss function
 # here, like the likelihood of a decoder, and stays as it is.
-#
-# (The argument `eps` is noise that is added to the images before $D$ sees them.
-# It is zero until we need it. As in lesson 11 it is an argument, and the
-# gradient passes by.)
 
 
 # %%
@@ -171,15 +153,15 @@ class Generator:
         self.network, self.opponent, self.loss = network, opponent, loss
         self.params = Parameters({"generator": network}, dtype)
 
-    def loss_and_grad(self, z, eps):
-        """L_G for codes z, (B, n_z), and noise eps, (B, n_x); fills the gradients of G.
+    def loss_and_grad(self, z):
+        """L_G for codes z, (B, n_z); fills the gradients of G.
 
-        Forward through the generator, add eps, forward through the opponent's network; `self.loss`
-        gives the loss and da. Then backward through the opponent's network and the generator.
-        Returns a tuple of one, the loss.
+        Forward through the generator and the opponent's network; `self.loss` gives the loss and da.
+        Then backward through the opponent's network and the generator. Returns a tuple of one, the
+        loss.
         """
         ### BEGIN SOLUTION
-        a = self.opponent.network.forward(self.network.forward(z) + eps)
+        a = self.opponent.network.forward(self.network.forward(z))
         loss, da = self.loss(a)
         self.network.backward(self.opponent.network.backward(da))
         return (loss,)
@@ -201,10 +183,10 @@ def players(n_x, n_z, n_g, n_d, rng, last=(), loss=non_saturating, dtype=np.floa
     return discriminator, Generator(made_by, discriminator, loss, dtype)
 
 
-x, made, eps = rng.random((3, 6, 10))
+x, made = rng.random((2, 6, 10))
 for loss in (minimax, non_saturating):
     small = players(10, 3, (8,), (8,), rng, [Sigmoid()], loss, np.float64)
-    reports = check(small[0], x, made), check(small[1], rng.standard_normal((6, 3)), eps)
+    reports = check(small[0], x, made), check(small[1], rng.standard_normal((6, 3)))
     print(f"{loss.__name__}: largest errors {reports[0].error:.0e} and {reports[1].error:.0e}")
     assert all(reports), "both players, through both networks"
 
@@ -334,48 +316,36 @@ assert gradients["non-saturating"][at_6] > 5
 # remains true is that $q = p$ is an equilibrium.)
 #
 # In this example a factor of a few hundred was lost. Now the same with digits:
-# the generator has just been initialised, and we train its discriminator only.
+# the generator has just been initialised, at the mean image as the decoder of
+# lesson 13b, and we train its discriminator only.
 #
 # **Predict first:** after 100 steps, how much longer is the non-saturating
 # gradient of the generator's weights?
 
 # %%
-data = digits()
-n_train = sized(20_000, quick=4000)
-x_train = (data.train.take(slice(0, n_train)) / 255).astype(np.float32)
-test = (data.test.take(slice(0, 6000)) / 255).astype(np.float32)
-x_test, held_out = test[:2000], test[2000:]  # as in lesson 17
-held_out_label = data.test.labels[2000:6000]
+x_train = (digits().train.take(slice(0, 4000)) / 255).astype(np.float32)
 
 
-def draw(n, n_z=N_Z):
+def draw(n, n_z):
     """Return n codes from the prior, (n, n_z)."""
     return rng.standard_normal((n, n_z), dtype=np.float32)
 
 
-def digit_players():
-    """A generator that starts at the mean image, and its discriminator."""
-    discriminator, generator = players(784, N_Z, (256,), (128, 128), rng, [Sigmoid()])
-    mean = np.clip(x_train.mean(axis=0), 0.01, 0.99)
-    generator.network.layers[-2].b[...] = np.log(mean / (1 - mean))
-    return discriminator, generator
-
-
-discriminator, generator = digit_players()
-adam, no_noise, z = Adam(1e-3, beta1=0.5), np.float32(0), draw(64)
-steps, believed, lengths = np.arange(101), [], {minimax: [], non_saturating: []}
+discriminator, generator = players(784, 32, (256,), (128, 128), rng, [Sigmoid()])
+mean = np.clip(x_train.mean(axis=0), 0.01, 0.99)
+generator.network.layers[-2].b[...] = np.log(mean / (1 - mean))
+adam, z, steps = Adam(1e-3, beta1=0.5), draw(64, 32), np.arange(101)
+made, lengths = generator.network.forward(z), {minimax: [], non_saturating: []}
 for _ in steps:
-    made = generator.network.forward(z)
-    believed.append(sigmoid(discriminator.network.forward(made)).mean())
     for loss, of_loss in lengths.items():
         generator.loss = loss
-        generator.loss_and_grad(z, no_noise)
+        generator.loss_and_grad(z)
         of_loss.append(np.linalg.norm(generator.params.grad))
-    x = x_train[rng.integers(n_train, size=BATCH)]
-    discriminator.loss_and_grad(x, made[:BATCH])
+    discriminator.loss_and_grad(x_train[rng.integers(len(x_train), size=64)], made)
     adam.step(discriminator.params)
+believed = sigmoid(discriminator.network.forward(made)).mean()
 ratio = lengths[non_saturating][-1] / lengths[minimax][-1]
-print(f"after 100 steps D believes {believed[-1]:.1e}; the gradient is {ratio:.0f} times as long")
+print(f"after 100 steps D believes {believed:.1e}; the gradient is {ratio:.0f} times as long")
 assert ratio > 100
 
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 3.4))
@@ -394,7 +364,7 @@ for loss, colour in ((minimax, ORANGE), (non_saturating, BLUE)):
     right.semilogy(steps, lengths[loss], color=colour, label=loss.__name__.replace("_", "-"))
 right.set(xlabel="steps of the discriminator alone", ylabel="length of the generator's gradient")
 right.legend()
-show(figure, "20-the-gradient-that-vanishes")
+show(figure, "20a-the-gradient-that-vanishes")
 
 # %% [markdown]
 # A few dozen steps, and the discriminator is sure. The minimax gradient has all
@@ -408,31 +378,13 @@ show(figure, "20-the-gradient-that-vanishes")
 
 
 # %%
-class Gan:
-    """Two players, an optimiser for each, and the order in which they move."""
-
-    def __init__(self, discriminator, generator, n_z, lr, beta1=0.5, moves=1, sigma=0.0):
-        self.discriminator, self.generator, self.n_z = discriminator, generator, n_z
-        self.of_D, self.of_G = Adam(lr, beta1=beta1), Adam(lr, beta1=beta1)
-        self.moves, self.sigma = moves, np.float32(sigma)  # steps of G in a turn; noise on images
-
-    def noisy(self, x):
-        """The examples x with Gaussian noise of standard deviation sigma."""
-        return x + self.sigma * rng.standard_normal(x.shape, dtype=np.float32)
-
-    def turn(self, x):
-        """One step of the discriminator on the data x, then the generator's: the last L_D, L_G."""
-        (L_D,) = self.discriminator.loss_and_grad(self.noisy(x), self.noisy(self.sample(len(x))))
-        self.of_D.step(self.discriminator.params)
-        for _ in range(self.moves):
-            eps = self.noisy(np.zeros_like(x))
-            (L_G,) = self.generator.loss_and_grad(draw(len(x), self.n_z), eps)
-            self.of_G.step(self.generator.params)
-        return L_D, L_G
-
-    def sample(self, n):
-        """Return n generated examples, (n, n_x)."""
-        return self.generator.network.forward(draw(n, self.n_z))
+def turn(x, discriminator, generator, of_D, of_G, moves=1):
+    """One step of the discriminator on data x, (B, 2), then `moves` steps of the generator."""
+    discriminator.loss_and_grad(x, generator.network.forward(draw(len(x), 2)))
+    of_D.step(discriminator.params)
+    for _ in range(moves):
+        generator.loss_and_grad(draw(len(x), 2))
+        of_G.step(generator.params)
 
 
 # %% [markdown]
@@ -471,22 +423,23 @@ def shares(points):
 
 turns, n_points = sized((1000, 128), quick=(800, 64))
 looks = [turns // 10, turns // 2, turns * 9 // 10, turns]
-games = {"β1 = 0.5": {}, "β1 = 0.9": {"beta1": 0.9}, "five steps of G": {"moves": 5}}
+games = {"β1 = 0.5": (0.5, 1), "β1 = 0.9": (0.9, 1), "five steps of G": (0.5, 5)}
 covered, near = {}, {}
 figure, axes = plt.subplots(3, 4, figsize=(9, 6.6), sharex=True, sharey=True)
-for row, (name, options) in zip(axes, games.items(), strict=True):
-    gan = Gan(*players(2, 2, (64, 64), (64, 64), rng), n_z=2, lr=1e-3, **options)
-    counts = []
-    for turn in range(1, turns + 1):
-        gan.turn(ring(n_points))
-        if turn % (turns // 10) == 0:
-            of_mode = shares(gan.sample(2000))
+for row, (name, (beta1, moves)) in zip(axes, games.items(), strict=True):
+    discriminator, generator = players(2, 2, (64, 64), (64, 64), rng)
+    optimisers, counts = (Adam(1e-3, beta1=beta1), Adam(1e-3, beta1=beta1)), []
+    for number in range(1, turns + 1):
+        turn(ring(n_points), discriminator, generator, *optimisers, moves)
+        if number % (turns // 10) == 0:
+            points = generator.network.forward(draw(2000, 2))
+            of_mode = shares(points)
             counts.append(int((of_mode >= 0.02).sum()))
-        if turn in looks:
-            ax = row[looks.index(turn)]
+        if number in looks:
+            ax = row[looks.index(number)]
             ax.plot(*ring(500).T, ".", color="0.8", markersize=3)
-            ax.plot(*gan.sample(500).T, ".", color=BLUE, markersize=3)
-            ax.set_title(f"{name}: {turn} turns", fontsize=9)
+            ax.plot(*points[:500].T, ".", color=BLUE, markersize=3)
+            ax.set_title(f"{name}: {number} turns", fontsize=9)
             ax.set(xlim=(-1.6, 1.6), ylim=(-1.6, 1.6), aspect="equal")
     covered[name], near[name] = counts[-1], of_mode.sum()
     print(
@@ -501,7 +454,7 @@ assert covered["five steps of G"] <= 4, "modes lost"
 axes[1, 0].set_ylabel("second number")
 for ax in axes[-1]:
     ax.set_xlabel("first number")
-show(figure, "20-ring")
+show(figure, "20a-ring")
 
 # %% [markdown]
 # The first game covers all eight. (About a tenth of its samples lie between the
@@ -532,261 +485,8 @@ show(figure, "20-ring")
 # of the data, so a missing mode is very expensive, and the VAE blurs rather than
 # leaves anything out. A generator pays only for what it draws.
 #
-# ## Digits
-#
-# Two things help with images. The generator starts at the mean image, as the
-# decoder of lesson 13b does. And we add Gaussian noise with $\sigma = 0.5$ to all
-# images that the discriminator sees, real or not. Without it the discriminator
-# wins at once, as you saw: real digits are exactly black in most pixels, so a
-# trace of grey gives an image away, whatever it shows. With noise the densities
-# overlap, like the Gaussians above at a small $\mu$. The learning rate falls to
-# zero. Beside the GAN we train the VAE of lesson 17 with as many latents, on the
-# same images.
-#
-# **Predict first:** which have more edges (lesson 17), the samples of the GAN or
-# those of the VAE? Which are nearer to held-out digits? And does $L_G$ fall while
-# the samples become better?
-
-# %%
-epochs = sized(14, quick=5)
-gan = Gan(*digit_players(), n_z=N_Z, lr=1e-3, sigma=0.5)
-z_shown, shown_at = draw(12), [1, 3, epochs]
-rows = [gan.generator.network.forward(z_shown)]
-print("training GAN; L_D and L_G of each epoch:", end="", flush=True)
-for epoch in range(1, epochs + 1):
-    gan.of_D.lr = gan.of_G.lr = 1e-3 * (1 - (epoch - 1) / epochs)
-    order = rng.permutation(n_train)[: n_train // BATCH * BATCH].reshape(-1, BATCH)
-    L_D, L_G = np.mean([gan.turn(x_train[chosen]) for chosen in order], axis=0)
-    print(f" {L_D:.2f} {L_G:.2f};", end="", flush=True)
-    if epoch in shown_at:
-        rows.append(gan.generator.network.forward(z_shown))
-print()
-
-vae_epochs = sized(6, quick=4)
-vae = VAE.dense(784, sized(400, quick=200), N_Z)
-vae.start_at(x_train.mean(axis=0))
-part, lr = data.train.only(slice(0, n_train)), Cosine(2e-3, epochs=vae_epochs)
-trainer = Trainer(vae, part, Pixels("none"), Adam(), batch_size=sized(64, quick=32), lr=lr)
-run_epochs(trainer, vae_epochs, "VAE, 32 latents")
-
-rows += [gan.sample(12), vae.sample(12, rng=0), x_test[:12]]
-figure, ax = plt.subplots(figsize=(8, 5.2))
-pictures = figures.tile(np.concatenate(rows), data.shape, 12)
-ax.imshow(pictures, cmap="gray", vmin=0, vmax=1)
-names = ["at first", *(f"epoch {epoch}" for epoch in shown_at)]
-ax.set(title="GAN, the same twelve z over the training; and others", xticks=[])
-ax.set_yticks((np.arange(len(rows)) + 0.5) * len(pictures) / len(rows))
-ax.set_yticklabels([*names, "GAN, other z", "VAE", "test digits"])
-ax.grid(visible=False)
-ax.spines[:].set_visible(False)
-ax.tick_params(length=0)
-show(figure, "20-digits")
-
-# %% [markdown]
-# The strokes of the GAN are as hard as those of the data, and ragged. Some of its
-# samples are digits, others are shapes between digits, as with the VAE. Look also
-# at the printed losses: they tell nothing. $L_G$ does not fall while the samples
-# become better, for its opponent becomes better, too. If the two had reached the
-# equilibrium, $L_D$ would be $2 \log 2 = 1.39$ and $L_G$ would be $\log 2$.
-#
-# ## What one measures in place of a likelihood
-#
-# The generator has no $p(x \mid z)$: it outputs one image for a code, and every
-# other image has probability zero. There is no $\log q(x)$ of a test image, and
-# so no lesson 18. All that we have is samples. So we compare sets of images:
-#
-# - the **edges** of lesson 17;
-# - the squared **distance** of each sample to the nearest held-out digit (lessons
-#   08 and 17);
-# - the **class** of that digit, and how *uneven* the classes are: the share of the
-#   samples that would have to change class to make all as frequent as they should
-#   be;
-# - **precision and recall**. Draw a ball around each held-out digit, as large as
-#   the distance to its third nearest neighbour among them. Precision is the share
-#   of samples that lie in some ball: *is what it draws like data?* Recall is the
-#   share of held-out digits that lie in some ball around a sample: *is everything
-#   in the data drawn?* (Kynkäänniemi and others, 2019.)
-#
-# **Predict first:** we measure also the *reconstructions* of the VAE, and real
-# test digits. Which lie nearer to held-out digits?
-
-
-# %%
-def edges(x):
-    """Squared differences of neighbouring pixels, summed over an image; the mean over images."""
-    images = x.reshape(-1, 28, 28)
-    across, down = np.diff(images, axis=2), np.diff(images, axis=1)
-    return float(((across**2).sum(axis=(1, 2)) + (down**2).sum(axis=(1, 2))).mean())
-
-
-def distances(x, known):
-    """The squared distances of all rows of x from all rows of `known`."""
-    square = (x * x).sum(axis=1)[:, None] + (known * known).sum(axis=1)
-    return np.maximum(square - 2 * x @ known.T, 0)
-
-
-def share_within(x, known, k=3):
-    """The share of x that lies nearer to some row of `known` than its k-th neighbour there."""
-    radius = np.sort(distances(known, known), axis=1)[:, k]  # column 0 is the row itself
-    return float((distances(x, known) <= radius).any(axis=1).mean())
-
-
-def coarse(x):
-    """Images of 7 by 7 pixels, each the mean of 4 by 4: blur hardly matters there."""
-    return x.reshape(-1, 7, 4, 7, 4).mean(axis=(2, 4)).reshape(-1, 49)
-
-
-n = sized(2000, quick=500)
-images = {
-    "test digits": x_test[:n],
-    "VAE, reconstructed": vae.reconstruct(x_test[:n]),
-    "VAE, samples": vae.sample(n, rng=0),
-    "GAN, samples": gan.sample(n),
-}
-fair = np.bincount(held_out_label, minlength=10) / len(held_out)
-sharp, off, precision, recall, uneven = {}, {}, {}, {}, {}
-for name, x in images.items():
-    to_held_out = distances(x, held_out)
-    sharp[name] = edges(x) / edges(x_test)
-    off[name] = to_held_out.min(axis=1).mean()
-    precision[name] = share_within(x, held_out[:n]), share_within(coarse(x), coarse(held_out[:n]))
-    recall[name] = share_within(held_out[:n], x), share_within(coarse(held_out[:n]), coarse(x))
-    nearest_label = held_out_label[to_held_out.argmin(axis=1)]
-    classes = np.bincount(nearest_label, minlength=10) / n
-    uneven[name] = 0.5 * np.abs(classes - fair).sum()
-    of_classes = " ".join(f"{100 * share:.0f}" for share in classes)
-    print(
-        f"{name}: edges {sharp[name]:.0%}, squared distance {off[name]:.1f}, classes 0 to 9 in % "
-        f"{of_classes}: uneven by {uneven[name]:.0%}\n"
-        f"    precision {precision[name][0]:.0%}, recall {recall[name][0]:.0%}; "
-        f"on coarse images {precision[name][1]:.0%} and {recall[name][1]:.0%}"
-    )
-real, rebuilt, by_vae, by_gan = images
-assert sharp[by_gan] > 1.5 * sharp[by_vae], "the GAN is sharper than the VAE"
-assert off[by_gan] > off[by_vae], "but its samples are farther from digits, pixel by pixel"
-assert off[rebuilt] < off[real], "by which measure blurred digits beat real ones"
-assert precision[rebuilt][0] > precision[real][0]
-assert recall[by_gan][1] < 0.8 * recall[real][1], "much of the data is not drawn"
-assert recall[by_gan][1] < recall[by_vae][1], "more of it by the VAE"
-assert uneven[by_gan] > 2 * uneven[real], "some digits are drawn too often, others too rarely"
-
-# %% [markdown]
-# The edges say what the eye says. The GAN has about as many as the data, and more
-# than twice as many as the samples of the VAE. (More than 100 % would be no merit.
-# Specks and ragged strokes have edges, too, as the noise in lesson 17.)
-#
-# The distances say the opposite, and the reconstructions show why: blurred digits
-# lie nearer to held-out digits than *real* ones do! A squared distance of pixels is
-# smallest for a mean, which was the point of lesson 17. Precision and recall of
-# pixels are built from the same distances, so the blurred reconstructions have a
-# precision of 100 %, more than real digits. Such numbers are worth as much as the
-# space in which the distances are taken. On images of 7 by 7 pixels, where blur
-# hardly counts, the precision of the GAN is about that of the VAE, or better. In
-# practice one compares *features*, the outputs of a hidden layer of a large
-# classifier. The best known of these numbers is the Fréchet inception distance
-# (FID; Heusel and others, 2017). There a sharp image can win, and the number
-# depends on that classifier.
-#
-# What is missing? On glyphs, at full size, 1, 2, 4 and 7 were the rare ones in each
-# of three runs. In two of them these four digits had less than a tenth of the
-# samples between them. In our runs on MNIST no digit was missing, but nines were
-# nearly twice as frequent as they should be, and the classes were uneven by 10 to
-# 25 %, from seed to seed. (The VAE is no better there: it draws too many ones.) And
-# the classes are not all. The recall on coarse images says that half to three
-# quarters of the held-out digits have no sample like them, against two fifths for
-# the VAE. That is the price of a loss that looks at samples only.
-#
-# > **What you may have read:** "GANs generate better images than VAEs". Better for
-# > the eye, often. By a likelihood they cannot be judged at all. Compared pixel by
-# > pixel they lose, and compared by features they often win. Ask which question the
-# > number answers.
-#
-# ## A code for an image
-#
-# Many uses of the VAE begin with the code of a *given* image: to blend two digits
-# (lesson 15), to find the odd one out. A GAN has no encoder. One can search: start
-# with a random $z$, and descend the squared error of $G(z)$, with the generator's
-# weights fixed. The backward pass returns $dz$ anyway.
-#
-# **Predict first:** after some hundred steps for each image, is the search better
-# than one pass through the VAE? Do two searches for the same image find the same
-# code?
-
-
-# %%
-class Codes:
-    """Codes z that an optimiser can move like parameters."""
-
-    def __init__(self, z):
-        self.z, self.dz = z, np.zeros_like(z)
-
-    def backward(self, dz):
-        self.dz[...] = dz
-
-
-def search(x, steps):
-    """Codes of the images x, found by descending the squared error of G(z), and G(z)."""
-    codes, adam = Codes(draw(len(x))), Adam(0.05)
-    params = Parameters({"codes": codes})
-    for _ in range(steps):
-        x_hat = gan.generator.network.forward(codes.z)
-        codes.backward(gan.generator.network.backward(2 * (x_hat - x)))
-        adam.step(params)
-    return codes.z, gan.generator.network.forward(codes.z)
-
-
-some, steps = x_test[:100], sized(300, quick=100)
-(z_1, found_1), (z_2, _) = search(some, steps), search(some, steps)
-rebuilt_by = {
-    f"GAN, {steps} steps": found_1,
-    "VAE, one pass": vae.reconstruct(some),
-    "the mean image": np.broadcast_to(x_train.mean(axis=0), some.shape),
-}
-errors = {}
-for name, x_hat in rebuilt_by.items():
-    errors[name] = ((x_hat - some) ** 2).sum(axis=1).mean()
-    print(f"{name:<14} squared error {errors[name]:.1f}")
-apart = ((z_1 - z_2) ** 2).sum(axis=1).mean()
-print(f"squared distance of two codes for one image {apart:.1f}; of two random codes {2 * N_Z}")
-by_search, by_encoder, by_mean = errors.values()
-assert by_encoder < by_search < by_mean, "the search finds something, and less than the encoder"
-assert apart > 0.2 * 2 * N_Z, "and it depends on where it starts"
-told = "test digits; G(z) after a search; reconstructed by the VAE"
-shown = np.concatenate([x_hat[:12] for x_hat in (some, found_1, rebuilt_by["VAE, one pass"])])
-show(figures.samples(shown, data.shape, across=12, told=told), "20-codes")
-
-# %% [markdown]
-# The search finds images that resemble the digit, at a far higher price, and they
-# are farther from it than the VAE's. Two searches end far apart: the descent gets
-# stuck where it happens to arrive. And there is no reason why a given digit should
-# have a code at all, since the generator was never asked to make *that* digit.
-# (One can train an encoder beside a GAN, and people do. Then it is a third
-# network and another loss.)
-#
-# ## Four kinds of models
-#
-# Lesson 18 ended with a table of the autoencoder against the VAE. Here it is with
-# two more columns. In brackets stands the lesson that shows it; lesson 19 is about
-# the restricted Boltzmann machine (RBM) and the deep belief net (DBN).
-#
-# | | autoencoder | VAE | GAN | RBM, DBN |
-# |---|---|---|---|---|
-# | loss | error (06) | −ELBO (12a) | two, in turns (20) | −log p(x), never computed (19) |
-# | training | descent (06) | descent (13b) | may circle for ever (20) | Gibbs chains (19) |
-# | a sample | from fitted codes (08) | one pass (13b) | one pass (20) | a long chain (19) |
-# | $\log p(x)$ | none (18) | bounded (12a, 18) | none (20) | needs $\log Z$ (19) |
-# | code of an image | one pass (06) | $q(z \mid x)$ (13a) | a search (20) | $p(h \mid v)$ (19) |
-# | its images | less soft (17) | soft (17) | sharp, ragged (20) | binary, by Gibbs draws (19) |
-# | what fails | holes (08) | blur, collapse (16, 17) | lost modes (20) | slow mixing (19) |
-# | penalised for | errors (06) | improbable data (18) | fakes found (20) | improbable data (19) |
-#
-# The last row explains most of the others. It is why a VAE covers everything and
-# blurs, and why a GAN is sharp and leaves out. *Diffusion models*, which followed,
-# are trained like a VAE, by a bound of $\log p(x)$, and sharp like a GAN; they pay
-# with many passes for a sample.
-#
-# Lesson 21a uses what a GAN does not have, $\log p(x)$: it looks for the odd one
-# out.
+# Lesson 20b trains a GAN on digits, and asks how one can judge a model that has no
+# $\log p(x)$.
 #
 # ## Questions
 #
@@ -811,7 +511,7 @@ show(figures.samples(shown, data.shape, across=12, told=told), "20-codes")
 #
 # ## Exercises
 #
-# Answers are in `answers_20_adversaries.py`.
+# Answers are in `answers_20a_adversaries.py`.
 #
 # 1. **Change a number.** Let the generator of the first game on the ring minimise
 #    the *minimax* loss (`players(..., loss=minimax)`). Predict how many modes it

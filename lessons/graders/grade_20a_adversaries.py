@@ -1,4 +1,4 @@
-"""Lesson 20: the losses of two players, and the generator's gradient through both networks."""
+"""Lesson 20a: the losses of two players, and the generator's gradient through both networks."""
 
 import numpy as np
 from grading import difference, differences, fail, normal
@@ -88,20 +88,22 @@ def test_generator(lesson, rng):
     opponent = lesson["Discriminator"](lesson["network"]((n_x, 6, 1), rng), np.float64)
     made_by = lesson["network"]((n_z, 7, n_x), rng)
     generator = lesson["Generator"](made_by, opponent, Cubic(), np.float64)
-    z, eps = normal(rng, (B, n_z), (B, n_x))
+    z = normal(rng, (B, n_z))
     flat = generator.params.flat.copy()
 
-    def loss_at(point, eps=eps):
+    def loss_at(point):
         generator.params.flat[...] = point
-        loss = (opponent.network.forward(made_by.forward(z) + eps) ** 3).mean()
+        loss = (opponent.network.forward(made_by.forward(z)) ** 3).mean()
         generator.params.flat[...] = flat
         return loss
 
-    hints = {"eps is not added to the images.": {"loss": np.array([loss_at(flat, 0 * eps)])}}
+    hint = "this is always the non-saturating loss; call self.loss instead."
+    a = opponent.network.forward(made_by.forward(z))
+    hints = {hint: {"loss": np.array([minus_log_of_real(a).mean()])}}
     expected = {"loss": np.array([loss_at(flat)])}
     name, function = "Generator.loss_and_grad", generator.loss_and_grad
     generator.params.grad[...] = 0
-    lesson.compare(name, (z, eps), expected, hints, function=function)
+    lesson.compare(name, (z,), expected, hints, function=function)
     gradient = differences(loss_at, flat)
     hints = {"nothing came back to the generator: run its backward pass, too.": 0 * gradient}
     if problem := difference("gradient of the generator", generator.params.grad, gradient, hints):

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 20 · Generative adversarial networks: answers
+# # 20a · Generative adversarial networks: answers
 
 # %%
 from itertools import pairwise
@@ -79,7 +79,7 @@ ax.plot(*ring(500).T, ".", color="0.8", label="data")
 ax.plot(*points[:500].T, ".", color=BLUE, markersize=3, label="generated")
 ax.set(xlabel="first number", ylabel="second number", aspect="equal")
 ax.legend(loc="center")
-show(figure, "20-answer-minimax-ring")
+show(figure, "20a-answer-minimax-ring")
 
 # %% [markdown]
 # ## 2. A discriminator as a weight
