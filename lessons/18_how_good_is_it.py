@@ -307,13 +307,13 @@ show(ax, "18-pictures-and-numbers")
 #
 # This course has left things out: convolutional layers, which use the
 # neighbourhood of pixels; conditions, so that you can ask for a 7
-# (`VAE.dense(..., n_y=10)`); training with several draws (`npvae.IWAE`); priors
-# and posteriors richer than a Gaussian (flows, VampPrior); layers of latents;
-# discrete latents; and the models that today generate the sharpest images,
-# which you have met in passing: diffusion models, and those that draw pixel by
-# pixel. With what you know you can read their papers. Those on diffusion models
-# begin with an ELBO. Lesson 20b judges a GAN, and continues the table above with
-# models that came before the VAE and beside it.
+# (`VAE.dense(..., n_y=10)`); training with several draws (`npvae.IWAE`), which
+# lesson 23 adds; priors and posteriors richer than a Gaussian (flows, VampPrior);
+# layers of latents; discrete latents; and the models that today generate the
+# sharpest images, which you have met in passing: diffusion models, and those that
+# draw pixel by pixel. With what you know you can read their papers. Those on
+# diffusion models begin with an ELBO. Lesson 20b judges a GAN, and continues the
+# table above with models that came before the VAE and beside it.
 
 # %% [markdown]
 # ## Questions

@@ -330,6 +330,31 @@ MISTAKES = {
         ("np.where(is_bright, x_hat > 0.5, x)", "np.where(is_bright, x_hat, x)", "more probable"),
         ("    return x_hat\n    ### END", "    return mended\n    ### END", "last x_hat"),
     ],
+    "23_several_draws": [
+        ("return dz.sum(axis=1), 0.5 + (dz", "return dz.sum(axis=1), (dz", "1/2 is missing"),
+        ("dz = v[..., None] * slope", "dz = slope / v.shape[1]", "equal shares"),
+        ("dz = v[..., None] * slope", "dz = v[..., None] * slope / v.shape[1]", "add up to 1"),
+        ("dz = v[..., None] * slope", "dz = v[..., None] ** 2 * slope", "belongs to DReG"),
+        ("(dz * np.exp(logvar / 2) * eps / 2)", "(dz * np.exp(logvar / 2) * eps)", "half"),
+        (
+            "(dz * np.exp(logvar / 2) * eps / 2)",
+            "(dz * np.exp(logvar) * eps / 2)",
+            "exp(logvar / 2)",
+        ),
+        (
+            "np.abs(gradients.mean(axis=0)) / gradients.std(axis=0)",
+            "gradients.mean(axis=0) / gradients.std(axis=0)",
+            "no sign",
+        ),
+        ("gradients.std(axis=0)", "gradients.var(axis=0)", "variance"),
+        ("np.abs(gradients.mean(axis=0))", "np.abs(gradients).mean(axis=0)", "after it"),
+        ("dz = v[..., None] ** 2 * (slope", "dz = v[..., None] * (slope", "squared"),
+        ("(slope + eps / sigma)", "slope", "log q depends on z"),
+        ("(slope + eps / sigma)", "(slope - eps / sigma)", "sign of eps"),
+        ("(slope + eps / sigma)", "(slope + eps * sigma)", "divided"),
+        ("(dz * sigma * eps / 2).sum", "0.5 + (dz * sigma * eps / 2).sum", "no 1/2"),
+        ("(dz * sigma * eps / 2).sum", "(dz * sigma * eps).sum", "half"),
+    ],
     "24_new_tunes_from_old": [
         (
             "return np.log(np.exp(a).sum(axis=-1)) - (x * a)",
