@@ -230,8 +230,9 @@ assert 0.4 < exponent(ratios["da"]) < 0.7, "the decoder's rises like sqrt(k)"
 # density:
 #
 # $$ \frac{d\log w_i}{d\phi} = g_i - \frac{\partial \log q(z_i)}{\partial\phi},
-# \qquad g_i = \frac{\partial\log w_i}{\partial z_i}\,\frac{dz_i}{d\phi}, \qquad
-# \frac{\partial\log w_i}{\partial z_i} = \frac{d\log p(x, z_i)}{dz_i}
+# \qquad g_i = \frac{\partial\log w_i}{\partial z_i}\,\frac{dz_i}{d\phi} $$
+#
+# $$ \frac{\partial\log w_i}{\partial z_i} = \frac{d\log p(x, z_i)}{dz_i}
 # + \frac{\varepsilon_i}{\sigma} $$
 #
 # In $\partial\log q/\partial\phi$ the point $z_i$ is held fixed. In
