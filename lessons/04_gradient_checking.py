@@ -110,8 +110,7 @@ assert report.rows[0].skipped == 4, "that number, and three random directions th
 # ## Five tests
 #
 # A gradient check tests whether the backward pass fits the forward pass. It cannot
-# know whether the *forward pass* is right. So it is one of five tests (together we
-# call them the *test ladder*, and each test a *rung*):
+# know whether the *forward pass* is right. So it is one of five tests:
 #
 # 1. **value:** the result for an input for which you know it from a calculation by
 #    hand.
@@ -195,7 +194,7 @@ def binarise(v, rng):
 # Now the five tests. For the first one we compute one value of each function by
 # hand: $\text{sigmoid}(0) = \tfrac12$; the probability at logit 0 is $\tfrac12$; the
 # Gaussian costs $\tfrac12 \cdot 2^2 = 2$ at $\mu = 2$; and the cross-entropy at logit
-# 0 is $\log 2$.
+# 0 is $\log 2$. The second test, `gradient`, only calls the checker.
 
 # %%
 by_hand = {
@@ -208,7 +207,10 @@ by_hand = {
 
 
 def value(f, at, expected):
-    """Whether f gives the value expected for the number `at`, passed as one row of one column."""
+    """Whether f returns the value expected for the array [[at]], of one row and one column.
+
+    f returns a pair: the value, and its gradient.
+    """
     ### BEGIN SOLUTION
     return np.isclose(f(np.full((1, 1), float(at)))[0], expected)
     ### END SOLUTION
@@ -222,8 +224,8 @@ def gradient(f, x):
 def moments(draw):
     """Whether draw(v, rng) turns bytes v into 1 with probability v / 255.
 
-    Of a million draws the mean has a standard error of at most 0.0005. The test allows four of
-    them, and tries the bytes 64, 128 and 255.
+    The test makes a million draws for each of the bytes 64, 128 and 255. Their mean has a standard
+    error of at most 0.0005, so it may be wrong by chance by 4 * 0.0005.
     """
     ### BEGIN SOLUTION
     v = np.array([[64], [128], [255]])
@@ -233,7 +235,7 @@ def moments(draw):
 
 
 def extremes(f):
-    """Whether the value and the gradient of f are finite for a column of -1000 and 1000."""
+    """Whether value and gradient of f are finite for the column -1000, 1000, of shape (2, 1)."""
     ### BEGIN SOLUTION
     with np.errstate(all="ignore"):
         return all(np.isfinite(part).all() for part in f(np.array([[-1000.0], [1000.0]])))
@@ -241,7 +243,10 @@ def extremes(f):
 
 
 def halves(f, x):
-    """Whether the value of the batch x, of an even number of rows, is the mean of its halves'."""
+    """Whether the value that f returns for x is the mean of its values for both halves of x.
+
+    x is a batch with an even number of rows; f returns the value and its gradient.
+    """
     ### BEGIN SOLUTION
     middle = len(x) // 2
     batch, first, second = (f(part)[0] for part in (x, x[:middle], x[middle:]))

@@ -86,7 +86,7 @@ def loss_and_grad(encoder, decoder, x, eps, amount):
 
 masker = DenoisingAutoencoder.dense(784, 50, 20, corruption="mask", amount=0.5, dtype=np.float64)
 x, eps = x_test[:8].astype(np.float64), masker.draw_noise(rng, 8)
-assert np.array_equal(masker.corrupt(x, eps), corrupt(x, eps, 0.5))
+assert np.allclose(masker.corrupt(x, eps), corrupt(x, eps, 0.5))
 
 plain = Autoencoder.dense(784, 50, 20, dtype=np.float64)  # the same seed, so the same weights
 loss = loss_and_grad(plain.encoder, plain.decoder, x, eps, 0.5)

@@ -127,7 +127,10 @@ show(vae(gradients=True), "11-noise-from-the-side")
 
 # %%
 def draw(mu, logvar, eps):
-    """Draws z from N(mu, exp(logvar)), made from eps, which are draws from N(0, 1)."""
+    """Draws z from N(mu, exp(logvar)), made from eps, which are draws from N(0, 1): (n, n_z).
+
+    Here and below mu and logvar are arrays (n, n_z), or numbers that all draws share.
+    """
     ### BEGIN SOLUTION
     return mu + np.exp(logvar / 2) * eps
     ### END SOLUTION
@@ -136,7 +139,8 @@ def draw(mu, logvar, eps):
 def score_gradient(mu, logvar, eps):
     """Score-function estimates of dL/dmu and dL/dlogvar from each draw, (n, n_z) each.
 
-    The draws come from `draw`. f gives one loss for each row, which multiplies all of its scores.
+    The draws come from `draw`. f gives one loss for each row of draws; multiply each score of that
+    row by it.
     """
     ### BEGIN SOLUTION
     z, var = draw(mu, logvar, eps), np.exp(logvar)
@@ -158,7 +162,7 @@ def pathwise_gradient(mu, logvar, eps):
 
 eps = rng.standard_normal((n, 1))
 mus, logvars = np.full((n, 1), mu), np.full((n, 1), logvar)
-assert np.array_equal(draw(mus, logvars, eps), reparameterize(mus, logvars, eps))
+assert np.allclose(draw(mus, logvars, eps), reparameterize(mus, logvars, eps))
 by_npvae = reparameterize_backward(df(reparameterize(mus, logvars, eps)), logvars, eps)
 assert np.allclose(by_npvae, pathwise_gradient(mu, logvar, eps)), "npvae computes the same"
 

@@ -38,9 +38,14 @@ def test_the_asserts_of_the_lesson_hold(lesson):
 '''
 QUESTIONS = """
 
+# The explanations of the answers, encoded so that nobody reads them by accident.
+ANSWERS = '''
+{answers}'''
+
+
 @pytest.mark.parametrize("number", {numbers})
 def test_question(lesson, number):
-    grade_question(lesson, number)
+    grade_question(lesson, number, ANSWERS)
 """
 CONFTEST = '''"""What the tests of the workbook share: the student's script, and random numbers."""
 
@@ -51,15 +56,36 @@ try:
     import npvae  # noqa: F401
 except ModuleNotFoundError:
     pytest.exit("npvae is not installed here; the page Install npvae of its guide says how", 2)
-from grading import Lesson
+from grading import Lesson, fail
+
+LOADED = {}  # the lesson of each test file, or None if it cannot be loaded
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def lesson(request):
     """The script, or the notebook, that a test file grades."""
     name = request.path.stem.removeprefix("test_")
     path = request.path.with_name(f"{name}.py")
-    return Lesson(path if path.exists() else path.with_suffix(".ipynb"))
+    notebook = path.with_suffix(".ipynb")
+    if name not in LOADED:
+        LOADED[name] = None
+        LOADED[name] = Lesson(notebook if notebook.exists() and not path.exists() else path)
+    if LOADED[name] is None:
+        pytest.skip("the first test of this lesson says why it cannot be loaded")
+    return LOADED[name]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """Say in plain words that a test cannot use what a function of the student returns."""
+    try:
+        return (yield)
+    except Exception as error:
+        lesson = pyfuncitem.funcargs.get("lesson")
+        fail(
+            f"a result of {lesson.last} does not have the form that its docstring asks for\\n"
+            f"  {type(error).__name__}: {error}\\n  Hint: is its `return` missing?"
+        )
 
 
 @pytest.fixture
@@ -67,7 +93,7 @@ def rng():
     """The same random numbers in every run."""
     return np.random.default_rng(0)
 '''
-PYTEST = "[pytest]\naddopts = -q --tb=short --no-header -rN\n"
+PYTEST = "[pytest]\naddopts = -q --tb=short --no-header -rP\nfaulthandler_timeout = 60\n"
 README = """\
 # The workbook
 
@@ -82,8 +108,10 @@ two questions; write a letter between the quotation marks of `QUESTION_1` and `Q
 4. When the tests pass, run the lesson itself{run}. Its asserts must hold.
 
 `pytest test_{stem}.py -k NAME` runs only the tests with NAME in their names. The tests do not run
-the lesson: they load its imports, definitions and constants (names in capitals). So a function may
-use its arguments, other functions and constants, and no other variable of the lesson.
+the lesson: they load its imports, definitions and constants (names that begin with two capitals).
+So a function may use its arguments, other functions and constants, and no other variable of the
+lesson. Ctrl-C ends a test that never does, and after a minute pytest prints the line where it is.
+When a question is answered rightly, the explanation is printed among the tests that passed.
 The files `answers_...` that the exercises mention are not in this folder; ask your teacher.
 """
 
@@ -100,7 +128,11 @@ def main(arguments=None):
     )
     parser.add_argument("dir", metavar="DIR", type=Path, help="a folder that is new or empty")
     parser.add_argument(
-        "lessons", metavar="LESSON", nargs="*", help="such as 01 or 01_dense_layer; else all"
+        "lessons",
+        metavar="LESSON",
+        nargs="*",
+        default=[],
+        help="such as 01 or 01_dense_layer; 12 is 12a and 12b; else all",
     )
     parser.add_argument(
         "--notebooks", action="store_true", help="write .ipynb files; needs jupytext"
@@ -123,16 +155,22 @@ def all_lessons():
 
 def choose(names):
     """Return the scripts of the lessons named, or of all."""
-    known = {path.stem: path for path in all_lessons()}
-    known |= {path.stem.partition("_")[0]: path for path in known.values()}
-    chosen = []
+    known = all_lessons()
+    numbers = [path.stem.partition("_")[0] for path in known]
+    chosen = set()
     for name in names:
         key = Path(name).name.removesuffix(".py")
-        if key not in known:
-            numbers = ", ".join(sorted(key for key in known if "_" not in key))
-            raise WorkbookError(f"there is no lesson {name} to solve; choose from {numbers}")
-        chosen.append(known[key])
-    return sorted(set(chosen)) or all_lessons()
+        meant = re.compile(f"0?{re.escape(key)}[a-z]?")
+        found = {
+            path
+            for path, number in zip(known, numbers, strict=True)
+            if key == path.stem or meant.fullmatch(number)
+        }
+        if not found:
+            told = ", ".join(numbers)
+            raise WorkbookError(f"there is no lesson {name} to solve; choose from {told}")
+        chosen |= found
+    return sorted(chosen) or known
 
 
 # ---- from a lesson to its exercise ---------------------------------------------------------------
@@ -216,8 +254,6 @@ def files_of(lessons, notebooks):
     """Return the name and the text of every file of a workbook."""
     if notebooks and find_spec("jupytext") is None:
         raise WorkbookError("--notebooks needs jupytext: pip install jupytext")
-    from grading import sealed
-
     ending = "ipynb" if notebooks else "py"
     example = lessons[0].stem
     files = {
@@ -236,12 +272,13 @@ def files_of(lessons, notebooks):
         text, name = student_version(lesson.read_text(encoding="utf-8")), lesson.stem
         files[f"{name}.{ending}"] = notebook(text) if notebooks else text
         files[f"test_{name}.py"] = test_file(lesson)
-        files[f".{name}.answers"] = sealed(answers_of(lesson))
     return files
 
 
 def test_file(lesson):
     """Return the text of the tests of a lesson: its grader, and its concept questions."""
+    from grading import sealed
+
     grader = GRADERS / f"grade_{lesson.name}"
     text = grader.read_text(encoding="utf-8") if grader.exists() else RUN_IT
     numbers = list(range(1, len(questions_of(lesson)) + 1))
@@ -252,7 +289,7 @@ def test_file(lesson):
     )
     if "\nimport pytest\n" not in text:
         text = text.replace("\nfrom grading", "\nimport pytest\nfrom grading", 1)
-    return text + QUESTIONS.format(numbers=numbers)
+    return text + QUESTIONS.format(numbers=numbers, answers=sealed(answers_of(lesson)))
 
 
 def notebook(text):

@@ -1,6 +1,7 @@
 """Lesson 11: a draw, and two gradients through it."""
 
 import numpy as np
+import pytest
 from grading import difference, differences, fail, normal, within
 
 from npvae.gaussian import log_density
@@ -13,6 +14,9 @@ def test_draw(lesson, rng):
         "the half is missing: exp(logvar) is a variance, and sigma is exp(logvar / 2).": {
             "z": mu + np.exp(logvar) * eps
         },
+        "exp(logvar) / 2 is half of the variance. The half belongs into the exponent.": {
+            "z": mu + np.exp(logvar) / 2 * eps
+        },
         "logvar is used as if it were sigma.": {"z": mu + logvar * eps},
         "the noise is not used: z is always mu.": {"z": mu},
         "mu is not added.": {"z": sigma * eps},
@@ -20,9 +24,20 @@ def test_draw(lesson, rng):
     lesson.compare("draw", (mu, logvar, eps), {"z": mu + sigma * eps}, hints)
 
 
+@pytest.mark.parametrize("test", ["draw", "score_gradient", "pathwise_gradient"])
+def test_with_numbers_in_place_of_arrays(lesson, rng, test):
+    """The lesson calls its functions with one mu and one logvar for all draws, too."""
+    eps = normal(rng, (4, 3))
+    arrays = lesson.call(test, np.full((4, 3), 0.3), np.full((4, 3), -0.8), eps)
+    names = ("z",) if test == "draw" else ("dL/dmu", "dL/dlogvar")
+    expected = dict(zip(names, (arrays,) if test == "draw" else arrays, strict=True))
+    by = "a call with arrays of these numbers"
+    lesson.compare(test, (0.3, -0.8, eps), expected, by=by)
+
+
 def test_the_moments_of_draw(lesson, rng):
     """The test that finds a missing half, which no gradient check can find."""
-    n, mu, sigma = 100_000, 0.5, 2.0
+    n, mu, sigma = 100_000, 0.5, 3.0
     given = np.full((n, 1), mu), np.full((n, 1), 2 * np.log(sigma)), normal(rng, (n, 1))
     z = np.asarray(lesson.call("draw", *given))
     if not within(z.mean(), mu, sigma / np.sqrt(n)):
@@ -98,7 +113,10 @@ def test_pathwise_gradient(lesson, rng):
         "this is the derivative with respect to sigma; go on to logvar.": {
             "dL/dlogvar": dlogvar * 2 / sigma
         },
-        "eps is missing: a draw moves with sigma as far as its own noise is large.": {
+        "sigma is missing: the derivative of exp(logvar / 2) is half of itself.": {
+            "dL/dlogvar": dlogvar / sigma
+        },
+        "eps is missing: the derivative of mu + sigma eps with respect to sigma is eps.": {
             "dL/dlogvar": dlogvar / eps
         },
     }
@@ -117,9 +135,10 @@ def test_both_are_right_on_average(lesson, rng):
         if few != [(7, 1), (7, 1)]:  # before (n,) times (n, 1) fills the memory
             fail(
                 f"{name} returns arrays {few} for 7 draws of one latent; expected (7, 1) each\n"
-                "  Hint: f gives an array (n,). Beside (n, n_z) it needs a second axis: [:, None]."
+                "  Hint: each draw has an estimate of its own, so take no mean. f gives an array\n"
+                "  (n,); beside (n, n_z) it needs a second axis: [:, None]."
             )
-        found = lesson.call(name, *given)
+        found = np.asarray(lesson.call(name, *given))
         for what, each, true in zip(("dL/dmu", "dL/dlogvar"), found, truth, strict=True):
             error = each.std() / np.sqrt(n)
             if not within(each.mean(), true, error):

@@ -2,7 +2,7 @@
 
 A grader calls the functions of a student's script with small random inputs, and compares what they
 return with reference values. The script is not run: `Lesson` keeps its imports, its definitions
-and its constants (names in capitals, of three letters at least). What trains or draws is left out.
+its constants (names that begin with two capitals). What trains or draws is left out.
 
 A comparison that fails says which function was called with which shapes, what was expected and
 what was found, and, where it recognises the mistake, a hint.
@@ -23,7 +23,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-CONSTANT = re.compile(r"[A-Z_]{3}")  # a name that begins with three capitals; W is an array
+CONSTANT = re.compile(r"[A-Z]{2}|[A-Z_]{3}")  # W is an array of the lesson, and no constant
+MAGIC = re.compile(  # %matplotlib inline, !pip install, np.dot?, files = !ls
+    r"^(\s*)(%%?[a-z]|!(?!=)|\?|[\w.]+\?|\w+ *= *[%!]\w).*$", re.M
+)
 SLOW = 300  # seconds that a lesson may take in quick mode
 TOLERANCE = 1e-6  # relative; finite differences are more accurate than that
 ROUGHLY = 1e-4  # to recognise a mistake, which may come with a rounding error of its own
@@ -35,6 +38,9 @@ ERRORS = {  # what NumPy says, and what it mostly means
     "could not be broadcast": "an array (n,) beside one of (n, k) needs a second axis: [:, None].",
     "unexpected keyword": "keep the arguments of the function as they were.",
     "positional argument": "keep the arguments of the function as they were.",
+    "inhomogeneous": "a tuple of several results is used as one. Take the one you need: f(x)[0].",
+    "is not defined": "is the name spelt as above? Letters of questions stand between quotation "
+    "marks. The tests load imports, definitions and constants, and do not run the lesson.",
 }
 
 
@@ -55,13 +61,17 @@ class Lesson:
         try:
             tree = ast.parse(self.source)
         except SyntaxError as error:
-            line = f"line {error.lineno}: {(error.text or '').strip()}"
-            fail(f"{self.path.name} is not valid Python yet; {error.msg} in {line}")
+            line = f"line {error.lineno}" if self.path.suffix == ".py" else "the line"
+            fail(
+                f"{self.path.name} is not valid Python yet; {error.msg} in {line}: "
+                f"{(error.text or '').strip()}"
+            )
         tree.body = list(filter(is_kept, tree.body))
         self.space = {"__name__": self.path.stem}
+        self.last = None  # the function that was called last
         try:
             exec(compile(tree, str(self.path), "exec"), self.space)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             fail(f"{self.path.name} cannot be loaded. {self.where(error)}")
 
     def __getitem__(self, name):
@@ -83,6 +93,7 @@ class Lesson:
         strict : bool
             Whether an overflow, or a NaN, is an error.
         """
+        self.last = name
         function = self[name] if function is None else function
         kept = [np.copy(each) if isinstance(each, np.ndarray) else None for each in arguments]
         try:
@@ -93,18 +104,26 @@ class Lesson:
             first = f"{name} is not solved yet"
             if unsolved and unsolved != name.rpartition(".")[2]:
                 first = f"{name} needs {unsolved}, which is not solved yet"
-            fail(f"{first}. Its docstring says what it should return.")
-        except Exception as error:
+            fail(f"{first} in {self.path.name}. Its docstring says what it should return.")
+        except (Exception, SystemExit) as error:
             fail(
                 f"{name} stops with an error. {self.where(error)}\n  {called(function, arguments)}"
             )
         for before, each in zip(kept, arguments, strict=True):
-            if before is not None and not np.array_equal(before, each, equal_nan=True):
+            if before is not None and not same(each, before, 1e-12):
                 fail(
                     f"{name} changes one of its inputs in place\n  {called(function, arguments)}\n"
-                    "  Hint: `a -= b` writes into a. Use `a = a - b`, which makes a new array."
+                    "  Hint: `a -= b` writes into a; `a = a - b` makes a new array. Where an input "
+                    "has to\n  be changed for a while, store the old number, and put it back."
                 )
         return result
+
+    def verdict(self, name, *arguments):
+        """Whether a test that the student wrote, which returns True or False, is passed."""
+        answer = self.call(name, *arguments)
+        if not isinstance(answer, bool | np.bool_):
+            fail(f"{name} returned {answer!r:.40}; it should return True or False")
+        return bool(answer)
 
     def compare(
         self,
@@ -134,7 +153,7 @@ class Lesson:
             Where the expected values come from, for example "finite differences".
         """
         found = self.call(name, *arguments, function=function)
-        found = found if isinstance(found, tuple) and len(expected) > 1 else (found,)
+        found = found if isinstance(found, tuple | list) and len(expected) > 1 else (found,)
         context = f"  {called(self[name] if function is None else function, arguments)}"
         if len(found) == 1 and found[0] is None:
             fail(f"{name} returns nothing\n{context}\n  Hint: is its `return` missing?")
@@ -144,6 +163,8 @@ class Lesson:
         problems = []
         for (what, right), value in zip(expected.items(), found, strict=True):
             wrong = {hint: values[what] for hint, values in (hints or {}).items() if what in values}
+            order = f"the order of the results is {', '.join(expected)}; this is "
+            wrong |= {f"{order}{other}.": expected[other] for other in expected if other != what}
             if problem := difference(what, value, right, wrong, tolerance):
                 problems.append(problem)
         if problems:
@@ -173,19 +194,30 @@ def fail(message):
 
 def is_kept(node):
     """Whether a statement is loaded: an import, a definition, or the value of a constant."""
-    if isinstance(node, ast.Assign):
-        return all(isinstance(name, ast.Name) and CONSTANT.match(name.id) for name in node.targets)
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        names = [part for each in targets for part in getattr(each, "elts", [each])]
+        named = all(isinstance(name, ast.Name) for name in names) and node.value is not None
+        function = isinstance(node.value, ast.Lambda)
+        return named and (function or all(CONSTANT.match(name.id) for name in names))
     return isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
 
 
 def code_of(path):
     """Return the code of a script, or of the code cells of a notebook."""
-    text = path.read_text(encoding="utf-8")
-    if path.suffix != ".ipynb":
-        return text
-    cells = json.loads(text)["cells"]
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        if path.suffix != ".ipynb":
+            return text
+        cells = json.loads(text)["cells"]
+    except FileNotFoundError:
+        fail(f"{path.name} is not here; the tests look for it beside them, under this name")
+    except UnicodeDecodeError:
+        fail(f"{path.name} is not stored as UTF-8; save it with that encoding")
+    except (ValueError, KeyError, TypeError):
+        fail(f"{path.name} is not a notebook; save it as one again")
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    return re.sub(r"^(\s*)[%!].*$", r"\1pass", "\n\n".join(code), flags=re.M)  # %matplotlib inline
+    return MAGIC.sub(r"\1pass", "\n\n".join(code))
 
 
 # ---- comparing -----------------------------------------------------------------------------------
@@ -195,9 +227,10 @@ def difference(what, found, expected, hints, tolerance=TOLERANCE):
     """Return in words how a result differs from what is expected, or nothing."""
     expected = np.asarray(expected)
     try:
-        found = np.asarray(found, dtype=np.float64)
+        integers = np.asarray(found).dtype.kind in "iu"
+        found = np.asarray(found, dtype=np.float64 if found is not None else int)
     except (TypeError, ValueError):
-        return f"  {what}: expected an array or a number, found {found!r:.60}"
+        return f"  {what}: expected {shape(expected)}, found {found!r:.60}"
     roughly = max(tolerance, ROUGHLY)
     hint = next((text for text, wrong in hints.items() if same(found, wrong, roughly)), None)
     if found.shape != expected.shape:
@@ -217,6 +250,8 @@ def difference(what, found, expected, hints, tolerance=TOLERANCE):
     text = f"{what}{at}: expected {first(expected, worst)[1]:.6g}, found {value:.6g}"
     if wrong.size > 1:
         text += f" ({wrong.sum()} of {wrong.size} numbers differ)"
+    if integers and (expected % 1).any():
+        hint = hint or "these are integers. An array of floats keeps the decimals."
     return said(text, hint or hint_at_values(found, expected, roughly))
 
 
@@ -235,9 +270,11 @@ def hint_at_shape(found, expected, tolerance):
     if same(found.squeeze(), expected.squeeze(), tolerance):
         return "the numbers are right; an axis is left over or missing (keepdims)."
     if found.ndim == expected.ndim + 1:
-        return "one axis is not summed over."
+        return "there is an axis too many: is a sum over it missing?"
     if found.ndim < expected.ndim:
-        return "too much is summed: an axis is missing."
+        if any(same(found, row, tolerance) for row in expected):
+            return "this is one row only: is `return` inside the loop?"
+        return "an axis is missing: is too much summed, or only a part returned?"
     return None
 
 
@@ -245,8 +282,11 @@ def hint_at_values(found, expected, tolerance):
     """Return a hint for mistakes that every formula may have, or None."""
     if found.ndim == 2 and same(found.T, expected, tolerance):
         return "this is the transpose."
+    if found.size > 1 and found.any() and not found.ravel()[1:].any():
+        return "only the first number is there: is `return` inside the loop?"
     factor = np.vdot(expected, found) / max(np.vdot(expected, expected), 1e-300)
     much = abs(factor) > 1e-9 and abs(factor - 1) > 10 * tolerance
+    much = much and (expected.size > 1 or "." not in fraction(factor))  # one number has a factor
     if much and same(found, factor * expected, tolerance):
         if np.isclose(factor, -1):
             return "the sign is wrong."
@@ -345,31 +385,27 @@ def within(found, expected, standard_error):
 # ---- questions -----------------------------------------------------------------------------------
 
 
-def grade_question(lesson, number):
-    """Compare the letter that the student gives with the right one; explain a wrong one."""
+def grade_question(lesson, number, answers):
+    """Compare the letter that the student gives with the right one, and explain it."""
     name = f"QUESTION_{number}"
     letter = lesson.space.get(name)
     which = f"question {number} of lesson {lesson.path.stem.partition('_')[0]}"
     if not letter:
         fail(f"{which} is not answered yet; write a letter into {name}")
-    answers = unsealed(lesson.path.with_name(f".{lesson.path.stem}.answers"))
-    question = answers[number - 1]
-    letter = str(letter).strip().lower()
+    question = json.loads(base64.b64decode(answers))[number - 1]
+    letter = str(letter).strip(" .:()").lower()
     if letter not in question["why"]:
         fail(f"{name} is {letter!r}; choose one of {', '.join(question['why'])}")
-    if letter != question["right"]:
-        told = f"{which}: not {letter}. {question['why'][letter]}"
-        fail(textwrap.fill(told, 88, subsequent_indent="  ", break_on_hyphens=False))
+    right = letter == question["right"]
+    told = f"{which}: {'' if right else 'not '}{letter}. {question['why'][letter]}"
+    told = textwrap.fill(told, 88, subsequent_indent="  ", break_on_hyphens=False)
+    print(told) if right else fail(told)
 
 
 def sealed(answers):
     """Return answers as text that nobody reads by accident. It is not a secret."""
     text = base64.b64encode(json.dumps(answers).encode()).decode()
     return "\n".join(text[start : start + 76] for start in range(0, len(text), 76)) + "\n"
-
-
-def unsealed(path):
-    return json.loads(base64.b64decode(path.read_text("ascii")))
 
 
 # ---- lessons without a grader of their own -------------------------------------------------------

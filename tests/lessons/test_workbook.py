@@ -45,23 +45,18 @@ def grading():
 
 
 @pytest.fixture
-def grade(grading):
-    """Return the message of each test of a lesson that fails for a text of the script."""
+def failures(grading):
+    """Yield name and message of each test of a lesson that fails for a text of the script."""
 
-    def failures(path, text):
-        try:
-            lesson = grading.Lesson(path, text)
-        except pytest.fail.Exception as failure:
-            return {"load": str(failure)}
-        found = {}
+    def graded(path, text):
+        lesson = grading.Lesson(path, text)
         for name, test, given in cases_of(importlib.import_module(f"grade_{path.stem}")):
             try:
                 test(lesson, **given)
             except pytest.fail.Exception as failure:
-                found[name] = str(failure)
-        return found
+                yield name, str(failure)
 
-    return failures
+    return graded
 
 
 def cases_of(grader):
@@ -164,20 +159,20 @@ def test_the_right_letters_are_spread(workbook):
 
 
 @lessons(GRADED)
-def test_the_solutions_of_a_lesson_pass(path, grade):
-    assert grade(path, text_of(path)) == {}
+def test_the_solutions_of_a_lesson_pass(path, failures):
+    assert list(failures(path, text_of(path))) == []
 
 
 @lessons(GRADED)
-def test_each_stub_by_itself_fails_and_says_that_it_is_not_solved(path, grade, workbook):
+def test_each_stub_by_itself_fails_and_says_that_it_is_not_solved(path, failures, workbook):
     text = text_of(path)
     stubs = workbook.BLOCK.findall(workbook.student_version(text))
     assert stubs == []
     names = workbook.solved_functions(text)
     for name, block in zip(names, list(workbook.BLOCK.finditer(text)), strict=True):
         stub = f'{block[1]}raise NotImplementedError("{name} is not solved yet")\n'
-        failures = grade(path, text[: block.start()] + stub + text[block.end() :])
-        assert any("not solved" in message and name in message for message in failures.values())
+        told = failures(path, text[: block.start()] + stub + text[block.end() :])
+        assert any("not solved" in message and name in message for _, message in told)
 
 
 @pytest.mark.parametrize(
@@ -185,53 +180,71 @@ def test_each_stub_by_itself_fails_and_says_that_it_is_not_solved(path, grade, w
     [(name, *mistake) for name, mistakes in MISTAKES.items() for mistake in mistakes],
     ids=[f"{name[:3]}{i}" for name, mistakes in MISTAKES.items() for i in range(len(mistakes))],
 )
-def test_a_mistake_is_noticed_with_its_hint(name, right, wrong, hint, grade):
+def test_a_mistake_is_noticed_with_its_hint(name, right, wrong, hint, failures):
     path = LESSONS / f"{name}.py"
     text = text_of(path)
     assert right in text
-    failures = grade(path, text.replace(right, wrong))
-    assert failures
-    assert any(hint in message for message in failures.values()), failures
+    told = []
+    for _, message in failures(path, text.replace(right, wrong)):
+        told.append(message)
+        if hint in message:
+            return
+    pytest.fail(f"{hint!r} is not in {told}")
 
 
 def test_every_graded_lesson_has_mistakes_planted():
     assert [path.stem for path in GRADED] == list(MISTAKES)
 
 
-def test_the_museum_lists_what_was_caught_and_what_was_missed(grade):
+def test_the_museum_lists_what_was_caught_and_what_was_missed(failures):
     path = LESSONS / "04_gradient_checking.py"
     right = "return np.isclose(f(np.full((1, 1), float(at)))[0], expected)"
     text = text_of(path).replace(right, "return True")
-    report = grade(path, text)["test_the_museum"].splitlines()
+    report = dict(failures(path, text))["test_the_museum"].splitlines()
     assert "4 of 6" in report[0]
     assert [line.split()[1] for line in report[1:] if "MISSED" in line] == ["decoder", "gaussian"]
     assert len([line for line in report[1:] if "caught by" in line]) == 4
+
+
+def test_the_museum_says_that_a_test_stops_with_an_error(failures):
+    path = LESSONS / "04_gradient_checking.py"
+    right = "return np.isclose(f(np.full((1, 1), float(at)))[0], expected)"
+    told = dict(failures(path, text_of(path).replace(right, "assert at == 7")))
+    assert "MISSED: value stops with an error. AssertionError" in told["test_the_museum"]
 
 
 # ---- concept questions ---------------------------------------------------------------------------
 
 
 @lessons([path for path in SCRIPTS if "## Questions" in text_of(path)])
-def test_the_right_letter_passes_and_a_wrong_one_explains_itself(path, workbook, grading, tmp_path):
+def test_the_right_letter_and_a_wrong_one_are_explained(path, workbook, grading, tmp_path, capsys):
     questions, answers = workbook.questions_of(path), workbook.answers_of(path)
-    script = tmp_path / path.name
-    (tmp_path / f".{path.stem}.answers").write_text(grading.sealed(answers), "ascii")
+    script, sealed = tmp_path / path.name, grading.sealed(answers)
     for number, ((_, options), answer) in enumerate(zip(questions, answers, strict=True), start=1):
         for letter in options:
             lesson = grading.Lesson(script, f'QUESTION_{number} = "{letter.upper()}"')
             if letter == answer["right"]:
-                grading.grade_question(lesson, number)
+                grading.grade_question(lesson, number, sealed)
+                assert answer["why"][letter] in " ".join(capsys.readouterr().out.split())
                 continue
             with pytest.raises(pytest.fail.Exception) as told:
-                grading.grade_question(lesson, number)
+                grading.grade_question(lesson, number, sealed)
             explanation = " ".join(str(told.value).split())
             assert answer["why"][letter] in explanation
             assert answer["why"][answer["right"]] not in explanation
         for given in ("", "q"):
+            lesson = grading.Lesson(script, f'QUESTION_{number} = "{given}"')
             with pytest.raises(pytest.fail.Exception, match=f"QUESTION_{number}"):
-                grading.grade_question(
-                    grading.Lesson(script, f'QUESTION_{number} = "{given}"'), number
-                )
+                grading.grade_question(lesson, number, sealed)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ['QUESTION_1, QUESTION_2 = "b", "c"', 'QUESTION_1: str = "(B)"', 'QUESTION_1 = "b."'],
+)
+def test_a_letter_may_be_written_in_several_ways(written, grading, tmp_path):
+    sealed = grading.sealed([{"right": "b", "why": {"a": "No.", "b": "Yes."}}])
+    grading.grade_question(grading.Lesson(tmp_path / "01.py", written), 1, sealed)
 
 
 # ---- a student's session -------------------------------------------------------------------------
@@ -294,15 +307,66 @@ def test_a_script_that_is_not_python_is_named_with_its_line(grading, tmp_path):
         grading.Lesson(tmp_path / "01.py", "import os\ndef forward(:\n")
 
 
+def test_a_script_is_loaded_with_its_constants_its_lambdas_and_its_byte_order_mark(
+    grading, tmp_path
+):
+    script = tmp_path / "01.py"
+    script.write_text("ON: float = 1.0\nEPS = 2.0\nmm = lambda a: 2 * a\nW = 1 / 0\n", "utf-8-sig")
+    lesson = grading.Lesson(script)
+    assert (lesson["ON"], lesson["EPS"], lesson.call("mm", 3)) == (1, 2, 6)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "01.py is not here"),
+        (b'"\xe4"', "UTF-8"),
+        (b"QUESTION_1 = b", "quotation marks"),
+        (b"ON = exit()", "SystemExit"),
+    ],
+)
+def test_a_script_that_cannot_be_loaded_is_explained(grading, tmp_path, content, told):
+    if content is not None:
+        (tmp_path / "01.py").write_bytes(content)
+    with pytest.raises(pytest.fail.Exception, match=told):
+        grading.Lesson(tmp_path / "01.py")
+
+
+def test_a_script_that_cannot_be_loaded_is_explained_once(folder):
+    (folder / "01_dense_layer.py").write_text("def forward(:")
+    done = pytest_in(folder)
+    assert re.search(r"^6 skipped, 1 error", done.stdout, re.M)
+    assert "line 1" in done.stdout
+    assert len(done.stdout.splitlines()) < 12
+
+
+def test_results_that_a_test_cannot_use_are_explained(workbook, tmp_path):
+    workbook.main([str(tmp_path / "work"), "11"])
+    script = tmp_path / "work/11_reparameterization.py"
+    text = text_of(script)
+    for name, body in {
+        "draw": "return mu + np.exp(logvar / 2) * eps",
+        "score_gradient": "return 3",
+    }.items():
+        text = text.replace(f'raise NotImplementedError("{name} is not solved yet")', body)
+    script.write_text(text, "utf-8")
+    done = pytest_in(tmp_path / "work", "-k", "average")
+    assert "a result of score_gradient" in done.stdout
+    assert len(done.stdout.splitlines()) < 12
+
+
 def test_a_notebook_is_read_without_its_magic_and_its_prose(grading, tmp_path):
     cells = [
         {"cell_type": "markdown", "source": ["# not code ("]},
         {"cell_type": "code", "source": ["%matplotlib inline\n", "QUESTION_1 = 'b'\n"]},
+        {"cell_type": "code", "source": ["import os\n", "os.path?\n", "files = !ls\n", "!ls -l"]},
+        {"cell_type": "code", "source": ["REST = (7\n", "        % 4)"]},
         {"cell_type": "code", "source": ["def f():\n", "    return 2"]},
     ]
     (tmp_path / "01.ipynb").write_text(json.dumps({"cells": cells}))
     lesson = grading.Lesson(tmp_path / "01.ipynb")
     assert lesson["QUESTION_1"] == "b"
+    assert lesson["REST"] == 3
     assert lesson.call("f") == 2
 
 
@@ -350,6 +414,15 @@ def refused(workbook, capsys, *arguments):
     told = capsys.readouterr().err
     assert told.count("\n") == 1
     return told
+
+
+def test_a_number_may_lack_its_zero_or_its_letter(workbook):
+    assert [path.name[:4] for path in workbook.choose(["1", "12", "13b"])] == [
+        "01_d",
+        "12a_",
+        "12b_",
+        "13b_",
+    ]
 
 
 def test_an_unknown_lesson_is_refused_and_nothing_is_written(workbook, tmp_path, capsys):
