@@ -207,9 +207,8 @@ show(figure, "21a-scores")
 # them as well as the better estimate does: the gap between the two is a few
 # nats for nearly every image, so the *order* of the images hardly changes. And
 # the plain reconstruction error does as well, on glyphs even a little better.
-# Do not expect $\log p(x)$ to win because it is the more beautiful quantity.
-# What it has, and they have not, is a meaning, which we shall need to
-# understand its failures.
+# A probability need not make the better score. What it has, and they have not,
+# is a meaning, which we shall need to understand its failures.
 #
 # `npvae score` does the same for your own data. Save the digits without the 2
 # as an array, `np.save("without-2.npy", ordinary.take(slice(None)))`, and train
@@ -273,8 +272,8 @@ left.axhline(knows_all.mean(), color="black", linestyle=":", label="mean of all 
 left.set(xlabel="digit left out", ylabel="-ELBO, nats", title="what it costs")
 left.set_ylim(0, 1.4 * max(base[digit] + surprise[digit] for digit in tried))
 left.legend(loc="upper left", ncols=2, fontsize=8)
-right.bar(names, areas.values(), color=BLUE, width=0.4, align="edge", label="-ELBO")
-right.bar(names, by_ratio.values(), color=GREEN, width=-0.4, align="edge", label="surprise only")
+right.bar(names, areas.values(), color=BLUE, width=-0.4, align="edge", label="-ELBO")
+right.bar(names, by_ratio.values(), color=GREEN, width=0.4, align="edge", label="surprise only")
 right.axhline(0.5, color="black", linestyle=":")
 right.set(xlabel="digit left out", ylabel="AUROC", ylim=(0, 1.25), title="how well it is found")
 right.set_yticks(np.linspace(0, 1, 6))
@@ -294,13 +293,13 @@ show(figure, "21a-ten-digits")
 # with its surprise it is cheaper than an 8 that the model knows well. The 9 of
 # MNIST has an ordinary base and the smallest surprise: a model that knows the 4
 # and the 7 has nearly all that it takes to draw a 9. Look at the green bars,
-# too: the surprise alone, without the base, finds every digit, with an AUROC of
-# 0.85 or more.
+# too: the surprise alone, without the base, finds every digit, at full size with
+# an AUROC of 0.85 or more.
 #
 # ## What is compared with what
 #
-# The theory of tests explains the blue and the green bars. Suppose that odd
-# images have a distribution, too, $p_\text{odd}(x)$. Then no score is better
+# The theory of tests explains why the blue bars fail and the green ones do not.
+# Suppose that odd images have a distribution, too, $p_\text{odd}(x)$. Then no score is better
 # than the **likelihood ratio**, $p_\text{odd}(x) / p(x)$: for a given rate of
 # false alarms it finds the largest share of odd images (Neyman and Pearson,
 # 1933). Take its logarithm:
@@ -313,8 +312,10 @@ show(figure, "21a-ten-digits")
 # world is hardly ever noise.
 #
 # The green bars show a ratio, too. There $p_\text{odd}$ is the model that has
-# seen all digits, and the base cancels. Only, to train it we needed odd
-# examples, which is what we do not have.
+# seen all digits, so that the logarithm of the ratio is what an image costs the
+# one model minus what it costs the other: the surprise. The base is in both, and
+# cancels. Only, to train that model we needed odd examples, which is what we do
+# not have.
 #
 # ## A threshold, and what it promises
 #
@@ -329,8 +330,9 @@ show(figure, "21a-ten-digits")
 # Both sets are random, so the rate found will differ from the one promised. If
 # a share $f$ of ordinary images is above the threshold, then the share among
 # $m$ test images has the standard error $\sqrt{f(1 - f)/m}$. The threshold
-# itself comes from $n$ validation images, which adds $f(1 - f)/n$ to the
-# variance.
+# itself comes from $n$ validation images. The share of *all* ordinary images
+# above it varies in the same way from one validation set to another, which adds
+# $f(1 - f)/n$ to the variance.
 
 # %%
 f = 0.05
@@ -349,7 +351,7 @@ print(f"if one image in 1,000 is a {ODD}: {right_alarms:.1%} of the alarms are r
 assert right_alarms < 0.05
 
 # %% [markdown]
-# The promise is kept, within the standard error. It is a promise about
+# The promise is kept, up to chance: a standard error or two. It is a promise about
 # *ordinary images from the same source*: other people's handwriting, or another
 # scanner, need another threshold. About odd images it promises nothing. A
 # third to a half of the twos are missed, and without odd examples you would not

@@ -105,20 +105,21 @@ assert area["noise"] > 0.999
 # test image or less, and less than practically all of them. The bar and the
 # disc are not far behind. (In quick mode on glyphs the model has been trained
 # so briefly that the empty image may cost nearly as much as others do.) The
-# *cleaned* images are the least welcome case. They are what a model would draw,
-# made cleaner than anything it has seen, and in more than four of five pairs it
-# finds them more likely than a test image. Of the five kinds only the noise is
+# *cleaned* images should worry us most. They are what a model would draw, made
+# cleaner than anything it has seen, and in more than four of five pairs it finds
+# them more likely than a test image. Of the five kinds only the noise is
 # found, as lesson 21a promised.
 #
 # **Why?** $p(x)$ is the probability of one image, and says nothing about how
-# many images of its kind there are. A test image has many pixels along the
-# edges of its strokes that could as well have come out black or white. Each of
-# them costs about $\log 2$ nats, and for a *typical* image these costs add up.
-# An empty image has no edges. A cleaned image has edges, but every pixel takes
-# the more probable of its two values. Compare with a coin that shows heads in
-# 60 of 100 tosses: the single most likely sequence of 1,000 tosses is "heads,
-# always", and yet nobody will ever see it. An image may be likely, and all the
-# same unlike anything that the model generates.
+# many images of its kind there are. A test image has some hundred pixels along
+# the edges of its strokes of which the model cannot be sure. Each costs up to
+# $\log 2$ nats on average, and more whenever the less probable value comes out.
+# For a *typical* image these costs add up. An empty image has no edges. A
+# cleaned image has edges, but every pixel takes the more probable of its two
+# values. Compare with a coin that shows heads in 60 of 100 tosses: the single
+# most likely sequence of 1,000 tosses is "heads, always", and yet nobody will
+# ever see it. An image may be likely, and all the same unlike anything that the
+# model generates.
 #
 # This is not a fault of our small VAE. Nalisnick and others (2019,
 # arXiv:1810.09136) trained VAEs, flows and PixelCNNs on photographs of cars,
@@ -216,9 +217,14 @@ images = np.concatenate([x_others[1:2], *(strange[kind][i : i + 1] for kind, i i
 costs = [score_test[1], *(score[kind][i] for kind, i in shown[1:])]
 order = np.argsort(costs)
 right.imshow(figures.tile(images[order], data.shape, 4), cmap="gray")
-right.set_title(", ".join(f"{shown[i][0]} {costs[i]:.0f}" for i in order[:4]) + " nats", fontsize=8)
-words = ", ".join(f"{shown[i][0]} {costs[i]:.0f}" for i in order[4:]) + " nats"
-right.set_xlabel(words, fontsize=8)
+for place, i in enumerate(order):
+    at_row, at_column = divmod(place, 4)
+    words = f"{shown[i][0]} {costs[i]:.0f}"
+    under = {"facecolor": "black", "edgecolor": "none", "pad": 1}
+    right.text(
+        29 * at_column + 1, 29 * at_row + 1, words, va="top", size=7, color="white", bbox=under
+    )
+right.set_title("-log p(x) of some of them, nats")
 right.set(xticks=[], yticks=[])
 right.grid(visible=False)
 right.spines[:].set_visible(False)
@@ -229,18 +235,21 @@ show(figure, "21b-likely-and-strange")
 #   what worked: on MNIST the AUROC of the 2 falls from 0.89 to 0.76. The
 #   lengths of ordinary images vary more than their scores do, so that
 #   subtracting all of it overshoots, and twos with long files pass as ordinary.
-# - **The line** keeps both. Its slope, 0.2 to 0.5, says how much of the length
+# - **The line** does both. Its slope, 0.2 to 0.5, says how much of the length
 #   counts. The twos are found as before, and simple images stand out, as you
 #   see in the left picture: the green marks are above the line, though far
-#   below most of the points.
+#   below most of the points. Note that they lie far to the left of all images to
+#   which the line was fitted. There the line may even be negative, as no
+#   $-\log p(x)$ of an image can be. It says no more than "too expensive for its length".
 #
 # And the cleaned images? None of the cures flags them. Something can always be
 # found that is odd in a way that a score does not measure; what helps against
 # these is to flag scores that are unusually *low* as well (exercise 1). A cure,
-# too, is an assumption about what odd images are like. So test a score on the kinds of odd
-# images that you care about. (The line was fitted to ordinary images only, and
-# no odd image was used to choose it. But we tried several cures, and chose by
-# looking at the result: on a third kind of data it may do worse.)
+# too, is an assumption about what odd images are like. So test a score on the
+# kinds of odd images that you care about. (The line was fitted to ordinary
+# images only, and no odd image was used to choose it. But we tried several
+# cures, and chose by looking at the result: on a third kind of data it may do
+# worse.)
 #
 # ## A map of the damage
 #
@@ -372,14 +381,16 @@ ax.tick_params(length=0)
 show(figure, "21b-maps")
 
 # %% [markdown]
-# Even PCA finds about ten times as many stained pixels as chance does. The VAE
-# finds more, and restoring adds another 12 to 17 points: about half of the
-# brightest pixels then lie in the stain. (A stain on top of a stroke may
-# change fewer than ten pixels, so that 100 % is out of reach.) In the picture,
-# compare the rows "VAE" and "restored": a stain that the VAE has copied, or
-# turned into a part of the digit, is often gone after restoring, and appears on
-# the map. But sometimes an unusual stroke of the digit itself is removed with
-# it, or instead of it: the model cannot tell one from the other.
+# Even PCA finds ten times as many stained pixels as chance does, or more. The
+# VAE finds more, and restoring adds another 12 to 17 points at full size: about
+# half of the brightest pixels then lie in the stain. The score alone is a poor
+# guide here: many stained images cost less than an ordinary one, as the AUROC
+# says. (A stain on top of a stroke may change fewer than ten pixels, so that 100
+# % is out of reach.) In the picture, compare the rows "VAE" and "restored": a
+# stain that the VAE has copied, or turned into a part of the digit, is often
+# gone after restoring, and appears on the map. But sometimes an unusual stroke
+# of the digit itself is removed with it, or instead of it: the model cannot tell
+# one from the other.
 #
 # **What you may not conclude.** Such a map looks like a diagnosis, and is none.
 # It shows where *this model* was surprised, compared with the ordinary images
