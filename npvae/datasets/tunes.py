@@ -19,10 +19,10 @@ MODES = ("major", "minor", "dorian", "phrygian")
 def load_tunes(*, seed: int = 0, validation: int | None = None) -> Dataset:
     """Return windows of melodies, transposed to all keys.
 
-    A window begins at a bar line and has 16 eighth notes: two bars of 4/4, or two bars and two
-    beats of 3/4. Each of its steps is a group of 33 one-hot numbers: 31 pitches that may begin, a
-    rest, and a hold, which continues what sounded before. The melodies are divided among the
-    parts, so that no tune of the test part is in the training part in another key.
+    A window begins at a bar line and has 16 eighth notes: two bars of 4/4, or two and two thirds of
+    3/4 or 6/8. Each of its steps is a group of 33 one-hot numbers: 31 pitches that may begin, a
+    rest, and a hold, which continues what sounded before. The melodies are divided among the parts,
+    so that no tune of the test part is in the training part in another key.
 
     Parameters
     ----------
