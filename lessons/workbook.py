@@ -93,7 +93,7 @@ def rng():
     """The same random numbers in every run."""
     return np.random.default_rng(0)
 '''
-PYTEST = "[pytest]\naddopts = -q --tb=short --no-header -rP\nfaulthandler_timeout = 60\n"
+PYTEST = "[pytest]\naddopts = -q --tb=short --no-header -rP\n"
 README = """\
 # The workbook
 
@@ -110,7 +110,7 @@ two questions; write a letter between the quotation marks of `QUESTION_1` and `Q
 `pytest test_{stem}.py -k NAME` runs only the tests with NAME in their names. The tests do not run
 the lesson: they load its imports, definitions and constants (names that begin with two capitals).
 So a function may use its arguments, other functions and constants, and no other variable of the
-lesson. Ctrl-C ends a test that never does, and after a minute pytest prints the line where it is.
+lesson. A function that runs for longer than half a minute is stopped: perhaps a loop has no end.
 When a question is answered rightly, the explanation is printed among the tests that passed.
 The files `answers_...` that the exercises mention are not in this folder; ask your teacher.
 """

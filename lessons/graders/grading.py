@@ -8,6 +8,7 @@ A comparison that fails says which function was called with which shapes, what w
 what was found, and, where it recognises the mistake, a hint.
 """
 
+import _thread
 import ast
 import base64
 import inspect
@@ -17,6 +18,8 @@ import re
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 import traceback
 from pathlib import Path
 
@@ -27,6 +30,7 @@ CONSTANT = re.compile(r"[A-Z]{2}|[A-Z_]{3}")  # W is an array of the lesson, and
 MAGIC = re.compile(  # %matplotlib inline, !pip install, np.dot?, files = !ls
     r"^(\s*)(%%?[a-z]|!(?!=)|\?|[\w.]+\?|\w+ *= *[%!]\w).*$", re.M
 )
+PATIENCE = 30  # seconds after which a call is ended, since a loop in it may have no end
 SLOW = 300  # seconds that a lesson may take in quick mode
 TOLERANCE = 1e-6  # relative; finite differences are more accurate than that
 ROUGHLY = 1e-4  # to recognise a mistake, which may come with a rounding error of its own
@@ -96,9 +100,15 @@ class Lesson:
         self.last = name
         function = self[name] if function is None else function
         kept = [np.copy(each) if isinstance(each, np.ndarray) else None for each in arguments]
+        begun, alarm = time.monotonic(), threading.Timer(PATIENCE, _thread.interrupt_main)
+        alarm.start()
         try:
             with np.errstate(all="raise" if strict else "ignore", under="ignore"):
                 result = function(*arguments)
+        except KeyboardInterrupt as error:
+            if time.monotonic() - begun < PATIENCE:
+                raise  # the student's Ctrl-C
+            fail(f"{name} has not ended after {PATIENCE} seconds. {self.where(error)}")
         except NotImplementedError as error:
             unsolved = str(error).partition(" ")[0]
             first = f"{name} is not solved yet"
@@ -109,6 +119,8 @@ class Lesson:
             fail(
                 f"{name} stops with an error. {self.where(error)}\n  {called(function, arguments)}"
             )
+        finally:
+            alarm.cancel()
         for before, each in zip(kept, arguments, strict=True):
             if before is not None and not same(each, before, 1e-12):
                 fail(
@@ -176,7 +188,7 @@ class Lesson:
         """Return an error with the line of the script that it comes from."""
         steps = traceback.extract_tb(error.__traceback__)
         numbers = [step.lineno for step in steps if step.filename == str(self.path)]
-        text = f"{type(error).__name__}: {error}"
+        text = f"{type(error).__name__}: {error}".rstrip(": ")
         if not numbers:
             return text
         line = self.source.splitlines()[numbers[-1] - 1].strip()
