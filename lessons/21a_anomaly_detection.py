@@ -148,7 +148,7 @@ def area_under_roc(odd, ordinary):
     ### END SOLUTION
 
 
-assert area_under_roc(np.array([2.0, 4.0, 3.0]), np.array([1.0, 3.0])) == 4.5 / 6
+assert np.isclose(area_under_roc(np.array([2.0, 4.0, 3.0]), np.array([1.0, 3.0])), 4.5 / 6)
 
 # %% [markdown]
 # Simpler scores need no probabilities at all. One is the squared error of the

@@ -14,7 +14,7 @@ def test_draw(lesson, rng):
         "the half is missing: exp(logvar) is a variance, and sigma is exp(logvar / 2).": {
             "z": mu + np.exp(logvar) * eps
         },
-        "exp(logvar) / 2 is half of the variance. The half belongs into the exponent.": {
+        "exp(logvar) / 2 is half of the variance. The half belongs in the exponent.": {
             "z": mu + np.exp(logvar) / 2 * eps
         },
         "logvar is used as if it were sigma.": {"z": mu + logvar * eps},
