@@ -2,7 +2,7 @@
 
 A grader calls the functions of a student's script with small random inputs, and compares what they
 return with reference values. The script is not run: `Lesson` keeps its imports, its definitions
-its constants (names that begin with two capitals). What trains or draws is left out.
+and its constants (names that begin with two capitals). What trains or draws is left out.
 
 A comparison that fails says which function was called with which shapes, what was expected and
 what was found, and, where it recognises the mistake, a hint.
