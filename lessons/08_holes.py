@@ -274,7 +274,9 @@ show(figure, "08-interpolation")
 # The draw, made in such a way that gradients can pass through it, is the
 # *reparameterisation trick*; the additional term is the *KL divergence*; and the
 # whole is the **variational autoencoder**. Part III of the course develops these
-# parts, and lesson 13a puts them together.
+# parts, and lesson 13a puts them together. (There are other ways to sample: older
+# models, whose samples come from a long chain, are in lesson 19, and a network
+# that is trained to fool another one in lesson 20a.)
 #
 # > **What you may have read:** "the bottleneck of an autoencoder is discrete, and
 # > a VAE makes it continuous". The codes above are real numbers, which are
