@@ -394,6 +394,35 @@ def within(found, expected, standard_error):
     return bool(np.all(np.abs(found - expected) <= 5 * standard_error))
 
 
+# ---- tests that the student writes ---------------------------------------------------------------
+
+
+def fault(test, passes_what_is_right):
+    """Return why a student's test cannot catch anything, or "" if it can.
+
+    `passes_what_is_right` is called without arguments: whether the test passes what has no bug.
+    """
+    try:
+        sound = passes_what_is_right()
+    except pytest.fail.Exception as failure:
+        return str(failure).splitlines()[0]
+    return "" if sound else f"{test} also rejects what is right."
+
+
+def report_bugs(rows):
+    """Print which tests catch each bug; fail if one is missed.
+
+    Each row has the name of a bug, the tests that catch it, and what is said if none does.
+    """
+    caught = sum(bool(caught_by) for _, caught_by, _ in rows)
+    lines = [
+        f"  {bug} " + (f"caught by {', '.join(caught_by)}" if caught_by else f"MISSED: {why}")
+        for bug, caught_by, why in rows
+    ]
+    report = "\n".join([f"your tests catch {caught} of {len(rows)} bugs", *lines])
+    print(report) if caught == len(rows) else fail(report)
+
+
 # ---- questions -----------------------------------------------------------------------------------
 
 
