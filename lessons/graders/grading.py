@@ -443,12 +443,6 @@ def grade_question(lesson, number, answers):
     print(told) if right else fail(told)
 
 
-def sealed(answers):
-    """Return answers as text that nobody reads by accident. It is not a secret."""
-    text = base64.b64encode(json.dumps(answers).encode()).decode()
-    return "\n".join(text[start : start + 76] for start in range(0, len(text), 76)) + "\n"
-
-
 # ---- lessons without a grader of their own -------------------------------------------------------
 
 

@@ -219,7 +219,7 @@ def test_the_museum_says_that_a_test_stops_with_an_error(failures):
 @lessons([path for path in SCRIPTS if "## Questions" in text_of(path)])
 def test_the_right_letter_and_a_wrong_one_are_explained(path, workbook, grading, tmp_path, capsys):
     questions, answers = workbook.questions_of(path), workbook.answers_of(path)
-    script, sealed = tmp_path / path.name, grading.sealed(answers)
+    script, sealed = tmp_path / path.name, workbook.sealed(answers)
     for number, ((_, options), answer) in enumerate(zip(questions, answers, strict=True), start=1):
         for letter in options:
             lesson = grading.Lesson(script, f'QUESTION_{number} = "{letter.upper()}"')
@@ -242,8 +242,8 @@ def test_the_right_letter_and_a_wrong_one_are_explained(path, workbook, grading,
     "written",
     ['QUESTION_1, QUESTION_2 = "b", "c"', 'QUESTION_1: str = "(B)"', 'QUESTION_1 = "b."'],
 )
-def test_a_letter_may_be_written_in_several_ways(written, grading, tmp_path):
-    sealed = grading.sealed([{"right": "b", "why": {"a": "No.", "b": "Yes."}}])
+def test_a_letter_may_be_written_in_several_ways(written, workbook, grading, tmp_path):
+    sealed = workbook.sealed([{"right": "b", "why": {"a": "No.", "b": "Yes."}}])
     grading.grade_question(grading.Lesson(tmp_path / "01.py", written), 1, sealed)
 
 
@@ -455,6 +455,13 @@ def test_where_writing_fails_nothing_is_left(workbook, tmp_path, capsys, monkeyp
     assert list(tmp_path.iterdir()) == []
 
 
+def test_it_is_written_where_pytest_is_not_installed(workbook, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pytest", None)
+    monkeypatch.delitem(sys.modules, "grading", raising=False)
+    workbook.main([str(tmp_path / "work"), "01"])
+    assert (tmp_path / "work/test_01_dense_layer.py").exists()
+
+
 def test_an_empty_folder_is_used(workbook, tmp_path):
     (tmp_path / "work").mkdir()
     workbook.main([str(tmp_path / "work"), "01"])
@@ -492,9 +499,9 @@ def test_a_lesson_without_a_grader_is_graded_by_its_asserts(workbook, grading, t
         grading.grade_by_running(grading.Lesson(lesson, stub))
 
 
-def test_answers_are_not_read_by_accident(workbook, grading):
+def test_answers_are_not_read_by_accident(workbook):
     answers = workbook.answers_of(LESSONS / "01_dense_layer.py")
     assert len(answers) == 2
-    text = grading.sealed(answers)
+    text = workbook.sealed(answers)
     assert "right" not in text
     assert json.loads(base64.b64decode(text)) == answers
