@@ -180,10 +180,9 @@ assert -result.elbo - gap < 135
 # the standard errors above. That is what the long error bars meant.) At full
 # size on MNIST, after a minute of training, that is about 97, less than half of
 # the 206 of the mean image. npvae can go further: its recipe for the VAE of
-# that table had reached 89.5 after 121 of 3,280 epochs
-# (`npvae train --recipe iwae-paper-vae-1`; the guide has the command). On
-# glyphs there is nothing to compare with: they are other data, and so the
-# number is another.
+# that table had reached 89.5 after 121 of 3,280 epochs (the guide has the
+# command). On glyphs there is nothing to compare with: they are other data, and
+# so the number is another.
 #
 # ## The protocol
 #

@@ -575,10 +575,9 @@ show(figure, "23-four-objectives")
 # away: five draws gain 0.3 nats in the ELBO and 1.2 in $L_5$. That is what the bound
 # is worth, and it takes a long training to see it. (Our own numbers are from a few
 # of the test images, fewer draws, and another network, so compare them with one
-# another only.) `npvae recipes` lists the settings of all rows:
-# `npvae train --data mnist --recipe iwae-paper-iwae-5` trains the second row's
-# IWAE. That takes many hours. The row that we have run for some time is
-# `iwae-paper-vae-1`: 89.5 after 121 of its epochs. The recipe `dreg-50` has DReG.
+# another only.) `npvae recipes` lists recipes for three of these rows (`tanh-vae`,
+# `tanh-iwae-5` and `tanh-iwae-50`) and for DReG (`tanh-dreg-5`). Each takes an hour
+# or more, and the guide has what they reach.
 #
 # ## When not to
 #

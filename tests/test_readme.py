@@ -32,6 +32,7 @@ PRINTED = {
     "figures": ["held out -"],
     "log likelihood": ["-log p(x) "],
     "objectives": ["epoch 4: L_5 held out -", "given the label -"],
+    "start": ["L_5 held out -"],
     "own layer": ["Scale: all agree"],
     "own kink": ["Rectifier: all agree"],
     "own network": ["epoch 1, train ELBO -"],
@@ -52,6 +53,7 @@ NEEDS = {"dataframe": "pandas", "cancer": "sklearn"}  # which npvae does not
 RUNS = {  # made of a few images before the code that reads them
     "picture of a run": "--latent 2 --out runs/mnist-001",
     "asked for": "--conditional --out runs/conditional",
+    "start": "--out runs/digits",
 }
 ON_THE_STAND_IN = f"""
 import sys

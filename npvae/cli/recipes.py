@@ -5,7 +5,7 @@ import argparse
 from npvae.cli.printing import beside, say
 from npvae.runs.recipes import RECIPES, recipe_flags
 
-EXAMPLE = "npvae recipes\nnpvae train --recipe iwae-paper-iwae-5 --epochs 40"
+EXAMPLE = "npvae recipes\nnpvae train --recipe gated --epochs 40"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,8 +18,10 @@ def run(options: argparse.Namespace) -> int:
         say(f"{name}: {recipe.what}")
         lines = {
             "Flags": recipe_flags(recipe) or "none",
+            "Starts from": recipe.start and f"a run of the recipe {recipe.start} (--start RUN)",
             "Source": recipe.source,
             "Published": recipe.published,
+            "Reached": recipe.reached,
             "Differences": recipe.remark,
         }
         for subject, text in lines.items():

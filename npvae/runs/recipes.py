@@ -20,45 +20,39 @@ class Recipe:
     source : where the settings come from
     published : the published figure, in nats per example on the MNIST test part, and what it
         measures; or why there is none
+    reached : the same figure as npvae has measured it after training with this recipe, or ""
     remark : where npvae differs from the source, or ""
+    start : the recipe of a run that must be given to start from, or ""
     """
 
     what: str
     settings: Mapping[str, Any]
     source: str
     published: str
+    reached: str = ""
     remark: str = ""
+    start: str = ""
 
 
-IWAE_PAPER = "Burda, Grosse & Salakhutdinov 2015, arXiv:1509.00519, table 1 and its code"
-IWAE_REMARK = (
-    "Adam's second moments start at zero instead of one; its eps of 1e-4 for the sum over a batch "
-    "of 20 becomes 5e-6 for the mean; learning rates are not rounded"
+PROTOCOL = "-log p(x), 5,000 draws, dynamically binarised"
+IWAE_PAPER = "Burda, Grosse & Salakhutdinov 2015, arXiv:1509.00519, table 1"
+TANH = {"latent": 50, "hidden": (200, 200), "activation": "tanh", "validation": 400}
+OUR_SCHEDULE = {"batch_size": 100, "lr": 1e-3, "lr_schedule": "cosine"}
+AFTER_THE_VAE = (
+    "starts from the weights of the VAE instead of random ones, as the paper's second experiment "
+    "does, and has another schedule"
 )
-IWAE_SETTINGS = {
-    "latent": 50,
-    "hidden": (200, 200),
-    "activation": "tanh",
-    "mean_bias": True,
-    "batch_size": 20,
-    "epochs": 3280,
-    "lr": 1e-3,
-    "lr_schedule": "stages",
-    "adam_beta1": 0.99,
-    "adam_eps": 1e-4 / 20,
-    "validation": 400,
-}
 
 
-def _of_iwae_paper(objective: str, k: int, nll: float) -> Recipe:
-    kind = "VAE" if objective == "elbo" else "IWAE"
+def _of_iwae_paper(objective: str, k: int, epochs: int, published: str, start: str) -> Recipe:
+    """Return the recipe of a row of the table: the network of the paper in our schedule."""
     return Recipe(
-        f"tanh 200-200, 50 latents, {kind} with k = {k}",
-        {**IWAE_SETTINGS, "objective": objective, "k": k},
-        IWAE_PAPER,
-        f"{nll} (-log p(x), 5,000 draws, dynamically binarised)",
-        IWAE_REMARK
-        + ("; the KL is computed in closed form" if (objective, k) == ("elbo", 1) else ""),
+        f"tanh 200-200, 50 latents, {objective.upper().replace('DREG', 'DReG')} with k = {k}",
+        {**TANH, **OUR_SCHEDULE, "objective": objective, "k": k, "epochs": epochs},
+        IWAE_PAPER if objective == "iwae" else "Tucker et al. 2018, arXiv:1810.04152",
+        published,
+        remark=AFTER_THE_VAE,
+        start=start,
     )
 
 
@@ -96,41 +90,60 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             },
             "Kingma & Welling 2013, arXiv:1312.6114, section 5",
             "none: the paper shows curves only (figure 2)",
-            "Glorot initialisation instead of N(0, 0.01); no weight decay; learning rate 0.02 of "
-            "the paper's 0.01, 0.02 and 0.1; the paper does not say how pixels were binarised",
+            remark="Glorot initialisation instead of N(0, 0.01); no weight decay; learning rate "
+            "0.02 of the paper's 0.01, 0.02 and 0.1; the paper does not say how pixels "
+            "were binarised",
         ),
-        "iwae-paper-vae-1": _of_iwae_paper("elbo", 1, 86.76),
-        "iwae-paper-vae-5": _of_iwae_paper("elbo", 5, 86.47),
-        "iwae-paper-vae-50": _of_iwae_paper("elbo", 50, 86.35),
-        "iwae-paper-iwae-1": _of_iwae_paper("iwae", 1, 86.76),
-        "iwae-paper-iwae-5": _of_iwae_paper("iwae", 5, 85.54),
-        "iwae-paper-iwae-50": _of_iwae_paper("iwae", 50, 84.78),
-        "dreg-50": Recipe(
-            "IWAE with k = 50 and DReG gradients, 100 latents",
-            {**IWAE_SETTINGS, "latent": 100, "objective": "dreg", "k": 50},
-            "github.com/nbip/IWAE, README; Tucker et al. 2018, arXiv:1810.04152",
-            "84.32 (-log p(x), 5,000 draws, dynamically binarised)",
-            "the settings of iwae-paper-iwae-50 with the number of latents of the source, whose "
-            "other settings differ in part (Adam's defaults, learning rates not rounded); it does "
-            "not say which of them gave the figure",
+        "iwae-paper": Recipe(
+            "tanh 200-200, 50 latents, IWAE with k = 50, as in the paper",
+            {
+                **TANH,
+                "objective": "iwae",
+                "k": 50,
+                "mean_bias": True,
+                "batch_size": 20,
+                "epochs": 3280,
+                "lr": 1e-3,
+                "lr_schedule": "stages",
+                "adam_beta1": 0.99,
+                "adam_eps": 1e-4 / 20,
+            },
+            f"{IWAE_PAPER} and its code",
+            f"84.78 ({PROTOCOL}); 85.54 with --k 5, 86.76 with --objective elbo --k 1",
+            remark="Adam's second moments start at zero instead of one; its eps of 1e-4 for the "
+            "sum over a batch of 20 becomes 5e-6 for the mean; learning rates are not rounded",
         ),
+        "tanh-vae": Recipe(
+            "tanh 200-200, 50 latents, VAE",
+            {**TANH, **OUR_SCHEDULE, "mean_bias": True, "warm_up": 50, "epochs": 1000},
+            IWAE_PAPER,
+            f"86.76 ({PROTOCOL})",
+            remark="another schedule: batches of 100, Adam, a learning rate that falls as a "
+            "cosine, a warm-up of beta; the KL is computed in closed form",
+        ),
+        "tanh-iwae-5": _of_iwae_paper("iwae", 5, 150, f"85.54 ({PROTOCOL})", "tanh-vae"),
+        "tanh-dreg-5": _of_iwae_paper("dreg", 5, 150, "none for this network", "tanh-vae"),
+        "tanh-iwae-50": _of_iwae_paper("iwae", 50, 60, f"84.78 ({PROTOCOL})", "tanh-iwae-5"),
         "gated": Recipe(
-            "gated dense 300-300, 40 latents, KL warm-up, early stopping",
+            "gated dense 300-300, 40 latents, KL warm-up",
             {
                 "latent": 40,
                 "hidden": (300, 300),
                 "activation": "gated",
                 "init": "he",
                 "logvar_range": (-6.0, 2.0),
-                "warm_up": 100,
-                "patience": 50,
-                "epochs": 1000,
-                "batch_size": 100,
-                "lr": 5e-4,
+                **OUR_SCHEDULE,
+                "warm_up": 50,
+                "epochs": 600,
+                "patience": 600,
                 "validation": 10_000,
             },
             "Norouzi, Fleet & Norouzi 2020, arXiv:2004.04795, the VAE baseline",
-            "84.45 +- 0.12 (-log p(x), 5,000 draws, dynamically binarised)",
+            f"84.45 +- 0.12 ({PROTOCOL})",
+            remark="another schedule: Adam with a learning rate of 1e-3 that falls as a cosine, "
+            "where the code of the source divides the gradient of each parameter by its norm first "
+            "(AdamNormGrad); a warm-up of 50 instead of 100 epochs; 600 epochs, of which the best "
+            "on the validation part is kept",
         ),
         "conditional": Recipe(
             "conditional VAE: the label is an input, so you can ask for a digit",
@@ -184,3 +197,20 @@ def find_recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise InputError(f"unknown recipe {name!r:.60}; choose one of {', '.join(RECIPES)}")
     return RECIPES[name]
+
+
+def settings_with_recipe(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the given settings, completed by those of the recipe that they name.
+
+    Raises
+    ------
+    InputError : there is no such recipe, or it needs a run to start from, and none is given
+    """
+    recipe = find_recipe(name := given["recipe"])
+    if recipe.start and "start" not in given:
+        raise InputError(
+            f"--recipe {name} starts from the weights of another run; first run npvae train "
+            f"--recipe {recipe.start} --out runs/{recipe.start}, then add --start "
+            f"runs/{recipe.start}"
+        )
+    return {**recipe.settings, **given}

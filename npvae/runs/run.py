@@ -28,8 +28,9 @@ from npvae.runs.config import CHANGEABLE
 from npvae.runs.environment import versions
 from npvae.runs.fit import trainer_for
 from npvae.runs.folder import RunFolder, resume_command
-from npvae.runs.recipes import find_recipe, recipe_flags
+from npvae.runs.recipes import find_recipe, recipe_flags, settings_with_recipe
 from npvae.runs.settings import Settings, flag, flag_name
+from npvae.runs.start import start_from, with_settings_of
 from npvae.storage.reading import quote
 from npvae.training import Trainer
 
@@ -93,7 +94,9 @@ def begin(
     """
     given = _with_machines(given, machines)
     if "recipe" in given:
-        given = {**find_recipe(given["recipe"]).settings, **given}
+        given = settings_with_recipe(given)
+    if "start" in given:
+        given = with_settings_of(given["start"], given)
     # refuse a missing device now, not after the data have been read
     find_device(given.get("device", Settings.device))
     remarks = []
@@ -109,7 +112,7 @@ def begin(
     with _naming_the_recipe(settings):
         settings = resolve(settings, dataset)
     with _processes(settings, machines) as comm:
-        trainer = _new_trainer(settings, dataset, comm)
+        trainer = _new_trainer(settings, dataset, comm, start=settings.start)
         folder = RunFolder.create(out, dataset.name)
         with folder.locked():
             if folder.names():
@@ -159,7 +162,8 @@ def resume(
         _require_same_patience(folder, before, asked)
         settings = before if asked == before else resolve(asked, dataset)
         with _processes(settings, machines) as comm:
-            trainer = _new_trainer(settings, dataset, comm)
+            start = settings.start if checkpoint is None else None
+            trainer = _new_trainer(settings, dataset, comm, start=start)
             remarks: tuple[str, ...] = ()
             if checkpoint is not None:
                 checkpoint.restore(trainer)
@@ -192,11 +196,19 @@ def _processes(
     return Processes(settings.workers or 1) if machines is None else nullcontext(machines)
 
 
-def _new_trainer(settings: Settings, dataset: Dataset, comm: Communicator) -> Trainer:
-    """Return a new trainer; one generator draws the initial weights and everything after them."""
+def _new_trainer(
+    settings: Settings, dataset: Dataset, comm: Communicator, *, start: str | None
+) -> Trainer:
+    """Return a new trainer; one generator draws the initial weights and everything after them.
+
+    `start` is the run whose weights replace the initial ones, if any.
+    """
     rng = np.random.default_rng(settings.seed)
+    model = build_model(settings, dataset, rng)
+    if start is not None:
+        start_from(start, model, dataset)
     return trainer_for(
-        build_model(settings, dataset, rng),
+        model,
         dataset,
         scaling=build_scaling(settings, dataset),
         optimizer=build_optimizer(settings),

@@ -158,6 +158,14 @@ class Settings:
         unset="no recipe",
         words="",
     )
+    start: str | None = of_model(
+        Text(),
+        "start from the weights of the model in this run, on data of the same kind; what belongs "
+        "to the model, such as --hidden, stays as it was",
+        metavar="RUN",
+        unset="random weights",
+        words="starting from {}",
+    )
     model: str = of_model(OneOf(MODELS), "train this kind of model", default="vae", words="")
     conditional: bool = of_model(
         YesNo(),

@@ -14,7 +14,7 @@ OFFERED = {
     "npvae ev": {"evaluate"},
     "npvae train --pat": {"--patience"},
     "npvae train --likelihood ga": {"gaussian"},
-    "npvae train --recipe dreg": {"dreg-50"},
+    "npvae train --recipe gat": {"gated"},
     "npvae plot runs scat": {"scatter"},
     "npvae evaluate ru": {"runs", "runs/"},
     "npvae train --data ow": {"own.npy"},
@@ -52,7 +52,7 @@ def test_every_shell_has_a_script(shell, capsys):
     assert run("completion", shell) == 0
     said = capsys.readouterr().out
     assert "gradcheck" in said
-    assert "iwae-paper-iwae-50" in said
+    assert "tanh-iwae-50" in said
 
 
 def test_without_shtab_the_message_names_it(capsys, monkeypatch):
