@@ -26,7 +26,7 @@ BLOCK = re.compile(rf"^( +){BEGIN}\n(.*?)^ +{END}\n", re.M | re.S)
 QUESTION = re.compile(r"^\*\*Question (\d+)\.\*\*", re.M)
 ANSWER = re.compile(r"^\*\*Question (\d+): ([a-z])\.\*\*", re.M)
 OPTION = re.compile(r"^- \*\*([a-z])\*\* ", re.M)
-HELPERS = ("course.py", "diagrams.py")
+HELPERS = ("course.py", "diagrams.py", "ring.py")
 
 RUN_IT = '''"""The asserts of this lesson grade it: it is run at its small sizes."""
 

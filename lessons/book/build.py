@@ -177,7 +177,7 @@ def forget_if_they_would_differ(work):
     run = hashlib.sha256(KERNEL_CONFIG.encode())
     for variable in ("NPVAE_DATA", "NPVAE_DIGITS"):
         run.update(f"{variable}={os.environ.get(variable)}\n".encode())
-    helpers = LESSONS / "course.py", LESSONS / "diagrams.py"
+    helpers = (LESSONS / name for name in ("course.py", "diagrams.py", "ring.py"))
     for path in [*sorted((ROOT / "npvae").rglob("*.py")), *helpers]:
         run.update(path.read_bytes())
     read = run.copy()

@@ -23,7 +23,7 @@ extensions = [
 ]
 exclude_patterns = [
     *("conf.py", "build.py", "commands.py", "docstrings.py", "formulas.py", "pages.py"),
-    *("paper.py", "progress.py", "course.py", "diagrams.py", "workbook.py"),
+    *("paper.py", "progress.py", "course.py", "diagrams.py", "ring.py", "workbook.py"),
     "downloads",  # what pages offer
 ]
 

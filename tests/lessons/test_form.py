@@ -109,7 +109,7 @@ def test_there_are_no_other_answers():
 
 @scripts()
 def test_it_uses_public_names_only_and_no_other_lesson(path):
-    known = {"numpy", "matplotlib", "npvae", "course", "diagrams", *sys.stdlib_module_names}
+    known = {"numpy", "matplotlib", "npvae", "course", "diagrams", "ring", *sys.stdlib_module_names}
     for node in trees(path):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]

@@ -385,7 +385,14 @@ def test_what_an_error_comes_from_is_named(grading, tmp_path):
 def test_the_whole_course_is_written_without_a_solution_or_an_answer(workbook, tmp_path):
     workbook.main([str(tmp_path / "work")])
     files = {path.name for path in (tmp_path / "work").iterdir()}
-    assert {"README.md", "course.py", "diagrams.py", "grading.py", "conftest.py"} <= files
+    assert {
+        "README.md",
+        "course.py",
+        "diagrams.py",
+        "ring.py",
+        "grading.py",
+        "conftest.py",
+    } <= files
     assert not [name for name in files if name.startswith("answers")]
     for path in workbook.all_lessons():
         assert {path.name, f"test_{path.name}"} <= files

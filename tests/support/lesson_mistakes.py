@@ -430,4 +430,86 @@ MISTAKES = {
             "most",
         ),
     ],
+    "25_many_hands": [
+        ("share = len(x[mine]) / len(x)", "share = 1", "it counts b / B"),
+        ("share = len(x[mine]) / len(x)", "share = 1 / size", "1 / size"),
+        ("share = len(x[mine]) / len(x)", "share = len(x[mine])", "and not b"),
+        (
+            "vae.loss_and_grad(x[mine], eps[mine]).loss\n    return share * loss",
+            "vae.loss_and_grad(x, eps).loss\n    return share * loss / share",
+            "all rows",
+        ),
+        (
+            "vae.loss_and_grad(x[mine], eps[mine]).loss\n    return",
+            "vae.loss_and_grad(x[mine], eps[: len(x[mine])]).loss\n    return",
+            "noise",
+        ),
+        (
+            "    return share * loss, share * vae.params.grad",
+            "    vae.params.grad *= share\n    return share * loss, vae.params.grad",
+            "new array",
+        ),
+        (
+            "parts[given - 1] += ring.pass_on(parts[given])",
+            "parts[given - 1][:] = ring.pass_on(parts[given])",
+            "is added",
+        ),
+        (
+            "given = (ring.rank - 1 - s) % ring.size",
+            "given = (ring.rank - s) % ring.size",
+            "begins",
+        ),
+        (
+            "given = (ring.rank - 1 - s) % ring.size",
+            "given = (ring.rank + 1 - s) % ring.size",
+            "begins",
+        ),
+        ("return parts[ring.rank]", "return parts[ring.rank - 1]", "owns"),
+        ("return parts[ring.rank]", "return vector", "all parts"),
+        (
+            "for s in range(ring.size - 1):\n        given = (ring.rank - 1 - s)",
+            "for s in range(ring.size):\n        given = (ring.rank - 1 - s)",
+            "passes",
+        ),
+        (
+            "parts[given - 1][:] = ring.pass_on(parts[given])",
+            "parts[given - 1] = ring.pass_on(parts[given])",
+            "the list only",
+        ),
+        (
+            "parts[given - 1][:] = ring.pass_on(parts[given])",
+            "parts[given - 1] += ring.pass_on(parts[given])",
+            "replaces",
+        ),
+        (
+            "given = (ring.rank - s) % ring.size",
+            "given = (ring.rank - 1 - s) % ring.size",
+            "its own",
+        ),
+        (
+            "for s in range(ring.size - 1):\n        given = (ring.rank - s)",
+            "for s in range(ring.size):\n        given = (ring.rank - s)",
+            "passes",
+        ),
+        (
+            "g = reduce_scatter(grad, ring)",
+            "g = np.array_split(grad, ring.size)[ring.rank]",
+            "adds up",
+        ),
+        (
+            "    p -= lr * m_hat / (np.sqrt(v_hat) + 1e-8)\n    all_gather(flat, ring)\n",
+            "    p -= lr * m_hat / (np.sqrt(v_hat) + 1e-8)\n",
+            "only the own part",
+        ),
+        ("p -= lr * m_hat", "p += lr * m_hat", "uphill"),
+        ("p -= lr * m_hat", "p = p - lr * m_hat", "have not changed"),
+        ("p -= lr * m_hat", "p -= 1e-3 * m_hat", "argument"),
+        (
+            'adam["m"] / (1 - 0.9 ** adam["t"]), adam["v"] / (1 - 0.999 ** adam["t"])',
+            'adam["m"], adam["v"]',
+            "corrections",
+        ),
+        ("(np.sqrt(v_hat) + 1e-8)", "(v_hat + 1e-8)", "root"),
+        ('    adam["t"] += 1\n', '    adam["t"] = 1\n', "t: expected 2"),
+    ],
 }
