@@ -56,10 +56,10 @@ for r, column in ((0, 0.85), (1, 2.45)):
     rows = diagram.box(column, 2.33, f"rows of rank {r}", width=1.1)
     model = diagram.box(column, 1.79, "model", width=0.8, fill=NETWORK)
     adam = diagram.box(column, 0.71, f"Adam, part {r}", width=1.0)
-    first, second = (diagram.box(column, y, "", width=0.1) for y in (1.22, 0.2))  # of the wide ones
+    first, second = (diagram.box(column, y, "", 0.1, 0.32) for y in (1.22, 0.2))  # below the wide
     diagram.arrow(batch, rows)
     diagram.arrow(rows, model)
-    diagram.arrow(model, first, f"$\\frac{{b_{r}}}{{B}} g_{r}$")
+    diagram.arrow(model, first, f"$b_{r}\\,g_{r} / B$")
     diagram.arrow(first, adam)
     diagram.arrow(adam, second)
 diagram.box(1.65, 1.22, "reduce-scatter", width=2.9, fill=LOSS)
@@ -256,6 +256,7 @@ for ax, frame, title in zip(np.delete(panels, 4), frames, titles, strict=True):
     ax.set(title=title, xticks=range(4), yticks=range(4))
     ax.grid(False)
 panels[1, 0].set_axis_off()
+panels[1, 1].tick_params(labelleft=True)
 for ax in panels[1, 1:]:
     ax.set_xlabel("part")
 for ax in (panels[0, 0], panels[1, 1]):
