@@ -432,7 +432,7 @@ assert edges(drawn) > 1.5 * edges(means), "drawing the pixels adds edges, as noi
 #    samples are farther from held-out digits (`nearest`).
 # 2. **Learn it.** Use `sigma="learned"`: a parameter that Adam updates. It
 #    starts at the variance of the data
-#    (`model.likelihood.start_at_variance(x_train.var(axis=0).mean())`) and
+#    (`model.likelihood.start_at_variance(x_train.var(axis=0))`) and
 #    falls. Predict from which side it approaches the mean squared error.
 #    *Check:* at the end $\sigma^2$ is less than half of its first value, and
 #    not below 0.9 times the error.

@@ -86,7 +86,7 @@ show(figures.samples(np.clip(rows, 0, 1), data.shape, across=12, told=told), "17
 # %%
 model = build("learned")
 began = float(x_train.var(axis=0).mean())
-model.likelihood.start_at_variance(began)
+model.likelihood.start_at_variance(x_train.var(axis=0))
 train(model, "learned σ")
 eps = rng.standard_normal((len(x_train), 20)).astype(np.float32)
 error = float(((model.reconstruct(x_train, eps=eps) - x_train) ** 2).mean())

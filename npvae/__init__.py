@@ -4,7 +4,7 @@ The core, in reading order:
 
 layers           dense layers and activations, each forward pass beside its backward pass
 gaussian         the reparameterized draw, the KL divergence, log densities
-likelihoods      p(x | z): Bernoulli, categorical, Gaussian, Laplace
+likelihoods      p(x | z): Bernoulli, categorical, Gaussian, Laplace, mixed
 encoder_decoder  what every model is made of
 autoencoder      the autoencoder and the denoising autoencoder
 vae              the variational autoencoder
@@ -76,6 +76,7 @@ from npvae.likelihoods import (
     Gaussian,
     Laplace,
     LearnedGaussian,
+    Mixed,
     OptimalGaussian,
 )
 from npvae.optimizers import SGD, Adagrad, Adam, Momentum
@@ -113,6 +114,7 @@ __all__ = [
     "LearnedGaussian",
     "LogLikelihood",
     "Loss",
+    "Mixed",
     "Momentum",
     "Notes",
     "NpvaeError",

@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 from npvae.devices import CPU, Device, one_thread_at_a_time
 from npvae.errors import InputError, require_sizes
 from npvae.layers import ClipLogvar, Layer, Sequential, dense_network, hidden_sizes
-from npvae.likelihoods import Likelihood, make_likelihood, require_groups
+from npvae.likelihoods import Likelihood, make_likelihood, require_features
 from npvae.parameters import Array, Parameters, Seed, named_parameters, require_batch
 
 
@@ -130,7 +130,7 @@ class EncoderDecoder:
         self.encoder, self.decoder = encoder, decoder
         self.likelihood = make_likelihood(likelihood, sigma)
         self.n_x, self.n_z, self.n_y = require_sizes(n_x, n_z, n_y)
-        require_groups(self.likelihood, n_x)
+        require_features(self.likelihood, n_x)
         self.config: dict[str, Any] = {}
         parts = {"encoder": encoder, "decoder": decoder, "likelihood": self.likelihood}
         self.params = Parameters(parts | vars(self), dtype, device)

@@ -68,6 +68,13 @@ def _log_ratio(z: Array, logvar: Array, eps: Array) -> tuple[Array, ...]:
     return log_prior_over_posterior(z, logvar, eps).sum(), -z, 0 * logvar + 0.5
 
 
+def _groups_of(name: str, n_x: int) -> tuple[int, ...]:
+    """Return the groups of a mixed likelihood, with numbers on both sides of a category."""
+    if name != "mixed":
+        return ()
+    return (0, n_x - 2, 0) if n_x > 2 else (0,) * n_x
+
+
 def _likelihood(name: str, sigma: float | str) -> Subject:
     """Return a subject: the likelihood of that name with random sigma, pixels or real values."""
     unit_interval = LIKELIHOODS[name].in_unit_interval
@@ -77,8 +84,9 @@ def _likelihood(name: str, sigma: float | str) -> Subject:
         x = rng.random(shape) if unit_interval else rng.normal(0, 1, shape)
         if LIKELIHOODS[name].binary and rng.random() < 0.5:
             x = x.round()
-        likelihood = make_likelihood(name, as_given if isinstance(sigma, float) else sigma)
-        likelihood.start_at_variance(as_given**2)
+        sigma_of_it = as_given if isinstance(sigma, float) else sigma
+        likelihood = make_likelihood(name, sigma_of_it, _groups_of(name, shape[1]))
+        likelihood.start_at_variance(np.full(shape[1], as_given**2))
         return likelihood, (rng.normal(0, 3 if unit_interval else 1, shape), x)
 
     return make
@@ -100,8 +108,8 @@ def _weighted(name: str, sigma: float | str) -> Subject:
     def make(size: Sizes, rng: np.random.Generator) -> Checkable:
         n, k, n_x = size(), size(), size()
         inputs = rng.normal(0, 2, (n, k, n_x)), rng.random((n, n_x)), rng.normal(0, 1, (n, k))
-        likelihood = make_likelihood(name, sigma)
-        likelihood.start_at_variance(0.5)
+        likelihood = make_likelihood(name, sigma, _groups_of(name, n_x))
+        likelihood.start_at_variance(np.full(n_x, 0.5))
         return _Weighted(likelihood), inputs
 
     return make
@@ -139,6 +147,7 @@ def _model(cls: type[EncoderDecoder], activation: str, likelihood: str, **option
                 n_z,
                 activation=activation,
                 likelihood=likelihood,
+                groups=_groups_of(likelihood, n_x),
                 dtype=np.float64,
                 **options,
             )
@@ -184,7 +193,7 @@ SUBJECTS: dict[str, Subject] = {
     **{
         f"{title}, weighted": _weighted(name, sigma)
         for title, name, sigma in _forms()
-        if not make_likelihood(name, sigma).closed_form
+        if not make_likelihood(name, sigma, _groups_of(name, 3)).closed_form
     },
     "Categorical likelihood, groups": _groups,
     **{f"VAE, {title}": _model(VAE, "tanh", name, sigma=sigma) for title, name, sigma in _forms()},

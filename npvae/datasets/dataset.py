@@ -109,12 +109,22 @@ class Dataset:
 
     @property
     def groups(self) -> tuple[int, ...]:
-        """The sizes of the one-hot groups that an example consists of; empty if it has numbers."""
+        """The number of categories of each step of a tune, or of each column of a table.
+
+        It is 0 for a column of numbers. Without any categories there are no groups: ().
+        """
         if self.kind == "notes":
             steps, tokens = self.shape
             return (tokens,) * steps
-        texts = [column.texts for column in table_columns(self.columns, self.categories)]
-        return tuple(map(len, texts)) if all(texts) else ()
+        if not self.categories:
+            return ()
+        return tuple(len(column.texts) for column in table_columns(self.columns, self.categories))
+
+    @property
+    def one_hot(self) -> Array:
+        """(n_x,) bool: which numbers of an example are one-hot, such as those of a text column."""
+        sizes = np.array(self.groups or (0,) * self.n_x)
+        return np.repeat(sizes > 0, np.maximum(sizes, 1))
 
     def __repr__(self) -> str:
         parts = " + ".join(f"{len(part):,}" for part in (self.train, self.validation, self.test))

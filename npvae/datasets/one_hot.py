@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -52,12 +52,20 @@ def why_not_one_hot(n_texts: int, n: int, longest: int) -> str:
     return ""
 
 
-def remark_on_texts(categories: Mapping[str, Sequence[str]]) -> str:
-    """Return a sentence about the columns that become one-hot.
+def remark_on_texts(names: Collection[str], categories: Mapping[str, Sequence[str]]) -> str:
+    """Return sentences about the columns that become one-hot, and about the others.
 
-    >>> print(remark_on_texts({"colour": ("blue", "red")}))
+    Parameters
+    ----------
+    names : of all columns
+    categories : the texts of each text column, by its name
+
+    >>> print(remark_on_texts(["colour"], {"colour": ("blue", "red")}))
     The column 'colour' contains text and becomes 2 one-hot columns: blue, red.
     """
+    others = ""
+    if len(names) > len(categories):
+        others = " The other columns are interpreted as real-valued (Gaussian likelihood)."
     on_dates = "".join(
         f" The column {quote(repr(name))} contains dates; {DATES_ADVICE}."
         for name, texts in categories.items()
@@ -67,10 +75,12 @@ def remark_on_texts(categories: Mapping[str, Sequence[str]]) -> str:
         ((name, texts),) = categories.items()
         return (
             f"The column {quote(repr(name))} contains text and becomes {len(texts)} one-hot "
-            f"column{'s' * (len(texts) > 1)}: {quote(', '.join(texts))}.{on_dates}"
+            f"column{'s' * (len(texts) > 1)}: {quote(', '.join(texts))}.{on_dates}{others}"
         )
     listed = ", ".join(f"{name} ({len(texts)})" for name, texts in categories.items())
-    return f"These columns contain text and become one-hot columns: {quote(listed)}.{on_dates}"
+    return (
+        f"These columns contain text and become one-hot columns: {quote(listed)}.{on_dates}{others}"
+    )
 
 
 def expand(

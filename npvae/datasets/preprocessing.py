@@ -12,6 +12,7 @@ from npvae.errors import DataError, InputError
 from npvae.parameters import Array
 
 Binarize = Literal["dynamic", "threshold", "none"]
+OneHot = Literal["keep", "standardize"]
 MOST_SIGMAS = 10.0  # the largest distance of a training number from its column mean
 FAR = 3 * MOST_SIGMAS  # the distance from which held-out numbers are worth a remark
 SMALLEST, LARGEST = 1e-150, 1e150  # their squares are neither zero nor infinite
@@ -115,6 +116,11 @@ class Standardized:
     ------
     InputError : a mean or a standard deviation is out of range, such as a std of 0 or NaN
 
+    Notes
+    -----
+    The zeros and ones of a text column have the mean 0 and the std 1 here, which keep them as they
+    are; see `scaling_for`.
+
     >>> inches = Standardized(mean=np.array([70.0]), std=np.array([4.0]))
     >>> inches.encode(np.array([[74.0]]))
     array([[1.]], dtype=float32)
@@ -134,6 +140,7 @@ class Standardized:
                 f"{LARGEST:g}, and a mean of at most {LARGEST:g} in size"
             )
         self.mean, self.std = mean, std
+        self.kept = (mean == 0) & (std == 1)  # as they are
         self.constant = np.zeros(mean.shape, bool) if constant is None else constant
 
     def encode(
@@ -277,20 +284,21 @@ def remark_on_columns(dataset: Dataset) -> str:
     """Return sentences about columns that hardly vary or are constant, and about outliers.
 
     An outlier is a number of the validation or test part that lies more than 30 spreads from the
-    mean of its column: at sigma = 1 it costs 450 nats, so a few of them decide the figures.
+    mean of its column: at sigma = 1 it costs 450 nats, so a few of them decide the figures. Of text
+    columns only those are named that are constant.
     """
-    found = column_statistics(dataset)
+    found, numbers = column_statistics(dataset), ~dataset.one_hot
     remarks = []
     for which, one, many in (
         (
-            found.hardly_varies,
+            found.hardly_varies & numbers,
             "hardly varies in the training part ({}); it is divided by a tenth of its largest "
             "distance from the mean, not by its standard deviation",
             "hardly vary in the training part ({}); each is divided by a tenth of its largest "
             "distance from the mean, not by its standard deviation",
         ),
         (
-            ~found.varies,
+            ~found.varies & (numbers | (found.mean == 1)),  # a text that every row has
             "is constant in the training part ({}); it carries no information, so consider "
             "leaving it out",
             "are constant in the training part ({}); they carry no information, so consider "
@@ -304,13 +312,13 @@ def remark_on_columns(dataset: Dataset) -> str:
             ]
             names += ["..."] * (n > 5) + ["counted from 0"] * (not dataset.columns)
             sentence = (one if n == 1 else many).format(", ".join(names))
-            remarks.append(f"{n} of {len(which)} columns {sentence}.")
+            remarks.append(f"{n} of {len(dataset.groups) or dataset.n_x} columns {sentence}.")
     for name, part in (("validation", dataset.validation), ("test", dataset.test)):
         far = np.zeros(dataset.n_x)
         with np.errstate(all="ignore"):
             for chunk in chunks(len(part), part.x):
                 away = np.abs(part.take(chunk) - found.mean) / found.spread
-                far = np.maximum(far, away.max(axis=0))
+                far = np.maximum(far, away.max(axis=0) * numbers)
         if (largest := far.max()) > FAR:
             remarks.append(
                 f"The {name} part has numbers far from those of the training part, up to "
@@ -320,45 +328,60 @@ def remark_on_columns(dataset: Dataset) -> str:
     return " ".join(remarks)
 
 
-def scaling_for(dataset: Dataset, binarize: Binarize = "dynamic") -> Scaling:
+def scaling_for(
+    dataset: Dataset, binarize: Binarize = "dynamic", *, one_hot: OneHot = "keep"
+) -> Scaling:
     """Return the scaling that converts the rows of `dataset` to the x of a model.
 
     Pixels are binarised as `binarize` says. Real-valued columns are standardised with the
     statistics of the training part; `ColumnStatistics.spread` gives the divisors.
 
+    Parameters
+    ----------
+    dataset : the data
+    binarize : as for `Pixels`
+    one_hot : "keep" leaves the zeros and ones of text columns as they are, which the categorical
+        and the mixed likelihood expect. "standardize" treats them like other columns, for a
+        Gaussian or a Laplace likelihood of all columns
+
     Raises
     ------
-    InputError : the data are not a `Dataset`
+    InputError : the data are not a `Dataset`, or `one_hot` is another word
     DataError : a column cannot be standardised; the message names it
     """
     require_dataset(dataset)
+    if one_hot not in ("keep", "standardize"):
+        raise InputError(f"one_hot is {one_hot!r}; choose keep or standardize")
     if dataset.kind == "pixels":
         return Pixels(binarize)
     if dataset.kind == "notes":
         return Notes()
+    kept = dataset.one_hot & (one_hot == "keep")
+    if kept.all():
+        return Pixels("none")
     found = column_statistics(dataset)
-    return Standardized(found.mean, found.spread, ~found.varies)
+    mean, std = np.where(kept, 0.0, found.mean), np.where(kept, 1.0, found.spread)
+    return Standardized(mean, std, ~found.varies & ~kept)
 
 
-def moments_of(split: Split, scaling: Scaling) -> tuple[Array, float]:
-    """Return the mean of x over the examples of `split`, and the variance around it.
+def moments_of(split: Split, scaling: Scaling) -> tuple[Array, Array]:
+    """Return the mean and the variance of each feature of x over the examples of `split`.
 
     Dynamically binarised pixels count with their probability, so nothing is drawn.
 
     Returns
     -------
-    mean : (n_x,) float64 array
-    var : mean squared distance of a number from its column mean
+    mean, var : (n_x,) float64 arrays
     """
     if isinstance(scaling, Pixels) and scaling.binarize == "dynamic":
         scaling = Pixels("none")
-    rng, total, squares = np.random.default_rng(0), np.zeros(split.x.shape[1]), 0.0
+    rng = np.random.default_rng(0)
+    total, squares = np.zeros((2, split.x.shape[1]))
     step = max(1, CHUNK_BYTES // (8 * split.x.shape[1]))
     for start in range(0, len(split), step):
         rows = split.take(slice(start, start + step))
         x = scaling.encode(rows, rng, np.float64)
         total += x.sum(axis=0)
-        squares += float(np.vdot(x, x))
-    n, n_x = len(split), len(total)
-    mean = total / n
-    return mean, max(0.0, (squares / n - float(np.vdot(mean, mean))) / n_x)
+        squares += (x * x).sum(axis=0)
+    mean = total / len(split)
+    return mean, np.maximum(0.0, squares / len(split) - mean * mean)

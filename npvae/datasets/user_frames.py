@@ -21,7 +21,6 @@ from npvae.datasets.one_hot import (
 from npvae.datasets.user_arrays import is_missing, labels_of, understand_array
 from npvae.datasets.user_columns import choose_columns, without_index
 from npvae.datasets.user_examples import (
-    REAL,
     USUAL,
     Examples,
     ReadOptions,
@@ -210,7 +209,7 @@ def _examples(columns: Mapping[str, Array], path: str, options: ReadOptions) -> 
             remarks += remark_on_counting(numbers[-1][:, np.newaxis], 0, quote(repr(name)))
     x, flat = expand(numbers, list(columns), categories, path)
     find_range(x, path, columns=flat, options=replace(options, missing="drop"))
-    remarks = [REAL, remark_on_texts(categories), *remarks]
+    remarks = [remark_on_texts(columns, categories), *remarks]
     return Examples(x, (x.shape[1],), "real", None, flat, categories, remarks=tuple(remarks))
 
 

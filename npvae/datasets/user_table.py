@@ -203,9 +203,8 @@ class _Reader:
             x, names, remarks = self._without_index(x, names)
         if categories:
             x, columns = expand([*x.T], names, categories, self.path)
-            remark = remark_on_texts(categories)
             examples = Examples(x, (x.shape[1],), "real", None, columns, categories)
-            examples.remarks = (REAL, remark)
+            examples.remarks = (remark_on_texts(names, categories),)
         else:
             examples = self._understand(x, names if header else [])
         examples.missing = missing

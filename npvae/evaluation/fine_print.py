@@ -9,7 +9,7 @@ from npvae.datasets.preprocessing import Notes, Pixels, Scaling, Standardized
 from npvae.devices import CPU
 from npvae.evaluation.importance import LogLikelihood
 from npvae.iwae import IWAE
-from npvae.likelihoods import Likelihood
+from npvae.likelihoods import Likelihood, Mixed
 from npvae.vae import VAE
 
 WEIGHTS = "w = p(x | z) p(z) / q(z | x)"
@@ -137,9 +137,10 @@ def data_note(model: Any, scaling: Scaling, seed: int) -> str:
     """Return a note on how the examples became x."""
     if isinstance(scaling, Standardized):
         nats = float((np.log(scaling.std) * (scaling.constant == 0)).sum())
+        texts = ", beside one-hot text columns" if isinstance(model.likelihood, Mixed) else ""
         return (
-            "real values, standardised with the mean and spread of the training data; in the "
-            f"original units, log p and its bounds are {abs(nats):.2f} nats "
+            f"real values, standardised with the mean and spread of the training data{texts}; in "
+            f"the original units, log p and its bounds are {abs(nats):.2f} nats "
             f"{'lower' if nats > 0 else 'higher'}"
         )
     if isinstance(scaling, Notes):

@@ -6,7 +6,7 @@ from npvae.encoder_decoder import EncoderDecoder
 from npvae.errors import InputError
 from npvae.explorer.numbers import half
 from npvae.layers import ACTIVATIONS, ClipLogvar, Dense, GatedDense, Layer, LeakyReLU, Sequential
-from npvae.likelihoods import LIKELIHOODS, Categorical
+from npvae.likelihoods import LIKELIHOODS, Mixed
 from npvae.parameters import Array
 
 NAMES: dict[Any, str] = {made: name for name, made in ACTIVATIONS.items()}
@@ -15,7 +15,8 @@ NAMES: dict[Any, str] = {made: name for name, made in ACTIVATIONS.items()}
 def networks(model: EncoderDecoder) -> dict[str, Any]:
     """Return the layers of the encoder and the decoder, and the likelihood.
 
-    The layers say where in `weights` their numbers begin.
+    The layers say where in `weights` their numbers begin. A categorical or mixed likelihood has its
+    `groups`: the number of categories of each column, 0 for a column of numbers.
 
     Raises
     ------
@@ -73,18 +74,18 @@ def _product(W: Array, b: Array, n_out: int, starts: dict[int, int]) -> dict[str
 
 
 def _likelihood(model: EncoderDecoder) -> dict[str, Any]:
-    """Return the name of the likelihood, its sigma or None, and the sizes of its groups if any."""
+    """Return the name of the likelihood, its sigma or None, and its groups if it has any."""
     likelihood, kind = model.likelihood, type(model.likelihood)
     names = [name for name, known in LIKELIHOODS.items() if isinstance(likelihood, known)]
-    if not names or not kind.__module__.startswith("npvae."):
+    groups = model.config.get("groups") or [model.n_x]
+    own_parts = isinstance(likelihood, Mixed) and "groups" not in model.config
+    if not names or not kind.__module__.startswith("npvae.") or own_parts:
         raise InputError(
             f"the likelihood of the model is a {kind.__name__}, which the explorer's page cannot "
             f"compute; it knows {', '.join(LIKELIHOODS)}"
         )
-    sigma = getattr(likelihood, "sigma", None)
+    parts = getattr(likelihood, "parts", (likelihood,))
+    sigma = next((part.sigma for part in parts if hasattr(part, "sigma")), None)
     if sigma is not None:  # a learned one is a (1,) array on the model's device
         sigma = float(sigma if isinstance(sigma, float) else model.params.device.to_host(sigma)[0])
-    found: dict[str, Any] = {"name": names[0], "sigma": sigma}
-    if isinstance(likelihood, Categorical):
-        found["groups"] = list(likelihood.groups or (model.n_x,))
-    return found
+    return {"name": names[0], "sigma": sigma} | ({"groups": groups} if likelihood.grouped else {})

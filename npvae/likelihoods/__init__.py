@@ -21,6 +21,7 @@ from npvae.likelihoods.bernoulli import Bernoulli
 from npvae.likelihoods.categorical import Categorical
 from npvae.likelihoods.laplace import Laplace
 from npvae.likelihoods.likelihood import Likelihood
+from npvae.likelihoods.mixed import Mixed
 from npvae.likelihoods.normal import Gaussian, LearnedGaussian, OptimalGaussian
 
 __all__ = [
@@ -32,9 +33,10 @@ __all__ = [
     "Laplace",
     "LearnedGaussian",
     "Likelihood",
+    "Mixed",
     "OptimalGaussian",
     "make_likelihood",
-    "require_groups",
+    "require_features",
 ]
 
 LIKELIHOODS: dict[str, type[Likelihood]] = {
@@ -42,6 +44,7 @@ LIKELIHOODS: dict[str, type[Likelihood]] = {
     "gaussian": Gaussian,
     "laplace": Laplace,
     "categorical": Categorical,
+    "mixed": Mixed,
 }
 
 SIGMAS = tuple(dict.fromkeys(how for cls in LIKELIHOODS.values() for how in cls.sigmas))
@@ -59,11 +62,12 @@ def make_likelihood(
         A name in `LIKELIHOODS`, or a likelihood.
     sigma : float or str
         Standard deviation, for a likelihood that has one: a positive number in the units of x or,
-        for the Gaussian, "learned" (by gradient) or "optimal" (in closed form). A number is ignored
+        for a Gaussian, "learned" (by gradient) or "optimal" (in closed form). A number is ignored
         by the Bernoulli and the categorical likelihood, and any sigma by a likelihood that is given
         as an object.
     groups : sequence of int
-        For the categorical likelihood, the number of categories of each group; empty for one group.
+        The number of categories of each one-hot group. For the categorical likelihood; empty for
+        one group. For the mixed one, with 0 for a single number among the groups.
 
     Returns
     -------
@@ -91,21 +95,20 @@ def make_likelihood(
             f"sigma is {sigma!r} for the {name} likelihood; give a number, or choose a likelihood "
             f"that estimates its sigma: {'; '.join(ways)}"
         )
-    if cls is Categorical:
-        return Categorical(groups)
-    if groups:
+    if groups and not cls.grouped:
+        others = [other for other, one in LIKELIHOODS.items() if one.grouped]
         raise InputError(
-            f"groups are for the categorical likelihood, but the likelihood is {name}; leave them "
-            "out"
+            f"groups are for the {' and the '.join(others)} likelihood, but the likelihood is "
+            f"{name}; leave them out"
         )
-    return cls.with_sigma(sigma)
+    return cls.with_options(sigma, groups)
 
 
-def require_groups(likelihood: Likelihood, n_x: int) -> None:
-    """Raise `InputError` unless the groups of a categorical likelihood make up n_x features."""
-    groups = getattr(likelihood, "groups", ())
-    if groups and sum(groups) != n_x:
+def require_features(likelihood: Likelihood, n_x: int) -> None:
+    """Raise `InputError` unless a likelihood of groups or parts has n_x features."""
+    found = getattr(likelihood, "n_x", None)
+    if found not in (None, n_x):
         raise InputError(
-            f"the groups of the likelihood have {sum(groups)} categories in all, but n_x is {n_x}; "
-            "expected the same number"
+            f"the groups of the {type(likelihood).__name__} likelihood have {found} features in "
+            f"all, but n_x is {n_x}; expected the same number"
         )

@@ -41,15 +41,17 @@ class Categorical(Likelihood):
     """
 
     in_unit_interval = True
+    grouped = True
     grey_pixels: ClassVar[str] = "categories, one-hot; log p is the log of their probability"
 
+    @classmethod
+    def with_options(cls, sigma: float | str, groups: Sequence[int] = ()) -> "Categorical":
+        return cls(groups)
+
     def __init__(self, groups: Sequence[int] = ()) -> None:
-        if not all(type(size) is int and size >= 1 for size in groups):
-            raise InputError(
-                f"groups is {groups!r:.60}; expected the number of categories of each group, whole "
-                "numbers of at least 1"
-            )
+        require_groups(groups)
         self.groups = tuple(groups)
+        self.n_x = sum(groups) or None
 
     def loss_and_grad(self, logits: Array, x: Array) -> tuple[Array, Array]:
         """Return -log p(x | z) in nats per example (batch mean), and its gradient (p - x) / B.
@@ -127,6 +129,15 @@ class Categorical(Likelihood):
             stop = start + n * size
             yield [a[..., start:stop].reshape(*a.shape[:-1], n, size) for a in arrays]
             start = stop
+
+
+def require_groups(groups: Sequence[int], least: int = 1) -> None:
+    """Raise `InputError` unless the sizes of groups are whole numbers of at least `least`."""
+    if not all(type(size) is int and size >= least for size in groups):
+        raise InputError(
+            f"groups is {groups!r:.60}; expected the number of categories of each group, whole "
+            f"numbers of at least {least}"
+        )
 
 
 def log_sum_exp_and_softmax(a: Array) -> tuple[Array, Array]:

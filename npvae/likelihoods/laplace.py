@@ -1,6 +1,6 @@
 """Real values with heavy tails: the Laplace likelihood, whose loss is the absolute error."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import log, sqrt
 from typing import ClassVar
 
@@ -44,7 +44,7 @@ class Laplace(Likelihood):
         self.b = self.sigma / sqrt(2)
 
     @classmethod
-    def with_sigma(cls, sigma: float | str) -> "Laplace":
+    def with_options(cls, sigma: float | str, groups: Sequence[int] = ()) -> "Laplace":
         return cls(float(sigma))
 
     def loss_and_grad(self, mean: Array, x: Array) -> tuple[Array, Array]:

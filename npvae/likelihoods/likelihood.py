@@ -1,7 +1,7 @@
 """The interface that every likelihood p(x | z) implements."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -37,6 +37,10 @@ class Likelihood(ABC):
         and standard deviation 1. Empty if the likelihood has no sigma.
     sigmas : tuple of str
         What `sigma` may be instead of a number, such as "learned".
+    grouped : bool
+        Whether features may form one-hot groups, so that it needs their sizes.
+    n_x : int or None
+        The number of features, if it has a certain one, such as that of its groups.
     closed_form : bool
         Whether sigma is computed from each batch instead of learned by gradient. It then requires a
         single draw of z per example.
@@ -47,7 +51,9 @@ class Likelihood(ABC):
     grey_pixels: ClassVar[str] = "greyscale pixels in [0, 1], treated as real numbers"
     default_sigma: ClassVar[Mapping[str, float]] = {}
     sigmas: ClassVar[tuple[str, ...]] = ()
-    closed_form: ClassVar[bool] = False
+    grouped: ClassVar[bool] = False
+    n_x: int | None = None
+    closed_form: bool = False
 
     @abstractmethod
     def loss_and_grad(self, outputs: Array, x: Array, /) -> tuple[Array, Array]:
@@ -86,17 +92,18 @@ class Likelihood(ABC):
         return -self.log_prob(outputs.reshape(-1, 1), x.reshape(-1, 1)).reshape(x.shape)
 
     @classmethod
-    def with_sigma(cls, sigma: float | str) -> "Likelihood":
-        """Return an instance with this sigma, a number or one of `sigmas`, if it has one."""
+    def with_options(cls, sigma: float | str, groups: Sequence[int] = ()) -> "Likelihood":
+        """Return an instance with those of the options of `make_likelihood` that it has."""
         return cls()
 
-    def start_at_variance(self, var: float) -> None:
+    def start_at_variance(self, var: Array) -> None:
         """Set a learned sigma to that of a decoder which always outputs the mean of the data.
 
         Parameters
         ----------
-        var : float
-            Mean squared distance of x from its mean. A likelihood with a fixed sigma ignores it.
+        var : (n_x,) float array
+            Mean squared distance of each feature from its mean. A likelihood with a fixed sigma
+            ignores it.
         """
         return None
 

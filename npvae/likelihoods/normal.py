@@ -1,6 +1,6 @@
 """Real values: the Gaussian likelihood, with one sigma that is fixed, learned or optimal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import exp, log, pi
 from typing import Any, ClassVar
 
@@ -36,7 +36,7 @@ class Gaussian(Likelihood):
     sigmas = ("learned", "optimal")
 
     @classmethod
-    def with_sigma(cls, sigma: float | str) -> "Gaussian":
+    def with_options(cls, sigma: float | str, groups: Sequence[int] = ()) -> "Gaussian":
         """Return a `Gaussian` for a number, else a `LearnedGaussian` or `OptimalGaussian`."""
         if isinstance(sigma, str):
             return {"learned": LearnedGaussian, "optimal": OptimalGaussian}[sigma]()
@@ -126,13 +126,13 @@ class LearnedGaussian(Gaussian):
         self.logvar = np.full(1, 2 * log(require_sigma(sigma)))
         self.dlogvar = np.zeros(1)
 
-    def start_at_variance(self, var: float) -> None:
+    def start_at_variance(self, var: Array) -> None:
         """Set sigma to that of a decoder which always outputs the mean of the data.
 
         Parameters
         ----------
-        var : float
-            Mean squared distance of x from its mean.
+        var : (n_x,) float array
+            Mean squared distance of each feature from its mean.
 
         Notes
         -----
@@ -140,7 +140,7 @@ class LearnedGaussian(Gaussian):
         for each factor of 1.2. Meanwhile the reconstruction weighs little, so that latents
         collapse.
         """
-        self.logvar[...] = log(max(var, self.LEAST))
+        self.logvar[...] = log(max(float(np.mean(var)), self.LEAST))
 
     @property
     def sigma(self) -> Any:

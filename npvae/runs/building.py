@@ -13,11 +13,11 @@ from numpy.typing import DTypeLike
 from npvae.autoencoder import Autoencoder, DenoisingAutoencoder
 from npvae.datasets import NAMES, load_dataset
 from npvae.datasets.dataset import Dataset, chunks
-from npvae.datasets.preprocessing import Pixels, Scaling, moments_of, scaling_for
+from npvae.datasets.preprocessing import OneHot, Pixels, Scaling, moments_of, scaling_for
 from npvae.devices import CPU
 from npvae.errors import InputError
 from npvae.iwae import IWAE
-from npvae.likelihoods import LIKELIHOODS, Categorical, Likelihood
+from npvae.likelihoods import LIKELIHOODS, Likelihood
 from npvae.optimizers import OPTIMIZERS, Optimizer
 from npvae.parallel.processes import available_cores
 from npvae.runs.model_file import Model
@@ -50,9 +50,9 @@ def resolve(settings: Settings, dataset: Dataset) -> Settings:
     """Return the settings with every default that depends on the data filled in.
 
     The default likelihood is Bernoulli for greyscale pixels, which can be read as the probability
-    of being on, categorical for tunes and for tables of text alone, and Gaussian for colours and
-    real numbers. The paths of your own data and of the run to start from become absolute, so that
-    the run can be used from any working directory.
+    of being on, categorical for tunes and for tables of text alone, mixed for tables of numbers and
+    text, and Gaussian for colours and real numbers. The paths of your own data and of the run to
+    start from become absolute, so that the run can be used from any working directory.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def resolve(settings: Settings, dataset: Dataset) -> Settings:
     """
     settings = _resolve_sizes(_resolve_likelihood(settings, dataset), dataset)
     settings = replace(settings, lr=settings.rate, workers=_workers(settings, dataset))
-    _require_meaningful(settings)
+    _require_meaningful(settings, dataset)
     _require_epochs(settings)
     if settings.conditional and dataset.train.labels is None:
         raise InputError(
@@ -130,11 +130,8 @@ def _resolve_likelihood(settings: Settings, dataset: Dataset) -> Settings:
     """Fill in likelihood, binarisation and sigma, and refuse those that do not fit the data."""
     settings = replace(settings, likelihood=settings.likelihood or _usual_likelihood(dataset))
     cls, name = likelihood_class(settings), settings.likelihood
-    if cls is Categorical and not dataset.groups:
-        raise InputError(
-            f"--likelihood categorical needs data that consist of categories, but {dataset.name} "
-            "has numbers; leave them out with --drop COLUMN,..., or use --likelihood gaussian"
-        )
+    if cls.grouped:
+        _require_groups(str(name), dataset)
     if cls.in_unit_interval and dataset.kind == "real":
         low, high = _range(dataset)
         if low < 0 or high > 1:
@@ -168,9 +165,25 @@ def _resolve_likelihood(settings: Settings, dataset: Dataset) -> Settings:
 def _usual_likelihood(dataset: Dataset) -> str:
     """Return the name of the likelihood that fits the data."""
     if dataset.groups:
-        return "categorical"
+        return "categorical" if all(dataset.groups) else "mixed"
     grey = dataset.kind == "pixels" and len(dataset.shape) < 3
     return "bernoulli" if grey else "gaussian"
+
+
+def _require_groups(name: str, dataset: Dataset) -> None:
+    """Refuse a likelihood of one-hot groups for data that have none, or have other ones."""
+    usual = _usual_likelihood(dataset)
+    if name == usual:
+        return
+    needs, found = {
+        "categorical": ("data that consist of categories", "numbers"),
+        "mixed": ("a table of numbers and text", "no numbers" if dataset.groups else "no text"),
+    }[name]
+    advice = ", or leave the numbers out with --drop COLUMN,..." if usual == "mixed" else ""
+    raise InputError(
+        f"--likelihood {name} needs {needs}, but {dataset.name} has {found}; use --likelihood "
+        f"{usual}{advice}"
+    )
 
 
 def _others(attribute: str, has: bool) -> str:
@@ -191,7 +204,7 @@ def _range(dataset: Dataset) -> tuple[float, float]:
     return min(lows), max(highs)
 
 
-def _require_meaningful(settings: Settings) -> None:
+def _require_meaningful(settings: Settings, dataset: Dataset) -> None:
     """Refuse settings that have no effect on this model, or on a loss of several draws."""
     changed = [one for one in fields(settings) if getattr(settings, one.name) != one.default]
     for one in changed:
@@ -215,9 +228,11 @@ def _require_meaningful(settings: Settings) -> None:
                 "because only the ELBO with one draw has the KL as a separate term; leave one of "
                 "them out"
             )
-    cls = likelihood_class(settings)
-    if settings.sigma is not None and cls.with_sigma(settings.sigma).closed_form:
-        others = [how for how in cls.sigmas if not cls.with_sigma(how).closed_form]
+    if settings.sigma is None:
+        return
+    cls, groups = likelihood_class(settings), _groups(settings, dataset)
+    if cls.with_options(settings.sigma, groups).closed_form:
+        others = [how for how in cls.sigmas if not cls.with_options(how, groups).closed_form]
         raise InputError(
             f"--sigma {settings.sigma} is computed from one draw for each example, so it cannot be "
             f"combined with {several}; give {' or '.join(['a number', *others])}"
@@ -245,9 +260,11 @@ def _require_epochs(settings: Settings) -> None:
 
 def build_scaling(settings: Settings, dataset: Dataset) -> Scaling:
     """Return the scaling of the examples, for settings that `resolve` has completed."""
-    if likelihood_class(settings).in_unit_interval and dataset.kind != "notes":
+    cls = likelihood_class(settings)
+    if cls.in_unit_interval and dataset.kind != "notes":
         return Pixels(settings.binarize or "dynamic")
-    return scaling_for(dataset, settings.binarize or "none")
+    one_hot: OneHot = "keep" if cls.grouped else "standardize"
+    return scaling_for(dataset, settings.binarize or "none", one_hot=one_hot)
 
 
 def build_model(
@@ -278,7 +295,7 @@ def build_model(
         activation=settings.activation,
         likelihood=settings.likelihood or "bernoulli",
         sigma=1.0 if settings.sigma is None else settings.sigma,
-        groups=dataset.groups if likelihood_class(settings) is Categorical else (),
+        groups=_groups(settings, dataset),
         init=settings.init,
         logvar_range=settings.logvar_range,
         seed=rng,
@@ -292,6 +309,11 @@ def build_model(
             model.start_at(mean)
         model.likelihood.start_at_variance(var)
     return model
+
+
+def _groups(settings: Settings, dataset: Dataset) -> tuple[int, ...]:
+    """Return the groups of the data, if the likelihood needs them."""
+    return dataset.groups if likelihood_class(settings).grouped else ()
 
 
 def condition_size(settings: Settings, dataset: Dataset) -> int:

@@ -10,7 +10,7 @@ from npvae.datasets.load import IDX_SETS, NAMES
 from npvae.datasets.preprocessing import Pixels, Scaling, Standardized
 from npvae.errors import InputError
 from npvae.figures.comparison import MOST_RUNS
-from npvae.likelihoods import LIKELIHOODS
+from npvae.likelihoods import LIKELIHOODS, Mixed
 from npvae.runs.config import read_config
 from npvae.runs.folder import RunFolder, resume_command
 from npvae.runs.metrics import WITH_K
@@ -223,5 +223,6 @@ def _scalings(runs: Sequence[Compared]) -> list[Scaling]:
 def _kind(run: Compared) -> str:
     scaling = run.trained.scaling
     if isinstance(scaling, Standardized):
-        return "standardised numbers"
+        texts = " and texts" if isinstance(run.trained.model.likelihood, Mixed) else ""
+        return f"standardised numbers{texts}"
     return "pixels" if isinstance(scaling, Pixels) else "notes"

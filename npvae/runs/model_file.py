@@ -254,9 +254,8 @@ def model_content(
 
 def _require_as_built(model: Model) -> None:
     """Refuse a part with a changed number, such as a slope: a file would keep the old one."""
-    small = {"n_x": 1, "n_h": [1] * len(model.config["n_h"]), "n_z": 1}  # the same parts, quickly
-    left_out = ("model", "groups")  # the groups fit n_x
-    config = {name: value for name, value in (model.config | small).items() if name not in left_out}
+    small = {"n_h": [1] * len(model.config["n_h"]), "n_z": 1}  # the same parts, quickly
+    config = {name: value for name, value in (model.config | small).items() if name != "model"}
     built = type(model).dense(**config)
     for (name, part), (_, as_built) in zip(_walk_parts(model), _walk_parts(built), strict=True):
         for key, value in vars(as_built).items():

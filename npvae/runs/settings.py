@@ -220,13 +220,13 @@ class Settings:
         OneOf(tuple(LIKELIHOODS)),
         "use this distribution for p(x | z)",
         unset="bernoulli for greyscale pixels, categorical for tunes and tables of text alone, "
-        "gaussian for colours and other tables",
+        "mixed for tables of numbers and text, gaussian for colours and other tables",
         words=lambda name: f"{name.capitalize()} likelihood",
     )
     sigma: float | str | None = of_model(
         NumberOr(Real(above=LEAST_SIGMA, below=MOST_SIGMA), SIGMAS),
-        "set the standard deviation of a gaussian or laplace likelihood: a number or, for "
-        "gaussian, learned (by gradient) or optimal (in closed form)",
+        "set the standard deviation of a gaussian, laplace or mixed likelihood: a number or, "
+        "except for laplace, learned (by gradient) or optimal (in closed form)",
         metavar="S",
         unset="0.1 for pixels, 0.5 for standardised columns",
         words=lambda sigma: f"{sigma} sigma" if isinstance(sigma, str) else f"sigma {sigma:g}",

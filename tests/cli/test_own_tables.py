@@ -9,6 +9,9 @@ import pytest
 import run_files
 from measured_runs import SMALL, refused, run
 
+from npvae import Gaussian, Mixed, load_model
+from npvae.runs.folder import RunFolder
+
 N = 60
 COLOURS = ["red", "blue", "green"]
 HEADER = ["name", "size", "colour", "count", "species"]
@@ -35,7 +38,7 @@ def write(path, size=1.0):
 
 def train(*options, data="people.csv"):
     given = ["--data", data, "--drop", "name", "--label-column", "species", *options]
-    return run("train", *given, *SMALL, "--out", "run")
+    return run("train", *given, *SMALL, *([] if "--out" in options else ["--out", "run"]))
 
 
 @pytest.mark.parametrize("missing", ["drop", "mean"])
@@ -55,6 +58,46 @@ def test_a_table_is_trained_on_resumed_evaluated_and_sampled(missing, capsys):
         assert len(rows) == 20
         assert {row[1] for row in rows} <= set(COLOURS)
         assert np.isfinite([[float(row[0]), float(row[2])] for row in rows]).all()
+
+
+def test_numbers_and_texts_get_a_mixed_likelihood(capsys):
+    assert train("--missing", "drop", "--sigma", "learned") == 0
+    assert "Mixed likelihood, learned sigma" in " ".join(capsys.readouterr().out.split())
+    saved = load_model("run")
+    assert isinstance(saved.model.likelihood, Mixed)
+    assert saved.model.config["groups"] == [0, 3, 0]
+    np.testing.assert_array_equal(saved.scaling.kept, [False, True, True, True, False])
+    x = saved.model.sample(50, 0, draw=True)
+    assert set(np.unique(x[:, 1:4])) == {0, 1}
+    assert (x[:, 1:4].sum(axis=1) == 1).all()
+
+
+def test_it_goes_through_every_command():
+    assert train("--missing", "mean") == 0
+    for command in ("reconstruct", "interpolate", "traverse", "manifold", "explore", "report"):
+        assert run(command, "run") == 0, command
+    assert run("evaluate", "run", "--samples", 5) == 0
+    assert run("score", "run", "--part", "train", "--top", 3) == 0
+    assert run("encode", "run") == 0
+    assert run("decode", "run", "run/codes.csv", "--out", "back.csv") == 0
+    with open("back.csv", newline="") as file:
+        assert {row["colour"] for row in csv.DictReader(file)} <= set(COLOURS)
+
+
+def test_a_gaussian_for_all_columns_still_standardises_the_texts(capsys):
+    """As every run did before there was a mixed likelihood; such a run is resumed as it was."""
+    assert train("--missing", "drop", "--likelihood", "gaussian") == 0
+    saved, data = load_model("run"), RunFolder.open("run").load_data()
+    assert isinstance(saved.model.likelihood, Gaussian)
+    assert "groups" not in saved.model.config
+    x = data.train.take(slice(None))
+    np.testing.assert_allclose(saved.scaling.mean, x.mean(axis=0))
+    np.testing.assert_allclose(saved.scaling.std, x.std(axis=0))
+    assert run("train", "--resume", "run", "--epochs", 2) == 0
+    assert train("--missing", "drop", "--out", "other") == 0
+    capsys.readouterr()
+    assert run("compare", "run", "other") == 0
+    assert "kind of x" in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_config_knows_the_texts_and_the_means():

@@ -108,5 +108,12 @@ def test_columns_and_texts_of_a_damaged_file_do_not_fit_together():
 )
 def test_text_columns_of_dates_are_remarked_on(texts, are_dates):
     for others in ({}, {"colour": ("blue", "red")}):
-        remark = remark_on_texts({"day": texts, **others})
+        categories = {"day": texts, **others}
+        remark = remark_on_texts(categories, categories)
         assert ("days since" in remark) == are_dates
+
+
+def test_columns_of_numbers_beside_texts_are_remarked_on():
+    categories = {"colour": ("blue", "red")}
+    assert "Gaussian" not in remark_on_texts(["colour"], categories)
+    assert "Gaussian" in remark_on_texts(["size", "colour"], categories)

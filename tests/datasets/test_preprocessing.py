@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from npvae.datasets.dataset import Dataset, Split
+from npvae.datasets.one_hot import expand
 from npvae.datasets.preprocessing import (
     Pixels,
     Standardized,
@@ -216,8 +217,64 @@ def test_the_variance_is_about_the_mean_of_each_number():
     """Columns at 0 and 100 that vary by 1 and 3: variances 1 and 9, whatever lies between them."""
     x = np.array([[-1.0, 97], [1, 103]])
     same = Standardized(np.zeros(2), np.ones(2))
-    assert moments_of(Split(x, np.arange(2)), same)[1] == 5
-    assert moments_of(Split(x[:1], np.arange(1)), same)[1] == 0
+    np.testing.assert_allclose(moments_of(Split(x, np.arange(2)), same)[1], [1, 9])
+    np.testing.assert_array_equal(moments_of(Split(x[:1], np.arange(1)), same)[1], [0, 0])
+
+
+# ---- tables with text ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pets(rng):
+    """Numbers around a text column with a rare text: 300 rows, most of them of a dog."""
+    kinds = rng.choice(2, 300, p=[0.004, 0.996])
+    kinds[:3] = [0, 1, 1]
+    numbers = rng.normal([10, 200], [3, 40], (300, 2))
+    x, names = expand(
+        [numbers[:, 0], kinds, numbers[:, 1]], ["size", "kind", "age"], {"kind": ("cat", "dog")}
+    )
+    part = Split(x, np.arange(300))
+    texts = {"kind": ("cat", "dog")}
+    return Dataset("pets", part, part, part, (4,), "real", "a test", (), names, texts)
+
+
+def test_the_zeros_and_ones_of_text_columns_are_kept(pets):
+    assert pets.groups == (0, 2, 0)
+    np.testing.assert_array_equal(pets.one_hot, [False, True, True, False])
+    scaling = scaling_for(pets)
+    x = scaling.encode(pets.train.x, dtype=np.float64)
+    np.testing.assert_array_equal(x[:, 1:3], pets.train.x[:, 1:3])
+    np.testing.assert_allclose(x[:, [0, 3]].mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(x[:, [0, 3]].std(axis=0), 1)
+    np.testing.assert_array_equal(scaling.kept, pets.one_hot)
+    np.testing.assert_allclose(scaling.decode(x), pets.train.x)
+
+
+def test_or_they_are_standardised_like_numbers(pets):
+    scaling = scaling_for(pets, one_hot="standardize")
+    np.testing.assert_allclose(scaling.mean, pets.train.x.mean(axis=0))
+    assert not scaling.kept.any()
+    with pytest.raises(InputError, match="keep"):
+        scaling_for(pets, one_hot="leave")
+
+
+def test_a_table_of_text_alone_stays_as_it_is(pets):
+    alone = Split(pets.train.x[:, 1:3], np.arange(300))
+    texts = replace(
+        pets, train=alone, validation=alone, test=alone, shape=(2,), columns=pets.columns[1:3]
+    )
+    np.testing.assert_array_equal(scaling_for(texts).encode(alone.x), alone.x)
+
+
+def test_a_rare_text_is_not_remarked_on_but_a_constant_one_is(pets):
+    assert remark_on_columns(pets) == ""
+    always = pets.train.x.copy()
+    always[:, 1:3] = 0, 1
+    part = Split(always, np.arange(300))
+    found = remark_on_columns(replace(pets, train=part, validation=part, test=part))
+    assert "kind=dog" in found
+    assert "kind=cat" not in found
+    assert "1 of 3 columns" in found
 
 
 def test_the_moments_of_more_rows_than_are_read_at_a_time():

@@ -48,6 +48,9 @@ OBJECTIVES = {
     "clipped logvar": {"logvar_range": (-0.1, 0.1)},
     "vae, condition": {"n_y": 3},
     "learned sigma": {"likelihood": "gaussian", "sigma": "learned"},
+    "mixed": {"likelihood": "mixed", "groups": (0, 3, 0, 5, 2)},
+    "mixed, draws": {"likelihood": "mixed", "groups": (0, 11), "model": "iwae", "k": 3},
+    "mixed, optimal sigma": {"likelihood": "mixed", "groups": (0, 10, 0), "sigma": "optimal"},
     "optimal sigma": {"likelihood": "gaussian", "sigma": "optimal"},
     "autoencoder, condition": {"model": "autoencoder", "n_y": 3},
     "autoencoder, learned sigma": {

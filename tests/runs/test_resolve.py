@@ -29,6 +29,11 @@ TEXTS = dataclasses.replace(
     columns=tuple(f"colour={text}" for text in "abcd"),
     categories={"colour": tuple("abcd")},
 )
+MIXED = dataclasses.replace(
+    dataset(np.hstack([RNG.normal(5, 2, (20, 1)), np.eye(3)[np.arange(20) % 3]]), "real"),
+    columns=("size", *(f"colour={text}" for text in "abc")),
+    categories={"colour": tuple("abc")},
+)
 BELOW = dataset(np.array([[0.5, -0.1]] * 20), "real", (2,))
 TESTED = dataclasses.replace(UNIT, test=Split(REAL.train.x, np.arange(20)))  # beyond 1 in one part
 UNVALIDATED = dataclasses.replace(PIXELS, validation=Split(PIXELS.train.x, np.arange(0)))
@@ -52,6 +57,10 @@ UNVALIDATED = dataclasses.replace(PIXELS, validation=Split(PIXELS.train.x, np.ar
         (REAL, {"sigma": 2.0}, "gaussian", "none", 2.0),
         (UNIT, {}, "gaussian", "none", 0.5),
         (UNIT, {"likelihood": "bernoulli"}, "bernoulli", "dynamic", None),
+        (TEXTS, {}, "categorical", "none", None),
+        (MIXED, {}, "mixed", "none", 0.5),
+        (MIXED, {"sigma": "learned"}, "mixed", "none", "learned"),
+        (MIXED, {"likelihood": "gaussian"}, "gaussian", "none", 0.5),
     ],
 )
 def test_what_was_not_asked_follows_from_the_data(data, asked, likelihood, binarize, sigma):
@@ -117,18 +126,17 @@ def test_the_learning_rate_is_the_optimisers_own(optimizer, lr):
 
 def test_every_likelihood_has_a_sigma_of_its_own_or_none():
     for name, cls in LIKELIHOODS.items():
-        known = (
-            ((TEXTS, "real"),) if name == "categorical" else ((PIXELS, "pixels"), (UNIT, "real"))
-        )
+        known = ((PIXELS, "pixels"), (UNIT, "real"))
+        if cls.grouped:
+            known = (({"categorical": TEXTS, "mixed": MIXED}[name], "real"),)
         for data, kind in known:
             settings = resolve(Settings(data="x", likelihood=name), data)
             assert settings.sigma == cls.default_sigma.get(kind)
             assert settings.binarize == ("dynamic" if cls.binary else "none")
 
 
-def test_a_table_of_texts_is_categorical():
-    assert resolve(Settings(data="x"), TEXTS).likelihood == "categorical"
-    assert TEXTS.groups == (4,)
+def test_the_groups_of_an_example():
+    assert (TEXTS.groups, MIXED.groups) == ((4,), (0, 3))
     assert UNIT.groups == REAL.groups == PIXELS.groups == ()
 
 
@@ -145,6 +153,14 @@ REFUSED = {
         "from -0.1 to 0.5; use --likelihood gaussian or laplace",
     ),
     "in one part": (TESTED, BERNOULLI, r"from 0\.[0-9]+ to 1[0-9.]+; use --likelihood gauss"),
+    "categories of numbers": (MIXED, {"likelihood": "categorical"}, "mixed.+--drop"),
+    "numbers that are none": (TEXTS, {"likelihood": "mixed"}, "categorical"),
+    "texts that are none": (REAL, {"likelihood": "mixed"}, "gaussian"),
+    "a mixed table of several draws": (
+        MIXED,
+        {"sigma": "optimal", **SEVERAL},
+        "--sigma optimal.+--k 5.+learned",
+    ),
     "real values drawn": (
         REAL,
         {"binarize": "dynamic"},

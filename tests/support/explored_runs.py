@@ -28,6 +28,9 @@ MODELS = {  # settings of a model of each kind, by a name
     "no labels": {"data": "plain.npy"},
     "table": {"data": "table.npy"},
     "categories": {"data": "texts.csv", "label_column": ""},
+    "mixed": {"data": "mixed.csv", "label_column": ""},
+    "mixed, learned": {"data": "mixed.csv", "label_column": "", "sigma": "learned"},
+    "one-hot numbers": {"data": "mixed.csv", "label_column": "", "likelihood": "gaussian"},
 }
 SMALL = {"latent": 3, "hidden": (8,), "batch_size": 16, "workers": 1}
 
@@ -41,6 +44,9 @@ def save_data(folder, n=60):
     np.save(folder / "colours.npy", rng.integers(0, 256, (n, 4, 5, 3), dtype=np.uint8))
     texts = [f"{'abc'[i % 3]},{'de'[i % 2]}" for i in rng.integers(0, 6, n)]
     (folder / "texts.csv").write_text("\n".join(["first,second", *texts]))
+    numbers = rng.normal([100, 0.2], [20, 0.01], (n, 2)).round(3)
+    mixed = [f"{a},{text},{b}" for text, (a, b) in zip(texts, numbers, strict=True)]
+    (folder / "mixed.csv").write_text("\n".join(["size,first,second,weight", *mixed]))
     np.save(folder / "table.npy", rng.normal(100, [1, 5, 20, 3, 2], (n, 5)))
 
 
@@ -102,9 +108,10 @@ def decode(content, z):
         return 1 / (1 + np.exp(-outputs))
     start = 0
     for size in likelihood.get("groups", ()):
-        p = np.exp(outputs[:, start : start + size])
-        outputs[:, start : start + size] = p / p.sum(axis=1, keepdims=True)
-        start += size
+        if size:
+            p = np.exp(outputs[:, start : start + size])
+            outputs[:, start : start + size] = p / p.sum(axis=1, keepdims=True)
+        start += max(1, size)
     return outputs
 
 

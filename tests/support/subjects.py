@@ -236,6 +236,7 @@ SUBJECTS = {
     "model": model_file(VAE, sigma=0.3),
     "model-weighted": model_file(IWAE, k=3, objective="dreg", n_y=3, sigma="learned"),
     "model-categorical": model_file(VAE, likelihood="categorical", groups=(1, 3)),
+    "model-mixed": model_file(VAE, likelihood="mixed", sigma="learned", groups=(0, 2, 0)),
     "model-denoising": model_file(DenoisingAutoencoder, corruption="mask", amount=0.3),
     "checkpoint": Subject("checkpoint.npz", make_checkpoint, read_checkpoint, judge_checkpoint,
                           _same_checkpoint, archives.MODEL, True),

@@ -102,11 +102,21 @@ const LIKELIHOODS = {
   },
 };
 
-/** Turn the logits of each group into log p, in place. */
+/** Return the likelihood of each feature; in a mixed one, a group of 0 is a Gaussian number. */
+function byFeature({ name, groups }, n_x) {
+  if (name !== "mixed") return Array(n_x).fill(LIKELIHOODS[name]);
+  return groups.flatMap((size) =>
+    Array(Math.max(1, size)).fill(size ? LIKELIHOODS.categorical : LIKELIHOODS.gaussian),
+  );
+}
+
+/** Turn the logits of each group into log p, in place; a group of 0 is a number that stays. */
 function logSoftmax(logits, groups) {
   let start = 0;
   for (const size of groups) {
-    const group = logits.subarray(start, (start += size));
+    const group = logits.subarray(start, start + size);
+    start += Math.max(1, size);
+    if (size === 0) continue;
     const most = Math.max(...group);
     const sum = group.reduce((total, a) => total + Math.exp(a - most), 0);
     for (let i = 0; i < size; i++) group[i] -= most + Math.log(sum);
@@ -132,6 +142,7 @@ class Model {
       "kept",
     ])
       this[name] = json[name];
+    this.features = byFeature(this.likelihood, this.n_x);
     this.layers = { encoder: json.encoder, decoder: json.decoder };
     this.classes = json.classes;
     this.categories = json.categories;
@@ -193,17 +204,15 @@ class Model {
 
   /** Return the mean of p(x | z), in the units of x; the next call overwrites it. */
   decode(z, label = 0) {
-    const mean = LIKELIHOODS[this.likelihood.name].mean;
     const outputs = this.outputs(z, label);
-    for (let i = 0; i < outputs.length; i++) this.decoded[i] = mean(outputs[i]);
+    for (let i = 0; i < outputs.length; i++) this.decoded[i] = this.features[i].mean(outputs[i]);
     return this.decoded;
   }
 
   /** Return -log p(x | z) of each pixel or column, in nats. */
   nats(x, z, label = 0) {
-    const nats = LIKELIHOODS[this.likelihood.name].nats;
     const outputs = this.outputs(z, label);
-    return Float64Array.from(outputs, (a, i) => nats(a, x[i], this.sigma));
+    return Float64Array.from(outputs, (a, i) => this.features[i].nats(a, x[i], this.sigma));
   }
 
   /** Return numbers of x in the user's units. */

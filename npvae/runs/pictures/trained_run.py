@@ -243,9 +243,9 @@ class Trained:
 def form_of(scaling: Scaling, shape: Sequence[int], columns: Sequence[str] = ()) -> Form:
     """Return the form of examples that a scaling turns into x.
 
-    Tunes are piano rolls. Pixels are drawn from 0 to 1, tables in standard deviations, and images
-    of real values in their own units: from two standard deviations below the smallest mean to two
-    above the largest.
+    Tunes are piano rolls. Pixels are drawn from 0 to 1, tables in standard deviations (texts by
+    their probabilities), and images of real values in their own units: from two standard deviations
+    below the smallest mean to two above the largest.
     """
     shape, columns = tuple(shape), tuple(columns)
     if isinstance(scaling, Notes):
@@ -254,7 +254,8 @@ def form_of(scaling: Scaling, shape: Sequence[int], columns: Sequence[str] = ())
         limits = None if is_image(shape) else (0.0, 1.0)
         return Form(shape, columns, limits, "value, from 0 to 1")
     if not is_image(shape):
-        return Form(shape, columns)
+        unit = "standard deviations, or probability of a text" if scaling.kept.any() else Form.unit
+        return Form(shape, columns, unit=unit)
     low, high = scaling.mean - 2 * scaling.std, scaling.mean + 2 * scaling.std
     return Form(shape, limits=(float(low.min()), float(high.max())))
 
