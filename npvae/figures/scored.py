@@ -16,6 +16,7 @@ from npvae.figures.style import (
     no_frame,
     number,
     panels,
+    shortened,
     title,
 )
 from npvae.figures.tiles import show_tiles
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 ACROSS = 10  # images in a row
 MOST_COLUMNS = 4  # of a table, for each example
 LONGEST_NAME = 24  # characters of a column's name that fit its cell
+LONGEST_TEXT = 8  # characters of a text, which stands in the cell twice
 LARGE = 1e6  # larger numbers are written with an exponent
 PALEST = 1.4  # the share of which the colour is the darkest, so that none hides the text
 BRIGHT = 0.99  # share of the pixels that are darker than white
@@ -51,7 +53,7 @@ def oddest(
 
     Parameters
     ----------
-    x, x_hat : (N, n_x) arrays, examples and their reconstructions
+    x, x_hat : (N, n_x) arrays, examples and their reconstructions; in a table, numbers or texts
     nats : (N, n_x) array, -log p(x_i | z) of each pixel or column
     form : of one example, or its shape
     names : of the examples, in one or more lines each
@@ -161,12 +163,14 @@ def _table(
     return ax
 
 
-def _written(value: float) -> str:
-    """Return a number in three digits, or in all those before the point.
+def _written(value: float | str) -> str:
+    """Return a number in three digits, or in all those before the point; a text is shortened.
 
-    >>> _written(0.012345), _written(3432.1), _written(2.5e7)
-    ('0.0123', '3432', '2.5e+07')
+    >>> _written(0.012345), _written(3432.1), _written(2.5e7), _written("blue")
+    ('0.0123', '3432', '2.5e+07', 'blue')
     """
+    if isinstance(value, str):
+        return shortened(value, LONGEST_TEXT)
     return f"{value:.0f}" if 1000 <= abs(value) < LARGE else f"{value:.3g}"
 
 

@@ -9,7 +9,7 @@ import pytest
 import run_files
 from measured_runs import SMALL, refused, run
 
-from npvae import Gaussian, Mixed, load_model
+from npvae import Gaussian, Mixed, figures, load_model
 from npvae.runs.folder import RunFolder
 
 N = 60
@@ -82,6 +82,20 @@ def test_it_goes_through_every_command():
     assert run("decode", "run", "run/codes.csv", "--out", "back.csv") == 0
     with open("back.csv", newline="") as file:
         assert {row["colour"] for row in csv.DictReader(file)} <= set(COLOURS)
+
+
+@pytest.mark.parametrize("likelihood", ["mixed", "gaussian"])
+def test_texts_that_cost_most_are_drawn_in_words(monkeypatch, likelihood):
+    """A column of text is one cell, with the cost of all its numbers."""
+    assert train("--missing", "drop", "--likelihood", likelihood) == 0
+    draw, drawn = figures.oddest, []
+    monkeypatch.setattr("npvae.figures.oddest", lambda *a, **b: drawn.append(a) or draw(*a, **b))
+    assert run("score", "run", "--part", "train", "--top", 4) == 0
+    ((x, x_hat, nats, form, _),) = drawn
+    assert form.columns == ("size", "colour", "count")
+    assert x.shape == x_hat.shape == nats.shape == (4, 3)
+    assert {*x[:, 1], *x_hat[:, 1]} <= set(COLOURS)
+    assert (nats[:, 1] > 0).all()
 
 
 def test_a_gaussian_for_all_columns_still_standardises_the_texts(capsys):

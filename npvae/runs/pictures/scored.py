@@ -1,10 +1,12 @@
 """The oddest examples of a run, and what makes them odd."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from npvae import figures
+from npvae.datasets.one_hot import table_columns, table_rows
 from npvae.datasets.preprocessing import Notes, Standardized
 from npvae.evaluation.elbo import examples_at
 from npvae.evaluation.scores import nats_by_feature
@@ -56,6 +58,13 @@ def oddest(
     if isinstance(scaling, Standardized) and not form.is_image:  # written in the user's units
         x, x_hat = split.take(chosen).astype(np.float64), scaling.decode(x_hat)
         missing = _filled_in(scored.examples, chosen, x)
+    if saved.categories:  # the numbers of a text column become one column again
+        known = list(table_columns(saved.columns, saved.categories))
+        starts = [column.place.start for column in known]
+        form = replace(form, shape=(len(known),), columns=tuple(column.name for column in known))
+        x, x_hat = (_in_words(rows, saved) for rows in (x, x_hat))
+        nats = np.add.reduceat(nats, starts, axis=1)
+        missing = None if missing is None else missing[:, starts]
     names = []
     for i in chosen.tolist():
         score = float(scored.scores.score[i])
@@ -66,6 +75,11 @@ def oddest(
         names.append(name)
     told = f"The {len(chosen)} oddest of {len(split):,} examples of {scored.examples.words}"
     return figures.oddest(x, x_hat, nats, form, names, missing=missing, told=told, ax=ax)
+
+
+def _in_words(rows: Array, saved: SavedModel) -> Array:
+    """Return rows of the user's table, (n, columns): numbers, and of a text column the text."""
+    return np.array(list(table_rows(rows, saved.columns, saved.categories)), dtype=object)
 
 
 def _filled_in(examples: Selection, chosen: Array, x: Array) -> Array | None:
