@@ -39,9 +39,10 @@ def trees(path):
 
 def test_the_lessons_are_numbered_and_the_parts_of_one_number_have_letters():
     numbers = [number_of(path) for path in SCRIPTS]
-    assert numbers[:2] == ["01", "02"]
-    for _, group in groupby(numbers, key=lambda number: number[:2]):
-        assert [number[2:] for number in group] in ([""], ["a", "b"], ["a", "b", "c"])
+    groups = groupby(numbers, key=lambda number: number[:2])
+    letters = {number: [each[2:] for each in group] for number, group in groups}
+    assert list(letters) == [f"{i:02d}" for i in range(1, len(letters) + 1)]
+    assert all(each in ([""], ["a", "b"], ["a", "b", "c"]) for each in letters.values())
 
 
 @scripts()
