@@ -34,12 +34,13 @@ class Mixed(Likelihood):
 
     Notes
     -----
-    By its name "mixed" it is made from `groups`, the number of categories of each column of a table
-    with 0 for a column of numbers: a Gaussian part and a categorical part.
+    `make_likelihood("mixed", ...)` makes it for a table, with a Gaussian part for the columns of
+    numbers and a categorical part for the text columns; see `with_options`.
 
-    >>> coin_and_die = Mixed([(Bernoulli(), [slice(0, 1)]), (Categorical(), [slice(1, 7)])])
-    >>> coin_and_die.log_prob(np.zeros((1, 7)), np.eye(7)[:1] + np.eye(7)[1:2]).round(4)  # log 1/12
-    array([-2.4849])
+    >>> number_and_die = Mixed([(Gaussian(1), [slice(0, 1)]), (Categorical(), [slice(1, 7)])])
+    >>> x = np.array([[0.0, 0, 0, 1, 0, 0, 0]])
+    >>> number_and_die.log_prob(np.zeros((1, 7)), x).round(4)  # -log(2 pi) / 2 - log 6
+    array([-2.7107])
     """
 
     grouped = True
