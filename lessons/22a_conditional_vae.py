@@ -5,8 +5,8 @@
 # handwriting of your choice?*
 #
 # - **You need:** lessons 01, 12a, 13a, 15 and 16.
-# - **You get:** the ELBO of $\log p(x \mid y)$, derived; a conditional VAE by hand, with
-#   its gradient checked; ten digits in one handwriting; two ways in which one of
+# - **You get:** the ELBO of $\log p(x \mid y)$, derived; a conditional VAE by hand,
+#   with its gradient checked; ten digits in one handwriting; two ways in which one of
 #   the decoder's inputs is ignored, and what to do.
 # - **Run time:** a minute.
 
@@ -165,7 +165,7 @@ assert np.allclose(both, eps @ W_z + W_y[some] + first.b), "a label is a bias of
 #
 # We have to measure two things. *Does the digit come out that was asked for?* We
 # look for the nearest of some thousand training images and take its label, as in
-# lesson 15. (It is right for more than nine of ten test images, so a perfect model
+# lesson 15. (That is not always right, not even for test images, so a perfect model
 # would not get 100 % either. Chance is 10 %.) *Does the style stay?* We compute the
 # correlation of the slant before and after. For glyphs we know the slant with which
 # the image was drawn; for MNIST we measure it, as in lesson 15.
@@ -212,6 +212,8 @@ def slant_of(x):
 slant = data.test.factors["slant"][:n_test] if data.name == "glyphs" else slant_of(x_test)
 other = labels[:, None] != np.arange(10)  # (n_test, 10): where another label is asked for
 asked_of_prior = np.repeat(np.arange(10), 60)
+right = (digit_of(x_test) == labels).mean()
+print(f"nearest training image of a test image: the right digit for {right:.0%}")
 
 
 def train(kind, name, n_z=10, beta=1.0):
@@ -261,51 +263,52 @@ models = {"as usual": train(VAE, "a conditional VAE")}
 results = {"as usual": measured(models["as usual"])}
 
 # %% [markdown]
-# The slant stays, but often the wrong digit comes out. With the $z$ of another digit, the
-# label decides only part of the time; in many cases the digit of $z$ appears, or a
-# shape between the two. Nothing is wrong with the program. And the ELBO, the only number
-# that was printed in training, shows none of it.
+# The slant stays, but often the wrong digit comes out. With the $z$ of another digit,
+# the label decides only part of the time (at full size on MNIST, in 41 of 100 cases).
+# In many others the digit of $z$ appears, or a shape between the two. Nothing is
+# wrong with the program. And the ELBO, the only number that was printed in training,
+# shows none of it.
 #
-# ## A race between two inputs
+# ## Which input is learned first
 #
 # Why? In principle the label is a bargain. It tells the decoder up to $\log 10 = 2.3$
 # nats, and costs nothing, while the KL divergence charges for everything that $z$
-# tells. But the decoder does not know that. It has two inputs from which it can
-# learn which digit to draw, and it takes what it can learn *first*. With Adam, each
-# weight moves by about one learning rate per step (lesson 05). So after $t$ steps in
-# the same direction, the label has moved a unit of the first layer by
+# tells. But the decoder does not know that. It has two inputs from which it can learn
+# which digit to draw, and it takes what it can learn *first*. With Adam, each weight
+# moves by about one learning rate per step (lesson 05). So after $t$ steps in the
+# same direction, the label has moved a unit of the first layer by
 #
 # $$ t\,\text{lr} \cdot \sum_j |y_j| = t\,\text{lr}, \qquad
 # \text{and } z \text{ by up to } \quad t\,\text{lr} \cdot \sum_j |z_j| $$
 #
-# For ten latents of about unit size that sum is about eight. So $z$ is learned several times
-# as fast. The encoder adapts, and sends the digit through $z$. And once $z$ carries
-# it, there is nothing left to gain by listening to $y$. What remains is a small
-# pressure by the KL divergence, two nats at most. It works, but it takes long: after a
-# training of twenty epochs on all images, 88 % of the digits are those that were
+# For ten latents of about unit size that sum is about eight. So $z$ is learned
+# several times as fast. The encoder adapts, and sends the digit through $z$. And once
+# $z$ carries it, there is nothing left to gain from $y$. What remains is a small
+# pressure by the KL divergence, two nats at most. It works, but it takes long: after
+# a training of twenty epochs on all images, 88 % of the digits are those that were
 # asked for (the guide, [numbers you can trust](book/guide/numbers.md)).
 #
-# The race suggests a remedy: let the label speak louder. We multiply the one-hot
-# vector by 5, in both networks. The model can represent exactly what it could before
-# (divide $W_y$ by 5), so all that changes is how fast the label is learned.
+# This suggests a remedy: a label that is larger. We multiply the one-hot vector by 5,
+# in both networks. The model can represent exactly what it could before (divide $W_y$
+# by 5), so all that changes is how fast the label is learned.
 #
-# **Predict first:** what does that do? With the loud label we also train three models
-# in which something is wrong. One has a *blind* encoder, which gets $x$ and not $y$.
-# In the next, 50 latents cost next to nothing, $\beta = 0.05$. In the last they cost
-# ten times as much, $\beta = 10$. Which input will the decoder of each ignore?
+# **Predict first:** what does that do? With this label we also train three models in
+# which something is wrong. The encoder of one gets $x$ and not $y$. In the next, 50
+# latents cost next to nothing, $\beta = 0.05$. In the last they cost ten times as
+# much, $\beta = 10$. Which input will the decoder of each ignore?
 
 # %%
-LOUD = np.float32(5)
+SCALE = np.float32(5)
 
 
-class Loud(VAE):
+class ScaledLabel(VAE):
     """A conditional VAE whose decoder and encoder get 5 in place of the 1 of a label."""
 
     def one_hot(self, labels):
-        return LOUD * super().one_hot(labels)
+        return SCALE * super().one_hot(labels)
 
 
-class Blind(Loud):
+class BlindEncoder(ScaledLabel):
     """The same, but the encoder gets zeros in place of the label."""
 
     def encode(self, x, y=None):
@@ -313,26 +316,26 @@ class Blind(Loud):
 
 
 for name, kind, options in (
-    ("loud label", Loud, {}),
-    ("blind encoder", Blind, {}),
-    ("β = 0.05", Loud, {"n_z": 50, "beta": 0.05}),
-    ("β = 10", Loud, {"beta": 10.0}),
+    ("label × 5", ScaledLabel, {}),
+    ("encoder without y", BlindEncoder, {}),
+    ("β = 0.05", ScaledLabel, {"n_z": 50, "beta": 0.05}),
+    ("β = 10", ScaledLabel, {"beta": 10.0}),
 ):
     models[name] = train(kind, name, **options)
     results[name] = measured(models[name])
-usual, loud, blind, cheap, dear = results.values()
-assert loud["prior"] > max(0.85, usual["prior"] + 0.05), "a louder label is heard"
-assert loud["image"] > max(0.85, usual["image"] + 0.05)
-assert loud["slant"] > 0.75, "and the style stays"
-assert loud["-elbo"] < usual["-elbo"] + 5, "at hardly any cost"
-assert blind["-elbo"] > loud["-elbo"], "an encoder that does not see y costs nats"
+usual, scaled, blind, cheap, dear = results.values()
+assert scaled["prior"] > max(0.75, usual["prior"] + 0.05), "a larger label is used"
+assert scaled["image"] > max(0.75, usual["image"] + 0.05)
+assert scaled["slant"] > 0.75, "and the style stays"
+assert scaled["-elbo"] < usual["-elbo"] + 5, "at hardly any cost"
+assert blind["-elbo"] > scaled["-elbo"], "an encoder that does not see y costs nats"
 if data.name == "mnist":
-    assert blind["image"] < loud["image"] - 0.03, "and sends more of the digit through z"
+    assert blind["image"] < scaled["image"] - 0.03, "and sends more of the digit through z"
 assert cheap["own"] > 2 * cheap["image"], "z carries the digit: the label is ignored"
 assert cheap["image"] < 0.3
-assert dear["prior"] > 0.9, "the label decides everything"
+assert dear["prior"] > 0.8, "the label decides everything"
 assert dear["rate"] < 2, "z is ignored"
-assert dear["variety"] < loud["variety"] / 2
+assert dear["variety"] < scaled["variety"] / 2
 
 
 def written_by(model, i):
@@ -349,7 +352,7 @@ def upright_and_slanted(digit):
 
 shown = np.concatenate([upright_and_slanted(digit) for digit in (3, 4, 5)])
 figure, axes = plt.subplots(2, 2, figsize=(11, 6.8))
-for ax, name in zip(axes.flat, ("as usual", "loud label", "β = 0.05", "β = 10"), strict=True):
+for ax, name in zip(axes.flat, ("as usual", "label × 5", "β = 0.05", "β = 10"), strict=True):
     model = models[name]
     pictures = figures.tile(np.concatenate([written_by(model, i) for i in shown]), data.shape, 11)
     ax.imshow(pictures, cmap="gray", vmin=0, vmax=1)
@@ -374,25 +377,27 @@ ax.axhline(0.1, color="black", linestyle=":", label="chance, for the digit")
 ax.set_xticks(range(5), list(results))
 ax.set(ylabel="share, or correlation", ylim=(0, 1.6), yticks=np.linspace(0, 1, 6))
 ax.legend(ncols=2, fontsize=8, loc="upper center")
-show(figure, "22a-who-listens")
+show(figure, "22a-which-input-is-used")
 
 # %% [markdown]
-# - **The loud label** is heard: nearly always the digit comes out that was asked for, and
-#   it leans as the other digit did. In the upper right picture each row is one
-#   handwriting and each column one digit. (What is not shared is lost: thickness and
-#   details follow less well than the slant. And the rate is lower than before, since
-#   $z$ no longer carries the digit.) The ELBO is about the same for both models, so
-#   there was little to gain for the first one.
-# - **The blind encoder** has a lower ELBO, by one to two nats. On MNIST it sends more of the
-#   digit through $z$. The reason is in the first layer: an encoder that is given the
-#   label can subtract a bias for each digit, so that what is left is style. A blind
-#   one has to recognise the digit first.
+# - **The label times 5** is used. On MNIST at full size the digit asked for comes out
+#   in 84 of 100 cases, twice as often as before, and it leans as the other digit did.
+#   In the upper right picture each row is one handwriting and each column one digit.
+#   The ELBO is a few nats better, too. (In quick mode it may be a nat worse.)
+# - **The encoder without $y$** undoes much of that. On MNIST at full size the label
+#   is used no more than in the first model (40 of 100), and the ELBO falls back by
+#   two or three nats. So a larger label for the decoder alone is not enough. The
+#   reason is in the encoder's first layer: with the label it can subtract a bias for
+#   each digit, so that what is left is style. Without it, it has to recognise the
+#   digit before it can leave it out. On glyphs, whose digits differ more clearly, the
+#   difference is small.
 # - **With $\beta = 0.05$** the code of a 3 is decoded to a 3, or to something that is
-#   no digit, whatever the label says. (With $z$ from the prior the label is heard more often, as
-#   such a $z$ is the code of no image, and says nothing definite.) A louder label
-#   does not help here: why listen, if everything is said already?
-# - **With $\beta = 10$** the digit that was asked for comes out, but it is the same image
-#   each time. The rate is next to zero, and so is the difference between two samples.
+#   no digit, whatever the label says. (With $z$ from the prior the label counts for
+#   more, as such a $z$ is the code of no image, and says nothing definite.) A larger
+#   label does not help: there is nothing to add to what $z$ says.
+# - **With $\beta = 10$** the digit that was asked for comes out, but it is the same
+#   image each time. The rate is next to zero, and so is the difference between two
+#   samples.
 #
 # Two things can go wrong, then, and the loss tells you about neither. Both times one
 # of the decoder's two inputs does all the work:
@@ -400,12 +405,12 @@ show(figure, "22a-who-listens")
 # - **The label is ignored, since $z$ carries it.** This happens if $z$ is cheap or
 #   wide, or if it is merely learned first. An excellent reconstruction is no sign of
 #   health here: it is the symptom. *Test:* decode the code of one digit with the
-#   label of another. *Cures:* $\beta = 1$, fewer latents, a louder label, a longer
-#   training.
+#   label of another. *Cures:* $\beta = 1$, fewer latents, a larger label that the
+#   encoder gets, too, a longer training.
 # - **The code is ignored, since the label is enough.** It is the posterior collapse
 #   of lesson 16: all sevens are the same mean seven. The more a condition says, the
-#   less is left for $z$, and the sooner this happens. *Test:* draw several images for one
-#   label, and look whether they differ. *Cures:* $\beta = 1$, and warm-up or free
+#   less is left for $z$, and the sooner this happens. *Test:* draw several images for
+#   one label, and look whether they differ. *Cures:* $\beta = 1$, and warm-up or free
 #   bits.
 #
 # > **What you may have read:** "a conditional VAE separates style and content". Only
@@ -433,9 +438,11 @@ show(figure, "22a-who-listens")
 # **Question 2.** A conditional VAE reconstructs test images excellently. You encode a 3,
 # and decode its $z$ with the label 7. A 3 comes out. What happened?
 #
-# - **a** The code carries the digit, so the decoder has learned nothing from the label.
+# - **a** The code carries the digit, so the decoder has learned nothing from the
+#   label.
 # - **b** Posterior collapse: the decoder ignores its code.
-# - **c** The backward pass drops $dy$, so the decoder could not learn to use the label.
+# - **c** The backward pass drops $dy$, so the decoder could not learn to use the
+#   label.
 #
 # ## Exercises
 #

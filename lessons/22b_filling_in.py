@@ -44,13 +44,14 @@ HALF = 392  # pixels: 14 rows of 28
 # could be there. It also takes the hidden pixels as independent, given $y$, and they
 # are not. If the stroke goes on to the left, then all its pixels do.
 #
-# A conditional VAE has a $z$ for what $y$ leaves open: left or right, a 7 or a 9. Draw
-# $z$ from the prior and decode it together with $y$, and you get *one* completion. Draw
-# again, and you may get another.
+# A conditional VAE has a $z$ for what $y$ leaves open: left or right, a 7 or a 9.
+# Draw $z$ from the prior and decode it together with $y$, and you get *one*
+# completion. Draw again, and you may get another.
 #
-# We train both on the same halves, with hidden layers of the same size. The trainer of npvae
-# takes labels as conditions, so we write the loop out, as in lesson 06. (The pixels are
-# drawn black or white afresh for each batch, before the image is cut in two.)
+# We train both on the same halves, with hidden layers of the same size. The trainer
+# of npvae takes labels as conditions, so we write the loop out, as in lesson 06. (The
+# pixels are drawn black or white afresh for each batch, before the image is cut in
+# two.)
 
 
 # %%
@@ -120,9 +121,9 @@ model = conditional_vae()
 # %% [markdown]
 # ## How many nats does the hidden half cost?
 #
-# The mean network gives $\log p(x \mid y)$ in a closed form: it is minus its loss. For
-# the conditional VAE we estimate it as in lessons 12b and 18, by the mean of $k$ weights
-# with $y$ in every density:
+# The mean network gives $\log p(x \mid y)$ in a closed form: it is minus its loss.
+# For the conditional VAE we estimate it as in lessons 12b and 18, by the mean of $k$
+# weights with $y$ in every density:
 #
 # $$ p(x \mid y) \approx \frac1k \sum_{i=1}^k w_i, \qquad
 # w_i = \frac{p(x \mid z_i, y)\,p(z_i)}{q(z_i \mid x, y)} $$
@@ -156,24 +157,25 @@ print(f"-log p(x | y): mean network {of_mean:.1f}, conditional VAE {of_vae:.1f} 
 assert of_vae < of_mean - 6, "a completion that hangs together is more probable"
 
 # %% [markdown]
-# The difference is large: more than ten nats, so that the true half is at least
-# $e^{10} = 22{,}000$ times as probable on average (in the geometric mean). The mean network is
-# just as sure of single pixels. What it lacks is that they hang together.
+# The difference is large: at full size on MNIST 16.8 nats, so that the true half
+# is $e^{16.8}$, or some 20 million, times as probable (in the geometric mean). The mean network
+# may be just as right about single pixels. What it lacks is that they hang together.
 #
 # ## Several completions, against the mean one
 #
-# The conditional VAE is not better at everything. Measure the squared distance between a
-# completion and the true lower half. The mean has the least expected squared distance
-# of all single answers (lesson 17). A draw from $p(x \mid y)$ has the distance of the mean
-# *plus* its own deviation from the mean. If the draws are as varied as the truth is, that
-# doubles it.
+# The conditional VAE is not better at everything. Measure the squared distance
+# between a completion and the true lower half. The mean has the least expected
+# squared distance of all single answers (lesson 17). A draw from $p(x \mid y)$ has
+# the distance of the mean *plus* its own deviation from the mean. If the draws are as
+# varied as the truth is, that doubles it. (Here we draw $z$ only, and keep the
+# decoder's probabilities. So the draws vary less than the truth.)
 #
 # But a draw can be repeated. Take $n$ draws, and keep the one that is nearest to the
-# truth. That **best of $n$** says whether the truth is among the things that the model
-# thinks possible. (It looks at the truth to choose, so it is no way to make *one*
-# answer. And a model of pure noise would do well with a large enough $n$, so compare
-# for a small $n$.) The **diversity** is the mean squared distance between two draws for
-# the same $y$. It is 0 for the mean network.
+# truth. That **best of $n$** says whether the truth is among the things that the
+# model thinks possible. (It looks at the truth to choose, so it is no way to make
+# *one* answer. And a model of pure noise would do well with a large enough $n$, so
+# compare for a small $n$.) The **diversity** is the mean squared distance between two
+# draws for the same $y$. It is 0 for the mean network.
 #
 # **Predict first:** one draw against the mean, and the best of ten draws against the
 # mean: who wins? And what does the mean of ten draws look like?
@@ -270,25 +272,27 @@ right.legend()
 show(figure, "22b-completions")
 
 # %% [markdown]
-# One draw is farther from the truth than the mean is, but the best of three to five is
-# nearer. The average of ten draws is close to what the mean network says: averaged over
-# $z$, the conditional VAE gives the same answer, and the network never had another.
-# (Exercise 3 derives how close the average of ten can come.)
+# One draw is farther from the truth than the mean is, but the best of a few draws (of
+# six, at full size on MNIST) is nearer. The average of ten draws is close to what the
+# mean network says: averaged over $z$, the conditional VAE gives the same answer, and
+# the network never had another. (Exercise 3 derives how close the average of ten can
+# come.)
 #
-# The picture shows halves from the most open to the most certain. Where much is open, the mean is
-# a grey fog, the sum of all that may be there. A draw commits itself: a 7 in one, a 2 or a
-# 3 in the next. Some draws are foggy, too, since the model is small and its training was
-# short. For the ones at the bottom all draws are alike, and so they should be.
+# The picture shows halves from the most open to the most certain. Where much is open,
+# the mean is a grey fog, the sum of all that may be there. A draw commits itself: a 7
+# in one, a 2 or a 3 in the next. Some draws are foggy, too, since the model is small
+# and its training was short. For the ones at the bottom all draws are alike, and so
+# they should be.
 #
 # ## When the condition says too much
 #
 # The code of this model is in danger. In lesson 22a the label left nearly everything
-# open. Half an image leaves open little, and a decoder that ignores $z$ is already good: it
-# is the mean network. Then $z$ has to save more nats than it costs, and there are fewer
-# to save.
+# open. Half an image leaves open little, and a decoder that ignores $z$ is already
+# good: it is the mean network. Then $z$ has to save more nats than it costs, and
+# there are fewer to save.
 #
-# **Predict first:** we train once more with $\beta = 10$. What happens to the diversity,
-# to the best of ten, and to the single draw?
+# **Predict first:** we train once more with $\beta = 10$. What happens to the
+# diversity, to the best of ten, and to the single draw?
 
 # %%
 dear = conditional_vae(beta=10.0)
@@ -317,38 +321,39 @@ right.legend()
 show(figure, "22b-ignored")
 
 # %% [markdown]
-# With $\beta = 10$ the decoder ignores its code. What is left *is* the mean network, in all three
-# numbers: about its cost in nats, its distance from the truth, and hardly any
-# difference between two draws. Ten draws are then no better than one.
+# With $\beta = 10$ the decoder ignores its code. What is left *is* the mean network,
+# in all three numbers: about its cost in nats, its distance from the truth, and
+# hardly any difference between two draws. Ten draws are then no better than one.
 #
 # So do not judge a model of $p(x \mid y)$ by the error of one draw: by that number,
-# the model that has given up on $z$ is the best. Use $\log p(x \mid y)$ if the model has
-# one, and the best of $n$ together with the diversity if it has not.
+# the model that has given up on $z$ is the best. Use $\log p(x \mid y)$ if the model
+# has one, and the best of $n$ together with the diversity if it has not.
 #
 # > **What you may have read:** "the network restores the hidden part". It does not
 # > restore, it *proposes*. What was hidden is not in $y$. A sharp completion
 # > looks like knowledge, and is a draw. If a decision depends on it (a number plate, a
 # > face, a scan), show several draws, so that everyone sees how much is open.
 #
-# Other conditions need nothing new: grey images for coloured ones, a coarse image for a
-# fine one, a sentence for a picture. The networks become larger, and the algebra
+# Other conditions need nothing new: grey images for coloured ones, a coarse image for
+# a fine one, a sentence for a picture. The networks become larger, and the algebra
 # stays. Many models also let the prior depend on the condition, $p(z \mid y)$, with a
-# third network. Then the KL divergence is between two Gaussians that are both learned.
+# third network. Then the KL divergence is between two Gaussians that are both
+# learned.
 #
 # ## Questions
 #
-# **Question 1.** For each visible half, one model gives a single completion and the other
-# ten draws. The single completion has the smaller squared distance from the truth than one
-# draw. What follows?
+# **Question 1.** For each visible half, one model gives a single completion and the
+# other ten draws. The single completion has the smaller squared distance from the
+# truth than one draw. What follows?
 #
 # - **a** The first model has learned $p(x \mid y)$ better.
-# - **b** Nothing about $p(x \mid y)$. A mean always does well by this measure, and a draw
-#   pays for its own deviation from the mean.
-# - **c** The second model was not trained long enough: the draws of a good model are as
-#   near to the truth as the mean.
+# - **b** Nothing about $p(x \mid y)$. A mean always does well by this measure, and a
+#   draw pays for its own deviation from the mean.
+# - **c** The second model was not trained long enough: the draws of a good model are
+#   as near to the truth as the mean.
 #
-# **Question 2.** The visible halves leave much open, and still all ten completions of each
-# look the same. What should you try first?
+# **Question 2.** The visible halves leave much open, and still all ten completions of
+# each look the same. What should you try first?
 #
 # - **a** A wider prior: draw $z$ with a larger standard deviation.
 # - **b** $\beta = 1$ if it was larger, or warm-up: the decoder ignores $z$.

@@ -12,18 +12,18 @@ black_or_white = Pixels("dynamic")
 rng = np.random.default_rng(0)
 
 
-class Loud(VAE):
+class ScaledLabel(VAE):
     def one_hot(self, labels):
         return np.float32(5) * super().one_hot(labels)
 
 
 n_train, n_h, epochs, batch_size = sized((20_000, 200, 4, 64), quick=(4000, 200, 5, 32))
 train_part = data.train.only(slice(0, n_train))
-model = Loud.dense(784, (n_h, n_h), 10, n_y=10)
+model = ScaledLabel.dense(784, (n_h, n_h), 10, n_y=10)
 model.start_at(train_part.take(slice(None)).mean(axis=0) / 255)
 lr = Cosine(2e-3, epochs=epochs)
 trainer = Trainer(model, train_part, black_or_white, Adam(), batch_size=batch_size, lr=lr)
-run_epochs(trainer, epochs, "a conditional VAE with a loud label")
+run_epochs(trainer, epochs, "a conditional VAE, label × 5")
 
 known = (data.train.take(slice(0, 4000)) / 255).astype(np.float32)
 
@@ -36,9 +36,10 @@ def digit_of(x):
 # %% [markdown]
 # ## 1. Half a four, half a nine
 #
-# Two labels at once are two biases at once, each of half the size. The decoder has never
-# seen that. It draws the middle between a 4 and a 9 in the same handwriting, and how
-# the gap at the top closes depends on $z$. Most samples look like one of the two.
+# Two labels at once are two biases at once, each of half the size. The decoder has
+# never seen that. It draws the middle between a 4 and a 9 in the same handwriting,
+# and how the gap at the top closes depends on $z$. Most samples look like one of the
+# two.
 
 # %%
 four, nine = model.one_hot(np.array([4, 9]))
@@ -56,11 +57,11 @@ show(figures.samples(np.concatenate(rows), data.shape, across=12, told=told), "2
 # %% [markdown]
 # ## 2. A classifier for free
 #
-# $\log p(y \mid x) = \log p(x \mid y) + \log p(y) - \log p(x)$, and only the first term
-# depends on $y$ if all labels are equally frequent. The ELBO stands in for it. (The gap
-# of the bound is about the same for all labels that are plausible at all.) Each image is
-# encoded and decoded ten times, once with each label. With the wrong label the decoder draws
-# another digit, and the pixels are expensive.
+# $\log p(y \mid x) = \log p(x \mid y) + \log p(y) - \log p(x)$, and only the first
+# term depends on $y$ if all labels are equally frequent. The ELBO stands in for it.
+# (The gap of the bound is about the same for all labels that are plausible at all.)
+# Each image is encoded and decoded ten times, once with each label. With the wrong
+# label the decoder draws another digit, and the pixels are expensive.
 
 # %%
 n = 400
@@ -76,7 +77,7 @@ print(f"right: {accuracy:.1%}")
 assert accuracy > 0.8
 
 # %% [markdown]
-# ## 3. What a blind encoder costs
+# ## 3. What an encoder without the label costs
 #
 # Given $y$, the number $x - c\,y = z + s\,\varepsilon$ is a noisy measurement of $z$. As
 # in lesson 09, the posterior is Gaussian with
@@ -101,9 +102,9 @@ assert accuracy > 0.8
 # $\mathbb E[y \mid x] = \tanh\left(c\,x / (1 + s^2)\right)$, and
 # $\text{Var}(y \mid x) = 1 - \mathbb E[y \mid x]^2$.
 #
-# If $c$ is small, the label hardly moves $x$, and it costs nothing not to know it. If $c$ is
-# large, $x$ shows the label, and the encoder knows it anyway. In between the encoder cannot
-# tell whether $x$ is large because of $z$ or because of $y$.
+# If $c$ is small, the label hardly moves $x$, and it costs nothing not to know it. If
+# $c$ is large, $x$ shows the label, and the encoder knows it anyway. In between the
+# encoder cannot tell whether $x$ is large because of $z$ or because of $y$.
 
 
 # %%
@@ -133,17 +134,21 @@ assert max(lost[0.1], lost[5]) < 0.03 < lost[0.5] < lost[1]
 #
 # **Question 1: c.**
 #
-# - **a** Only if the image shows its label beyond doubt. Exercise 3 has data that do not, and
-#   even for digits the blind encoder of this lesson sent more of the digit through $z$.
-# - **b** It is. The derivation holds for any density $q$, also for one that
-#   ignores something.
-# - **c** The gap is the KL divergence of $q$ from $p(z \mid x, y)$. A $q$ that does not know
-#   $y$ has to be a compromise between the posteriors of all labels that are possible.
+# - **a** Only if the image shows its label beyond doubt. Exercise 3 has data that do
+#   not, and even for digits the encoder without $y$ of this lesson sent more of the
+#   digit through $z$.
+# - **b** It is. The derivation holds for any density $q$, also for one that ignores
+#   something.
+# - **c** The gap is the KL divergence of $q$ from $p(z \mid x, y)$. A $q$ that does
+#   not know $y$ has to be a compromise between the posteriors of all labels that are
+#   possible.
 #
 # **Question 2: a.**
 #
-# - **a** What $z$ carries, the decoder need not learn a second time. It happens if $z$ is
-#   cheap, wide, or learned first.
-# - **b** Then no image would be reconstructed well. It is the other input that is ignored.
-# - **c** The gradient with respect to $y$ is not needed: the weights $W_y$ have their own
-#   gradient, $y^\top dh$, with $dh$ the gradient with respect to what the layer puts out.
+# - **a** What $z$ carries, the decoder need not learn a second time. It happens if
+#   $z$ is cheap, wide, or learned first.
+# - **b** Then no image would be reconstructed well. It is the other input that is
+#   ignored.
+# - **c** The gradient with respect to $y$ is not needed: the weights $W_y$ have their
+#   own gradient, $y^\top dh$, with $dh$ the gradient with respect to what the layer
+#   puts out.

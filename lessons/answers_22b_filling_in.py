@@ -47,8 +47,8 @@ completions = {
 # %% [markdown]
 # ## 1. Show less
 #
-# Seven rows show the top of a stroke, if anything: on many images they are nearly empty.
-# They leave open even which digit it is, so the completions differ more.
+# Seven rows show the top of a stroke, if anything: on many images they are nearly
+# empty. They leave open even which digit it is, so the completions differ more.
 
 # %%
 per_pixel = {}
@@ -67,10 +67,10 @@ show(figures.samples(np.concatenate(rows), data.shape, across=8, told=told), "22
 # %% [markdown]
 # ## 2. Choose one
 #
-# The average of the ten is close to the mean of $p(x \mid y)$, which is the best single answer
-# by this measure. The draw that is nearest to it pays for a smaller deviation. It is
-# also the most usual of the ten. So this draw is a good choice if you may show only one. What it no
-# longer shows is how much is open.
+# The average of the ten is close to the mean of $p(x \mid y)$, which is the best
+# single answer by this measure. The draw that is nearest to it pays for a smaller
+# deviation. It is also the most usual of the ten. So this draw is a good choice if
+# you may show only one. What it no longer shows is how much is open.
 
 # %%
 ten, x = completions[392], test[:, 392:]
@@ -93,9 +93,9 @@ assert error["chosen"] < error["first draw"] - 1
 # $$ \mathbb E\lVert x - \hat x\rVert^2 = \mathbb E\lVert x - m\rVert^2
 # + \mathbb E\lVert \hat x - m\rVert^2 = V + V $$
 #
-# For $m$ itself only the first term is there: $V$. The average of $n$ independent draws has the
-# mean $m$ and the variance $V/n$, which gives $V + V/n$. So the average of ten is within
-# 10 % of the best possible, though none of the ten is.
+# For $m$ itself only the first term is there: $V$. The average of $n$ independent
+# draws has the mean $m$ and the variance $V/n$, which gives $V + V/n$. So the average
+# of ten is within 10 % of the best possible, though none of the ten is.
 
 # %%
 N, n = 100_000, 10
@@ -119,14 +119,15 @@ for (name, value), derived in zip(measured.items(), (2 * V, V, V * (1 + 1 / n)),
 # - **a** It may know much less: it has one answer where there are several. Compare
 #   $\log p(x \mid y)$.
 # - **b** The expected squared distance of a draw is that of the mean plus the
-#   variance of the draws (exercise 3). So the smallest number goes to whoever does not draw.
-# - **c** For the perfect model, whose draws come from $p(x \mid y)$ itself, a draw has twice
-#   the squared distance of the mean.
+#   variance of the draws (exercise 3). So the smallest number goes to whoever does
+#   not draw.
+# - **c** For the perfect model, whose draws come from $p(x \mid y)$ itself, a draw
+#   has twice the squared distance of the mean.
 #
 # **Question 2: b.**
 #
 # - **a** If the decoder ignores $z$, it ignores a larger $z$, too.
-# - **b** It is posterior collapse (lesson 16), which a condition that says a lot makes more
-#   likely.
-# - **c** The encoder decides what $z$ carries, but a decoder that ignores $z$ gives it no
-#   gradient to carry anything. And the bound gets looser (lesson 22a).
+# - **b** It is posterior collapse (lesson 16), which a condition that says a lot
+#   makes more likely.
+# - **c** The encoder decides what $z$ carries, but a decoder that ignores $z$ gives
+#   it no gradient to carry anything. And the bound gets looser (lesson 22a).

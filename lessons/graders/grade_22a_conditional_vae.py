@@ -101,7 +101,7 @@ class Decoder:
     """A decoder whose images tell from which code and which label they are."""
 
     def one_hot(self, labels):
-        return 5.0 * np.eye(3)[labels]  # a loud label
+        return 5.0 * np.eye(3)[labels]  # a label of another size
 
     def decode(self, z, y):
         if len(z) != len(y):
@@ -123,6 +123,6 @@ def test_with_every_label(lesson, rng):
         "codes and labels are exchanged: image [i, j] is that of code i and label j.": {
             "images": right.swapaxes(0, 1)
         },
-        "use model.one_hot, which says how loud a label is.": {"images": plain},
+        "use model.one_hot, which says how large a label is.": {"images": plain},
     }
     lesson.compare("with_every_label", (model, z, 3), {"images": right}, hints)

@@ -400,7 +400,7 @@ MISTAKES = {
         (
             "y = model.one_hot(np.tile(np.arange(n_y), len(z)))",
             "y = np.tile(np.eye(n_y), (len(z), 1))",
-            "loud",
+            "how large",
         ),
     ],
     "22b_filling_in": [
