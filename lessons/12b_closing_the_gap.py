@@ -253,7 +253,7 @@ show(figure, "12b-more-draws")
 # it.
 #
 # More draws make up for a poor $q$, and that has two uses. One can *train* on
-# $L_k$, which is the importance-weighted autoencoder (`npvae.IWAE`); lesson 23 does
+# $L_k$, which is the importance-weighted autoencoder (`npvae.IWAE`); lesson 23a does
 # so, and finds what it does to the encoder. And one can *evaluate* with it: lesson
 # 18 estimates the $\log p(x)$ of a VAE with many draws.
 #

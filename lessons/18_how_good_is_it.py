@@ -307,7 +307,7 @@ show(ax, "18-pictures-and-numbers")
 # This course has left things out: convolutional layers, which use the
 # neighbourhood of pixels; conditions, so that you can ask for a 7
 # (lessons 22a and 22b); training with several draws (`npvae.IWAE`), which
-# lesson 23 adds; priors and posteriors richer than a Gaussian (flows, VampPrior);
+# lesson 23b adds; priors and posteriors richer than a Gaussian (flows, VampPrior);
 # layers of latents; discrete latents; and the models that today generate the
 # sharpest images, which you have met in passing: diffusion models, and those that
 # draw pixel by pixel. With what you know you can read their papers. Those on

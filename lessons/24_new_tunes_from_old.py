@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 24 · New tunes from old
 #
-# *Can a VAE that has learned some forty old melodies make new ones, blend two, and
-# stay in key?*
+# *Can a VAE that has learned 34 old melodies make new ones, blend two, and stay in
+# key?*
 #
 # - **You need:** lessons 03, 13a and 15 to 17.
 # - **You get:** the categorical likelihood, which is a softmax with its gradient; a
@@ -38,19 +38,23 @@ print(f"windows, in twelve keys: {len(x_train)} to train on, {len(x_test)} to te
 # that makes two bars of 4/4. The bars of the other 13, in 3/4 or 6/8, have six eighth
 # notes, so that a window holds two bars and two thirds of the next. At each of the
 # 16 *steps* exactly one of 33 things happens. One of 31 pitches begins, or there is a
-# rest, or what sounded before is *held*.
+# rest, or what sounded before is *held*. (Neighbouring pitches are a *semitone* apart.
+# Twelve semitones are an *octave*, which leads to the note of the same name. A *scale*
+# takes seven of the twelve; that of C major is the white keys of a piano.)
 #
 # That is a **category**: one of several, without an order. We write it as a group
 # of 33 numbers, of which one is 1 and the others are 0 (*one-hot*). So a window has
 # $16 \cdot 33 = 528$ numbers. Every window is there in twelve keys, so that the
 # model cannot learn that melodies are in C. By *key* we mean the key signature, so
-# that A minor, which uses the white keys of a piano as C major does, counts as C.
+# that A minor, which uses the white keys as C major does, counts as C.
 # And the melodies are divided among the parts: the test melodies are not in the
 # training part in any key. There are only four of them, so a test figure here tells
 # less than its 552 windows suggest.
 #
 # The picture is a *piano roll*. Pitch goes up, time goes to the right, and each note
-# is a grey line with a bright left end, where it begins.
+# is a grey line with a bright left end, where it begins. In the printed rows a hyphen
+# is a hold. To be heard, an eighth note takes a quarter of a second, so that a
+# window takes four seconds. A second of silence follows it.
 
 # %%
 in_c = data.train.labels == 0  # label 0: the key signature of C major
@@ -223,9 +227,10 @@ show(figures.piano_rolls(rows, names=names, told=told), "24-reconstructions")
 # category of every step but the first is *hold*, so to guess it always is right at
 # 57% of the steps, but almost never where a note begins. There the model finds the
 # pitch in three of five cases (in quick mode, in half), though these melodies are new
-# to it. A window without a mistake is rare: one in five (in quick mode, one in ten).
-# On the training melodies the model does much better. There are only 34 of them, and
-# it has begun to learn them by heart.
+# to it. The picture shows how different they are: *Aura Lee* is nearly right, and
+# *For Elise* can hardly be recognised. A window without a mistake is rare: one in
+# five (in quick mode, one in ten). On the training melodies the model does much
+# better. There are only 34 of them, and it has begun to learn them by heart.
 #
 # The ELBO says what our choice of $\beta$ costs. Minus 31 or 32 nats are far better
 # than minus 56. But to know only how frequent each category is at each step, and
@@ -249,8 +254,8 @@ show(figures.piano_rolls(rows, names=names, told=told), "24-reconstructions")
 # Since the part of the interval that belongs to category $i$ has the length $p_i$,
 # it is hit with that probability.
 #
-# How good are the tunes? One thing can be counted. A melody uses the seven notes of
-# its scale, and rarely one of the other five. For each tune we take the scale, of
+# How good are the tunes? One thing can be counted. A melody uses the notes of its
+# scale, and rarely one of the other five. For each tune we take the scale, of
 # the twelve, that leaves out the fewest of its notes, and count the notes outside.
 # For *chance* we keep the rhythm and draw each pitch from those of all training
 # tunes.
@@ -410,7 +415,7 @@ hear(played, "24-a-to-b")
 # Between the farthest keys the blend is in neither of them. Some 40% of its notes
 # are outside of A's key, as by chance, and as many outside of B's. It fits *one* scale
 # fairly well: 4 or 5% of its notes are outside of the best, where chance would leave
-# about 11%. But which scale that is varies from pair to pair: all twelve distances
+# 11 or 12%. But which scale that is varies from pair to pair: all twelve distances
 # from A's key occur.
 #
 # ## A busier tune
@@ -446,7 +451,7 @@ codes = z_test[some[0]] + np.array(amounts, np.float32)[[0, 2, 3, 4], None] * bu
 decoded = vae.decode(codes)
 played = tokens_of(decoded)
 names = [*(f"{amounts[i]:g} times the vector" for i in (0, 2, 3, 4)), *["played"] * 4]
-told = f"A busier {titles[0]}: probabilities, and the most probable notes"
+told = f"A busier reconstruction of {titles[0]}: probabilities, and the most probable notes"
 rows = np.concatenate([decoded, one_hot(played)])
 show(figures.piano_rolls(rows, names=names, told=told), "24-busier")
 
@@ -458,7 +463,7 @@ hear(played, "24-busier")
 # between the long ones. It changes the key little, because in the data a busy window
 # is as frequent in one key as in another. Without the vector 2 or 3% of the notes
 # are off the key, with half of it about 4%, and with all of it about 7%, where chance
-# would be 40%. At that end few tunes are so busy, and the decoder has less to go by.
+# would be over 40%. At that end few tunes are so busy, and the decoder has less to go by.
 # Nor does it leave the old notes alone. Half of the vector gives one in six of them
 # another pitch, mostly of the same scale, and all of it gives one in three.
 #

@@ -422,7 +422,7 @@ MISTAKES = {
         ),
         ("completions.var(axis=1).sum", "completions.var(axis=0).sum", "axis 1"),
     ],
-    "23_several_draws": [
+    "23a_several_draws": [
         ("return dz.sum(axis=1), 0.5 + (dz", "return dz.sum(axis=1), (dz", "1/2 is missing"),
         ("dz = v[..., None] * slope", "dz = slope / v.shape[1]", "equal shares"),
         ("dz = v[..., None] * slope", "dz = v[..., None] * slope / v.shape[1]", "add up to 1"),
@@ -446,6 +446,20 @@ MISTAKES = {
         ("(slope + eps / sigma)", "(slope + eps * sigma)", "divided"),
         ("(dz * sigma * eps / 2).sum", "0.5 + (dz * sigma * eps / 2).sum", "no 1/2"),
         ("(dz * sigma * eps / 2).sum", "(dz * sigma * eps).sum", "half"),
+    ],
+    "23b_a_freer_posterior": [
+        (" - np.log(NOISE) - 0.5 * r**2", " - np.log(NOISE)", "r² / 2"),
+        (" - np.log(NOISE) - 0.5 * r**2", " - 0.5 * r**2", "log NOISE"),
+        ("((RADIUS - r) / NOISE) ** 2", "(RADIUS - r) ** 2 / NOISE", "standard deviation"),
+        (
+            "return log_joint - 1.5 * np.log(2 * np.pi), slope",
+            "return log_joint, slope",
+            "constant",
+        ),
+        ("NOISE**2 / r - 1)", "NOISE**2 / r)", "prior is missing in the slope"),
+        ("NOISE**2 / r - 1)", "NOISE**2 - 1)", "length 1"),
+        ("((RADIUS - r) / NOISE**2 / r - 1)", "((RADIUS - r) / r - 1)", "chain rule"),
+        ("((RADIUS - r) / NOISE**2 / r - 1)", "((r - RADIUS) / NOISE**2 / r + 1)", "sign"),
     ],
     "24_new_tunes_from_old": [
         (

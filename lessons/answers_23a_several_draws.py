@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 23 · Several draws as an objective: answers
+# # 23a · Several draws as an objective: answers
 
 # %%
 import numpy as np
@@ -99,11 +99,12 @@ assert (np.diff(ratios) > 0).all()
 # - **c** The signal falls like $1/k$ and the noise like $1/\sqrt k$, so that the ratio
 #   goes down like $1/\sqrt k$.
 #
-# **Question 2: a.**
+# **Question 2: b.**
 #
-# - **a** The gap between the ELBO and $\log p(x)$ is the KL divergence of $q$ from the
-#   posterior. Training on $L_{50}$ hardly asks for it to be small.
-# - **b** The ELBO depends on $q$ as well. It only has to be lower than
-#   $\log p(x)$, by any amount.
-# - **c** The mean over many images averages the noise of single draws. It does not
-#   move the expected value, which is the lower one.
+# - **a** Its expected value is the gradient of $L_5$, by the four steps. A single set of
+#   draws says nothing about an expected value.
+# - **b** The term with the score function was replaced by another with the same
+#   expected value, but not the same value. Test it as the lesson does: compare means
+#   over many draws.
+# - **c** For no $k$ is it the derivative of $\hat L_k$ for given draws. Even at $k = 1$ the
+#   score function is missing.

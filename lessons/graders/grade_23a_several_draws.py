@@ -1,4 +1,4 @@
-"""Lesson 23: the gradient of a bound of several draws, its signal-to-noise ratio, and DReG."""
+"""Lesson 23a: the gradient of a bound of several draws, its signal-to-noise ratio, and DReG."""
 
 import numpy as np
 from grading import differences, fail, normal, within
