@@ -286,7 +286,7 @@ results = {"as usual": measured(models["as usual"])}
 # $z$ carries it, there is nothing left to gain from $y$. What remains is a small
 # pressure by the KL divergence, two nats at most. It works, but it takes long: after
 # a training of twenty epochs on all images, 88 % of the digits are those that were
-# asked for (the guide, [numbers you can trust](book/guide/numbers.md)).
+# asked for (the guide has the command, on its page of numbers that you can trust).
 #
 # This suggests a remedy: a label that is larger. We multiply the one-hot vector by 5,
 # in both networks. The model can represent exactly what it could before (divide $W_y$
@@ -399,8 +399,8 @@ show(figure, "22a-which-input-is-used")
 #   image each time. The rate is next to zero, and so is the difference between two
 #   samples.
 #
-# Two things can go wrong, then, and the loss tells you about neither. Both times one
-# of the decoder's two inputs does all the work:
+# Two things can go wrong, then, and the ELBO alone tells you about neither. Both
+# times one of the decoder's two inputs does all the work:
 #
 # - **The label is ignored, since $z$ carries it.** This happens if $z$ is cheap or
 #   wide, or if it is merely learned first. An excellent reconstruction is no sign of
@@ -427,16 +427,16 @@ show(figure, "22a-which-input-is-used")
 #
 # ## Questions
 #
-# **Question 1.** A conditional VAE has an encoder that gets the image only. The decoder gets
-# $z$ and the label. What is right?
+# **Question 1.** A conditional VAE has an encoder that gets the image only. The
+# decoder gets $z$ and the label. What is right?
 #
 # - **a** Nothing changes: the label is visible in the image, whatever the data are.
 # - **b** The loss is no longer a bound of $\log p(x \mid y)$.
 # - **c** The loss is still a bound. It may be less tight, since the posterior of $z$
 #   depends on the label.
 #
-# **Question 2.** A conditional VAE reconstructs test images excellently. You encode a 3,
-# and decode its $z$ with the label 7. A 3 comes out. What happened?
+# **Question 2.** A conditional VAE reconstructs test images excellently. You encode a
+# 3, and decode its $z$ with the label 7. A 3 comes out. What happened?
 #
 # - **a** The code carries the digit, so the decoder has learned nothing from the
 #   label.

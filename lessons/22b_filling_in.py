@@ -7,7 +7,7 @@
 # - **You need:** lessons 03, 12b, 16, 17, 18 and 22a.
 # - **You get:** a conditional VAE whose condition is half an image; several
 #   completions beside the single mean one; three numbers that judge them.
-# - **Run time:** a minute.
+# - **Run time:** half a minute.
 
 # %%
 import matplotlib.pyplot as plt
@@ -279,10 +279,11 @@ show(figure, "22b-completions")
 # come.)
 #
 # The picture shows halves from the most open to the most certain. Where much is open,
-# the mean is a grey fog, the sum of all that may be there. A draw commits itself: a 7
-# in one, a 2 or a 3 in the next. Some draws are foggy, too, since the model is small
-# and its training was short. For the ones at the bottom all draws are alike, and so
-# they should be.
+# the mean is a grey fog, the sum of all that may be there. A draw commits itself: to
+# a 2 or to a 3, to a 7 with a bar or without. At the bottom all draws are nearly
+# alike, and so they should be. Some draws fit their upper half badly. The prior
+# offers codes for which this small model was hardly trained, as in lessons 13b and
+# 16.
 #
 # ## When the condition says too much
 #
