@@ -174,6 +174,9 @@ assert 0 < off(two, one) < 1e-4
 # ring. In the second half rank $r$ starts with its own complete part, so it passes on
 # $r - s$.
 #
+# In the code `ring.pass_on(part)` does both sides of a pass: it sends a part to the
+# next rank, and returns what the previous rank has sent.
+#
 # We count: each rank sends $2(P - 1)$ messages of $n/P$ numbers.
 #
 # **Predict first:** how much does each rank send with 4 ranks, in units of the whole
@@ -276,9 +279,8 @@ assert (frames[-1] == 4).all()
 # and smaller.
 #
 # (The ranks here are *threads* of one process, which hand arrays to each other. The
-# helper is `ring.py`, beside the lessons. What you write knows only `ring.rank`,
-# `ring.size` and `ring.pass_on`, so that the same functions will serve real
-# processes.)
+# helper is `ring.py`, beside the lessons. Your functions do not see the difference,
+# so that they will serve real processes, too.)
 #
 # ## Each keeps its part of Adam
 #
@@ -498,10 +500,14 @@ show(figure, "25-messages")
 #
 # Now we can predict the time of a step. With one process it takes $T(1)$. Of this,
 # $t_0$ is work that every rank does for the whole batch: choosing the images and
-# drawing the noise. The rest is divided by $P$. And there are $2(P-1)$ messages of
-# $n/P$ numbers of 4 bytes in float32:
+# drawing the noise. The rest is divided by $P$. To this come $2(P-1)$ messages of
+# $n/P$ numbers, of 4 bytes each in float32. They cost
 #
-# $$ T(P) = t_0 + \frac{T(1) - t_0}{P} + 2(P-1)\left(\alpha + \frac{4n}{P\,\beta}\right) $$
+# $$ C(P) = 2(P-1)\left(\alpha + \frac{4n}{P\,\beta}\right) $$
+#
+# and the whole step takes
+#
+# $$ T(P) = t_0 + \frac{T(1) - t_0}{P} + C(P) $$
 #
 # The **speed-up** is $T(1)/T(P)$. Even if messages were free, it could never be more
 # than $T(1)/t_0$, because what is not divided remains (*Amdahl's law*).
@@ -556,7 +562,8 @@ for i, (name, (vae, _)) in enumerate(cases.items()):
     t_0, T_1 = measured[1][i]
 
     def predicted(P, n=vae.params.size, t_0=t_0, T_1=T_1):
-        return T_1 / (t_0 + (T_1 - t_0) / P + 2 * (P - 1) * (alpha + 4 * n / P * per_byte))
+        C = 2 * (P - 1) * (alpha + 4 * n / P * per_byte)
+        return T_1 / (t_0 + (T_1 - t_0) / P + C)
 
     speed_up = [T_1 / measured[P][i][1] for P in counts]
     told = "; ".join(
@@ -584,18 +591,19 @@ show(figure, "25-speed-up")
 #   is above the blue one.
 # - *More processes than cores.* They take turns, and every pass waits for the one
 #   whose turn comes last. The formula assumes a core for each, so such circles are
-#   below the line, and mostly below the circles of fewer processes.
+#   far below the line. With small batches they are also below those of fewer
+#   processes.
 # - *Circles below the line.* Cores share their cache and their memory, and every pass
 #   waits for the slower side. If all circles are far below their lines, or below 1,
 #   then the cores were busy with something else.
 #
 # `benchmarks/scaling.py` makes this comparison for npvae's own processes, where the
 # all-gather moves nothing at all, since all of them look at the same parameters. On
-# 28 November 2026 it printed for two quiet cores of an AMD EPYC, and the model
-# 784-400-20: with two processes 1.57 (predicted 1.74) at batch 128, and 1.51 (1.88)
-# at batch 1,024. With *four* processes on the two cores it was 0.83 at batch 128,
-# slower than one process. The guide has the whole table, on its page about several
-# processes.
+# 28 November 2026, on two cores of an AMD EPYC while nothing else ran, it printed for
+# the model 784-400-20: with two processes 1.57 (predicted 1.74) at batch 128, and
+# 1.51 (1.88) at batch 1,024. With *four* processes on the two cores it was 0.83 at
+# batch 128, slower than one process. The guide has the whole table, on its page about
+# several processes.
 #
 # ## Three kinds of parallel work
 #
