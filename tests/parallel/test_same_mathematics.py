@@ -62,6 +62,16 @@ MODELS_64 = {
     "categorical": lambda: VAE.dense(
         N_X, 5, 2, seed=3, dtype=np.float64, likelihood="categorical", groups=(2, N_X - 2)
     ),
+    "mixed, optimal sigma": lambda: VAE.dense(
+        N_X,
+        5,
+        2,
+        seed=3,
+        dtype=np.float64,
+        likelihood="mixed",
+        sigma="optimal",
+        groups=(0, 2, *[0] * (N_X - 3)),
+    ),
     "laplace": lambda: VAE.dense(N_X, 5, 2, seed=3, dtype=np.float64, likelihood="laplace"),
     "conditional": lambda: vae(n_y=3),
     "iwae": lambda: iwae(objective="iwae"),
