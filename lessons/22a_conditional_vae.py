@@ -328,8 +328,8 @@ assert scaled["prior"] > max(0.75, usual["prior"] + 0.05), "a larger label is us
 assert scaled["image"] > max(0.75, usual["image"] + 0.05)
 assert scaled["slant"] > 0.75, "and the style stays"
 assert scaled["-elbo"] < usual["-elbo"] + 5, "at hardly any cost"
-assert blind["-elbo"] > scaled["-elbo"], "an encoder that does not see y costs nats"
 if data.name == "mnist":
+    assert blind["-elbo"] > scaled["-elbo"] + 0.5, "an encoder that does not see y costs nats"
     assert blind["image"] < scaled["image"] - 0.03, "and sends more of the digit through z"
 assert cheap["own"] > 2 * cheap["image"], "z carries the digit: the label is ignored"
 assert cheap["image"] < 0.3
