@@ -397,7 +397,8 @@ show(figure, "22a-which-input-is-used")
 #   label does not help: there is nothing to add to what $z$ says.
 # - **With $\beta = 10$** the digit that was asked for comes out, but it is the same
 #   image each time. The rate is next to zero, and so is the difference between two
-#   samples.
+#   samples. (The slants may correlate all the same, as on glyphs: a correlation does
+#   not say how small the changes are.)
 #
 # Two things can go wrong, then, and the ELBO alone tells you about neither. Both
 # times one of the decoder's two inputs does all the work:
