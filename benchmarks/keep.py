@@ -1,4 +1,11 @@
-"""Keep the figures of a run in benchmarks/published: settings, history and metrics, as text."""
+"""Keep the figures of a run in benchmarks/published, as text; with --model, its model as well.
+
+The model becomes `pretrained:NAME`, a folder of npvae, with weights in half precision. Evaluate it
+afterwards, because its figures are those of the rounded weights:
+
+    python benchmarks/keep.py runs/gated-100 --model gated
+    npvae evaluate npvae/pretrained/gated --samples 5000
+"""
 
 import argparse
 import csv
@@ -7,14 +14,19 @@ import re
 import shutil
 from pathlib import Path
 
-KEPT = Path(__file__).with_name("published")
+import numpy as np
+
+from npvae.runs.model_file import below, read_content, write_content
+from npvae.runs.pretrained import PRETRAINED
+
+PUBLISHED = Path(__file__).with_name("published")
 
 
-def keep(run: Path, kept: Path) -> None:
-    """Copy a run's figures, without the folder of its data and the KL of single latents."""
+def keep_figures(run: Path, kept: Path) -> None:
+    """Copy settings, history and metrics, without paths and without the KL of single latents."""
     kept.mkdir(parents=True, exist_ok=True)
     config = json.loads((run / "config.json").read_text("utf-8"))
-    del config["data"]["source"]
+    config["data"]["source"] = config["settings"]["data"]
     config["settings"]["start"] = Path(config["settings"].get("start") or "").name or None
     (kept / "config.json").write_text(json.dumps(config, indent=1) + "\n", "utf-8")
     shutil.copyfile(run / "metrics.json", kept / "metrics.json")
@@ -27,9 +39,20 @@ def keep(run: Path, kept: Path) -> None:
         writer.writerows(rows)
 
 
+def keep_model(run: Path, kept: Path) -> None:
+    """Copy the figures of the training, and the model in half precision."""
+    keep_figures(run, kept)
+    (kept / "metrics.json").unlink()
+    header, arrays = read_content(run / "model.npz", "a model")
+    halves = {f"params/{k}": v.astype(np.float16) for k, v in below(arrays, "params").items()}
+    write_content(kept / "model.npz", header, halves)
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run folder")
-    for run in parser.parse_args().runs:
-        keep(run, KEPT / run.name)
-        print(f"kept {run.name}")
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
+    parser.add_argument("--model", metavar="NAME", help="keep the model as pretrained:NAME, too")
+    options = parser.parse_args()
+    keep_figures(options.run, PUBLISHED / options.run.name)
+    if options.model:
+        keep_model(options.run, PRETRAINED / options.model)

@@ -51,8 +51,8 @@ def resolve(settings: Settings, dataset: Dataset) -> Settings:
 
     The default likelihood is Bernoulli for greyscale pixels, which can be read as the probability
     of being on, categorical for tunes and for tables of text alone, mixed for tables of numbers and
-    text, and Gaussian for colours and real numbers. The paths of your own data and of the run to
-    start from become absolute, so that the run can be used from any working directory.
+    text, and Gaussian for colours and real numbers. The path of your own data becomes absolute, so
+    that the run can be used from any working directory.
 
     Raises
     ------
@@ -82,16 +82,10 @@ def resolve(settings: Settings, dataset: Dataset) -> Settings:
                 "number below 1"
             )
         settings = replace(settings, corruption=corruption, noise=noise)
-    data, start = settings.data, settings.start
-    return replace(
-        settings,
-        data=data if data in NAMES else _absolute(data),
-        start=start and _absolute(start),
-    )
-
-
-def _absolute(path: str) -> str:
-    return str(Path(os.path.expanduser(path)).resolve())
+    data = settings.data
+    if data not in NAMES:
+        data = str(Path(os.path.expanduser(data)).resolve())
+    return replace(settings, data=data)
 
 
 def _resolve_sizes(settings: Settings, dataset: Dataset) -> Settings:

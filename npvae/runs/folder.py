@@ -24,6 +24,7 @@ from npvae.runs.config import CHANGEABLE, read_config, write_config
 from npvae.runs.history import History, history_columns
 from npvae.runs.metrics import read_metrics
 from npvae.runs.model_file import Model, SavedModel, load_model, model_checksum, save_model
+from npvae.runs.pretrained import is_pretrained, unpack
 from npvae.runs.provenance import PARTS, load_same_data
 from npvae.runs.settings import Settings
 from npvae.storage.arrays import write_arrays
@@ -78,8 +79,11 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: str | Path) -> "RunFolder":
-        """Return the folder of an earlier run; `path` is the folder or a file in it."""
-        path = Path(path)
+        """Return the folder of an earlier run; `path` is the folder or a file in it.
+
+        The name of a pretrained model, such as "pretrained:gated", gives a copy of its folder.
+        """
+        path = unpack(path) if is_pretrained(path) else Path(path)
         if path.is_file() and (path.parent / "config.json").is_file():
             path = path.parent
         if not (path / "config.json").is_file():

@@ -21,6 +21,7 @@ from npvae.devices import CPU, Device, find_device
 from npvae.errors import DataError, InputError, NpvaeError, TrainingError
 from npvae.iwae import IWAE
 from npvae.parameters import Array, Parameters, walk
+from npvae.runs.pretrained import is_pretrained
 from npvae.storage.arrays import read_arrays, require_floats, write_arrays
 from npvae.storage.atomic import atomic_write
 from npvae.storage.json_files import as_categories, as_names
@@ -108,7 +109,7 @@ def load_model(
 
     Parameters
     ----------
-    path : the file, or a run folder
+    path : the file, a run folder, or the name of a pretrained model, such as "pretrained:gated"
     model : an identically built model that receives the parameters; needed only if you wrote its
         layers or its class yourself
     dtype, device : precision and device of the model that is built if `model` is not given; device
@@ -120,7 +121,7 @@ def load_model(
     InputError : if the device does not exist
     """
     device = find_device(device)
-    if Path(path).is_dir():
+    if is_pretrained(path) or Path(path).is_dir():
         from npvae.runs.folder import RunFolder  # which reads its files with this function
 
         return RunFolder.open(path).load_model(device, model=model, dtype=dtype)

@@ -19,12 +19,15 @@ KEPT = (
 def with_settings_of(start: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the given settings, completed by those of the model in the folder `start`.
 
+    The path of the folder becomes absolute, so that the run can be used from any working directory.
+
     Raises
     ------
     InputError : if a setting that belongs to the model is given with another value
     DataError : if the folder is not that of a run
     """
-    trained = RunFolder.open(start).settings()
+    folder = RunFolder.open(start)
+    trained = folder.settings()
     kept = {name: getattr(trained, name) for name in KEPT}
     for name in kept.keys() & given.keys():
         if given[name] != kept[name]:
@@ -33,7 +36,7 @@ def with_settings_of(start: str, given: Mapping[str, Any]) -> dict[str, Any]:
                 f"{flag(name, given[name])} does not fit the model in {start}, which has {was}; "
                 "leave it out, or leave --start out"
             )
-    return {**kept, **given}
+    return {**kept, **given, "start": str(folder.path.resolve())}
 
 
 def start_from(start: str, model: Model, dataset: Dataset) -> None:
