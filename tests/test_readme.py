@@ -53,7 +53,7 @@ NEEDS = {"dataframe": "pandas", "cancer": "sklearn"}  # which npvae does not
 RUNS = {  # made of a few images before the code that reads them
     "picture of a run": "--latent 2 --out runs/mnist-001",
     "asked for": "--conditional --out runs/conditional",
-    "start": "--out runs/digits",
+    "start": "--hidden 400 --out runs/digits",
 }
 ON_THE_STAND_IN = f"""
 import sys
