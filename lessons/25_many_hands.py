@@ -46,8 +46,8 @@ x = (train_part.take(slice(None)) > 127).astype(np.float64)  # black or white
 #
 # This is **data parallelism**: the data are divided, and the model is not. The number
 # $r$ of a process is called its *rank*, and runs from 0 to $P - 1$. All ranks run the
-# same program; only their rank differs. In the diagram there are two. Its two wide
-# boxes, in which they talk, are the subject of the next two sections.
+# same program; only their rank differs. The diagram shows one step with two ranks. In
+# its two wide boxes they exchange messages; the next two sections explain these boxes.
 
 # %%
 diagram = Diagram(3.3, 3.1)
@@ -68,28 +68,29 @@ show(diagram.figure, "25-one-step")
 
 # %% [markdown]
 # One thing must not be forgotten: the noise. A VAE's loss depends on $\varepsilon$,
-# and the row of an image must get the same noise whichever rank computes it. So every
-# rank draws the noise of the *whole* batch, from a generator with the same seed, and
-# keeps its own rows. That is a little wasted work, which will cost us later.
+# and an image must get the same noise whichever rank computes it. So every rank draws
+# the noise of the *whole* batch, from a generator with the same seed, and keeps its
+# own rows. This is a little wasted work, which will cost us later.
 #
 # **Predict first:** fifty images on three ranks are 16, 17 and 17. If we forget the
-# weights $b_r/B$ and simply take the mean of the three gradients, how wrong is it?
-# And if each rank seeds its own generator with 0, and draws the noise of its own
-# rows?
+# weights $b_r/B$ and simply take the mean of the three gradients, how large is the
+# error? And how large is it if each rank seeds its own generator with 0 and draws
+# only the noise of its own rows?
 
 
 # %%
 def rows_of(n, rank, size):
-    """Return the rows of a rank, of n in all: neighbours, and as evenly as possible."""
+    """Return the slice of a rank's rows, if n rows are divided as evenly as possible."""
     return slice(n * rank // size, n * (rank + 1) // size)
 
 
 def shard_gradient(vae, x, eps, rank, size):
-    """Return what a rank adds to the loss of a batch (a number) and to its gradient (n,).
+    """Return the share of a rank in the loss of a batch (a number) and in its gradient (n,).
 
-    x (B, n_x) is the batch and eps (B, n_z) its noise. The rank may use its b rows only, which
-    are `rows_of(B, rank, size)`. `vae.loss_and_grad(x, eps).loss` is the mean loss of the rows
-    it is given, and fills `vae.params.grad` with the gradient of that. Both count b / B.
+    x (B, n_x) is the batch and eps (B, n_z) its noise. The rank uses only its own b rows, which
+    are `rows_of(B, rank, size)`. `vae.loss_and_grad(x, eps)` has the mean loss of the rows it is
+    given in `.loss`, and writes its gradient into `vae.params.grad`. Multiply both by b / B,
+    and return the gradient as a new array, since the next call overwrites the old one.
     """
     ### BEGIN SOLUTION
     mine = rows_of(len(x), rank, size)
@@ -100,7 +101,7 @@ def shard_gradient(vae, x, eps, rank, size):
 
 
 def off(found, expected):
-    """The largest error, relative to the largest number."""
+    """Return the largest error, relative to the largest number."""
     return np.abs(found - expected).max() / np.abs(expected).max()
 
 
@@ -123,9 +124,12 @@ for mine in slices:
     own_noise = np.random.default_rng(0).standard_normal((mine.stop - mine.start, n_z))
     vae.loss_and_grad(x[mine], own_noise)
     seeded.append(vae.params.grad * (mine.stop - mine.start) / B)
-print(f"without weights {off(np.mean(means, axis=0), whole):.1%}; ", end="")
-print(f"with noise of its own in each rank {off(sum(seeded), whole):.0%}")
-assert 1e-4 < off(np.mean(means, axis=0), whole) < off(sum(seeded), whole)
+vae.loss_and_grad(x[:B], np.random.default_rng(1).standard_normal((B, n_z)))
+other_draw = off(vae.params.grad, whole)
+print(f"relative error without weights {off(np.mean(means, axis=0), whole):.1%}; ", end="")
+print(f"with a generator in each rank {off(sum(seeded), whole):.0%}")
+print(f"the whole batch with another draw of the noise: relative difference {other_draw:.0%}")
+assert 1e-4 < off(np.mean(means, axis=0), whole) < min(off(sum(seeded), whole), other_draw)
 
 a, b, c = np.float32([1e8, -1e8, 1])
 print(f"in float32: (a + b) + c = {(a + b) + c:.0f}, and a + (b + c) = {a + (b + c):.0f}")
@@ -137,45 +141,51 @@ assert (a + b) + c != a + (b + c)
 assert 0 < off(two, one) < 1e-4
 
 # %% [markdown]
-# Without weights the error is small, because the shards are nearly equal. That makes
-# it a nasty bug: the training still works, and it shows in a test only if the ranks
-# do not divide the batch. Noise of its own in each rank is another gradient
-# altogether. It has the right expected value, but the first image of every shard gets
-# the *same* noise (exercise 2).
+# Without weights the error is about 1 %, because the shards are nearly equal. That
+# makes it a nasty bug: the training still works, and a test finds it only if the batch
+# cannot be divided evenly among the ranks. The second error is large, but so is the
+# difference that another draw of the noise makes to one process, and the expected
+# value of this gradient is right. What is wrong is that the first image of every shard
+# gets the *same* noise, and so on row by row. This makes the gradient noisier
+# (exercise 2).
 #
-# The sum in float64 is right to the last digits, but not to the last *bit*, and in
-# float32 fewer digits are left. The reason is that computer addition rounds, and so
-# is not associative: in $a + (b + c)$ the 1 is lost beside $10^8$. A sum in shards
-# brackets the terms in another way. So two processes do not give the same bits as
-# one. Both results are equally right.
+# With weights the sum is right up to rounding: about 15 digits in float64, and 6 in
+# float32. But it does not have the same bits as the gradient of the whole batch.
+# Addition on a computer rounds, and so is not associative: in $a + (b + c)$ the 1 is
+# lost beside $10^8$. A sum in shards adds the same terms in another order. So two
+# processes do not give the same bits as one, and both results are equally right.
 #
 # ## Adding up around a ring
 #
 # Every rank has a vector of $n$ numbers, its share of the gradient, and all need the
-# sum. This is called an **all-reduce**. The obvious way has a chief: the others send
-# their vectors to rank 0, which adds them up and sends the sum back. Then rank 0
-# receives $P - 1$ vectors and sends $P - 1$, while the others wait. The more ranks
-# there are, the longer it takes.
+# sum. This operation is called an **all-reduce**. The obvious way gives rank 0 a
+# special role: the others send it their vectors, and it adds them up and sends the sum
+# back. Then rank 0 receives $P - 1$ vectors and sends $P - 1$, while the others wait.
+# The more ranks there are, the longer it takes.
 #
-# Here is a way without a chief. Put the ranks into a ring, in which each sends to the
-# next one only, and cut the vector into $P$ parts.
+# Here is a way in which all ranks do the same. Put them into a ring, in which each
+# sends only to the next one, and cut the vector into $P$ parts.
 #
 # 1. **Reduce-scatter.** In each pass, every rank passes one part on, and adds what it
-#    receives to its own numbers of that part. The parts travel around the ring like
-#    buckets, and each grows by one summand at every rank. After $P - 1$ passes part
-#    $r$ has been everywhere, and its complete sum is at rank $r$.
+#    receives to its own numbers of that part. So a part travels around the ring, and
+#    each rank adds its summand. After $P - 1$ passes part $r$ has been at every rank,
+#    and its complete sum is at rank $r$.
 # 2. **All-gather.** The complete parts travel once more, and are now copied instead
 #    of added. After $P - 1$ passes all ranks have all parts.
 #
-# Which part does rank $r$ pass on in pass $s$ of the first half? Part $r$ has to end
-# here, after a whole turn, so it has to *start* at the next rank, $r + 1$. In other
-# words, rank $r$ starts part $r - 1$. From then on it passes on what it has just
-# received, and that is always one part further back: $r - 1 - s$, counted around the
-# ring. In the second half rank $r$ starts with its own complete part, so it passes on
-# $r - s$.
+# Which part does rank $r$ pass on in pass $s = 0, 1, \dots, P - 2$ of the first half?
+# Part $r$ has to arrive at rank $r$ in the last of the $P - 1$ passes, which is one
+# pass less than a full turn. So it *starts* at the next rank, $r + 1$. In other words,
+# rank $r$ starts with part $r - 1$. Afterwards it passes on the part that it has just
+# received. The previous rank started with $r - 2$, so the number of the part falls by
+# one in each pass: rank $r$ passes on part $r - 1 - s$, modulo $P$. In the second half
+# it starts with its own complete part, so it passes on part $r - s$.
 #
 # In the code `ring.pass_on(part)` does both sides of a pass: it sends a part to the
-# next rank, and returns what the previous rank has sent.
+# next rank, and returns what the previous rank has sent. For now the ranks are
+# *threads* of one process. `in_threads(P, program, ...)` from the helper `ring.py`,
+# beside the lessons, runs the program in each of them, with its own copy of the
+# arguments. Your functions will later run in real processes without a change.
 #
 # We count: each rank sends $2(P - 1)$ messages of $n/P$ numbers.
 #
@@ -187,10 +197,10 @@ assert 0 < off(two, one) < 1e-4
 def reduce_scatter(vector, ring):
     """Add up the vectors (n,) of all ranks; return the part of the sum that this rank owns.
 
-    `np.array_split(vector, ring.size)` are the parts. They are views: what you write into a
-    part is in the vector. In pass s, from 0 to size - 2, rank r gives part r - 1 - s to
-    `ring.pass_on(part)`. What that returns is to be *added* to part r - 2 - s, in place. All
-    numbers of parts are modulo the size. At the end, part r of the vector is the sum: return it.
+    The parts are `np.array_split(vector, ring.size)`. They are views: what you write into a
+    part is written into the vector. In pass s, from 0 to size - 2, rank r gives part r - 1 - s
+    to `ring.pass_on(part)`. *Add* what that returns to part r - 2 - s, in place. All numbers of
+    parts are modulo the size. At the end part r is the sum of part r over all ranks: return it.
     """
     ### BEGIN SOLUTION
     parts = np.array_split(vector, ring.size)
@@ -202,10 +212,11 @@ def reduce_scatter(vector, ring):
 
 
 def all_gather(vector, ring):
-    """Give all ranks the parts of the vector (n,) that the others own. Returns nothing.
+    """Fill the vector (n,) of each rank with the parts that the others own; return nothing.
 
-    The parts are those of `reduce_scatter`, and rank r owns part r. In pass s rank r gives part
-    r - s to `ring.pass_on(part)`, and what that returns *replaces* part r - 1 - s, in place.
+    The parts are those of `reduce_scatter`, and rank r owns part r. In pass s, from 0 to
+    size - 2, rank r gives part r - s to `ring.pass_on(part)`, and what that returns *replaces*
+    part r - 1 - s, in place.
     """
     ### BEGIN SOLUTION
     parts = np.array_split(vector, ring.size)
@@ -229,8 +240,9 @@ for P in (1, 2, 3, 4, 8):
         assert off(found, vectors.sum(axis=0)) < 1e-12
         assert messages == 2 * (P - 1)
         assert sent == 2 * (P - 1) * vectors[0].nbytes // P
-    chief = 2 * (P - 1)
-    print(f"{P} ranks: each sends {sent / vectors[0].nbytes:.2f} vectors; a chief moves {chief}")
+    moved = 2 * (P - 1)  # vectors that rank 0 would receive and send
+    print(f"P = {P}: each sends {sent / vectors[0].nbytes:.2f} vectors; ", end="")
+    print(f"without a ring rank 0 moves {moved}")
 
 
 def film(ring, vector):
@@ -269,29 +281,27 @@ assert np.array_equal(np.diag(frames[3]), [4, 4, 4, 4])
 assert (frames[-1] == 4).all()
 
 # %% [markdown]
-# Each number in the picture says how many ranks have been added up at that place.
-# After the reduce-scatter the diagonal is complete, and the rest is left over from
-# the way. After the all-gather everything is complete.
+# Each number in the picture says how many ranks have been added up in that part, after
+# the first, second and third pass. After the reduce-scatter the diagonal is complete,
+# and the other parts are partial sums that nobody needs any more. After the all-gather
+# everything is complete.
 #
 # Each rank sends $2(P-1)/P$ vectors: 1.5 with 4 ranks, and 1.97 with 64. However many
-# ranks there are, it is **less than two vectors each**, and all of them send at the
-# same time. What does grow is the number of messages, $2(P-1)$, which become smaller
-# and smaller.
+# ranks there are, each sends **fewer than two vectors**, and all of them send at the
+# same time. What does grow is the number of messages, $2(P-1)$, while each message
+# becomes shorter.
 #
-# (The ranks here are *threads* of one process, which hand arrays to each other. The
-# helper is `ring.py`, beside the lessons. Your functions do not see the difference,
-# so that they will serve real processes, too.)
-#
-# ## Each keeps its part of Adam
+# ## The sharded optimiser
 #
 # Between the two halves there is a moment at which rank $r$ has the complete gradient
 # of *its own part* only. That is all that it needs to update this part: Adam treats
 # each parameter by itself, with an average of its gradient and one of its square
 # (lesson 05). So update the part first, and then let the all-gather carry
 # *parameters* instead of gradients. The messages are the same. But now each rank
-# makes only its part of the update, and needs only its part of both averages. This is
-# the **sharded optimiser**. (As stage 1 of ZeRO it serves networks whose averages
-# would not fit into one machine.)
+# makes only its part of the update, and keeps only its part of both averages. The
+# parameters and the gradient are still complete in every rank. This is a **sharded
+# optimiser**. (It is stage 1 of ZeRO, Rajbhandari et al. 2020, which trains networks
+# whose averages do not fit into the memory of one device.)
 #
 # **Predict first:** does dividing Adam's work change a single bit of the result?
 
@@ -300,11 +310,12 @@ assert (frames[-1] == 4).all()
 def sharded_adam_step(ring, flat, grad, adam, lr=1e-3):
     """Make one step of Adam, all ranks together: each updates its own part of the parameters.
 
-    flat (n,) are the parameters, the same in all ranks; grad (n,) is this rank's share of the
-    gradient. adam holds the number of steps "t", and both averages "m" and "v" of this rank's
-    part. Three steps: `reduce_scatter` of grad gives the gradient of the own part; then t grows
-    by 1, and Adam (beta1 = 0.9, beta2 = 0.999, eps = 1e-8) updates m, v and, in place, the own
-    part of flat, which is one of `np.array_split(flat, ring.size)`; then `all_gather` of flat.
+    flat (n,) are the parameters, the same in all ranks, and grad (n,) is this rank's share of
+    the gradient. adam holds the number of steps "t", and the averages "m" and "v" of this
+    rank's part. First `reduce_scatter` of grad gives the gradient of this part. Then t grows by
+    1, and Adam (decay rates 0.9 and 0.999, and 1e-8 added to the root) updates m, v and, in
+    place, this rank's part of flat, which is one of `np.array_split(flat, ring.size)`. Finally
+    `all_gather` of flat gives all ranks the new parameters.
     """
     ### BEGIN SOLUTION
     g = reduce_scatter(grad, ring)
@@ -325,7 +336,7 @@ def averages(ring, flat):
 
 
 def five_steps(ring, flat, gradients):
-    """Make a step for each of five gradients, of which each rank has a share."""
+    """Make a step for each gradient (8, n), a sum of eight shares that the ranks divide."""
     adam = averages(ring, flat)
     for shares in gradients:
         share = shares[ring.rank :: ring.size].sum(axis=0)
@@ -333,13 +344,13 @@ def five_steps(ring, flat, gradients):
     return flat, adam["m"].nbytes + adam["v"].nbytes
 
 
-# Eight shares; in multiples of 1/1024, which float64 adds up without any rounding.
+# Five gradients in eight shares each: multiples of 1/1024, which float64 adds without rounding.
 gradients = np.round(1024 * rng.standard_normal((5, 8, vae.params.size))) / 1024
 start = vae.params.flat.copy()
 results = {P: in_threads(P, five_steps, start, gradients) for P in (1, 2, 3, 8)}
 for P, ranks in results.items():
     most = max(held for _, held in ranks)
-    print(f"{P} ranks: each holds {most / 1e3:.0f} kB of averages at most")
+    print(f"P = {P}: each rank holds at most {most / 1e3:.0f} kB of averages")
     assert all(np.array_equal(flat, results[1][0][0]) for flat, _ in ranks), "to the bit"
     assert most <= 2 * 8 * (vae.params.size // P + 1)
 
@@ -350,25 +361,27 @@ for shares in gradients:
 assert off(vae.params.flat, results[1][0][0]) < 1e-12, "and npvae's Adam agrees"
 
 # %% [markdown]
-# Not a single bit, and the memory is divided by the number of ranks. We took
-# gradients whose sums need no rounding, so that only the update was compared.
+# It does not change a single bit, and the memory of the averages is divided by the
+# number of ranks. We took gradients whose sums need no rounding, so that only the
+# update was compared.
 #
-# There is one more reason to like this scheme. Each part of the sum is computed in
-# *one* place, and copied to the others. So all ranks have the same parameters, bit by
-# bit, after any number of steps. If every rank collected all vectors and added them
-# in its own order, the copies would drift apart.
+# The scheme has one more advantage. Each part of the sum is computed in *one* place,
+# and copied to the others. So all ranks have the same parameters, bit by bit, after
+# any number of steps. If every rank collected all vectors and added them in its own
+# order, the copies would drift apart.
 #
 # ## Real processes
 #
 # Now we train. `train` is the program of every rank: the loop of lesson 13b, with a
-# step that is shared. Its ranks are processes of the operating system, each with a
-# Python of its own. npvae starts them (`npvae.parallel`), and a message goes through
-# memory that all of them can see.
+# step that is shared. The ranks are now processes of the operating system, each with
+# its own Python interpreter. npvae starts them (`npvae.parallel`), and messages go
+# through memory that all of them can read and write.
 #
 # A new process does not know the functions of this lesson. Usually it imports the
 # script that has started it. So one writes functions at the top of a script, and what
 # is to run only once below `if __name__ == "__main__":`. `in_processes` sends the
-# text of our functions instead, so that this also works in a notebook.
+# text of our functions instead, so that this also works in a notebook. Such a
+# function may use `np`, the others that are sent, and what it imports itself.
 #
 # **Predict first:** after the last epoch, by how much do the parameters of one, two
 # and three processes differ?
@@ -389,7 +402,7 @@ def train(ring, vae, x, epochs, batch_size, seed=0, name=""):
             loss, grad = shard_gradient(vae, batch, eps, ring.rank, ring.size)
             sharded_adam_step(ring, vae.params.flat, grad, adam)
             losses[ring.rank] += loss * len(batch) / len(x)
-        all_gather(losses, ring)  # a number of each rank
+        all_gather(losses, ring)  # the vector has one part of one number for each rank
         if name and ring.rank == 0:
             print(f" {losses.sum():.1f}", end="\n" * (epoch == epochs - 1), flush=True)
     return vae.params.flat.copy()
@@ -409,11 +422,13 @@ for P in sized((1, 2, 3), quick=(1, 2)):
 assert off(parameters[1], VAE.dense(784, n_h, n_z, dtype=np.float64).params.flat) > 0.01
 
 # %% [markdown]
-# The difference is that of rounding, a little enlarged by many steps: it is the same
-# training. npvae's trainer does the same if it is given a *communicator*, which
-# connects the processes. In a script of your own, write `with Processes(2) as comm:`
-# from `npvae.parallel.processes`, below the guard; `fit(..., workers=2)` and
-# `npvae train --workers 2` are shorter still.
+# They differ by rounding only, some $10^{-13}$ at full size: it is the same training.
+# npvae's trainer does the same if it is given a *communicator*, which connects the
+# processes. (Its loss is a little different from ours, because it draws noise and
+# black and white pixels of its own.) In a script of your own, write
+# `with Processes(2) as comm:` from `npvae.parallel.processes`, below
+# `if __name__ == "__main__":`. Shorter still are `fit(..., workers=2)` and
+# `npvae train --workers 2`.
 
 # %%
 theirs = {}
@@ -428,29 +443,30 @@ assert off(theirs[2], theirs[1]) < 1e-8
 # %% [markdown]
 # ## The price of a message
 #
-# It is the same training. Is it faster? That depends on what talking costs. A message
-# of some bytes takes
+# It is the same training. Is it faster? That depends on what a message costs. The time
+# of a message is
 #
 # $$ t = \alpha + \frac{\text{bytes}}{\beta} $$
 #
-# The **latency** $\alpha$ is what even the shortest message takes: both sides have to
-# notice each other. The **bandwidth** $\beta$ is how many bytes flow per second.
-# (Here $\beta$ has nothing to do with the weight of the KL divergence, nor with
+# The **latency** $\alpha$ is the time of even the shortest message: both processes
+# have to notice that the other is ready. The **bandwidth** $\beta$ is the number of
+# bytes per second. (Here $\beta$ is neither the weight of the KL divergence nor one of
 # Adam's decay rates.)
 #
-# We let two processes pass on vectors of many lengths. Of each we take the fastest of
-# several tries: whatever else the computer does only adds to the time. Then we fit
-# the line. The times range from microseconds to milliseconds, so we divide every
-# equation by its $t$, and thus make the *relative* errors small. Otherwise the
-# longest message alone would determine the line.
+# We let two processes pass on vectors of many lengths. For each length we take the
+# fastest of several tries, since whatever else the computer does only adds to the
+# time. Then we fit the line by least squares: each length gives an equation for the
+# two unknowns $\alpha$ and $1/\beta$. The times range from microseconds to
+# milliseconds, so we divide each equation by its $t$, in order to make the *relative*
+# errors small. Otherwise the longest message alone would determine the line.
 #
 # **Predict first:** at about which length does a message take twice as long as an
-# empty one: some ten bytes, some ten thousand, or some ten million?
+# empty one: a hundred bytes, a hundred thousand, or a hundred million?
 
 
 # %%
 def time_passes(ring, lengths, tries):
-    """Return the shortest time of a pass for each length, in seconds, and what was sent."""
+    """Return the shortest time of a pass for each length, in seconds; messages and bytes sent."""
     from time import perf_counter
 
     fastest = []
@@ -484,24 +500,25 @@ ax.legend()
 show(figure, "25-messages")
 
 # %% [markdown]
-# Short messages all take the same time, and the time of long ones is proportional to
-# their length. The curve bends where both terms are equal, at $\alpha\beta$ bytes. At
-# full size on a busy machine with two cores, this lesson printed 23 µs and 5.6 GB per
-# second on 29 November 2026. There the bend is near 130 kB, and ten thousand numbers
-# (40 kB) cost only a third more than one. So it pays to send few long messages, and
-# it helps that npvae keeps the gradients of all layers in one vector.
+# Short messages all take about the same time, and the time of long ones is
+# proportional to their length. The curve bends where both terms are equal, at
+# $\alpha\beta$ bytes: such a message takes twice as long as an empty one. At full size
+# on a busy machine with two cores, this lesson printed 23 µs and 5.6 GB per second on
+# 29 November 2026. There the bend is near 130 kB, and ten thousand numbers (40 kB)
+# cost only a third more than one. So it pays to send few long messages, and it helps
+# that npvae keeps the gradients of all layers in one vector.
 #
 # Look at your own points. If they scatter, or the longest message lies far above the
-# line, then something else was running; try again. For processes on one machine a
-# message is one copy into shared memory and one out of it. Between machines it goes
-# through a network. The guide reckons with 25 µs and 1.25 GB per second there.
+# line, then something else was running; try again. On one machine a message is copied
+# into shared memory and out of it again. Between machines it goes through a network,
+# for which the guide assumes 25 µs and 1.25 GB per second.
 #
 # ## When does it pay?
 #
 # Now we can predict the time of a step. With one process it takes $T(1)$. Of this,
 # $t_0$ is work that every rank does for the whole batch: choosing the images and
-# drawing the noise. The rest is divided by $P$. To this come $2(P-1)$ messages of
-# $n/P$ numbers, of 4 bytes each in float32. They cost
+# drawing the noise. The rest is divided by $P$. In addition there are $2(P-1)$
+# messages of $n/P$ numbers, of 4 bytes each in float32. They take
 #
 # $$ C(P) = 2(P-1)\left(\alpha + \frac{4n}{P\,\beta}\right) $$
 #
@@ -509,20 +526,20 @@ show(figure, "25-messages")
 #
 # $$ T(P) = t_0 + \frac{T(1) - t_0}{P} + C(P) $$
 #
-# The **speed-up** is $T(1)/T(P)$. Even if messages were free, it could never be more
-# than $T(1)/t_0$, because what is not divided remains (*Amdahl's law*).
+# The **speed-up** is $T(1)/T(P)$. Even if messages took no time, it could never be
+# more than $T(1)/t_0$, because the work that is not divided remains (*Amdahl's law*).
 #
-# We compare three cases: a small model with a small batch, and a wider one with a
-# batch of 128 and with a larger one. The curves are the formula, with the measured
-# $T(1)$, $t_0$, $\alpha$ and $\beta$. The circles are measured.
+# We compare three cases: a small model with a small batch, a wider model with a batch
+# of 128, and the wider model with a larger batch. The curves are the formula, with the
+# measured $T(1)$, $t_0$, $\alpha$ and $\beta$. The circles are measured.
 #
-# **Predict first:** which of the three gains from a second process? And how fast is a
-# step if there are more processes than cores?
+# **Predict first:** which of the three gains from a second process? And what happens
+# to the speed-up if there are more processes than cores?
 
 
 # %%
 def time_steps(ring, cases, x, steps):
-    """For each model and batch size, return the shortest time of a draw and of a step."""
+    """Return t_0 and the time of a step, each the shortest of its tries, for each case."""
     from time import perf_counter
 
     found = []
@@ -552,31 +569,33 @@ measured = {
     P: in_processes(P, time_steps, list(cases.values()), x32, steps, functions=OURS)[0]
     for P in counts
 }
+
+
+def predicted(P, n, t_0, T_1):
+    """Return the speed-up that P processes should give, by the formula above."""
+    C = 2 * (P - 1) * (alpha + 4 * n / P * per_byte)
+    return T_1 / (t_0 + (T_1 - t_0) / P + C)
+
+
 cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 print(f"speed-up, predicted and measured; this process may use {cores} cores")
 
 figure, ax = plt.subplots(figsize=(7, 4))
 many = np.arange(1, 9)
-ax.plot(many, many, ":", color="grey", label="as many times as processes")
+ax.plot(many, many, ":", color="grey", label="P times as fast")
 for i, (name, (vae, _)) in enumerate(cases.items()):
     t_0, T_1 = measured[1][i]
-
-    def predicted(P, n=vae.params.size, t_0=t_0, T_1=T_1):
-        C = 2 * (P - 1) * (alpha + 4 * n / P * per_byte)
-        return T_1 / (t_0 + (T_1 - t_0) / P + C)
-
+    curve = predicted(many, vae.params.size, t_0, T_1)
     speed_up = [T_1 / measured[P][i][1] for P in counts]
-    told = "; ".join(
-        f"{P}: {predicted(P):.2f}, {s:.2f}" for P, s in zip(counts, speed_up, strict=True)
-    )
-    print(f"    {name:<28} {1e3 * T_1:6.2f} ms; {told}; at most {T_1 / t_0:.0f}")
+    pairs = [f"{P}: {curve[P - 1]:.2f}, {s:.2f}" for P, s in zip(counts, speed_up, strict=True)]
+    print(f"    {name:<28} {1e3 * T_1:6.2f} ms; {'; '.join(pairs)}; at most {T_1 / t_0:.0f}")
     colour = (GREEN, BLUE, ORANGE)[i]
-    ax.plot(many, predicted(many), color=colour, label=name)
+    ax.plot(many, curve, color=colour, label=name)
     ax.plot(counts, speed_up, "o", color=colour, markersize=8, fillstyle="none")
-    assert abs(predicted(1) - 1) < 1e-9
-    assert (predicted(many) < np.minimum(many + 1e-9, T_1 / t_0)).all(), "Amdahl's law"
+    assert abs(curve[0] - 1) < 1e-9
+    assert (curve < np.minimum(many + 1e-9, T_1 / t_0)).all(), "Amdahl's law"
 ax.set(xlabel="processes P", ylabel="speed-up T(1) / T(P)", xticks=many, ylim=(0, None))
-ax.set_title("Lines: predicted, a core for each. Circles: measured here.")
+ax.set_title("Lines: predicted, one core per process. Circles: measured.")
 figure.legend(loc="outside right upper")
 show(figure, "25-speed-up")
 
@@ -585,44 +604,44 @@ show(figure, "25-speed-up")
 # Here is what to look for.
 #
 # - *A small model or a small batch.* There is little to divide, and the messages
-#   remain. The formula is too hopeful here: it also divides the time that Python
-#   itself needs for a step, and that does not get shorter if there are fewer rows.
-# - *A larger batch.* The messages are the same, beside more work. So the orange line
-#   is above the blue one.
+#   remain. The formula is too optimistic here: it also divides the time that Python
+#   itself needs for a step, which does not shrink with the number of rows.
+# - *A larger batch.* The messages are the same, and there is more work to divide. So
+#   the orange line is above the blue one.
 # - *More processes than cores.* They take turns, and every pass waits for the one
 #   whose turn comes last. The formula assumes a core for each, so such circles are
-#   far below the line. With small batches they are also below those of fewer
-#   processes.
+#   far below the line.
 # - *Circles below the line.* Cores share their cache and their memory, and every pass
-#   waits for the slower side. If all circles are far below their lines, or below 1,
-#   then the cores were busy with something else.
+#   waits for the slower process. If all circles are far below their lines, or below
+#   1, then the cores were busy with something else.
 #
 # `benchmarks/scaling.py` makes this comparison for npvae's own processes, where the
-# all-gather moves nothing at all, since all of them look at the same parameters. On
-# 28 November 2026, on two cores of an AMD EPYC while nothing else ran, it printed for
-# the model 784-400-20: with two processes 1.57 (predicted 1.74) at batch 128, and
-# 1.51 (1.88) at batch 1,024. With *four* processes on the two cores it was 0.83 at
-# batch 128, slower than one process. The guide has the whole table, on its page about
-# several processes.
+# all-gather moves nothing at all, since they share one copy of the parameters. On 28
+# November 2026, on two cores of an AMD EPYC while nothing else ran, it printed these
+# speed-ups for the model 784-400-20 and two processes: 1.57 (predicted 1.74) at batch
+# 128, and 1.51 (1.88) at batch 1,024. With *four* processes on the two cores it was
+# 0.83 at batch 128, slower than one process. The guide has the complete table, on its
+# page about several processes.
 #
 # ## Three kinds of parallel work
 #
-# Shards of a batch are one way to share work. There are two more.
+# Shards of a batch are one way to divide work. There are two more.
 #
-# | divided | example | what travels | when |
+# | divided | example | what is sent | when |
 # |---|---|---|---|
-# | data | shards of a batch | $2(P-1)/P$ vectors of parameters | each step |
+# | data | shards of a batch | $2(P-1)/P$ vectors of $n$ numbers | each step |
 # | draws | the $k$ draws of lesson 12b | a number for each image | each batch |
 # | runs | five seeds, or ten learning rates | nothing | never |
 #
 # *Draws.* The bound of lesson 12b is the logarithm of a mean of $k$ weights. Each
 # rank takes some draws of every image, and computes the logarithm of the sum of their
-# weights. These logarithms are joined in the same way. For each image only one number
-# travels, so estimates of $\log p(x)$ with thousands of draws are easy to share.
+# weights. `logaddexp` combines these logarithms to that of the complete sum. Each
+# rank sends only one number for each image, so estimates of $\log p(x)$ with thousands
+# of draws are easy to divide.
 #
 # *Runs.* To learn how much of a result is chance, one trains with several seeds. Such
-# trainings have nothing to say to each other. If you have many of them, this is
-# nearly always the best use of many cores.
+# trainings need no messages. If you have many of them, this is nearly always the best
+# use of many cores.
 #
 # **Predict first:** two processes train two seeds each. Will the results agree with
 # those of a single process up to rounding, or to the bit?
@@ -640,14 +659,14 @@ def of_seeds(ring, vae, x, seeds):
     return alone, ring.messages
 
 
-log_w = rng.normal(-100, 5, (7, 50))  # of 7 images with 50 draws each
+log_w = rng.normal(-100, 5, (7, 50))  # logarithms of the weights: 7 images, 50 draws of each
 whole = np.logaddexp.reduce(log_w, axis=1) - np.log(50)
 sums = [np.logaddexp.reduce(part, axis=1) for part in np.array_split(log_w, 3, axis=1)]
 assert off(np.logaddexp.reduce(sums, axis=0) - np.log(50), whole) < 1e-12
 
 some, seeds = x[:500], [0, 1, 2, 3]
 vae = VAE.dense(784, n_h, n_z, dtype=np.float64)
-((expected, _),) = in_processes(1, of_seeds, vae, some, seeds, functions=OURS)
+expected, _ = in_processes(1, of_seeds, vae, some, seeds, functions=OURS)[0]
 found = {}
 for trained, messages in in_processes(2, of_seeds, vae, some, seeds, functions=OURS):
     found |= trained
@@ -657,15 +676,14 @@ assert all(np.array_equal(found[seed], expected[seed]) for seed in seeds), "to t
 print("four seeds in two processes: the same bits as in one, and no message")
 
 # %% [markdown]
-# To the bit: nothing is added up in another order, because nothing is added up at
-# all.
+# They agree to the bit: each training runs in one process, so no sum is divided.
 #
 # > **What you may have read:** "with eight GPUs the training is eight times faster".
-# > Often each of them then keeps the batch of one, so that the batch becomes eight
-# > times as large. This makes more of every message. But an epoch has an eighth of
-# > the updates, and with them it is another training, which needs another learning
-# > rate (and often more epochs). Compare the time until the same ELBO is reached, not
-# > the images per second.
+# > Often each of them then has the batch size of one, so that the whole batch becomes
+# > eight times as large. Then there is more work for each message. But an epoch has
+# > only an eighth of the updates. This is a different training, which needs another
+# > learning rate (and often more epochs). Compare the time until the same ELBO is
+# > reached, not the images per second.
 
 # %% [markdown]
 # ## Questions
@@ -673,8 +691,7 @@ print("four seeds in two processes: the same bits as in one, and no message")
 # **Question 1.** Adam's update can be divided among the ranks without additional
 # messages. Why?
 #
-# - **a** All ranks have the same averages anyway, so it does not matter whose are
-#   used.
+# - **a** All ranks have the same averages, so it does not matter whose are used.
 # - **b** The update of a parameter needs the gradient and the averages of this
 #   parameter only.
 # - **c** The parts are added up at the end, and a sum does not depend on the order.
@@ -692,9 +709,9 @@ print("four seeds in two processes: the same bits as in one, and no message")
 # Answers are in `answers_25_many_hands.py`.
 #
 # 1. **Change a number.** Train in float32, with one rank and with three (`in_threads`
-#    serves as well). Predict how far apart their parameters are after 20 steps, and
-#    after 200. *Check:* the root mean square of the difference grows by less than the
-#    factor of 10, and the three ranks have the same bits.
+#    is enough). Predict how far the parameters of one rank are from those of three,
+#    after 20 steps and after 200. *Check:* the root mean square of the difference
+#    grows by less than a factor of 10, and the three ranks have the same bits.
 # 2. **A bug.** Each of two ranks seeds its own generator with 0 and draws the noise
 #    of its own rows only, so that row $i$ of both shards gets the same noise. Predict
 #    what that does to the expected value of the gradient, and to its variance.

@@ -13,28 +13,28 @@ x = (digits().train.take(slice(0, 300)) > 127).astype(np.float32)
 
 
 def off(found, expected):
-    """The largest error, relative to the largest number."""
+    """Return the largest error, relative to the largest number."""
     return np.abs(found - expected).max() / np.abs(expected).max()
 
 
 # %% [markdown]
 # ## 1. In float32
 #
-# A parameter of size 0.1 has steps of about $10^{-8}$ in float32. Each update rounds,
-# and one rank rounds another way than three do. These small differences are as often
-# up as down, so they add up like the steps of a random walk, whose length grows like
+# Near 0.1, neighbouring float32 numbers differ by about $10^{-8}$. Each update rounds,
+# and one rank rounds differently from three. These small differences are as often up
+# as down, so they add up like the steps of a random walk, whose distance grows like
 # the square root of their number: ten times as many steps, about three times as far.
-# They do not explode. The descent pulls both trainings into the same valley. (With a
-# much larger learning rate, or after very many steps, they can part.) The three ranks
-# of one training have the same bits, because every part of the sum is computed in one
-# place and copied.
+# The difference does not explode, because both trainings descend into the same
+# valley. (With a much larger learning rate, or after very many steps, they can part.)
+# The three ranks of one training have the same bits, because every part of the sum is
+# computed in one place and copied.
 
 # %%
 BATCH = 30
 
 
 def train(ring, vae, x, steps):
-    """The lesson's training of each rank, in a few lines: return the parameters after it."""
+    """Train as each rank of the lesson does, written in one function; return the parameters."""
     rng, flat = np.random.default_rng(0), vae.params.flat
     parts = np.array_split(flat, ring.size)
     m, v = np.zeros_like(parts[ring.rank]), np.zeros_like(parts[ring.rank])
@@ -81,8 +81,8 @@ assert 1.5 * apart[0] < apart[1] < 10 * apart[0]
 #
 # Early in a training all posteriors are near the prior, so that
 # $z \approx \varepsilon$: the same noise means nearly the same code, and so nearly
-# the same noise in the gradient. Then the variance is nearly doubled. (With $P$ ranks
-# it is up to $P$ times as large, as if the batch had $B/P$ images.)
+# the same deviation of the gradient. Then the variance is nearly doubled. (With $P$
+# ranks it is up to $P$ times as large, as if the batch had $B/P$ images.)
 
 # %%
 vae, batch, runs = VAE.dense(784, 40, 5, dtype=np.float64), x[:20].astype(np.float64), 400
@@ -104,19 +104,19 @@ assert ratio > 1.3
 # %% [markdown]
 # ## 3. Recursive doubling
 #
-# After round $i$ the sum of $2^{i+1}$ ranks is at each of them. There are $\log_2 P$
-# messages of $n$ numbers, here with $N$ bytes:
+# After round $i$ each rank has the sum of $2^{i+1}$ ranks. It sends $\log_2 P$
+# messages of $n$ numbers each. If the vector has $N$ bytes, the times are
 #
 # $$ T_\text{doubling} = \log_2 P \left(\alpha + \frac N\beta\right), \qquad
 # T_\text{ring} = 2(P-1)\left(\alpha + \frac{N}{P\beta}\right) $$
 #
-# Fewer messages, and more bytes. The first is faster if
+# Doubling sends fewer messages and more bytes. It is faster if
 #
 # $$ N\left(\log_2 P - \frac{2(P-1)}{P}\right) < \alpha\beta\,\bigl(2(P-1) - \log_2 P\bigr) $$
 #
 # For 8 ranks this is $N < 8.8\,\alpha\beta$. For 2 ranks the left bracket is zero, so
 # that doubling is always faster: one message instead of two, of twice the length.
-# Libraries such as MPI choose between both by the length.
+# Libraries such as MPI choose between the two by the length of the vector.
 
 # %%
 P, N = 8, 4000
@@ -141,17 +141,17 @@ assert abs(length - 8.8 * alpha * beta) < 1e-6
 #
 # **Question 1: b.**
 #
-# - **a** No rank has all averages. Each has those of its own part, and nobody else
+# - **a** No rank has all averages. Each has those of its own part, and no other rank
 #   has them.
 # - **b** Adam treats each parameter by itself. So whoever has the complete gradient
 #   of a part can update that part alone, and only the new parameters have to travel.
-# - **c** The parts are not added up but put side by side. It is the gradient that has
-#   been added up, before the update.
+# - **c** The updated parts are not added up but put side by side. What is added up is
+#   the gradient, before the update.
 #
 # **Question 2: c.**
 #
-# - **a** This is what a chief would have to bear. In the ring each rank sends to one
-#   neighbour only.
+# - **a** The load of a rank 0 that collects everything grows like this, or even faster
+#   (from 1 vector to 15). In the ring each rank sends to one neighbour only.
 # - **b** The parts are an eighth as long, but there are fifteen times as many
 #   messages.
 # - **c** Each sends $2(P-1)/P$ vectors: 1 with 2 ranks, and 1.875 with 16.

@@ -3,8 +3,8 @@
     results = in_threads(4, program, *arguments)      # simulated: all ranks are in this process
     results = in_processes(4, program, *arguments)    # real processes, with some shared memory
 
-Every rank calls `program(ring, *arguments)` with its own copy of the arguments. What the calls
-return comes back as a list, in the order of the ranks.
+Every rank calls `program(ring, *arguments)` with its own copy of the arguments. The results are
+a list of what these calls return, in the order of the ranks.
 """
 
 import inspect
@@ -24,14 +24,14 @@ ROOM = 1 << 22  # bytes of the longest message between processes
 
 
 class Ring:
-    """What one rank knows of its ring.
+    """What one rank knows about its ring: its number, its neighbours, and what it has sent.
 
     Parameters
     ----------
     rank, size : int
         The number of this rank, from 0, and how many there are.
     swap : callable
-        Gives a vector to the next rank, and returns the one from the previous rank.
+        Sends a vector to the next rank, and returns the one that the previous rank has sent.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ def processes(size):
     """Start npvae's processes for a `with` block of a lesson, without the usual guard.
 
     A new process imports the script that has started it, which would run the lesson once more.
-    Here it does not: for a moment it looks as if there was no script.
+    To prevent this, the name of the script is hidden while the processes start.
     """
     main = vars(sys.modules["__main__"])
     with ExitStack() as stack:
@@ -123,7 +123,7 @@ def in_processes(size, program, *arguments, functions=()):
     Parameters
     ----------
     functions : functions of the lesson that the program uses
-        Beside them it may use `np`, and what it imports itself.
+        Besides these it may use `np`, and what it imports itself.
     """
     texts = [text_of(function) for function in (*functions, program)]
     with processes(size) as comm:
@@ -131,7 +131,7 @@ def in_processes(size, program, *arguments, functions=()):
 
 
 def text_of(function):
-    """Return the text of a function, with the file and the line where it stands, for errors."""
+    """Return the text of a function and its file; blank lines keep its line number for errors."""
     lines, first = inspect.getsourcelines(function)
     return "\n" * (first - 1) + "".join(lines), inspect.getsourcefile(function)
 
@@ -164,18 +164,22 @@ def memory(comm):
 
 
 def swap_within(memory, comm):
-    """Return how a process swaps vectors with its neighbours in memory that all of them share.
+    """Return the function that swaps vectors with both neighbours, through the shared memory.
 
-    The two rooms of a process take turns, so that nothing is overwritten while it is being read.
+    Each process has two rooms and writes into them by turns, so that nothing is overwritten while
+    it is being read.
     """
     turn = 0
+
+    def room_of(rank):
+        return (2 * (rank % comm.size) + turn) * ROOM
 
     def swap(part):
         nonlocal turn
         if part.nbytes > ROOM:
             raise ValueError(f"a message has {part.nbytes} bytes; at most {ROOM} fit")
         turn = 1 - turn
-        mine, previous = ((2 * (comm.rank - i) % (2 * comm.size) + turn) * ROOM for i in (0, 1))
+        mine, previous = room_of(comm.rank), room_of(comm.rank - 1)
         memory[mine : mine + part.nbytes] = part.tobytes()
         sizes = comm.exchange(np.array([part.nbytes]))  # returns when all messages are there
         end = previous + int(sizes[comm.rank - 1, 0])

@@ -26,17 +26,17 @@ def test_shard_gradient(lesson, rng):
         mine = rows_of(B, rank, P)
         b = mine.stop - mine.start
         hints = {
-            "this is the mean of the rank's rows; it counts b / B.": mean(x[mine], eps[mine]),
-            "the shards are not equally long: each counts b / B, and not 1 / size.": mean(
+            "this is the mean of the rank's rows; multiply it by b / B.": mean(x[mine], eps[mine]),
+            "the shards are not equally long: multiply by b / B, and not by 1 / size.": mean(
                 x[mine], eps[mine], 1 / P
             ),
-            "loss_and_grad returns a mean already; it counts b / B, and not b.": mean(
+            "loss_and_grad already returns a mean; multiply it by b / B, and not by b.": mean(
                 x[mine], eps[mine], b
             ),
-            "these are all rows of the batch; take those of the rank.": mean(x, eps),
+            "this uses all rows of the batch; take those of the rank.": mean(x, eps),
         }
         if rank:
-            hints["the noise belongs to other rows; take eps[mine] as well."] = mean(
+            hints["this is the noise of other rows; take eps[mine]."] = mean(
                 x[mine], eps[:b], b / B
             )
         expected = mean(x[mine], eps[mine], b / B)
@@ -107,7 +107,7 @@ def test_reduce_scatter(lesson, rng):
         right = np.array_split(vectors.sum(axis=0), P)
         variants = {
             "what a pass returns is added to the part, not put in its place.": (-1, copied),
-            "rank r begins with part r - 1, so that its own part comes home last.": (0, np.add),
+            "rank r begins with part r - 1; its own part comes in the last pass.": (0, np.add),
             "rank r begins with part r - 1, and not with part r + 1.": (1, np.add),
             "these are too many passes; size - 1 are needed.": (-1, np.add, P),
         }

@@ -487,9 +487,9 @@ MISTAKES = {
         ),
     ],
     "25_many_hands": [
-        ("share = len(x[mine]) / len(x)", "share = 1", "it counts b / B"),
+        ("share = len(x[mine]) / len(x)", "share = 1", "multiply it by b / B"),
         ("share = len(x[mine]) / len(x)", "share = 1 / size", "1 / size"),
-        ("share = len(x[mine]) / len(x)", "share = len(x[mine])", "and not b"),
+        ("share = len(x[mine]) / len(x)", "share = len(x[mine])", "and not by b"),
         (
             "vae.loss_and_grad(x[mine], eps[mine]).loss\n    return share * loss",
             "vae.loss_and_grad(x, eps).loss\n    return share * loss / share",
