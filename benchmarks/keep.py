@@ -27,6 +27,7 @@ def keep_figures(run: Path, kept: Path) -> None:
     kept.mkdir(parents=True, exist_ok=True)
     config = json.loads((run / "config.json").read_text("utf-8"))
     config["data"]["source"] = config["settings"]["data"]
+    config["versions"]["platform"] = config["versions"]["platform"].partition("-")[0]
     config["settings"]["start"] = Path(config["settings"].get("start") or "").name or None
     (kept / "config.json").write_text(json.dumps(config, indent=1) + "\n", "utf-8")
     shutil.copyfile(run / "metrics.json", kept / "metrics.json")

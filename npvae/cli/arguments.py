@@ -24,7 +24,12 @@ def add_run(parser: argparse.ArgumentParser) -> None:
 
 def add_folder(parser: argparse.ArgumentParser) -> None:
     """Declare RUN, the folder of the run that a command works on."""
-    parser.add_argument("folder", metavar="RUN", help="the run folder, such as runs/mnist-001")
+    parser.add_argument(
+        "folder",
+        metavar="RUN",
+        help="the run folder, such as runs/mnist-001, or a model that comes with npvae, such as "
+        "pretrained:gated",
+    )
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
