@@ -35,7 +35,7 @@ def keep_figures(run: Path, kept: Path) -> None:
         rows = list(csv.DictReader(file))
     columns = [name for name in rows[0] if not re.fullmatch(r"validation_kl_\d+", name)]
     with (kept / "history.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, extrasaction="ignore")
+        writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 
