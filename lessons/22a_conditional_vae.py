@@ -4,7 +4,7 @@
 # *A VAE draws digits, but it chooses which. How do you ask for a 7, and in a
 # handwriting of your choice?*
 #
-# - **You need:** lessons 01, 12a, 13a, 15 and 16.
+# - **You need:** lessons 01, 05, 12a, 13a, 15 and 16.
 # - **You get:** the ELBO of $\log p(x \mid y)$, derived; a conditional VAE by hand,
 #   with its gradient checked; ten digits in one handwriting; two ways in which one of
 #   the decoder's inputs is ignored, and what to do.
@@ -29,8 +29,8 @@ rng = np.random.default_rng(0)
 # Every image comes with a label $y$. (In lesson 01, $y$ was what comes out of a
 # layer. From here on it is the **condition**: what you know, and do not model.) We
 # want $p(x \mid y)$: not "what does a digit look like?", but "what does a 7 look
-# like?". What is left to choose once the label is known? Slant, thickness, size,
-# a loop or a hook: the *style*. That is what $z$ is for now. So the decoder gets
+# like?". Once the label is known, what is left to choose is the *style*: slant,
+# thickness, size, a loop or a hook. That is what $z$ is for now. So the decoder gets
 # both, $z$ and $y$, and the prior of $z$ is $\mathcal N(0, I)$ for every label:
 #
 # $$ p(x \mid y) = \int p(x \mid z, y)\,p(z)\,dz $$
@@ -52,11 +52,11 @@ rng = np.random.default_rng(0)
 # - \text{KL}\left(q, p(z)\right)}_\text{ELBO}
 # + \underbrace{\text{KL}\left(q, p(z \mid x, y)\right)}_\text{never negative} $$
 #
-# The first two are a lower bound, whatever $q$ is. It is tight if $q$ is the
-# posterior, and **the posterior depends on $y$**: how much a stroke is slanted, for
-# example, you can say only if you know which digit it belongs to. So the encoder
-# gets the label, too: $q(z \mid x, y)$. This is the *conditional VAE* (Sohn, Lee and
-# Yan 2015).
+# Since the last term is never negative, the other two are a lower bound, whatever $q$
+# is. It is tight if $q$ is the posterior, and **the posterior depends on $y$**: how
+# much a stroke is slanted, for example, you can say only if you know which digit it
+# belongs to. So the encoder gets the label, too: $q(z \mid x, y)$. This is the
+# *conditional VAE* (Sohn, Lee and Yan 2015).
 
 # %%
 diagram = Diagram(3.3, 3.1)
@@ -85,8 +85,8 @@ show(diagram.figure, "22a-conditional-vae")
 # > **What you may have read:** "the label goes to the decoder; the encoder does not
 # > need it, since it sees the image". The loss is still a bound without it, so nothing
 # > breaks. But the bound is as good as before only if the image shows its label. For
-# > digits it nearly always does, and still it costs something, as you will see.
-# > Exercise 3 derives what.
+# > digits it nearly always does, and still leaving the label out costs something, as
+# > you will see. Exercise 3 derives how much.
 #
 # ## One more input, and its gradient
 #
@@ -160,8 +160,8 @@ assert np.allclose(both, eps @ W_z + W_y[some] + first.b), "a label is a bias of
 # ## One handwriting, ten digits
 #
 # Now train it on digits. Then take a test image, encode it with its own label, and
-# decode its $z$ with each of the ten labels. That $z$ is a handwriting, if all went
-# well.
+# decode its code (the mean $\mu$) with each of the ten labels. If all went well, that
+# code is a handwriting.
 #
 # We have to measure two things. *Does the digit come out that was asked for?* We
 # look for the nearest of some thousand training images and take its label, as in
@@ -217,6 +217,7 @@ print(f"nearest training image of a test image: the right digit for {right:.0%}"
 
 
 def train(kind, name, n_z=10, beta=1.0):
+    """A trained model of a class such as VAE, with ten labels."""
     model = kind.dense(784, (n_h, n_h), n_z, n_y=10, beta=beta)
     model.start_at(mean_image)
     lr = Cosine(2e-3, epochs=epochs)
@@ -234,13 +235,14 @@ def measured(model):
     correlations = [
         np.corrcoef(slant_of(images[other[:, j], j]), slant[other[:, j]])[0, 1] for j in range(10)
     ]
+    of_label = [samples[asked_of_prior == label] for label in range(10)]
     r = evaluate(model, test_part, black_or_white)
     found = {
         "prior": (digit_of(samples) == asked_of_prior).mean(),
         "image": (digit == np.arange(10))[other].mean(),
         "own": (digit == labels[:, None])[other].mean(),
         "slant": np.mean(correlations),
-        "variety": np.mean([2 * samples[asked_of_prior == d].var(axis=0).sum() for d in range(10)]),
+        "variety": np.mean([2 * x.var(axis=0).sum() for x in of_label]),  # as in lesson 13a
         "-elbo": -r.elbo,
         "rate": r.rate,
     }
@@ -266,7 +268,7 @@ results = {"as usual": measured(models["as usual"])}
 # The slant stays, but often the wrong digit comes out. With the $z$ of another digit,
 # the label decides only part of the time (at full size on MNIST, in 41 of 100 cases).
 # In many others the digit of $z$ appears, or a shape between the two. Nothing is
-# wrong with the program. And the ELBO, the only number that was printed in training,
+# wrong with the program. And the loss, the only number that was printed in training,
 # shows none of it.
 #
 # ## Which input is learned first
@@ -275,18 +277,18 @@ results = {"as usual": measured(models["as usual"])}
 # nats, and costs nothing, while the KL divergence charges for everything that $z$
 # tells. But the decoder does not know that. It has two inputs from which it can learn
 # which digit to draw, and it takes what it can learn *first*. With Adam, each weight
-# moves by about one learning rate per step (lesson 05). So after $t$ steps in the
-# same direction, the label has moved a unit of the first layer by
+# moves by about one learning rate, lr, per step (lesson 05). So after $t$ steps in the
+# same direction, the input of a unit of the first layer has changed
 #
-# $$ t\,\text{lr} \cdot \sum_j |y_j| = t\,\text{lr}, \qquad
-# \text{and } z \text{ by up to } \quad t\,\text{lr} \cdot \sum_j |z_j| $$
+# $$ \text{by } t\,\text{lr} \cdot \sum_j |y_j| = t\,\text{lr} \text{ through the label,}
+# \quad \text{by up to } t\,\text{lr} \cdot \sum_j |z_j| \text{ through } z $$
 #
-# For ten latents of about unit size that sum is about eight. So $z$ is learned
+# For ten latents of about unit size the last sum is about eight. So $z$ is learned
 # several times as fast. The encoder adapts, and sends the digit through $z$. And once
 # $z$ carries it, there is nothing left to gain from $y$. What remains is a small
-# pressure by the KL divergence, two nats at most. It works, but it takes long: after
-# a training of twenty epochs on all images, 88 % of the digits are those that were
-# asked for (the guide has the command, on its page of numbers that you can trust).
+# pressure by the KL divergence, 2.3 nats at most. It works, but it takes long: after
+# twenty epochs on all images, the digit asked for comes out in 88 % of the samples
+# from the prior (the guide has the command, on its page of numbers that you can trust).
 #
 # This suggests a remedy: a label that is larger. We multiply the one-hot vector by 5,
 # in both networks. The model can represent exactly what it could before (divide $W_y$
@@ -323,7 +325,7 @@ for name, kind, options in (
 ):
     models[name] = train(kind, name, **options)
     results[name] = measured(models[name])
-usual, scaled, blind, cheap, dear = results.values()
+usual, scaled, blind, cheap, costly = results.values()
 assert scaled["prior"] > max(0.75, usual["prior"] + 0.05), "a larger label is used"
 assert scaled["image"] > max(0.75, usual["image"] + 0.05)
 assert scaled["slant"] > 0.75, "and the style stays"
@@ -333,9 +335,9 @@ if data.name == "mnist":
     assert blind["image"] < scaled["image"] - 0.03, "and sends more of the digit through z"
 assert cheap["own"] > 2 * cheap["image"], "z carries the digit: the label is ignored"
 assert cheap["image"] < 0.3
-assert dear["prior"] > 0.8, "the label decides everything"
-assert dear["rate"] < 2, "z is ignored"
-assert dear["variety"] < scaled["variety"] / 2
+assert costly["prior"] > 0.8, "the label decides everything"
+assert costly["rate"] < 2, "z is ignored"
+assert costly["variety"] < scaled["variety"] / 2
 
 
 def written_by(model, i):
@@ -370,9 +372,9 @@ bars = {
     "digit asked for, z of another digit": ("image", GREEN),
     "slant: correlation with that digit's": ("slant", ORANGE),
 }
-for i, (told, (key, colour)) in enumerate(bars.items()):
+for i, (label, (key, colour)) in enumerate(bars.items()):
     values = [found[key] for found in results.values()]
-    ax.bar(np.arange(5) + 0.25 * (i - 1), values, width=0.25, color=colour, label=told)
+    ax.bar(np.arange(5) + 0.25 * (i - 1), values, width=0.25, color=colour, label=label)
 ax.axhline(0.1, color="black", linestyle=":", label="chance, for the digit")
 ax.set_xticks(range(5), list(results))
 ax.set(ylabel="share, or correlation", ylim=(0, 1.6), yticks=np.linspace(0, 1, 6))
@@ -382,19 +384,20 @@ show(figure, "22a-which-input-is-used")
 # %% [markdown]
 # - **The label times 5** is used. On MNIST at full size the digit asked for comes out
 #   in 84 of 100 cases, twice as often as before, and it leans as the other digit did.
-#   In the upper right picture each row is one handwriting and each column one digit.
-#   The ELBO is a few nats better, too. (In quick mode it may be a nat worse.)
+#   In the upper right picture most rows are one handwriting, and each column is one
+#   digit. The ELBO is two or three nats better, too. (In quick mode it may be a nat
+#   worse.)
 # - **The encoder without $y$** undoes much of that. On MNIST at full size the label
-#   is used no more than in the first model (40 of 100), and the ELBO falls back by
-#   two or three nats. So a larger label for the decoder alone is not enough. The
-#   reason is in the encoder's first layer: with the label it can subtract a bias for
-#   each digit, so that what is left is style. Without it, it has to recognise the
-#   digit before it can leave it out. On glyphs, whose digits differ more clearly, the
+#   is used no more than in the first model (40 of 100), and the ELBO falls by two or
+#   three nats. So a larger label for the decoder alone is not enough. The reason may
+#   lie in the encoder's first layer: with the label it can subtract a bias for each
+#   digit, so that what is left is style. Without it, it has to recognise the digit
+#   before it can leave it out. On glyphs, whose digits differ more clearly, the
 #   difference is small.
-# - **With $\beta = 0.05$** the code of a 3 is decoded to a 3, or to something that is
-#   no digit, whatever the label says. (With $z$ from the prior the label counts for
-#   more, as such a $z$ is the code of no image, and says nothing definite.) A larger
-#   label does not help: there is nothing to add to what $z$ says.
+# - **With $\beta = 0.05$** the code of a 3 is mostly decoded to a 3, or to a shape that
+#   is not a digit, whatever the label says. (With $z$ from the prior the label counts
+#   for more: hardly any image has such a code, so it says nothing definite.) The larger
+#   label does not help: it has nothing to add to what $z$ says.
 # - **With $\beta = 10$** the digit that was asked for comes out, but it is the same
 #   image each time. The rate is next to zero, and so is the difference between two
 #   samples. (The slants may correlate all the same, as on glyphs: a correlation does
@@ -403,23 +406,23 @@ show(figure, "22a-which-input-is-used")
 # Two things can go wrong, then, and the ELBO alone tells you about neither. Both
 # times one of the decoder's two inputs does all the work:
 #
-# - **The label is ignored, since $z$ carries it.** This happens if $z$ is cheap or
-#   wide, or if it is merely learned first. An excellent reconstruction is no sign of
-#   health here: it is the symptom. *Test:* decode the code of one digit with the
-#   label of another. *Cures:* $\beta = 1$, fewer latents, a larger label that the
-#   encoder gets, too, a longer training.
+# - **The label is ignored, since $z$ carries it.** This happens if $z$ is cheap, if it
+#   has many dimensions, or if it is merely learned first. An excellent reconstruction
+#   does not show that all is well: it can be the symptom. *Test:* decode the code of
+#   one digit with the label of another. *Cures:* $\beta = 1$, fewer latents, a longer
+#   training, and a larger label, which the encoder has to get, too.
 # - **The code is ignored, since the label is enough.** It is the posterior collapse
 #   of lesson 16: all sevens are the same mean seven. The more a condition says, the
 #   less is left for $z$, and the sooner this happens. *Test:* draw several images for
 #   one label, and look whether they differ. *Cures:* $\beta = 1$, and warm-up or free
 #   bits.
 #
-# > **What you may have read:** "a conditional VAE separates style and content". Only
-# > as far as the style means the same for every digit. The model has one prior for all
-# > labels, so it *may* use the same $z$ for slanted threes and slanted sevens, and
-# > with a shared network this is the easiest thing to do. But nothing in the ELBO
-# > names the slant. What has no counterpart (the bar through a 7, the loop of a 2) ends up
-# > somewhere.
+# > **What you may have read:** "a conditional VAE separates style and content". It does
+# > so only as far as the style means the same for every digit. The model has one prior
+# > for all labels, so it *may* use the same $z$ for slanted threes and slanted sevens,
+# > and with a shared network this is the easiest thing to do. But nothing in the ELBO
+# > names the slant, and the bar through a 7 or the loop of a 2 corresponds to nothing
+# > in most other digits.
 #
 # In npvae, `npvae train --conditional` trains such a model, and
 # `npvae sample runs/NAME --label 7` asks for sevens.
@@ -429,7 +432,7 @@ show(figure, "22a-which-input-is-used")
 # ## Questions
 #
 # **Question 1.** A conditional VAE has an encoder that gets the image only. The
-# decoder gets $z$ and the label. What is right?
+# decoder gets $z$ and the label. Which statement is right?
 #
 # - **a** Nothing changes: the label is visible in the image, whatever the data are.
 # - **b** The loss is no longer a bound of $\log p(x \mid y)$.

@@ -37,8 +37,8 @@ def digit_of(x):
 # ## 1. Half a four, half a nine
 #
 # Two labels at once are two biases at once, each of half the size. The decoder has
-# never seen that. It draws the middle between a 4 and a 9 in the same handwriting,
-# and how the gap at the top closes depends on $z$. Most samples look like one of the
+# never seen that. It draws a shape between a 4 and a 9 in the same handwriting. How
+# far the gap at the top closes depends on $z$, so most samples look like one of the
 # two.
 
 # %%
@@ -59,7 +59,7 @@ show(figures.samples(np.concatenate(rows), data.shape, across=12, told=told), "2
 #
 # $\log p(y \mid x) = \log p(x \mid y) + \log p(y) - \log p(x)$, and only the first
 # term depends on $y$ if all labels are equally frequent. The ELBO stands in for it.
-# (The gap of the bound is about the same for all labels that are plausible at all.)
+# That works as long as its gap is small beside the differences between the labels.
 # Each image is encoded and decoded ten times, once with each label. With the wrong
 # label the decoder draws another digit, and the pixels are expensive.
 
@@ -137,8 +137,8 @@ assert max(lost[0.1], lost[5]) < 0.03 < lost[0.5] < lost[1]
 # - **a** Only if the image shows its label beyond doubt. Exercise 3 has data that do
 #   not, and even for digits the encoder without $y$ of this lesson sent more of the
 #   digit through $z$.
-# - **b** It is. The derivation holds for any density $q$, also for one that ignores
-#   something.
+# - **b** It still is one. The derivation holds for any density $q$, also for one that
+#   does not depend on $y$.
 # - **c** The gap is the KL divergence of $q$ from $p(z \mid x, y)$. A $q$ that does
 #   not know $y$ has to be a compromise between the posteriors of all labels that are
 #   possible.
@@ -146,7 +146,7 @@ assert max(lost[0.1], lost[5]) < 0.03 < lost[0.5] < lost[1]
 # **Question 2: a.**
 #
 # - **a** What $z$ carries, the decoder need not learn a second time. It happens if
-#   $z$ is cheap, wide, or learned first.
+#   $z$ is cheap, has many dimensions, or is learned first.
 # - **b** Then no image would be reconstructed well. It is the other input that is
 #   ignored.
 # - **c** The gradient with respect to $y$ is not needed: the weights $W_y$ have their

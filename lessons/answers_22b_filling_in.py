@@ -2,6 +2,8 @@
 # # 22b · Filling in the hidden half: answers
 
 # %%
+import math
+
 import numpy as np
 from course import digits, show, sized
 
@@ -23,7 +25,8 @@ def trained(n_y):
     """A VAE of all pixels but the first n_y, given these."""
     model = VAE.dense(784 - n_y, n_h, 10, n_y=n_y)
     model.start_at(images[:, n_y:].mean(axis=0))
-    adam, steps, lr = Adam(), -(-n_train // batch_size), Cosine(2e-3, epochs=epochs)
+    adam, lr = Adam(), Cosine(2e-3, epochs=epochs)
+    steps = math.ceil(n_train / batch_size)
     print(f"training with {n_y} visible pixels; loss of each epoch:", end="", flush=True)
     for epoch in range(epochs):
         losses = []
@@ -69,7 +72,7 @@ show(figures.samples(np.concatenate(rows), data.shape, across=8, told=told), "22
 #
 # The average of the ten is close to the mean of $p(x \mid y)$, which is the best
 # single answer by this measure. The draw that is nearest to it pays for a smaller
-# deviation. It is also the most usual of the ten. So this draw is a good choice if
+# deviation. It is also the most typical of the ten. So this draw is a good choice if
 # you may show only one. What it no longer shows is how much is open.
 
 # %%

@@ -16,7 +16,7 @@ def test_one_hot(lesson):
         "one row for each label: this has one column for each.": {"y": right.T},
         "the rows have n_y numbers, also if the largest label is missing.": {"y": right[:, :4]},
         "the labels count from 0.": {"y": np.eye(6)[labels][:, 1:]},
-        "this is True and False for the other labels.": {"y": 1 - right},
+        "the ones and the zeros are exchanged.": {"y": 1 - right},
     }
     lesson.compare("one_hot", (labels, 5), {"y": right}, hints)
 
@@ -85,7 +85,7 @@ def test_loss_and_grad(lesson, rng):
     of_y = gradients_of(right, x, eps, y, own_z=False)
     for name, array in correct.items():
         hints = {
-            "no gradient has arrived here: is `backward` called, with what came back?": 0 * array,
+            "no gradient has arrived here: call `backward` of this network, too.": 0 * array,
             "the gradient of the KL divergence is not added.": without_kl[name],
             "the gradient of the KL divergence is not added to dmu.": only["logvar"][name],
             "the gradient of the KL divergence is not added to dlogvar.": only["mu"][name],
@@ -98,7 +98,7 @@ def test_loss_and_grad(lesson, rng):
 
 
 class Decoder:
-    """A decoder whose images tell from which code and which label they are."""
+    """A decoder whose images show their code and their label."""
 
     def one_hot(self, labels):
         return 5.0 * np.eye(3)[labels]  # a label of another size
