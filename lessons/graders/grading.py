@@ -15,6 +15,7 @@ import inspect
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import textwrap
@@ -100,6 +101,8 @@ class Lesson:
         self.last = name
         function = self[name] if function is None else function
         kept = [np.copy(each) if isinstance(each, np.ndarray) else None for each in arguments]
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a job in the background
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         begun, alarm = time.monotonic(), threading.Timer(PATIENCE, _thread.interrupt_main)
         alarm.start()
         try:

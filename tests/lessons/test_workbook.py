@@ -10,6 +10,7 @@ import importlib
 import inspect
 import json
 import re
+import signal
 import subprocess
 import symtable
 import sys
@@ -366,10 +367,20 @@ def test_a_notebook_is_read_without_its_magic_and_its_prose(grading, tmp_path):
     assert lesson.call("f") == 2
 
 
-def test_a_loop_without_an_end_is_ended(grading, tmp_path, monkeypatch):
+@pytest.fixture(params=[signal.default_int_handler, signal.SIG_IGN], ids=["shell", "background"])
+def ctrl_c(request):
+    """What Ctrl-C does: it interrupts a program, but not one in the background."""
+    before = signal.signal(signal.SIGINT, request.param)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_a_loop_that_takes_too_long_is_ended(grading, tmp_path, monkeypatch):
     monkeypatch.setattr(grading, "PATIENCE", 0.1)
-    lesson = grading.Lesson(tmp_path / "01.py", "def f():\n    while True:\n        pass\n")
-    with pytest.raises(pytest.fail.Exception, match=r"f has not ended .*\n.* in line [23]"):
+    loop = "import time\ndef f():\n    for _ in range(2000):\n        time.sleep(0.005)\n"
+    lesson = grading.Lesson(tmp_path / "01.py", loop)
+    with pytest.raises(pytest.fail.Exception, match=r"f has not ended .*\n.* in line [34]"):
         lesson.call("f")
 
 
