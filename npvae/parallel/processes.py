@@ -2,7 +2,8 @@
 
 import os
 import signal
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any
 
@@ -57,12 +58,17 @@ class Processes:
         from npvae.parallel.shared_memory import start
 
         try:
-            self._comm = start(self.size)
+            with without_signals():
+                self._comm = start(self.size)
+                self._limits = threadpool_limits(1)
         except (OSError, ImportError, AssertionError) as error:
             raise InputError(
                 f"{self.size} processes cannot be started here ({error}); try fewer workers"
             ) from error
-        self._limits = threadpool_limits(1)
+        except KeyboardInterrupt:  # which came while they were started
+            if self._comm is not ALONE:
+                self._comm.close()
+            raise
         return self._comm
 
     def __exit__(
@@ -90,3 +96,20 @@ def ignore_signals() -> None:
     for name in IGNORED:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+@contextmanager
+def without_signals() -> Iterator[None]:
+    """Within the block no signal arrives, neither here nor in a process that is started there.
+
+    Otherwise Ctrl-C would end a process with a traceback before it can ignore the signal.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    numbers = {getattr(signal, name) for name in IGNORED if hasattr(signal, name)}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

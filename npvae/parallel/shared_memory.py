@@ -3,8 +3,8 @@
 import os
 import pickle
 import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing import current_process, get_context, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
@@ -18,7 +18,7 @@ from npvae.devices import Array
 from npvae.errors import InputError, NpvaeError, TrainingError
 from npvae.parallel.communicator import ALIGNED_TO, Communicator
 from npvae.parallel.pickling import dumps, loads
-from npvae.parallel.processes import IGNORED, ignore_signals
+from npvae.parallel.processes import ignore_signals, without_signals
 
 SPINS = 2000  # times that a process looks whether the others are there, before it sleeps
 PATIENCE = 0.2  # seconds of sleep between two looks at whether the others are alive
@@ -256,11 +256,14 @@ class SharedProcesses(Communicator):
 
 
 def start(size: int) -> SharedProcesses:
-    """Return the communicator of rank 0 with as many processes, all others new."""
+    """Return the communicator of rank 0 with as many processes, all others new.
+
+    Call it `without_signals`: an interrupted start would leave processes behind.
+    """
     if getattr(current_process(), "_inheriting", False):
         os._exit(UNGUARDED)  # this is a worker process, which imports the script of rank 0
     rounds = (size - 1).bit_length()
-    with _without_signals():  # the first semaphore starts the process that removes them
+    with without_signals():  # the first semaphore starts a process, and then lets signals through
         gates = [[SPAWN.Semaphore(0) for _ in range(rounds)] for _ in range(size)]
         go = [SPAWN.Semaphore(0) for _ in range(size)]
     shared = gates, go, SPAWN.RawValue("b"), SPAWN.RawArray("d", 2 * size * ROOM)
@@ -271,7 +274,7 @@ def start(size: int) -> SharedProcesses:
             ours, theirs = SPAWN.Pipe()
             pipes.append(ours)
             process = SPAWN.Process(target=work, args=(rank, size, *shared, theirs))
-            with theirs, _without_signals():
+            with theirs:
                 process.start()
                 processes.append(process)
     except BaseException:
@@ -300,23 +303,6 @@ def work(rank: int, size: int, *shared: Any) -> None:
             pipe.send_bytes(dumps((True, (known, text, format_exc())), comm))
     pipe.close()
     os._exit(0)  # without closing shared memory that arrays still look at
-
-
-@contextmanager
-def _without_signals() -> Iterator[None]:
-    """Within the block no signal arrives, neither here nor in a process that is started there.
-
-    Otherwise Ctrl-C would end a process with a traceback before it can ignore the signal.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    numbers = {getattr(signal, name) for name in IGNORED if hasattr(signal, name)}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Elsewhere(Exception):

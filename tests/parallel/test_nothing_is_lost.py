@@ -327,7 +327,7 @@ def test_ctrl_c_while_the_processes_start(data, tmp_path, seconds):
     time.sleep(seconds)
     os.killpg(process.pid, signal.SIGINT)
     status, said = end(process, timeout=SOON)
-    assert status == 130
+    assert status == 130, said
     assert len(said.splitlines()) == 1, said
     assert said.startswith("npvae: ")
     assert wait_until(lambda: not in_group(process), SOON)
