@@ -179,10 +179,10 @@ assert -result.elbo - gap < 135
 # them. (The first 400 images of MNIST happen to be easy ones, by some two of
 # the standard errors above. That is what the long error bars meant.) At full
 # size on MNIST, after a minute of training, that is about 97, less than half of
-# the 206 of the mean image. npvae can go further: its recipe for the VAE of
-# that table had reached 89.5 after 121 of 3,280 epochs (the guide has the
-# command). On glyphs there is nothing to compare with: they are other data, and
-# so the number is another.
+# the 206 of the mean image. npvae can go further: with the network of the last
+# row it reaches 84.4, after 600 epochs that take two hours on one core
+# (`npvae train --recipe gated`; the guide has a page about it). On glyphs there
+# is nothing to compare with: they are other data, and so the number is another.
 #
 # ## The protocol
 #

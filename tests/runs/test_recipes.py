@@ -147,6 +147,28 @@ def test_the_others():
         assert (settings.likelihood, settings.sigma) == ("gaussian", name)
 
 
+KEPT = sorted((Path(__file__).parents[2] / "benchmarks" / "published").glob("*/config.json"))
+
+
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: path.parent.name)
+def test_the_runs_that_are_kept_had_the_settings_of_their_recipes(path):
+    stored = json.loads(path.read_text("utf-8"))["settings"]
+    for name, value in RECIPES[path.parent.name.rpartition("-")[0]].settings.items():
+        assert stored[name] == (list(value) if isinstance(value, tuple) else value)
+
+
+def test_what_a_recipe_has_reached_is_the_mean_of_the_runs_that_are_kept():
+    reached = {}
+    for path in KEPT:
+        metrics = json.loads(path.with_name("metrics.json").read_text("utf-8"))
+        figure = -metrics["test"]["log_likelihood"]["5000"]["log_px"]
+        reached.setdefault(path.parent.name.rpartition("-")[0], []).append(figure)
+    said = {name: recipe.reached for name, recipe in RECIPES.items() if recipe.reached}
+    assert said.keys() == reached.keys()
+    for name, figures in reached.items():
+        assert said[name].startswith(f"{np.mean(figures):.2f} "), name
+
+
 def test_one_that_does_not_exist():
     with pytest.raises(InputError, match=r"'soup'.+ default, pytorch-example, "):
         find_recipe("soup")

@@ -3,9 +3,9 @@
 #
 # Papers compare models by -log p(x) on MNIST. This page compares npvae with two of them, with the
 # same networks and the same evaluation. The page is a notebook. It reads what the trainings have
-# left in [`benchmarks/published`](https://github.com/npvae/npvae/tree/main/benchmarks/published),
-# where the commands stand as well, with their seeds, which were declared before the test part was
-# evaluated.
+# left in `benchmarks/published`. The commands and the seeds stand there, too. They were declared
+# before the test part was evaluated, and what is declared there but missing here has not been run
+# to its end yet.
 #
 # **The evaluation.** All 10,000 test images. Each pixel is drawn black or white by its brightness,
 # once. log p(x) is estimated by importance weighting with 5,000 draws of z for each image. Lower is
