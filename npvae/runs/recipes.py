@@ -118,6 +118,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             {**TANH, **OUR_SCHEDULE, "mean_bias": True, "warm_up": 50, "epochs": 1000},
             IWAE_PAPER,
             f"86.76 ({PROTOCOL})",
+            reached="86.88 with one seed, +- 0.23 over the test images",
             remark="another schedule: batches of 100, Adam, a learning rate that falls as a "
             "cosine, a warm-up of beta; the KL is computed in closed form",
         ),
