@@ -1,10 +1,10 @@
 """Keep the figures of a run in benchmarks/published, as text; with --model, its model as well.
 
 The model becomes `pretrained:NAME`, a folder of npvae, with weights in half precision. Evaluate it
-afterwards, because its figures are those of the rounded weights:
+afterwards, because its figures are those of the rounded weights, and remove the lock:
 
     python benchmarks/keep.py runs/gated-100 --model gated
-    npvae evaluate npvae/pretrained/gated --samples 5000
+    npvae evaluate npvae/pretrained/gated --samples 5000 && rm npvae/pretrained/gated/.lock
 """
 
 import argparse
@@ -22,15 +22,14 @@ from npvae.runs.pretrained import PRETRAINED
 PUBLISHED = Path(__file__).with_name("published")
 
 
-def keep_figures(run: Path, kept: Path) -> None:
-    """Copy settings, history and metrics, without paths and without the KL of single latents."""
+def keep_training(run: Path, kept: Path) -> None:
+    """Copy settings and history, without paths and without the KL of single latents."""
     kept.mkdir(parents=True, exist_ok=True)
     config = json.loads((run / "config.json").read_text("utf-8"))
     config["data"]["source"] = config["settings"]["data"]
     config["versions"]["platform"] = config["versions"]["platform"].partition("-")[0]
     config["settings"]["start"] = Path(config["settings"].get("start") or "").name or None
     (kept / "config.json").write_text(json.dumps(config, indent=1) + "\n", "utf-8")
-    shutil.copyfile(run / "metrics.json", kept / "metrics.json")
     with (run / "history.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     columns = [name for name in rows[0] if not re.fullmatch(r"validation_kl_\d+", name)]
@@ -41,9 +40,7 @@ def keep_figures(run: Path, kept: Path) -> None:
 
 
 def keep_model(run: Path, kept: Path) -> None:
-    """Copy the figures of the training, and the model in half precision."""
-    keep_figures(run, kept)
-    (kept / "metrics.json").unlink()
+    """Write the parameters in half precision."""
     header, arrays = read_content(run / "model.npz", "a model")
     halves = {f"params/{k}": v.astype(np.float16) for k, v in below(arrays, "params").items()}
     write_content(kept / "model.npz", header, halves)
@@ -54,6 +51,9 @@ if __name__ == "__main__":
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
     parser.add_argument("--model", metavar="NAME", help="keep the model as pretrained:NAME, too")
     options = parser.parse_args()
-    keep_figures(options.run, PUBLISHED / options.run.name)
+    kept = PUBLISHED / options.run.name
+    keep_training(options.run, kept)
+    shutil.copyfile(options.run / "metrics.json", kept / "metrics.json")
     if options.model:
+        keep_training(options.run, PRETRAINED / options.model)
         keep_model(options.run, PRETRAINED / options.model)

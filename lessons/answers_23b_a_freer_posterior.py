@@ -54,7 +54,7 @@ def train(k, steps=1000):
 # ## 1. Two draws, and twenty
 #
 # With two draws $q$ still retreats to an arc: too often both draws of a wide $q$ would
-# miss the ring. With twenty it covers all of the ring, as with five, and is no nearer to the
+# miss the ring. With twenty it covers all of the ring, as with five, and it is not nearer to the
 # posterior. Nothing in the objective asks for that: the more draws there are, the less
 # it costs to waste some.
 

@@ -258,7 +258,7 @@ class SharedProcesses(Communicator):
 def start(size: int) -> SharedProcesses:
     """Return the communicator of rank 0 with as many processes, all others new.
 
-    Call it `without_signals`: an interrupted start would leave processes behind.
+    Call it inside `without_signals`: an interrupted start would leave processes behind.
     """
     if getattr(current_process(), "_inheriting", False):
         os._exit(UNGUARDED)  # this is a worker process, which imports the script of rank 0

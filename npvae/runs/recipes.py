@@ -38,20 +38,20 @@ PROTOCOL = "-log p(x), 5,000 draws, dynamically binarised"
 IWAE_PAPER = "Burda, Grosse & Salakhutdinov 2015, arXiv:1509.00519, table 1"
 TANH = {"latent": 50, "hidden": (200, 200), "activation": "tanh", "validation": 400}
 OUR_SCHEDULE = {"batch_size": 100, "lr": 1e-3, "lr_schedule": "cosine"}
-AFTER_THE_VAE = (
-    "starts from the weights of the VAE instead of random ones, as the paper's second experiment "
-    "does, and has another schedule"
+AFTER_ANOTHER = (
+    "starts from the weights of another run instead of random ones, as an experiment of the IWAE "
+    "paper does, and has another schedule"
 )
 
 
 def _of_iwae_paper(objective: str, k: int, epochs: int, published: str, start: str) -> Recipe:
-    """Return the recipe of a row of the table: the network of the paper in our schedule."""
+    """Return a recipe with the network of the paper and several draws, in our schedule."""
     return Recipe(
         f"tanh 200-200, 50 latents, {objective.upper().replace('DREG', 'DReG')} with k = {k}",
         {**TANH, **OUR_SCHEDULE, "objective": objective, "k": k, "epochs": epochs},
         IWAE_PAPER if objective == "iwae" else "Tucker et al. 2018, arXiv:1810.04152",
         published,
-        remark=AFTER_THE_VAE,
+        remark=AFTER_ANOTHER,
         start=start,
     )
 

@@ -95,21 +95,23 @@ def begin(
     given = _with_machines(given, machines)
     if "recipe" in given:
         given = settings_with_recipe(given)
+    recipe = given.get("recipe")
     if "start" in given:
-        given = with_settings_of(given["start"], given)
+        with _naming_the_recipe(recipe):
+            given = with_settings_of(given["start"], given)
     # refuse a missing device now, not after the data have been read
     find_device(given.get("device", Settings.device))
     remarks = []
     if "data" in given:
         settings = Settings(**given)
-        with _naming_the_recipe(settings):
+        with _naming_the_recipe(recipe):
             dataset = load_data(settings, progress=progress)
     else:
         asked = {key: given[key] for key in ("seed", "validation") if key in given}
         dataset, reason = default_dataset(**asked, progress=progress)
         settings = Settings(**given, data=dataset.name)
         remarks.append(reason)
-    with _naming_the_recipe(settings):
+    with _naming_the_recipe(recipe):
         settings = resolve(settings, dataset)
     with _processes(settings, machines) as comm:
         trainer = _new_trainer(settings, dataset, comm, start=settings.start)
@@ -271,15 +273,15 @@ def _changed(
 
 
 @contextmanager
-def _naming_the_recipe(settings: Settings) -> Iterator[None]:
+def _naming_the_recipe(recipe: str | None) -> Iterator[None]:
     """Add to an error which flags the recipe has set, because the user did not give them."""
     try:
         yield
     except InputError as error:
-        if settings.recipe is None:
+        if recipe is None:
             raise
-        flags = recipe_flags(find_recipe(settings.recipe)) or "no flags"
-        raise InputError(f"{error} (--recipe {settings.recipe} sets {flags})") from error
+        flags = recipe_flags(find_recipe(recipe)) or "no flags"
+        raise InputError(f"{error} (--recipe {recipe} sets {flags})") from error
 
 
 @contextmanager

@@ -160,8 +160,8 @@ class Settings:
     )
     start: str | None = of_model(
         Text(),
-        "start from the weights of the model in this run, on data of the same kind; what belongs "
-        "to the model, such as --hidden, stays as it was",
+        "start from the weights of this run, on data of the same kind; --hidden and the other "
+        "settings of the model are then those of the run",
         metavar="RUN",
         unset="random weights",
         words="starting from {}",

@@ -9,10 +9,9 @@ from npvae.runs.folder import RunFolder
 from npvae.runs.model_file import Model
 from npvae.runs.settings import flag
 
-# what belongs to the model, and stays as it was
-KEPT = (
+OF_THE_MODEL = (
     *("model", "conditional", "latent", "hidden", "activation", "init", "mean_bias"),
-    *("logvar_range", "likelihood", "sigma", "corruption"),
+    *("logvar_range", "likelihood", "sigma"),
 )
 
 
@@ -28,15 +27,15 @@ def with_settings_of(start: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """
     folder = RunFolder.open(start)
     trained = folder.settings()
-    kept = {name: getattr(trained, name) for name in KEPT}
-    for name in kept.keys() & given.keys():
-        if given[name] != kept[name]:
-            was = "another" if kept[name] is None else flag(name, kept[name])
+    of_model = {name: getattr(trained, name) for name in OF_THE_MODEL}
+    for name, value in of_model.items():
+        if name in given and given[name] != value:
+            was = "another one" if value is None else flag(name, value)
             raise InputError(
                 f"{flag(name, given[name])} does not fit the model in {start}, which has {was}; "
                 "leave it out, or leave --start out"
             )
-    return {**kept, **given, "start": str(folder.path.resolve())}
+    return {**of_model, **given, "start": str(folder.path.resolve())}
 
 
 def start_from(start: str, model: Model, dataset: Dataset) -> None:

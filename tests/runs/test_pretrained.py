@@ -72,6 +72,7 @@ def test_those_that_come_with_npvae_are_small_and_have_their_figures(name, tmp_p
     folder = RunFolder.open(name)
     found = folder.metrics_of(folder.load_model().model)["test"]["log_likelihood"]
     assert found["5000"]["k"] == 5000
-    size = sum(file.stat().st_size for file in (PRETRAINED / name.partition(":")[2]).iterdir())
-    assert size < 3e6
+    inside = PRETRAINED / name.partition(":")[2]
+    assert files(inside) == ["config.json", "history.csv", "metrics.json", "model.npz"]
+    assert sum(file.stat().st_size for file in inside.iterdir()) < 3e6
     assert len(SHIPPED) <= 2

@@ -82,6 +82,14 @@ def test_another_model_is_refused(first, capsys, given, said):
     assert all(words in error for words in [*said, "--start"])
 
 
+def test_a_recipe_of_another_model_is_named(first, capsys):
+    more = ["--recipe", "tanh-iwae-5", "--out", "second"]
+    assert train("--data", "own.npz", "--start", "first", *more) == 2
+    said = capsys.readouterr().err
+    assert "--latent 50" in said
+    assert "(--recipe tanh-iwae-5 sets " in said
+
+
 def test_examples_of_another_size_are_refused(first, tmp_path, capsys):
     assert train("--data", "larger.npz", "--start", "first", "--out", "second") == 2
     assert "larger" in capsys.readouterr().err

@@ -3,9 +3,9 @@
 #
 # Papers compare models by -log p(x) on MNIST. This page compares npvae with two of them, with the
 # same networks and the same evaluation. The page is a notebook. It reads what the trainings have
-# left in `benchmarks/published`. The commands and the seeds stand there, too. They were declared
-# before the test part was evaluated, and what is declared there but missing here has not been run
-# to its end yet.
+# left in `benchmarks/published`. The commands and the seeds stand there, too, and what was declared
+# before the test part was evaluated. A run that is declared there but missing here has not finished
+# yet.
 #
 # **The evaluation.** All 10,000 test images. Each pixel is drawn black or white by its brightness,
 # once. log p(x) is estimated by importance weighting with 5,000 draws of z for each image. Lower is
