@@ -5,7 +5,7 @@
 # same networks and the same evaluation. The page is a notebook. It reads what the trainings have
 # left in `benchmarks/published`. The commands and the seeds stand there, too, and what was declared
 # before the test part was evaluated. A run that is declared there but missing here has not finished
-# yet.
+# yet. To run the page yourself, install npvae from a clone with `pip install -e .`.
 #
 # **The evaluation.** All 10,000 test images. Each pixel is drawn black or white by its brightness,
 # once. log p(x) is estimated by importance weighting with 5,000 draws of z for each image. Lower is
