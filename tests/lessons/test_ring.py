@@ -1,18 +1,15 @@
 """The ring of ranks of lesson 25: threads or processes, the same program in each."""
 
-import os
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
+from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
 import pytest
 from lesson_files import LESSONS
 
 from npvae.errors import NpvaeError
-
-SHARED_MEMORY = Path("/dev/shm")  # where Linux lists it
 
 
 @pytest.fixture
@@ -88,11 +85,23 @@ def test_the_error_of_a_rank_is_reported_and_not_that_others_wait(ring):
     size = 3
     with pytest.raises(ValueError, match="matmul"):
         ring.in_threads(size, fails_in_the_last)
-    before = set(os.listdir(SHARED_MEMORY)) if SHARED_MEMORY.is_dir() else set()
     with pytest.raises(NpvaeError, match=rf"{size - 1}.*matmul"):
         ring.in_processes(size, fails_in_the_last)
-    if SHARED_MEMORY.is_dir():
-        assert not {name for name in os.listdir(SHARED_MEMORY) if "psm_" in name} - before
+
+
+def test_an_error_leaves_no_shared_memory(ring, monkeypatch):
+    blocks = []
+
+    def remember(*arguments, **options):
+        blocks.append(SharedMemory(*arguments, **options))
+        return blocks[-1]
+
+    monkeypatch.setattr(ring, "SharedMemory", remember)
+    with pytest.raises(NpvaeError):
+        ring.in_processes(2, fails_in_the_last)
+    (block,) = blocks  # made by rank 0, which is this process
+    with pytest.raises(FileNotFoundError):
+        SharedMemory(block.name)
 
 
 def test_a_message_that_does_not_fit_is_refused(ring, monkeypatch):
