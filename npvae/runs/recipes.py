@@ -44,13 +44,16 @@ AFTER_ANOTHER = (
 )
 
 
-def _of_iwae_paper(objective: str, k: int, epochs: int, published: str, start: str) -> Recipe:
+def _of_iwae_paper(
+    objective: str, k: int, epochs: int, published: str, start: str, reached: str = ""
+) -> Recipe:
     """Return a recipe with the network of the paper and several draws, in our schedule."""
     return Recipe(
         f"tanh 200-200, 50 latents, {objective.upper().replace('DREG', 'DReG')} with k = {k}",
         {**TANH, **OUR_SCHEDULE, "objective": objective, "k": k, "epochs": epochs},
         IWAE_PAPER if objective == "iwae" else "Tucker et al. 2018, arXiv:1810.04152",
         published,
+        reached=reached,
         remark=AFTER_ANOTHER,
         start=start,
     )
@@ -131,7 +134,15 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             remark="as for tanh-vae; the learning rate begins at its highest again",
             start="tanh-vae",
         ),
-        "tanh-iwae-5": _of_iwae_paper("iwae", 5, 150, f"85.54 ({PROTOCOL})", "tanh-vae-longer"),
+        "tanh-iwae-5": _of_iwae_paper(
+            "iwae",
+            5,
+            150,
+            f"85.54 ({PROTOCOL})",
+            "tanh-vae-longer",
+            "85.60 with one seed, +- 0.22 over the test images",
+        ),
+        "tanh-iwae-5-longer": _of_iwae_paper("iwae", 5, 300, f"85.54 ({PROTOCOL})", "tanh-iwae-5"),
         "tanh-dreg-5": _of_iwae_paper("dreg", 5, 150, "none for this network", "tanh-vae-longer"),
         "tanh-iwae-50": _of_iwae_paper("iwae", 50, 60, f"84.78 ({PROTOCOL})", "tanh-iwae-5"),
         "gated": Recipe(
