@@ -17,9 +17,10 @@
 # of Norouzi, Fleet and Norouzi (2020), trained on 50,000 images, with 10,000 for validation.
 #
 # **The schedules are ours**, and chosen on validation images: Adam, batches of 100, a learning rate
-# that falls from 0.001 to zero as half a cosine, and a warm-up of beta over 50 epochs. The IWAE
-# paper used batches of 20 and 3,280 epochs. The code behind the gated figure divides the gradient
-# of each parameter by its norm before Adam sees it; npvae does not.
+# that falls from 0.001 to zero as half a cosine, and a warm-up of beta over 50 epochs. The `longer`
+# runs and those with several draws start from the weights of another run, without a warm-up. The
+# IWAE paper used batches of 20 and 3,280 epochs. The code behind the gated figure divides the
+# gradient of each parameter by its norm before Adam sees it; npvae does not.
 
 # %%
 import json
@@ -53,13 +54,13 @@ def nll(name):
     return np.array(sorted((one["k"], -one["log_px"], one["standard_error"]) for one in found)).T
 
 
-print("run              epochs   s/epoch    -log p(x)   published")
+print("run                   epochs   s/epoch    -log p(x)   published")
 for name, run in runs.items():
     history = history_columns(run / "history.csv")
     seconds = np.median(history["seconds"])
     _, values, errors = nll(name)
     figure, theirs = f"{values[-1]:.2f} +- {errors[-1]:.2f}", published(name) or "none"
-    print(f"{name:15} {len(history['epoch']):7} {seconds:9.1f}   {figure}   {theirs:>9}")
+    print(f"{name:20} {len(history['epoch']):7} {seconds:9.1f}   {figure}   {theirs:>9}")
 
 several = [nll(name)[1][-1] for name in runs if recipe_of(name) == "gated"]
 if len(several) > 1:
