@@ -180,7 +180,7 @@ assert -result.elbo - gap < 135
 # the standard errors above. That is what the long error bars meant.) At full
 # size on MNIST, after a minute of training, that is about 97, less than half of
 # the 206 of the mean image. npvae can go further: with the network of the last
-# row it reaches 84.4, after 600 epochs that take two hours on one core
+# row it reaches 84.5, after 600 epochs that take two hours on one core
 # (`npvae train --recipe gated`). With the network of the paper of 2015 it reaches
 # 86.3 as a VAE, and 85.6 when it is trained further with 5 draws. The guide has a
 # page about these trainings. On glyphs there is nothing to compare with: they are
