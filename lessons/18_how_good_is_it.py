@@ -183,8 +183,9 @@ assert -result.elbo - gap < 135
 # row it reaches 84.5, after 600 epochs that take two hours on one core
 # (`npvae train --recipe gated`). With the network of the paper of 2015 it reaches
 # 86.3 as a VAE, and when it is trained further with 5 draws, 85.6 as an IWAE and
-# 85.5 with DReG (lesson 23b). The guide has a page about these trainings. On glyphs there is nothing to compare with: they are
-# other data, and so the number is another.
+# 85.5 with DReG (lesson 23b). The guide has a page about these trainings. On
+# glyphs there is nothing to compare with: they are other data, and so the number
+# is another.
 #
 # ## The protocol
 #

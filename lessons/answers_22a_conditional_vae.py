@@ -62,9 +62,10 @@ show(figures.samples(np.concatenate(rows), data.shape, across=12, told=told), "2
 # $$ \log p(y \mid x) = \log p(x \mid y) + \log p(y) - \log p(x) $$
 #
 # Only the first term depends on $y$ if all labels are equally frequent. The ELBO
-# stands in for it. That works as long as its gap is small beside the differences between the labels.
-# Each image is encoded and decoded ten times, once with each label. With the wrong
-# label the decoder draws another digit, and the pixels are expensive.
+# stands in for it. That works as long as its gap is small beside the differences
+# between the labels. Each image is encoded and decoded ten times, once with each
+# label. With the wrong label the decoder draws another digit, and the pixels are
+# expensive.
 
 # %%
 n = 400
