@@ -62,9 +62,11 @@ for name, run in runs.items():
     figure, theirs = f"{values[-1]:.2f} +- {errors[-1]:.2f}", published(name) or "none"
     print(f"{name:20} {len(history['epoch']):7} {seconds:9.1f}   {figure}   {theirs:>9}")
 
-several = [nll(name)[1][-1] for name in runs if recipe_of(name) == "gated"]
-if len(several) > 1:
-    print(f"gated, {len(several)} seeds: {np.mean(several):.2f} +- {np.std(several, ddof=1):.2f}")
+for recipe in ("gated", "gated-longer"):
+    seeds = [nll(name)[1][-1] for name in runs if recipe_of(name) == recipe]
+    if len(seeds) > 1:
+        mean, spread = np.mean(seeds), np.std(seeds, ddof=1)
+        print(f"{recipe}, {len(seeds)} seeds: {mean:.2f} +- {spread:.2f}")
 
 # %% [markdown]
 # The first error is the standard error over the test images, which are the same for all runs. The
