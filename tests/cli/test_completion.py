@@ -14,7 +14,7 @@ OFFERED = {
     "npvae ev": {"evaluate"},
     "npvae train --pat": {"--patience"},
     "npvae train --likelihood ga": {"gaussian"},
-    "npvae train --recipe gat": {"gated"},
+    "npvae train --recipe gat": {"gated", "gated-longer"},
     "npvae plot runs scat": {"scatter"},
     "npvae evaluate ru": {"runs", "runs/"},
     "npvae train --data ow": {"own.npy"},
