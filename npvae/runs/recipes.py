@@ -168,7 +168,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         "tanh-iwae-50": _of_iwae_paper(
             "iwae",
             50,
-            80,
+            70,
             f"84.78 ({PROTOCOL})",
             "tanh-iwae-5-longer",
             batch_size=20,
