@@ -1,4 +1,4 @@
-"""Trained models that come with npvae: `pretrained:gated` is a run like any other."""
+"""Trained models that come with npvae: `pretrained:gated`, for example, is a run like any other."""
 
 import os
 import shutil

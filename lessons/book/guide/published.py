@@ -101,16 +101,18 @@ plt.show()
 # ## The number of draws
 #
 # An estimate with few draws is too high on average, and falls towards -log p(x). The dashed lines
-# are the published figures, with 5,000 draws.
+# are the published figures, with 5,000 draws. Runs of the same recipe have the same colour.
 
 # %%
-figure, axis = plt.subplots(figsize=(7, 4))
+colors = {name: f"C{i}" for i, name in enumerate(dict.fromkeys(map(recipe_of, runs)))}
+figure, axis = plt.subplots(figsize=(8, 4.5))
 for name in runs:
     k, values, errors = nll(name)
-    (line, *_) = axis.errorbar(k, values, errors, marker="o", capsize=3, label=name)
+    color = colors[recipe_of(name)]
+    axis.errorbar(k, values, errors, marker="o", capsize=3, color=color, label=name)
     if published(name) is not None:
-        axis.axhline(published(name), color=line.get_color(), linestyle="--", linewidth=0.8)
+        axis.axhline(published(name), color=color, linestyle="--", linewidth=0.8)
 axis.set(xscale="log", xlabel="draws of z per image, k", ylabel="-log p(x) (nats)")
-axis.legend()
+axis.legend(loc="upper left", bbox_to_anchor=(1, 1))  # beside the lines
 figure.tight_layout()
 plt.show()
