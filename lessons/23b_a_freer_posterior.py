@@ -302,10 +302,11 @@ show(figure, "23b-four-objectives")
 #
 # We have trained this network with npvae, too, with Adam, a learning rate that falls
 # as a cosine, and fewer epochs. It reached 86.28 as a VAE, and when that was trained
-# further as an IWAE, 85.45 with 5 draws and 84.96 with 50. With 5 draws and DReG it came to
-# 85.51 in the epochs in which the plain gradient came to 85.60. These are the recipes
-# `tanh-vae`, `tanh-iwae-5`, `tanh-iwae-50` and `tanh-dreg-5` of `npvae recipes`, and those
-# that train them `longer`. Each takes from ten minutes to two hours on one core.
+# further as an IWAE, 85.45 with 5 draws and 84.96 with 50. With 5 draws, DReG came
+# to 85.51 in the epochs in which the plain gradient came to 85.60. These are the
+# recipes `tanh-vae`, `tanh-iwae-5`, `tanh-iwae-50` and `tanh-dreg-5` of
+# `npvae recipes`, and those that train them `longer`. Each takes from ten minutes
+# to two hours on one core.
 #
 # ## When not to
 #
