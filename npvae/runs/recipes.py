@@ -200,6 +200,15 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             batch_size=20,
             lr=5e-4,
         ),
+        "tanh-dreg-50-longer": _of_iwae_paper(
+            "dreg",
+            50,
+            70,
+            f"84.78 ({PROTOCOL}; of IWAE, which has the same bound and another gradient)",
+            "tanh-dreg-50",
+            batch_size=20,
+            lr=2e-4,
+        ),
         "gated": Recipe(
             "gated dense 300-300, 40 latents, KL warm-up",
             {**GATED, **OUR_SCHEDULE, "warm_up": 50, "epochs": 600, "patience": 600},

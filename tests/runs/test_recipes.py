@@ -32,6 +32,7 @@ PUBLISHED = {  # as in the papers; nats, 5,000 draws but for the grey pixels
     "tanh-iwae-50": "84.78",
     "tanh-iwae-50-longer": "84.78",
     "tanh-dreg-50": "84.78",
+    "tanh-dreg-50-longer": "84.78",
     "gated": "84.45 +- 0.12",
     "gated-longer": "84.45 +- 0.12",
 }
@@ -66,6 +67,7 @@ def test_they_are_those_that_were_promised():
         "tanh-iwae-50",
         "tanh-iwae-50-longer",
         "tanh-dreg-50",
+        "tanh-dreg-50-longer",
     ]
     assert set(RECIPES) == {*promised, "learned-sigma", "optimal-sigma"}
     assert RECIPES["default"].settings == {}
@@ -124,6 +126,7 @@ def test_the_protocol_of_the_iwae_paper():
         ("tanh-iwae-50", "iwae", 50, "tanh-iwae-5-longer"),
         ("tanh-iwae-50-longer", "iwae", 50, "tanh-iwae-50"),
         ("tanh-dreg-50", "dreg", 50, "tanh-iwae-50"),
+        ("tanh-dreg-50-longer", "dreg", 50, "tanh-dreg-50"),
     ],
 )
 def test_the_network_of_the_iwae_paper(name, objective, k, start):
