@@ -57,13 +57,13 @@ def nll(name):
     return np.array(sorted((one["k"], -one["log_px"], one["standard_error"]) for one in found)).T
 
 
-print("run                   epochs   s/epoch    -log p(x)   published")
+print("run                    epochs   s/epoch    -log p(x)   published")
 for name, run in runs.items():
     history = history_columns(run / "history.csv")
     seconds = np.median(history["seconds"])
     _, values, errors = nll(name)
     figure, theirs = f"{values[-1]:.2f} +- {errors[-1]:.2f}", published(name) or "none"
-    print(f"{name:20} {len(history['epoch']):7} {seconds:9.1f}   {figure}   {theirs:>9}")
+    print(f"{name:21} {len(history['epoch']):7} {seconds:9.1f}   {figure}   {theirs:>9}")
 
 for recipe in ("gated", "gated-longer"):
     seeds = [nll(name)[1][-1] for name in runs if recipe_of(name) == recipe]
