@@ -29,6 +29,7 @@ PUBLISHED = {  # as in the papers; nats, 5,000 draws but for the grey pixels
     "tanh-vae-longer": "86.76",
     "tanh-iwae-5": "85.54",
     "tanh-iwae-5-longer": "85.54",
+    "tanh-dreg-5": "85.54",
     "tanh-iwae-50": "84.78",
     "tanh-iwae-50-longer": "84.78",
     "tanh-dreg-50": "84.78",
