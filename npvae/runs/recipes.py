@@ -189,6 +189,15 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             batch_size=20,
             lr=5e-4,
         ),
+        "tanh-iwae-50-longest": _of_iwae_paper(
+            "iwae",
+            50,
+            70,
+            "tanh-iwae-50-longer",
+            "",
+            batch_size=20,
+            lr=2e-4,
+        ),
         "tanh-dreg-50": _of_iwae_paper(
             "dreg",
             50,
