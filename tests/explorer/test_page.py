@@ -457,6 +457,21 @@ def test_a_and_b_are_mixed(visit, pages, name):
         np.testing.assert_allclose(found, blended, atol=1)
 
 
+@pytest.mark.parametrize(("view", "given"), [("mix", "a=2"), ("draw", "example=2")])
+def test_what_is_typed_outlasts_a_frame(visit, view, given):
+    seen = visit("two latents", f"#view={view}&{given}")
+    field = seen.page.locator(f"#{view} input[type=number]").first
+    assert field.input_value() == "2"
+    for typed, taken in [("3", "3"), ("9999", "5"), ("", "5")]:
+        field.fill(typed)
+        seen.ask(f"{EXPLORER}.move([{len(typed)}, 1])")
+        seen.ask(NEXT_FRAME)
+        assert field.input_value() == typed
+        field.press("Tab")
+        assert field.input_value() == taken
+        assert str(state(seen, "a" if view == "mix" else "example")) == taken
+
+
 def test_clicks_choose_a_and_b(visit):
     seen = visit("two latents", "#view=mix&a=0&b=1")
     seen.page.locator(".gallery button").nth(4).click()

@@ -36,28 +36,25 @@ function drawPart(explorer) {
 
 /** A number field: encode a test example instead. */
 function exampleField(explorer) {
-  const { points } = explorer.model;
-  const input = h("input", {
-    type: "number",
-    min: 0,
-    max: points.k - 1,
-    step: 1,
-    placeholder: "0",
-  });
+  const { model } = explorer;
+  const { input, show } = exampleInput(model, (example) => explorer.useExample(example));
+  explorer.showExample = show;
+  const last = model.points.k - 1;
+  return h("label", { className: "stacked" }, say("useExample", { last }), " ", input);
+}
+
+/** A number field for a test example. A frame changes it only where the example is another one. */
+function exampleInput({ points }, act) {
+  const last = points.k - 1;
+  const input = h("input", { type: "number", min: 0, max: last, step: 1, placeholder: "0" });
+  let shown = null;
+  const write = (example) => (input.value = shown = example);
   input.addEventListener("change", () => {
-    if (input.value !== "")
-      explorer.useExample(Math.round(clamp(Number(input.value), 0, points.k - 1)));
+    if (input.value === "") return write(shown);
+    write(Math.round(clamp(Number(input.value), 0, last)));
+    act(shown);
   });
-  explorer.showExample = (example) => {
-    if (document.activeElement !== input) input.value = example ?? "";
-  };
-  return h(
-    "label",
-    { className: "stacked" },
-    say("useExample", { last: points.k - 1 }),
-    " ",
-    input,
-  );
+  return { input, show: (example) => example !== shown && write(example) };
 }
 
 // -- the numbers --

@@ -79,13 +79,9 @@ function fourRows(model) {
 
 /** A number field that chooses example A or B. */
 function endField(end, explorer) {
-  const last = explorer.model.points.k - 1;
-  const input = h("input", { type: "number", min: 0, max: last, step: 1 });
-  input.addEventListener("change", () => {
-    explorer.mix({ [end]: Math.round(clamp(Number(input.value) || 0, 0, last)) });
-  });
+  const { input, show } = exampleInput(explorer.model, (i) => explorer.mix({ [end]: i }));
   const label = h("label", {}, say("exampleNumber", { name: end.toUpperCase() }), " ", input);
-  return { label, show: (i) => (input.value = i) };
+  return { label, show };
 }
 
 /** Radio buttons: whether the next click on a point or a picture chooses A or B. */
