@@ -180,10 +180,11 @@ assert -result.elbo - gap < 135
 # the standard errors above. That is what the long error bars meant.) At full
 # size on MNIST, after a minute of training, that is about 97, less than half of
 # the 206 of the mean image. npvae can go further: with the network of the last
-# row it reaches 84.5 after 600 epochs, which take 40 minutes to two hours on one
+# row it reaches 84.5 after 600 epochs, which take 36 minutes to two hours on one
 # core (`npvae train --recipe gated`), and 84.3 after another 250. With the network
-# of the paper of 2015 it reaches 86.3 as a VAE, and when it is trained further for
-# the bound of the IWAE, 85.5 with 5 draws and 84.7 with 50 (lesson 23b). The guide
+# of the paper of 2015 it reaches 86.3 as a VAE. When it is trained further for the
+# bound of the IWAE, it reaches 85.45 with 5 draws, and with 50 it reaches 84.85
+# with the gradient of the paper and 84.69 with a later one (lesson 23b). The guide
 # has a page about these trainings. On glyphs there is nothing to compare with: they
 # are other data, and so the number is another.
 #

@@ -74,8 +74,8 @@ def add_samples(parser: argparse.ArgumentParser, help: str) -> None:
         "--workers",
         type=reads(Whole(1, MOST_WORKERS)),
         metavar="N",
-        help="compute in N processes, with one thread each; the result is the same (default: the "
-        "cores of this machine with --samples, else 1)",
+        help="compute in N processes, with one thread each where N is above 1; the result is the "
+        "same (default: the cores of this machine with --samples, else 1)",
     )
 
 

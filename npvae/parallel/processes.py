@@ -42,8 +42,8 @@ class Processes:
 
     Notes
     -----
-    Each process computes its matrix products with one thread. A script that starts processes needs
-    the guard `if __name__ == "__main__":`, because each of them imports the script.
+    Several processes compute their matrix products with one thread each. A script that starts
+    processes needs the guard `if __name__ == "__main__":`, because each of them imports the script.
     """
 
     def __init__(self, size: int) -> None:

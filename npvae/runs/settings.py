@@ -374,7 +374,7 @@ class Settings:
     )
     workers: int | None = of_training(
         Whole(1, MOST_WORKERS),
-        "train in N processes that share each batch, with one thread each",
+        "train in N processes that share each batch, with one thread each where N is above 1",
         metavar="N",
         unset="the cores of this machine, or fewer if the batches are too small to share",
         words=counted("process", plural="es"),

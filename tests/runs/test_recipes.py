@@ -186,7 +186,8 @@ def test_what_a_recipe_has_reached_is_the_mean_of_the_runs_that_are_kept():
     said = {name: recipe.reached for name, recipe in RECIPES.items() if recipe.reached}
     assert said.keys() == reached.keys()
     for name, figures in reached.items():
-        assert said[name].startswith(f"{np.mean(figures):.2f} "), name
+        spread = f"+- {np.std(figures, ddof=1):.2f} " if len(figures) > 1 else ""
+        assert said[name].startswith(f"{np.mean(figures):.2f} {spread}"), name
 
 
 def test_one_that_does_not_exist():
