@@ -307,10 +307,10 @@ show(figure, "23b-four-objectives")
 # with DReG. The plain gradient hardly moved the bound that it maximises (from -86.92
 # to -86.91 on images held out), and DReG raised it to -86.65. With 5 draws, too, DReG
 # was ahead: 85.51 in the epochs in which the plain gradient came to 85.60. All of
-# these are single trainings, and another seed changes such a figure by about 0.1. They
-# are the recipes of `npvae recipes` that begin with `tanh-`. Each takes from 24 minutes
-# to two hours on one core, two of them on two cores, and all but the first start from
-# another one.
+# these are single trainings. (With gated layers, where we have three seeds, the
+# standard deviation over them was about 0.1.) They are the recipes of `npvae recipes`
+# that begin with `tanh-`. Each takes from 24 minutes to two hours on one core, two of
+# them on two cores, and all but the first start from another one.
 #
 # ## When not to
 #
