@@ -112,8 +112,8 @@ def fit(
     Parameters
     ----------
     epochs : number of epochs, at least 1
-    workers : number of processes that share each batch, with one thread each; a script that asks
-        for more than 1 needs the guard `if __name__ == "__main__":`
+    workers : number of processes that share each batch; several have one thread each, and a
+        script that asks for several needs the guard `if __name__ == "__main__":`
     progress : show a progress bar, on standard error or as a widget of a notebook that has
         ipywidgets
     others : as for `trainer_for`
